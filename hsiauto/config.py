@@ -1,0 +1,69 @@
+"""StudyConfig: everything that defines a study. Frozen, validated, stored as study.json in the run folder."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hsiauto.split.model import SplitSpec
+
+Objective = Literal["kappa", "oa", "aa"]
+SamplerName = Literal["tpe", "random", "gp", "cmaes", "qmc"]
+SchedulerName = Literal["asha", "none"]
+
+
+class SceneSource(BaseModel):
+    """Where a scene comes from: a registry name, `simulated:PATH`, or a file with its labels."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    data_dir: Path | None = None
+    labels: Path | None = None
+    key: str | None = None
+    labels_key: str | None = None
+    ignore_labels: tuple[int, ...] = ()
+    layout: Literal["HWC", "CHW"] | None = None
+    """Axis order of the cube; None: recognised from the labels' shape, asked about when ambiguous."""
+    seed: int = 0
+    """Of the simulator."""
+
+
+class StudyConfig(BaseModel):
+    """What a search is. Two studies with the same config, versions and one worker give the same journal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scene: SceneSource
+    split: SplitSpec = SplitSpec()
+    space: str = "unified"
+    """A file, or the name of one that ships with hsiauto."""
+    families: tuple[str, ...] | None = None
+    """None: every family of the space."""
+    pins: dict[str, Any] = Field(default_factory=dict)
+    """`family.axis` -> value, from --set."""
+    budget: int = Field(50, ge=1)
+    """Trials."""
+    time_limit_s: float | None = Field(None, gt=0)
+    """Seconds for the whole study: search at most 40 %, re-evaluation 20 %, refit 40 %."""
+    max_epochs: int = Field(60, ge=1)
+    objective: Objective = "kappa"
+    sampler: SamplerName = "tpe"
+    scheduler: SchedulerName = "asha"
+    reduction: int = Field(3, ge=2)
+    """ASHA keeps one in `reduction` at each rung."""
+    grace_epochs: int = Field(4, ge=1)
+    """ASHA's first rung."""
+    seed: int = Field(0, ge=0)
+    concurrency: int | None = Field(None, ge=1)
+    """Trials at a time; None: from the machine."""
+    cpus_per_trial: int | None = Field(None, ge=1)
+    gpus_per_trial: float | None = Field(None, ge=0)
+    transductive: bool = False
+    keep: Literal["top", "all"] = "top"
+    """Which trials' weights stay on disk."""
+    top_k: int = Field(3, ge=1)
+    fresh_validations: int = Field(2, ge=0)
+    winner_seeds: int = Field(5, ge=1)
+    other_seeds: int = Field(3, ge=1)
+    further_splits: int = Field(5, ge=0)

@@ -1,0 +1,1 @@
+"""The registry of architecture families: the union of their configs."""

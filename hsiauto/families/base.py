@@ -1,0 +1,262 @@
+"""What a family is: one frozen, typed config that knows its bounds, its sources and how to build itself.
+
+The axes that every torch family shares are declared here, once.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import nn
+
+Kind = Literal["torch", "classical", "reference"]
+Input = Literal["pixel", "patch", "tile", "features", "coordinates"]
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """A condition for `when`: the parent's value is this or more."""
+
+    minimum: float
+
+    def __str__(self) -> str:
+        return f">= {self.minimum:g}"
+
+
+def _allows(wanted: object, value: Any) -> bool:
+    if isinstance(wanted, AtLeast):
+        return bool(value >= wanted.minimum)
+    return value in (wanted if isinstance(wanted, tuple) else (wanted,))
+
+
+def axis(
+    default: Any,
+    meaning: str,
+    *,
+    source: str,
+    unit: str = "",
+    when: Mapping[str, object] | None = None,
+    **bounds: Any,
+) -> Any:
+    """A config field: its default, meaning, unit, source and pydantic bounds (ge, gt, le, lt).
+
+    `when` names the fields, declared before it, that make this one act: {"dgfr": True}, a tuple of several values, or
+    {"components": AtLeast(1)}.
+    A field that cannot act is absent from `active()`, from the space and from the hash, and may not be set.
+    """
+    extra = {"unit": unit, "source": source, "when": dict(when or {})}
+    return Field(default, description=meaning, json_schema_extra=extra, validate_default=True, **bounds)
+
+
+def _words(condition: Mapping[str, object]) -> str:
+    return " and ".join(
+        f"{field} {w if isinstance(w, AtLeast) else f'in {w}' if isinstance(w, tuple) else f'= {w}'}"
+        for field, w in condition.items()
+    )
+
+
+class FamilyConfig(BaseModel):
+    """Base of all families' configs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str
+    kind: ClassVar[Kind]
+    input: ClassVar[Input]
+    source: ClassVar[str]
+    """The paper and section, or why the family is here."""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]]
+    """Named settings. Every family has `paper`, the family's first trial; empty = all defaults."""
+
+    @classmethod
+    def preset(cls, name: str = "paper") -> Self:
+        return cls(**cls.presets[name])
+
+    @classmethod
+    def when(cls, field: str) -> Mapping[str, object]:
+        """The condition under which `field` acts; empty = always."""
+        extra = cls.model_fields[field].json_schema_extra
+        condition = extra.get("when", {}) if isinstance(extra, dict) else {}
+        return condition if isinstance(condition, dict) else {}
+
+    @classmethod
+    def acts(cls, field: str, values: Mapping[str, object]) -> bool:
+        """Whether `field` acts, given the values of the fields before it (a missing one has its default)."""
+        for parent, wanted in cls.when(field).items():
+            value = values.get(parent, cls.model_fields[parent].default)
+            if not cls.acts(parent, values) or not _allows(wanted, value):
+                return False
+        return True
+
+    @model_validator(mode="after")
+    def _no_idle_axis(self) -> Self:
+        values = dict(self)
+        for name in sorted(self.model_fields_set):
+            if not self.acts(name, values) and values[name] != type(self).model_fields[name].default:
+                raise ValueError(f"{name} cannot act in this config: it needs {_words(self.when(name))}; leave it out")
+        return self
+
+    def active(self) -> dict[str, Any]:
+        """The fields that act, in order of declaration, `family` first. JSON values."""
+        values = dict(self)
+        dump = self.model_dump(mode="json")
+        return {name: dump[name] for name in type(self).model_fields if self.acts(name, values)}
+
+    def hash(self) -> str:
+        """Identifies what the config does: 16 hex digits over `active()`."""
+        canonical = json.dumps(self.active(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    @property
+    def support(self) -> int:
+        """Radius in pixels of the input that one prediction reads (Chebyshev)."""
+        return 0
+
+    def bounded(self, n_bands: int, n_pixels: int) -> Self:
+        """The nearest config that a scene with `n_bands` and `n_pixels` training pixels can feed."""
+        most = min(n_bands, n_pixels - 1)
+        if getattr(self, "components", 0) > most:
+            return type(self)(**{**self.active(), "components": max(1, most)})
+        return self
+
+
+class TorchConfig(FamilyConfig):
+    """Axes that every torch family shares."""
+
+    kind: ClassVar[Kind] = "torch"
+
+    learning_rate: float = axis(1e-3, "peak learning rate", source="hsiauto", gt=0, le=1)
+    weight_decay: float = axis(1e-4, "decoupled weight decay", source="AdamW, arXiv 1711.05101", ge=0, le=1)
+    optimizer: Literal["adam", "adamw"] = axis("adamw", "Adam (L2 decay) or AdamW (decoupled)", source="hsiauto")
+    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+        "cosine", "learning rate over the final epoch budget, set per step", source="hsiauto"
+    )
+    batch_size: int = axis(64, "labelled pixels a step", source="hsiauto", unit="pixels", ge=1, le=4096)
+    label_smoothing: float = axis(
+        0.0, "mass moved from the label to all classes", source="arXiv 1512.00567", ge=0, lt=1
+    )
+    band_dropout: float = axis(
+        0.0, "probability that an input channel of a sample is zeroed", source="hsiauto", ge=0, lt=1
+    )
+    class_weighting: Literal["none", "balanced"] = axis(
+        "none", "weights in the cross-entropy: balanced = inverse class frequency", source="scikit-learn's formula"
+    )
+    components: int = axis(
+        0,
+        "principal components, fitted on training pixels; 0 = all bands, standardised",
+        source="hsiauto",
+        ge=0,
+        le=512,
+    )
+    whiten: bool = axis(
+        True,
+        "scale each component to unit variance, else all by one factor",
+        source="hsiauto",
+        when={"components": AtLeast(1)},
+    )
+
+    def build(self, n_bands: int, n_classes: int) -> nn.Module:
+        """The untrained module. `n_bands` counts the channels after preprocessing (bands or components).
+
+        Input (B, n_bands) for `pixel`, (B, n_bands, P, P) for `patch` with the labelled pixel at [P // 2, P // 2],
+        (B, n_bands, H, W) for `tile`. Output: logits (B, n_classes), for `tile` (B, n_classes, H, W).
+        """
+        raise NotImplementedError
+
+
+class PixelConfig(TorchConfig):
+    """A torch family that reads one spectrum: no spatial axis, so no way to learn positions."""
+
+    input: ClassVar[Input] = "pixel"
+
+
+class PatchConfig(TorchConfig):
+    """A torch family that reads a square patch around the labelled pixel."""
+
+    input: ClassVar[Input] = "patch"
+
+    patch: int = axis(9, "side of the input patch", source="hsiauto", unit="pixels", ge=1, le=65)
+    augmentation: Literal["none", "flip", "dihedral"] = axis(
+        "dihedral", "per sample: none, random flips, or one of the 8 symmetries of the square", source="hsiauto"
+    )
+
+    @property
+    def support(self) -> int:
+        return self.patch // 2
+
+
+class TileConfig(TorchConfig):
+    """A torch family that labels every pixel of a tile at once; trained on the labelled pixels of the tile."""
+
+    input: ClassVar[Input] = "tile"
+
+    tile: int = axis(64, "side of the square tile", source="hsiauto", unit="pixels", ge=4, le=4096)
+
+    @property
+    def support(self) -> int:
+        return self.tile
+
+
+class ClassicalConfig(FamilyConfig):
+    """A scikit-learn family: trained once, at full fidelity, on one row of features a pixel."""
+
+    kind: ClassVar[Kind] = "classical"
+    input: ClassVar[Input] = "features"
+
+    features: Literal["spectra", "multiscale"] = axis(
+        "spectra",
+        "standardised bands, or principal components smoothed over space by Gaussians of several widths",
+        source="hsiauto; extended morphological profiles play this role in the literature",
+    )
+    components: int = axis(
+        30,
+        "principal components before smoothing, whitened",
+        source="hsiauto",
+        ge=1,
+        le=512,
+        when={"features": "multiscale"},
+    )
+    sigma: float = axis(
+        4.0,
+        "widest Gaussian; the scales are 0, sigma / 4, sigma / 2, sigma",
+        source="hsiauto",
+        unit="pixels",
+        gt=0,
+        le=32,
+        when={"features": "multiscale"},
+    )
+
+    def fit(self, x: npt.NDArray[np.float32], y: npt.NDArray[np.int64], seed: int, n_jobs: int) -> "Estimator":
+        """(N, F) features and 0-based labels -> a fitted scikit-learn estimator."""
+        raise NotImplementedError
+
+    @property
+    def support(self) -> int:
+        return math.ceil(4 * self.sigma) if self.features == "multiscale" else 0
+
+
+class ReferenceConfig(FamilyConfig):
+    """Stands on every leaderboard, is never a candidate and never exported."""
+
+    kind: ClassVar[Kind] = "reference"
+
+
+class Criterion(Protocol):
+    """Cross-entropy with the config's label smoothing and class weights: (logits, labels) -> scalar."""
+
+    def __call__(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor: ...
+
+
+class Estimator(Protocol):
+    """A fitted classical model."""
+
+    def predict_proba(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """(N, F) -> (N, n_classes)."""
+        ...

@@ -1,0 +1,57 @@
+"""Scene: what every later step needs to know about one hyperspectral image. Nothing here reads a file."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class GeoReference:
+    """Where the grid lies on the ground."""
+
+    crs_wkt: str
+    """Coordinate reference system as WKT; empty where the file names none."""
+    transform: tuple[float, float, float, float, float, float]
+    """Affine (a, b, c, d, e, f): x = a * column + b * row + c; y = d * column + e * row + f."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One hyperspectral image with its labels."""
+
+    name: str
+    """Registry name with its variant (`indian_pines_8bit`), or the file's stem. Results carry it."""
+    cube: npt.NDArray[np.generic]
+    """(H, W, C), any real dtype, C-contiguous or memory-mapped. Values at invalid pixels are arbitrary."""
+    labels: npt.NDArray[np.int16]
+    """(H, W): 0 = unlabelled, k = class k, 1-based and contiguous: `class_names[k - 1]`."""
+    class_names: tuple[str, ...]
+    label_values: tuple[int, ...]
+    """The value in the file for each class, e.g. (1, 10, 11, 12, 13, 14) in Salinas A."""
+    valid: npt.NDArray[np.bool_]
+    """(H, W): False where the pixel has no data (nodata value or NaN in any band)."""
+    rgb_bands: tuple[int, int, int]
+    """0-based bands for a false-colour picture."""
+    wavelengths_nm: tuple[float, ...] | None = None
+    geo: GeoReference | None = None
+    data_hash: str = ""
+    """sha256 over cube and labels as stored."""
+    notes: tuple[str, ...] = field(default=())
+    """What a reader of a result must know, e.g. "8-bit variant", "312 pixels without data"."""
+
+    @property
+    def height(self) -> int:
+        return int(self.cube.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.cube.shape[1])
+
+    @property
+    def n_bands(self) -> int:
+        return int(self.cube.shape[2])
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)

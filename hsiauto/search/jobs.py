@@ -1,0 +1,47 @@
+"""Job: one full training that is not a trial (re-evaluation, refit, further split). Plain data, sent to a worker."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hsiauto.families.base import FamilyConfig
+from hsiauto.split.model import Pixels
+from hsiauto.trial import Report
+
+
+@dataclass(frozen=True)
+class Job:
+    """Train `config` on `data` (a key into the datasets given to the pool) for the full schedule."""
+
+    key: str
+    """Unique; the result carries it."""
+    config: FamilyConfig
+    data: str
+    seed: int
+    max_epochs: int
+    predict: Pixels | None = None
+    """Predict the class at these pixels after training. Positions only: the worker never sees their labels."""
+    save_to: Path | None = None
+    """Save the fitted model into this folder."""
+    predicted_seconds: float | None = None
+    """What it will take on one worker, if known; a job that cannot end before the deadline is not started."""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    key: str
+    state: str
+    """completed | failed | skipped."""
+    error: str = ""
+    report: Report | None = None
+    """The last epoch's."""
+    predicted: npt.NDArray[np.int64] | None = None
+    """0-based class at each of `job.predict`."""
+    predict_seconds: float = float("nan")
+    device: str = ""
+    node: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    """ISO 8601, UTC."""
