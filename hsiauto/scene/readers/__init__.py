@@ -1,0 +1,77 @@
+"""Readers by file type, behind one function.
+
+The libraries of a format are imported when a file of it is read: a worker that is handed a scene needs none of them.
+"""
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from hsiauto.errors import UserError
+from hsiauto.scene.readers.keys import Role, choose_key, fits
+from hsiauto.scene.readers.stored import Stored
+
+__all__ = ["Role", "Stored", "has_keys", "holds", "read"]
+
+_KEYED = (".mat", ".npz", ".npy")
+_RASTER = (".tif", ".tiff", ".hdr", ".img", ".dat", ".bil", ".bip", ".bsq", ".raw", ".bin", ".cube", "")
+
+
+def has_keys(path: Path) -> bool:
+    """Whether files of this type can hold several named arrays."""
+    return path.suffix.lower() in (".mat", ".npz")
+
+
+def read(path: Path, role: Role, key: str | None = None) -> Stored:
+    """Read the cube or the label map of a file, by its suffix.
+
+    `key` names the array in a .mat or .npz; None takes the only one of fitting shape. Raises UserError where the file
+    is missing, foreign or truncated, the choice is open, or the array holds no real numbers.
+    """
+    _require_file(path)
+    suffix = path.suffix.lower()
+    if suffix in _KEYED:
+        stored = _read_keyed(path, role, key)
+    elif suffix in _RASTER or path.with_suffix(".hdr").is_file() or path.with_name(path.name + ".hdr").is_file():
+        if key is not None:
+            raise UserError("an array is named only in a .mat or .npz file", f"{key!r} for {path}", "Leave the key out")
+        from hsiauto.scene.readers import raster
+
+        stored = raster.read(path)
+    else:
+        known = ".mat, .npy, .npz, .tif, .hdr (ENVI, or its data file)"
+        raise UserError("a scene's file must be of a known type", path, f"Known: {known}")
+    if stored.array.dtype.kind not in "iufb":
+        raise UserError("arrays must hold real numbers", f"{stored.array.dtype} in {path}", "Convert it")
+    if not fits(stored.array.shape, role):
+        what = "three axes" if role == "cube" else "two axes"
+        raise UserError(f"the {role} must have {what}", f"{stored.array.shape} in {path}", "Name another file or key")
+    return stored
+
+
+def holds(path: Path, role: Role) -> bool:
+    """Whether a .mat or .npz file has an array of fitting shape."""
+    _require_file(path)
+    return any(fits(shape, role) for shape in _keyed(path).shapes(path).values())
+
+
+def _read_keyed(path: Path, role: Role, key: str | None) -> Stored:
+    module = _keyed(path)
+    stored = module.read(path, choose_key(path, module.shapes(path), key, role))
+    if stored.array.dtype == np.bool_:
+        return Stored(stored.array.view(np.uint8))
+    return stored
+
+
+def _keyed(path: Path) -> ModuleType:
+    """The module whose `shapes(path)` and `read(path, key)` read this type."""
+    from hsiauto.scene.readers import matlab, numpy_file
+
+    return matlab if path.suffix.lower() == ".mat" else numpy_file
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        received = "a folder" if path.is_dir() else "nothing there"
+        raise UserError(f"{path} must be a file", received, "Check the path, or see the names: hsiauto datasets")

@@ -1,0 +1,155 @@
+"""`open_scene`: a SceneSource -> a checked Scene. `open_image`: the same for a cube without labels."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from hsiauto.errors import UserError
+from hsiauto.scene import readers, registry
+from hsiauto.scene.assemble import assemble
+from hsiauto.scene.label_map import label_map, name_classes, plane, whole_numbers
+from hsiauto.scene.model import Scene
+from hsiauto.scene.registry.catalogue import find
+from hsiauto.scene.registry.download import Progress
+
+if TYPE_CHECKING:
+    from hsiauto.config import SceneSource  # config stands on split, which stands on scene: never at run time
+
+SIMULATED = "simulated:"
+
+
+def open_scene(source: "SceneSource", progress: Progress | None = None) -> Scene:
+    """The scene of a registry name, of `simulated:LABELS`, or of a file with its labels.
+
+    A registry scene that is not on this machine is downloaded, telling `progress`. Raises UserError for everything that
+    can be wrong with names, files, axes, labels and values.
+    """
+    if source.dataset.startswith(SIMULATED):
+        return _simulated(source)
+    if source.dataset in registry.known_scenes():
+        return _known(source, progress)
+    path = _existing(source)
+    labels_path = source.labels or _own_labels(path, source)
+    cube = readers.read(path, "cube", source.key)
+    labels = readers.read(labels_path, "labels", source.labels_key)
+    return assemble(path.stem, cube, labels, layout=source.layout, ignore=source.ignore_labels)
+
+
+def open_image(source: "SceneSource", n_bands: int) -> Scene:
+    """A scene to predict on: all pixels unlabelled, no class. `n_bands`, of the model, tells the order of the axes.
+
+    Raises UserError as `open_scene`, and where the cube has another number of bands.
+    """
+    if source.dataset.startswith(SIMULATED) or source.dataset in registry.known_scenes():
+        scene = open_scene(source)
+        if n_bands != scene.n_bands:
+            raise UserError(
+                f"the scene must have the model's {n_bands} bands", scene.n_bands, "Give the scene that fits"
+            )
+        return replace(scene, labels=np.zeros_like(scene.labels), class_names=(), label_values=())
+    path = _existing(source)
+    return assemble(path.stem, readers.read(path, "cube", source.key), None, layout=source.layout, n_bands=n_bands)
+
+
+def read_label_map(path: Path, key: str | None = None, like: Scene | None = None) -> npt.NDArray[np.int64]:
+    """(H, W) values of a label map as they are in the file; with `like`, renumbered to that scene's classes.
+
+    Raises UserError for an unreadable file, and for values that `like` does not have.
+    """
+    stored = readers.read(path, "labels", key)
+    values = whole_numbers(plane(stored.array), stored.nodata)
+    if like is None:
+        return values
+    known = np.asarray((0, *like.label_values))
+    if not (strange := np.setdiff1d(values, known)).size:
+        return np.searchsorted(known, values)
+    raise UserError(
+        f"{path} must use the label values of {like.name}, {', '.join(map(str, like.label_values))}",
+        ", ".join(map(str, strange[:10])),
+        "Renumber the map",
+    )
+
+
+def _known(source: "SceneSource", progress: Progress | None) -> Scene:
+    scene = find(source.dataset)
+    given = {"--labels": source.labels, "--key": source.key, "--labels-key": source.labels_key}
+    _refuse(source.dataset, given | {"--layout": source.layout})
+    if scene.cube is None or scene.labels is None:
+        _refuse(source.dataset, {"--ignore-labels": source.ignore_labels or None})
+        from hsiauto.scene import simulate
+
+        return simulate.demo(source.seed)
+    folder = registry.data_folder(source.data_dir)
+    if source.data_dir is not None and not folder.is_dir():
+        raise UserError("--data-dir must be a folder", folder, "Check the path, or make it")
+    found = registry.locate(scene, folder)
+    if found is None:
+        cube_path, labels_path = registry.fetch(scene.name, source.data_dir, progress)
+        found = registry.Found(cube_path, labels_path)
+    cube_file = scene.cube if found.variant is None else found.variant.cube
+    opened = assemble(
+        scene.name if found.variant is None else found.variant.name,
+        readers.read(found.cube, "cube", cube_file.key if readers.has_keys(found.cube) else None),
+        readers.read(found.labels, "labels", scene.labels.key if readers.has_keys(found.labels) else None),
+        ignore=source.ignore_labels,
+        facts=scene,
+        notes=() if found.variant is None else (found.variant.note,),
+    )
+    if scene.shape is not None and opened.cube.shape != scene.shape:
+        raise UserError(f"{scene.name} is {scene.shape}", f"{opened.cube.shape} in {found.cube}", "Get the right file")
+    return opened
+
+
+def _simulated(source: "SceneSource") -> Scene:
+    path = Path(source.dataset.removeprefix(SIMULATED))
+    _refuse(source.dataset, {"--labels": source.labels, "--key": source.key, "--layout": source.layout})
+    stored = readers.read(path, "labels", source.labels_key)
+    numbered = label_map(plane(stored.array), source.ignore_labels, stored.nodata)
+    known = _scene_of_labels(path, numbered.labels.shape)
+    from hsiauto.scene import simulate
+
+    scene = simulate.simulate(
+        numbered.labels,
+        name=f"simulated_{path.stem}",
+        n_bands=known.shape[2] if known and known.shape else 200,
+        seed=source.seed,
+    )
+    return replace(
+        scene,
+        class_names=name_classes(numbered.values, known.class_name if known else lambda _: None),
+        label_values=numbered.values,
+        notes=scene.notes + numbered.notes,
+    )
+
+
+def _scene_of_labels(path: Path, grid: tuple[int, ...]) -> registry.KnownScene | None:
+    """The known scene whose label map this is: a simulation then takes its number of bands and its class names."""
+    for scene in registry.known_scenes().values():
+        if scene.labels and path.name in scene.labels.names and scene.shape and scene.shape[:2] == grid:
+            return scene
+    return None
+
+
+def _existing(source: "SceneSource") -> Path:
+    path = Path(source.dataset).expanduser()
+    if not path.exists() and not path.suffix and len(path.parts) == 1:
+        find(source.dataset)  # a bare word is a misspelt name rather than a missing file
+    return path
+
+
+def _own_labels(path: Path, source: "SceneSource") -> Path:
+    """The cube's own file where it has a label map too."""
+    if readers.has_keys(path) and (source.labels_key is not None or readers.holds(path, "labels")):
+        return path
+    readers.read(path, "cube", source.key)  # a missing or foreign cube is the first thing to hear about
+    raise UserError("a scene needs a label map", f"{path} without one", "Add --labels PATH (and --labels-key)")
+
+
+def _refuse(dataset: str, options: Mapping[str, object]) -> None:
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise UserError(f"{', '.join(given)} belongs to scenes from files", f"--dataset {dataset}", "Leave it out")

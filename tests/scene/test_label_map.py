@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from hsiauto.errors import UserError
+from hsiauto.scene.label_map import label_map
+
+
+def test_values_with_gaps_become_contiguous_classes_in_order() -> None:
+    numbered = label_map(np.array([[0, 14, 10], [1, 0, 14]], np.uint8))
+    np.testing.assert_array_equal(numbered.labels, [[0, 3, 2], [1, 0, 3]])
+    assert numbered.values == (1, 10, 14)
+    assert numbered.labels.dtype == np.int16
+
+
+def test_ignored_nodata_and_nan_are_unlabelled() -> None:
+    stored = np.array([[1, 2, 255], [np.nan, 3, -1]])
+    numbered = label_map(stored, ignore=(0, 3, -1), nodata=255)
+    np.testing.assert_array_equal(numbered.labels, [[1, 2, 0], [0, 0, 0]])
+    assert numbered.notes == ()
+
+
+def test_a_nodata_value_beyond_the_integers_is_unlabelled() -> None:
+    lowest = float(np.finfo(np.float32).min)
+    assert label_map(np.array([[1, 2, lowest]], np.float32), nodata=lowest).values == (1, 2)
+
+
+def test_an_ignored_label_that_is_not_there_is_said() -> None:
+    assert "7" in label_map(np.array([[1, 2]]), ignore=(7,)).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("stored", "ignore", "message"),
+    [
+        ([[1, 2, -1]], (), r"positive; received -1.*--ignore-labels=-1"),
+        ([[1, 1, 0]], (), "two classes"),
+        ([[1, 2, 0]], (2,), "two classes"),
+        ([[0, 0, 0]], (), "all 0"),
+        ([[1.5, 2, 0]], (), "whole numbers; received 1.5"),
+        ([list(range(2000))], (), "distinct values"),
+    ],
+)
+def test_bad_maps(stored: list[list[float]], ignore: tuple[int, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        label_map(np.array(stored), ignore)
