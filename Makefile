@@ -1,0 +1,33 @@
+# On a fresh machine: `make search` and `make test` do everything.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: install search test lint bench clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+search: $(STAMP)  ## search the embedded demo scene, retrain the best, print the leaderboard
+	$(BIN)/hsiauto search --dataset demo --budget 16
+
+test: $(STAMP)
+	$(BIN)/python -m pytest tests
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)  ## ratios measured side by side in one run; see benchmarks/README.md
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.batches
+	$(BIN)/python -m benchmarks.predict
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
