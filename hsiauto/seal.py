@@ -1,11 +1,15 @@
 """The seal: what a trial may see, and the test labels, which only a refit may read."""
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from hsiauto.split.model import Pixels
+from hsiauto.errors import UserError
+from hsiauto.metrics import Scores, scores
+from hsiauto.scene.model import Scene
+from hsiauto.split.model import Pixels, Split
 
 
 @dataclass(frozen=True)
@@ -24,3 +28,85 @@ class TrialData:
     val_labels: npt.NDArray[np.int64]
     transductive: bool = False
     """Tile families only: see unlabelled pixels of the tile too, test pixels among them."""
+
+
+class SealedTest:
+    """The only holder of test labels. Positions are public; labels answer once per key, and only as scores.
+
+    Stays in the process that made it: pickling and copying raise TypeError, so it cannot reach a worker.
+    """
+
+    __slots__ = ("_labels", "_n_classes", "_opened", "pixels")
+
+    def __init__(self, pixels: Pixels, labels: npt.NDArray[np.int64], n_classes: int) -> None:
+        assert pixels.shape == labels.shape
+        self.pixels = pixels
+        """(N,) flat indices."""
+        self._labels = labels
+        self._n_classes = n_classes
+        self._opened: set[str] = set()
+
+    def score(self, key: str, predicted: npt.NDArray[np.integer]) -> Scores:
+        """Scores of `predicted` (N,), 0-based classes at `pixels`, for the refit named `key`.
+
+        Raises RuntimeError when `key` was scored before: a model meets the test labels once.
+        """
+        if key in self._opened:
+            raise RuntimeError(f"{key} has been scored on test before; a refit is scored once")
+        result = scores(self._labels, predicted, self._n_classes)
+        self._opened.add(key)
+        return result
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("test labels cannot be pickled or copied: a trial must not receive them")
+
+    def __repr__(self) -> str:
+        return f"SealedTest({len(self.pixels)} pixels, scored {len(self._opened)} times)"
+
+
+def seal(scene: Scene, split: Split, transductive: bool = False) -> tuple[TrialData, SealedTest]:
+    """What trials of a search see, and the test set that they do not see.
+
+    Raises UserError where the split was drawn on another grid or holds pixels of a class that it does not score.
+    """
+    data = _trial_data(scene, split, split.train, split.val, transductive)
+    return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes))
+
+
+def training_data(scene: Scene, split: Split, transductive: bool = False) -> TrialData:
+    """What a refit sees: the whole pool to train on, nothing to validate. Raises UserError like `seal`."""
+    return _trial_data(scene, split, split.pool, np.empty(0, dtype=np.int64), transductive)
+
+
+def _trial_data(scene: Scene, split: Split, train: Pixels, val: Pixels, transductive: bool) -> TrialData:
+    return TrialData(
+        cube=scene.cube,
+        valid=scene.valid,
+        n_classes=len(split.classes),
+        train_pixels=train,
+        train_labels=_zero_based(scene, split, train),
+        val_pixels=val,
+        val_labels=_zero_based(scene, split, val),
+        transductive=transductive,
+    )
+
+
+def _zero_based(scene: Scene, split: Split, pixels: Pixels) -> npt.NDArray[np.int64]:
+    """(N,) position in `split.classes` of the class at each pixel."""
+    if scene.labels.shape != split.shape:
+        raise UserError(
+            f"a split fits the grid it was drawn on, {split.shape[0]} x {split.shape[1]}",
+            f"{scene.name} with {scene.height} x {scene.width}",
+            "Use the scene of the run.",
+        )
+    values = scene.labels.ravel()[pixels].astype(np.int64)
+    position = np.full(max(*split.classes, int(scene.labels.max())) + 1, -1, dtype=np.int64)
+    position[list(split.classes)] = np.arange(len(split.classes))
+    labels = position[values]
+    if (labels < 0).any():
+        raise UserError(
+            "every pixel of a split has a class that the split scores",
+            f"{np.count_nonzero(labels < 0)} pixels of {scene.name} that have not",
+            "Use the scene, with the labels, that the split was drawn on.",
+        )
+    return labels

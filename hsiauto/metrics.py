@@ -1,0 +1,90 @@
+"""Scores: everything from one confusion matrix. Paired: the difference of two methods over the same runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Agreement of prediction and truth; fractions in [0, 1], NaN throughout where no pixel was scored."""
+
+    confusion: npt.NDArray[np.int64]
+    """(K, K) pixels; row = class in truth, column = class predicted."""
+
+    @property
+    def oa(self) -> float:
+        """Overall accuracy: the share of pixels predicted right."""
+        pixels = int(self.confusion.sum())
+        return int(np.trace(self.confusion)) / pixels if pixels else float("nan")
+
+    @property
+    def aa(self) -> float:
+        """Average accuracy: the mean recall over classes present in truth."""
+        recalls = self.per_class[~np.isnan(self.per_class)]
+        return float(recalls.mean()) if recalls.size else float("nan")
+
+    @property
+    def kappa(self) -> float:
+        """Cohen's kappa: agreement beyond that of chance, at most 1, below 0 where worse than chance.
+
+        0 where truth and prediction are one and the same class, since chance explains that already (elsewhere 0 / 0).
+        """
+        pixels = int(self.confusion.sum())
+        agreed = int(np.trace(self.confusion)) * pixels
+        by_chance = int(self.confusion.sum(axis=1) @ self.confusion.sum(axis=0))
+        if by_chance == pixels**2:
+            return 0.0 if pixels else float("nan")
+        return (agreed - by_chance) / (pixels**2 - by_chance)
+
+    @cached_property
+    def per_class(self) -> npt.NDArray[np.float64]:
+        """(K,) recall; NaN for a class that truth does not hold."""
+        in_truth = self.confusion.sum(axis=1)
+        right = np.diagonal(self.confusion).astype(np.float64)
+        return np.divide(right, in_truth, out=np.full(len(right), np.nan), where=in_truth > 0)
+
+
+def scores(truth: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], n_classes: int) -> Scores:
+    """Scores of 0-based classes `predicted` (N,) against `truth` (N,). Raises ValueError for a class out of range."""
+    if truth.shape != predicted.shape or truth.ndim != 1:
+        raise ValueError(f"truth and prediction must be two vectors of N, received {truth.shape}, {predicted.shape}")
+    for name, values in (("truth", truth), ("predicted", predicted)):
+        if values.size and not (values.min() >= 0 and values.max() < n_classes):
+            raise ValueError(f"{name} must lie in 0..{n_classes - 1}, received {values.min()}..{values.max()}")
+    pairs = truth.astype(np.int64) * n_classes + predicted.astype(np.int64)
+    return Scores(np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes))
+
+
+class Paired(NamedTuple):
+    """Mean difference a - b over pairs of runs, with its 95 % interval and two-sided p."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    n: int
+
+
+def paired(a: Sequence[float], b: Sequence[float]) -> Paired:
+    """Student's paired t: run i of `a` against run i of `b` (same split, same seed).
+
+    One pair has a mean and no interval (NaN). Differences that are all equal have an interval of no width, with p = 0,
+    or 1 where they are 0. Raises ValueError for no pair or unequal lengths.
+    """
+    if len(a) != len(b) or len(a) == 0:
+        raise ValueError(f"pairs need as many values on both sides, one at least, received {len(a)} and {len(b)}")
+    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    n, mean = len(difference), float(difference.mean())
+    if n == 1:
+        return Paired(mean, float("nan"), float("nan"), float("nan"), 1)
+    if np.ptp(difference) == 0:
+        return Paired(mean, mean, mean, 1.0 if mean == 0 else 0.0, n)
+    test = stats.ttest_1samp(difference, 0.0)
+    interval = test.confidence_interval(0.95)
+    return Paired(mean, float(interval.low), float(interval.high), float(test.pvalue), n)

@@ -1,0 +1,158 @@
+"""make_split: labels and a spec become a Split. revalidate: the same split with another validation."""
+
+import hashlib
+
+import numpy as np
+
+from hsiauto.errors import UserError
+from hsiauto.split import blocks, fixed, stratified
+from hsiauto.split.budget import Labels
+from hsiauto.split.model import Mask, Pixels, Split, SplitSpec
+from hsiauto.split.sides import Sides
+
+# One stream of random numbers per decision: a budget or a buffer never changes which pixels test.
+_TEST, _BUDGET, _VALIDATION, _FRESH_VALIDATION = range(1, 5)
+
+
+def make_split(
+    labels: Labels, spec: SplitSpec, train_map: Labels | None = None, test_map: Labels | None = None
+) -> Split:
+    """Divide the labelled pixels of `labels` (H, W; 0 = unlabelled, k = class k). Deterministic from `spec.seed`.
+
+    `train_map` and `test_map` (H, W), numbered like `labels`, are read by the `fixed` protocol alone.
+
+    Raises UserError: both budgets given; fewer than two classes before or after the split; nothing left to test, to
+    train or to validate; fixed maps that are missing, of another shape, or in conflict with `labels`.
+    """
+    assert labels.ndim == 2
+    assert labels.size > 0
+    assert labels.min() >= 0
+    n_labelled = np.bincount(labels.ravel())[1:]
+    if np.count_nonzero(n_labelled) < 2:
+        raise UserError(
+            "a split needs two classes with labelled pixels",
+            f"{np.count_nonzero(n_labelled)}",
+            "Check the ground truth and the ignored labels.",
+        )
+    sides = _divide(labels, spec, train_map, test_map)
+    _not_empty(sides, spec)
+    classes, left_out = _scored(labels, sides)
+    if len(classes) < 2:
+        raise UserError(
+            "two classes must be in both train and test",
+            f"{len(classes)}; " + "; ".join(f"class {k}: {why}" for k, why in left_out),
+            _remedy(spec),
+        )
+    scored = np.isin(labels, classes)
+    pool, test = sides.pool & scored, sides.test & scored
+    train, val = _carve(np.where(pool, labels, 0), spec, np.random.default_rng([_VALIDATION, spec.seed]))
+    return _assemble(spec, train, val, pool, test, classes, left_out)
+
+
+def revalidate(split: Split, labels: Labels, seed: int) -> Split:
+    """A fresh validation out of `split.pool` by the same rule; pool, test and classes stay. Reads pool labels only."""
+    pool, test = _mask(split.pool, split.shape), _mask(split.test, split.shape)
+    rng = np.random.default_rng([_FRESH_VALIDATION, split.spec.seed, seed])
+    train, val = _carve(np.where(pool, labels, 0), split.spec, rng)
+    return _assemble(split.spec, train, val, pool, test, split.classes, split.left_out)
+
+
+def split_hash(
+    shape: tuple[int, int], train: Pixels, val: Pixels, pool: Pixels, test: Pixels, classes: tuple[int, ...]
+) -> str:
+    """sha256 over grid, sets and classes, 16 hex digits."""
+    digest = hashlib.sha256()
+    for part in (shape, train, val, pool, test, classes):
+        values = np.asarray(part, dtype="<i8")
+        digest.update(np.asarray(values.size, dtype="<i8").tobytes() + values.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _divide(labels: Labels, spec: SplitSpec, train_map: Labels | None, test_map: Labels | None) -> Sides:
+    test_rng = np.random.default_rng([_TEST, spec.seed])
+    budget_rng = np.random.default_rng([_BUDGET, spec.seed])
+    if spec.protocol == "blocks":
+        return blocks.divide(labels, spec, test_rng, budget_rng)
+    if spec.protocol == "random":
+        return stratified.divide(labels, spec, test_rng)
+    return fixed.divide(labels, spec, train_map, test_map, budget_rng)
+
+
+def _carve(pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> tuple[Mask, Mask]:
+    carve = stratified.carve if spec.protocol == "random" else blocks.carve
+    train, val = carve(pool_labels, spec, rng)
+    if not val.any():
+        raise UserError(
+            "a split must leave something to validate without taking a class out of training",
+            f"{np.count_nonzero(pool_labels)} training pixels, none of which can be spared",
+            _remedy(spec),
+        )
+    return train, val
+
+
+def _not_empty(sides: Sides, spec: SplitSpec) -> None:
+    for name, mask in (("test", sides.test), ("train", sides.pool)):
+        if not mask.any():
+            other = sides.pool if name == "test" else sides.test
+            raise UserError(
+                f"a split must leave something to {name}",
+                f"0 pixels ({np.count_nonzero(other)} on the other side)",
+                _remedy(spec),
+            )
+
+
+def _remedy(spec: SplitSpec) -> str:
+    if spec.protocol == "random":
+        return "Allow more labels."
+    smaller = f"a block size below {spec.block_size}" + (f" or a buffer below {spec.buffer}" if spec.buffer else "")
+    return f"Use {smaller}, or " + ("check the maps." if spec.protocol == "fixed" else "the random protocol.")
+
+
+def _scored(labels: Labels, sides: Sides) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
+    """Classes on both sides; the others, each with its reason."""
+    n_values = int(labels.max()) + 1
+    n_all, n_pool, n_test = (
+        np.bincount(labels[mask], minlength=n_values) for mask in (labels > 0, sides.pool, sides.test)
+    )
+    scored, left_out = [], []
+    for k in range(1, n_values):
+        if n_pool[k] and n_test[k]:
+            scored.append(k)
+            continue
+        left_out.append((k, _reason(int(n_all[k]), int(n_pool[k]), int(n_test[k]), sides.rest)))
+    return tuple(scored), tuple(left_out)
+
+
+def _reason(n_all: int, n_pool: int, n_test: int, rest: str) -> str:
+    if not n_all:
+        return "no labelled pixel"
+    lacking = "training or test" if not (n_pool or n_test) else "test" if n_pool else "training"
+    parts = ((n_pool, "train"), (n_test, "test"), (n_all - n_pool - n_test, rest))
+    return f"no {lacking} pixel: of {n_all} labelled, " + ", ".join(f"{n} {what}" for n, what in parts if n)
+
+
+def _mask(pixels: Pixels, shape: tuple[int, int]) -> Mask:
+    mask = np.zeros(shape, dtype=bool)
+    mask.ravel()[pixels] = True
+    return mask
+
+
+def _assemble(
+    spec: SplitSpec,
+    train: Mask,
+    val: Mask,
+    pool: Mask,
+    test: Mask,
+    classes: tuple[int, ...],
+    left_out: tuple[tuple[int, str], ...],
+) -> Split:
+    shape = (int(pool.shape[0]), int(pool.shape[1]))
+    sets = {name: np.flatnonzero(m) for name, m in (("train", train), ("val", val), ("pool", pool), ("test", test))}
+    return Split(
+        spec=spec,
+        shape=shape,
+        classes=classes,
+        left_out=left_out,
+        hash=split_hash(shape, classes=classes, **sets),
+        **sets,
+    )

@@ -1,0 +1,57 @@
+"""split.npz: a split on disk. Positions, spec and classes; no label."""
+
+import json
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from pydantic import ValidationError
+
+from hsiauto.errors import UserError
+from hsiauto.files import atomic_path
+from hsiauto.split.make import split_hash
+from hsiauto.split.model import Split, SplitSpec
+
+_SETS = ("train", "val", "pool", "test")
+
+
+def save_split(split: Split, path: Path) -> None:
+    """Write `split` atomically, as a NumPy archive that needs no pickle. `path` ends in .npz."""
+    header = {
+        "spec": split.spec.model_dump(mode="json"),
+        "shape": split.shape,
+        "classes": split.classes,
+        "left_out": split.left_out,
+        "hash": split.hash,
+    }
+    sets = {name: getattr(split, name) for name in _SETS}
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, header=np.array(json.dumps(header)), **sets)
+
+
+def load_split(path: Path) -> Split:
+    """Read what `save_split` wrote and check its hash. Raises UserError for anything else."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(str(archive["header"]))
+            sets = {name: archive[name].astype(np.int64, casting="safe") for name in _SETS}
+        split = Split(
+            spec=SplitSpec.model_validate(header["spec"]),
+            shape=(int(header["shape"][0]), int(header["shape"][1])),
+            classes=tuple(int(k) for k in header["classes"]),
+            left_out=tuple((int(k), str(why)) for k, why in header["left_out"]),
+            hash=str(header["hash"]),
+            **sets,
+        )
+    except FileNotFoundError:
+        raise UserError("a run folder holds its split", f"no {path}", "Give the folder of a run.") from None
+    except (BadZipFile, EOFError, KeyError, IndexError, TypeError, ValueError, ValidationError) as error:
+        raise UserError("a split must be readable", f"{path}: {error}", "Restore the file, or start anew.") from error
+    found = split_hash(split.shape, split.train, split.val, split.pool, split.test, split.classes)
+    if found != split.hash:
+        raise UserError(
+            f"the sets in {path} must have the hash stored with them, {split.hash}",
+            found,
+            "The file was changed; restore it, or start anew.",
+        )
+    return split

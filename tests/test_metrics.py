@@ -1,0 +1,70 @@
+"""Scores against scikit-learn, and the cases where the formulas have no value."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as sk
+
+from hsiauto.metrics import Scores, paired, scores
+
+
+def of(truth: list[int], predicted: list[int], n_classes: int) -> Scores:
+    return scores(np.array(truth, dtype=np.int64), np.array(predicted, dtype=np.int64), n_classes)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60))
+def test_agrees_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    truth, predicted = map(list, zip(*pairs, strict=True))
+    found = of(truth, predicted, 5)
+    np.testing.assert_array_equal(found.confusion, sk.confusion_matrix(truth, predicted, labels=range(5)))
+    assert found.confusion.dtype == np.int64
+    assert found.oa == pytest.approx(sk.accuracy_score(truth, predicted))
+    present = sorted(set(truth))
+    recalls = sk.recall_score(truth, predicted, labels=present, average=None)
+    assert found.aa == pytest.approx(recalls.mean())
+    np.testing.assert_allclose(found.per_class[present], recalls)
+    assert np.isnan(np.delete(found.per_class, present)).all()
+    if len(set(truth) | set(predicted)) > 1:
+        assert found.kappa == pytest.approx(sk.cohen_kappa_score(truth, predicted))
+
+
+def test_one_class_throughout_shows_nothing_beyond_chance() -> None:
+    found = of([1, 1], [1, 1], 3)
+    assert (found.oa, found.aa, found.kappa) == (1.0, 1.0, 0.0)
+
+
+def test_no_pixel_no_score() -> None:
+    found = of([], [], 3)
+    assert all(math.isnan(value) for value in (found.oa, found.aa, found.kappa))
+    assert np.isnan(found.per_class).all()
+
+
+@pytest.mark.parametrize(("truth", "predicted"), [([0, 3], [0, 0]), ([0, 0], [0, -1]), ([0], [0, 0])])
+def test_bad_classes_and_lengths(truth: list[int], predicted: list[int]) -> None:
+    with pytest.raises(ValueError, match="received"):
+        of(truth, predicted, 3)
+
+
+def test_paired_is_students_t() -> None:
+    a, b = [0.91, 0.88, 0.93, 0.90], [0.90, 0.89, 0.90, 0.86]
+    found = paired(a, b)
+    test = stats.ttest_rel(a, b)
+    assert (found.mean, found.p, found.n) == (pytest.approx(0.0175), pytest.approx(test.pvalue), 4)
+    half = stats.t.ppf(0.975, 3) * np.std(np.subtract(a, b), ddof=1) / 2
+    assert (found.low, found.high) == (pytest.approx(0.0175 - half), pytest.approx(0.0175 + half))
+    assert paired(b, a).mean == pytest.approx(-found.mean)
+
+
+def test_paired_without_spread_or_without_pairs() -> None:
+    one = paired([0.5], [0.25])
+    assert (one.mean, one.n) == (0.25, 1)
+    assert all(math.isnan(value) for value in (one.low, one.high, one.p))
+    assert paired([0.5, 0.75], [0.25, 0.5]) == (0.25, 0.25, 0.25, 0.0, 2)
+    assert paired([0.5, 0.5], [0.5, 0.5]) == (0.0, 0.0, 0.0, 1.0, 2)
+    for a, b in (([], []), ([0.1], [0.1, 0.2])):
+        with pytest.raises(ValueError, match="received"):
+            paired(a, b)
