@@ -1,0 +1,116 @@
+"""The columns of a leaderboard, with what each means. The text travels in the file, as metadata of the field."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+SCHEMA_VERSION = "1"
+"""Raised when a column changes its meaning or goes; a new column is no new version."""
+
+PARAM = "param."
+
+
+class Column(NamedTuple):
+    name: str
+    type: pa.DataType
+    meaning: str
+
+
+_STRING, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+IDENTITY = (
+    Column("run_id", _STRING, "the run that made this row"),
+    Column("dataset", _STRING, "scene, with its variant"),
+    Column("objective", _STRING, "what the search maximised on validation: kappa, oa or aa"),
+    Column("split_seed", _INT, "seed of the split; on rows of other splits than the study's, theirs"),
+    Column("kind", _STRING, "trial | refit | ensemble | baseline (references and presets that a sceptic asks for)"),
+    Column("trial_id", _STRING, "the trial, or the trial that found the refitted config"),
+    Column("family", _STRING, "architecture family"),
+    Column("state", _STRING, "completed | stopped | failed | refused | interrupted | running; refits: also skipped"),
+    Column("error", _STRING, "why it failed, was refused or skipped; null otherwise"),
+    Column(
+        "rank",
+        _INT,
+        "final order, 1 = winner, settled on validation before any test label was read; on the ranked configs' trials "
+        "and on their refits on the study's own split (in the table of another split: on that)",
+    ),
+    Column("epochs", _INT, "epochs done; equal to max_epochs = full fidelity"),
+    Column("max_epochs", _INT, "epochs of the complete schedule"),
+    Column("seed", _INT, "of weights and batches"),
+    Column("config", _STRING, "JSON of the axes that act"),
+    Column("config_hash", _STRING, "identifies what the config does; joins rows of the same config"),
+)
+
+RESULTS = (
+    Column("val_oa", _FLOAT, "overall accuracy on validation, a fraction, at the last epoch; selects, so it flatters"),
+    Column("val_aa", _FLOAT, "average accuracy over classes on validation, at the last epoch"),
+    Column("val_kappa", _FLOAT, "Cohen's kappa on validation, at the last epoch"),
+    Column("val_loss", _FLOAT, "cross-entropy on validation in nats, at the last epoch"),
+    Column("test_oa", _FLOAT, "overall accuracy on the sealed test pixels; refits and baselines only"),
+    Column("test_aa", _FLOAT, "average accuracy over classes on test; refits and baselines only"),
+    Column("test_kappa", _FLOAT, "Cohen's kappa on test; refits and baselines only"),
+    Column("test_per_class", _STRING, "JSON {class name: recall on test}; refits and baselines only"),
+    Column("protocol", _STRING, "blocks | random | fixed"),
+    Column("split_hash", _STRING, "identifies the pixels of train, validation and test"),
+    Column("block_size", _INT, "side of a block in pixels; null without blocks"),
+    Column("buffer", _INT, "pixels between training and test (Chebyshev); null without blocks"),
+    Column("support", _INT, "radius in pixels of the input that one prediction reads"),
+    Column("overlap_contains", _FLOAT, "share of test patches that contain a training pixel"),
+    Column("overlap_shares", _FLOAT, "share of test patches that share a pixel with a training patch"),
+    Column("transductive", _BOOL, "whether training saw spectra of unlabelled pixels, test pixels among them"),
+    Column("classes_scored", _INT, "classes in both training and test"),
+    Column(
+        "further_splits_oa_mean",
+        _FLOAT,
+        "test OA of the winner's config over further splits, one training each; the search may have seen their test "
+        "pixels as training pixels; on the winner's refits",
+    ),
+    Column("further_splits_oa_std", _FLOAT, "standard deviation (n - 1) of the same"),
+    Column("further_splits_oa_n", _INT, "further splits in the same"),
+    Column(
+        "pareto",
+        _BOOL,
+        "whether no other completed network trial has as good an objective on validation with as few parameters, one "
+        "of them better; null for other rows",
+    ),
+    Column("attempt", _INT, "attempt at the trial; a resume after a crash starts another one"),
+    Column("labels_train", _INT, "labelled pixels that trained: a refit trains on all that may be labelled"),
+    Column("labels_val", _INT, "labelled pixels that validated"),
+    Column("pixels_test", _INT, "test pixels of the split"),
+    Column("parameters", _INT, "trainable parameters; 0 for a family that is no network"),
+    Column("macs", _INT, "multiply-adds of one prediction; null for a family that is no network"),
+    Column("fit_seconds", _FLOAT, "training and validation"),
+    Column("predict_pixels_per_second", _FLOAT, "predicted test pixels per second; refits and baselines only"),
+    Column("peak_memory_bytes", _INT, "CUDA: most that was allocated; CPU: most resident memory of the process"),
+    Column("device", _STRING, "where it trained"),
+    Column("node", _STRING, "which machine"),
+    Column("started_at", _STRING, "ISO 8601, UTC"),
+    Column("finished_at", _STRING, "ISO 8601, UTC"),
+    Column("versions", _STRING, "JSON of package versions"),
+)
+
+COLUMNS = (*IDENTITY, *RESULTS)
+"""In the file, the columns `param.<family>.<axis>` stand between the two parts."""
+
+
+def schema(records: Sequence[Mapping[str, Any]], provenance: Mapping[str, str]) -> pa.Schema:
+    """The schema of a table with `records`: the fixed columns, and one for each axis that acts in one of them."""
+    params = dict.fromkeys(name for record in records for name in record if name.startswith(PARAM))
+    axes = [
+        Column(name, _type_of([r.get(name) for r in records]), f"axis {name.removeprefix(PARAM)}") for name in params
+    ]
+    fields = [
+        pa.field(column.name, column.type, metadata={"description": column.meaning})
+        for column in (*IDENTITY, *axes, *RESULTS)
+    ]
+    return pa.schema(fields, metadata={"hsiauto.schema_version": SCHEMA_VERSION, **provenance})
+
+
+def _type_of(values: Sequence[object]) -> pa.DataType:
+    types = {type(value) for value in values if value is not None}
+    if types == {bool}:
+        return _BOOL
+    if types == {int}:
+        return _INT
+    return _FLOAT if types and types <= {int, float} else _STRING

@@ -1,0 +1,36 @@
+"""leaderboard.parquet: written whole or not at all, read by anything that reads Parquet."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hsiauto.errors import UserError
+from hsiauto.files import atomic_path
+from hsiauto.leaderboard.schema import SCHEMA_VERSION
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write `table` atomically. Raises UserError for a full disk or a folder that cannot be written."""
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read(path: Path) -> pa.Table:
+    """The table, with its schema version and provenance in `table.schema.metadata`. UserError: not one of ours."""
+    if not Path(path).is_file():
+        raise UserError(
+            "a leaderboard must be a file", f"{path}, which is none", "Name a run folder that has finished."
+        )
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError("a leaderboard must be a whole Parquet file", f"{path}: {error}", "Resume the run.") from error
+    version = (table.schema.metadata or {}).get(b"hsiauto.schema_version", b"none").decode()
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"a leaderboard must have schema version {SCHEMA_VERSION}",
+            f"{path} with {version}",
+            "Use a matching hsiauto.",
+        )
+    return table

@@ -1,0 +1,87 @@
+"""Which refits, in which order: under a deadline the first ones are those without which a table says nothing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from typing import Literal
+
+from hsiauto.families import FAMILIES
+from hsiauto.families.base import FamilyConfig
+from hsiauto.space import SceneSize, fit_preset
+
+REFERENCES = ("coordinate_1nn", "majority")
+SCEPTICS = ("cnn2d", "forest")
+"""Families whose presets stand on every leaderboard, searched or not."""
+
+
+@dataclass(frozen=True)
+class Refit:
+    """One training on train + validation, scored once on the test pixels of a split."""
+
+    kind: Literal["refit", "baseline"]
+    config: FamilyConfig
+    seed: int
+    split_seed: int
+    trial_id: str | None = None
+    rank: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What was trained on what: the same key is the same model, and is scored once."""
+        return f"split-{self.split_seed}/{self.config.family}-{self.config.hash()}/seed-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A config to refit. `rank` None: chosen for comparison."""
+
+    config: FamilyConfig
+    trial_id: str | None = None
+    rank: int | None = None
+
+
+def baselines(scene: SceneSize, but: Iterable[FamilyConfig]) -> list[Chosen]:
+    """The sceptic's presets, clipped to the scene, without those that are refitted already."""
+    known = {config.hash() for config in but}
+    presets = [fit_preset(FAMILIES[name].preset("paper"), scene) for name in SCEPTICS]
+    return [Chosen(config) for config in presets if config.hash() not in known]
+
+
+def for_study(
+    chosen: Sequence[Chosen],
+    sceptics: Sequence[Chosen],
+    winner_seeds: Sequence[int],
+    other_seeds: Sequence[int],
+    split_seed: int,
+    further_split_seeds: Sequence[int],
+) -> list[Refit]:
+    """The refits of a study, the most telling first.
+
+    References; the winner (`chosen[0]`) once, each baseline once, each other candidate once; the winner's other seeds,
+    taking turns with its further splits; then the other seeds of all others.
+    """
+    winner = _seeds("refit", chosen[0], winner_seeds, split_seed) if chosen else []
+    others = [_seeds("baseline", one, other_seeds, split_seed) for one in sceptics]
+    others += [_seeds("refit", one, other_seeds, split_seed) for one in chosen[1:]]
+    further = [replace(winner[0], split_seed=seed) for seed in further_split_seeds] if winner else []
+    turns = chain(zip_longest(winner[1:], further), zip(*(group[1:] for group in others), strict=True))
+    first = [*winner[:1], *(group[0] for group in others)]
+    rest = [refit for turn in turns for refit in turn if refit is not None]
+    return [*_references(other_seeds[0], split_seed), *first, *rest]
+
+
+def for_split(
+    chosen: Sequence[Chosen], sceptics: Sequence[Chosen], seeds: Sequence[int], split_seed: int
+) -> list[Refit]:
+    """References once, then every config with the first seed, then with the next."""
+    groups = [_seeds("refit", one, seeds, split_seed) for one in chosen]
+    groups += [_seeds("baseline", one, seeds, split_seed) for one in sceptics]
+    return [*_references(seeds[0], split_seed), *(refit for turn in zip(*groups, strict=True) for refit in turn)]
+
+
+def _seeds(kind: Literal["refit", "baseline"], one: Chosen, seeds: Sequence[int], split_seed: int) -> list[Refit]:
+    return [Refit(kind, one.config, seed, split_seed, one.trial_id, one.rank) for seed in seeds]
+
+
+def _references(seed: int, split_seed: int) -> list[Refit]:
+    return [Refit("baseline", FAMILIES[name].preset("paper"), seed, split_seed) for name in REFERENCES]

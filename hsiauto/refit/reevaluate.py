@@ -1,0 +1,122 @@
+"""Re-evaluation: the best candidates on validations that did not choose them, then the final order."""
+
+import math
+from collections.abc import Sequence
+
+from hsiauto.errors import UserError
+from hsiauto.refit.candidates import Candidate, choose, preset_of
+from hsiauto.refit.ranking import Ranking, rank
+from hsiauto.refit.work import Work
+from hsiauto.seal import TrialData, seal
+from hsiauto.search.jobs import Job, JobResult
+from hsiauto.split import revalidate
+
+
+def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
+    """Re-evaluate, rank, journal both; returns the order, which is final until the search goes on.
+
+    Candidates: the best of each of the best `top_k` families, and the preset of whichever family then leads. Each
+    trains on `fresh_validations` fresh divisions of the same pool, with the same seed for all. What `deadline`
+    (time.monotonic) leaves out is journalled as skipped.
+    """
+    if (final := ranked(work)) is not None:
+        return final
+    trials, study = work.trials, work.study
+    candidates = choose(trials, study)
+    datasets, notes = _fresh_data(work)
+    seen: set[str] = set()
+    while candidates:
+        _train(work, [c for c in candidates if c.trial_id not in seen], datasets, deadline)
+        seen |= {c.trial_id for c in candidates}
+        order = _rank(work, candidates)
+        leader = next(c for c in candidates if c.trial_id == order.order[0])
+        preset = preset_of(leader.config.family, trials, study)
+        if preset is None or preset.trial_id in seen or preset.trial.config_hash == leader.trial.config_hash:
+            break
+        candidates.append(preset)
+    final = _rank(work, candidates)
+    work.record(work.journal, "ranked", order=list(final.order), reasons=final.reasons, notes=notes)
+    return final
+
+
+def ranked(work: Work) -> Ranking | None:
+    """The order in the journal; None before it, or where an extended search has ended a trial since."""
+    for event in reversed(work.journal.events):
+        if event["event"] == "ranked":
+            return Ranking(tuple(event["order"]), event["reasons"])
+        if event["event"] == "ended":
+            return None
+    return None
+
+
+def _fresh_data(work: Work) -> tuple[dict[int, TrialData], list[str]]:
+    """{seed: data with a fresh validation}, and why one could not be drawn."""
+    datasets: dict[int, TrialData] = {}
+    notes: list[str] = []
+    for seed in range(1, work.study.fresh_validations + 1):
+        try:
+            split = revalidate(work.split, work.scene.labels, seed)
+        except UserError as error:
+            notes.append(f"fresh validation {seed} could not be drawn: {error}")
+            continue
+        datasets[seed] = seal(work.scene, split, work.study.transductive)[0]
+    return datasets, notes
+
+
+def _train(work: Work, candidates: Sequence[Candidate], datasets: dict[int, TrialData], deadline: float | None) -> None:
+    """One validation after the other, so that a deadline leaves few candidates with unequal evidence."""
+    done = {
+        (e["trial_id"], e["split_seed"])
+        for e in work.journal.events
+        if e["event"] == "reevaluated" and e["state"] != "skipped"
+    }
+    jobs, asked = [], {}
+    for seed, data in datasets.items():
+        for candidate in candidates:
+            if (candidate.trial_id, seed) in done:
+                continue
+            job = Job(
+                key=f"validation-{seed}/{candidate.trial_id}",
+                config=candidate.config.bounded(work.scene.n_bands, len(data.train_pixels)),
+                data=f"validation-{seed}",
+                seed=work.study.seed + seed,
+                max_epochs=work.study.max_epochs,
+                predicted_seconds=work.predicted_seconds(candidate.trial.config_hash, len(data.train_pixels)),
+            )
+            jobs.append(job)
+            asked[job.key] = (candidate.trial_id, seed)
+    if not jobs:
+        return
+    named = {f"validation-{seed}": data for seed, data in datasets.items()}
+    for result in work.train(jobs, named, deadline):
+        _record(work, *asked[result.key], result)
+
+
+def _record(work: Work, trial_id: str, seed: int, result: JobResult) -> None:
+    report = result.report
+    work.record(
+        work.journal,
+        "reevaluated",
+        trial_id=trial_id,
+        split_seed=seed,
+        state=result.state,
+        error=result.error,
+        val_oa=report.val_oa if report else None,
+        val_aa=report.val_aa if report else None,
+        val_kappa=report.val_kappa if report else None,
+        fit_seconds=report.fit_seconds if report else None,
+    )
+
+
+def _rank(work: Work, candidates: Sequence[Candidate]) -> Ranking:
+    fresh: dict[str, dict[int, float]] = {}
+    failed: dict[str, str] = {}
+    for event in work.journal.events:
+        if event["event"] != "reevaluated":
+            continue
+        score = event[f"val_{work.study.objective}"]
+        if event["state"] == "completed" and score is not None and math.isfinite(score):
+            fresh.setdefault(event["trial_id"], {})[event["split_seed"]] = float(score)
+        elif event["state"] != "skipped":
+            failed[event["trial_id"]] = event["error"] or f"the {work.study.objective} was not finite"
+    return rank(candidates, fresh, failed)

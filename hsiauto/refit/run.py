@@ -1,0 +1,212 @@
+"""Refits: retrain on train + validation, score once on test. The only caller of `SealedTest.score`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hsiauto.errors import UserError
+from hsiauto.families.base import FamilyConfig
+from hsiauto.refit.candidates import best_of_kind
+from hsiauto.refit.plan import Chosen, Refit, baselines, for_split, for_study
+from hsiauto.refit.reevaluate import ranked
+from hsiauto.refit.work import Work, config_of
+from hsiauto.scene.model import Scene
+from hsiauto.seal import SealedTest, TrialData, seal, training_data
+from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.journal import Journal
+from hsiauto.space import SceneSize
+from hsiauto.split import Split, make_split, overlap
+
+MODEL_FOLDER = "bundle-model"
+"""In the run folder: the winner's first refit."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A split with its sealed test."""
+
+    split: Split
+    data: TrialData
+    test: SealedTest
+
+
+def refit(work: Work, refits: Journal, folder: Path, deadline: float | None = None) -> None:
+    """Refit the ranked configs, baselines and references, and the winner on further splits (order: `plan.for_study`).
+
+    Appends one `refit` event each to `refits`. What is there as completed or failed is not done again; what a deadline
+    (time.monotonic) skipped is. The winner's first model goes to `folder / MODEL_FOLDER`. The order must be in the
+    journal: it is settled before a test label is read.
+    """
+    study, split = work.study, work.split
+    chosen = ranked_configs(work)
+    planned = for_study(
+        chosen,
+        baselines(_size(work.scene, split), [one.config for one in chosen]),
+        [study.seed + i for i in range(study.winner_seeds)],
+        [study.seed + i for i in range(study.other_seeds)],
+        split.spec.seed,
+        [] if split.spec.protocol == "fixed" else [split.spec.seed + 1 + i for i in range(study.further_splits)],
+    )
+    _perform(work, refits, planned, folder / MODEL_FOLDER, deadline)
+
+
+def refit_on_split(work: Work, refits: Journal, split_seed: int, seeds: int = 1, deadline: float | None = None) -> None:
+    """Refit the chosen configs on the split with another seed, `seeds` times each.
+
+    Chosen: the ranked ones, the classical config that the search's validation liked best, baselines and references.
+    Raises UserError for the `fixed` protocol, whose maps are the split.
+    """
+    if work.split.spec.protocol == "fixed" and split_seed != work.split.spec.seed:
+        raise UserError("--split-seed needs a protocol that draws its split", "fixed", "Use blocks or random.")
+    chosen = ranked_configs(work)
+    classical = best_of_kind("classical", work.trials, work.study)
+    if classical is not None and classical.config.hash() not in {one.config.hash() for one in chosen}:
+        chosen.append(Chosen(classical.config, classical.trial_id))
+    sceptics = baselines(_size(work.scene, work.split), [one.config for one in chosen])
+    planned = for_split(chosen, sceptics, [work.study.seed + i for i in range(seeds)], split_seed)
+    _perform(work, refits, planned, None, deadline)
+
+
+def refit_config(work: Work, refits: Journal, config: FamilyConfig, seeds: int, folder: Path) -> None:
+    """Refit one config without a search, beside the references: its rows have rank 1."""
+    planned = for_split([Chosen(config, rank=1)], [], [work.study.seed + i for i in range(seeds)], work.split.spec.seed)
+    _perform(work, refits, planned, folder / MODEL_FOLDER, None)
+
+
+def ranked_configs(work: Work) -> list[Chosen]:
+    """The ranked configs in their final order, rank 1 first."""
+    order = ranked(work)
+    assert order is not None, "rank before refitting: no test label is read before the order is settled"
+    trials = work.trials
+    return [Chosen(config_of(trials[i]), i, rank) for rank, i in enumerate(order.order, start=1)]
+
+
+def _perform(
+    work: Work, refits: Journal, planned: Sequence[Refit], winner_model: Path | None, deadline: float | None
+) -> None:
+    """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved."""
+    done = {e["key"] for e in refits.events if e["event"] == "refit" and e["state"] != "skipped"}
+    to_do = {refit.key: refit for refit in planned if refit.key not in done}
+    to_save = _unsaved_winner(refits, planned) if winner_model is not None else None
+    targets: dict[int, _Target] = {}
+    jobs: list[Job] = []
+    for refit in [*([to_save] if to_save and to_save.key in done else []), *to_do.values()]:
+        if refit.split_seed not in targets:
+            try:
+                targets[refit.split_seed] = _target(work, refit.split_seed)
+            except UserError as error:
+                _record(work, refits, refit, None, JobResult(refit.key, "failed", f"no such split: {error}"))
+                continue
+        job = _job(work, refit, targets[refit.split_seed])
+        if to_save is not None and refit.key == to_save.key:
+            job = replace(job, save_to=winner_model)
+        if refit.key in done:  # an old refit that an extended search made the winner: scored before, never again
+            job = replace(job, predict=None)
+        jobs.append(job)
+    if not jobs:
+        return
+    datasets = {_name(seed): target.data for seed, target in targets.items()}
+    for result in work.train(jobs, datasets, deadline):
+        if result.key in to_do:
+            refit = to_do[result.key]
+            _record(work, refits, refit, targets[refit.split_seed], result)
+        if to_save is not None and result.key == to_save.key and result.state == "completed":
+            work.record(refits, "model", key=to_save.key, config_hash=to_save.config.hash())
+
+
+def _unsaved_winner(refits: Journal, planned: Sequence[Refit]) -> Refit | None:
+    """The winner's first refit, unless the model saved last is its own."""
+    winner = next((refit for refit in planned if refit.rank == 1), None)
+    saved = [event["config_hash"] for event in refits.events if event["event"] == "model"]
+    return None if winner is None or saved[-1:] == [winner.config.hash()] else winner
+
+
+def _job(work: Work, refit: Refit, target: _Target) -> Job:
+    n_train = len(target.data.train_pixels)
+    return Job(
+        key=refit.key,
+        config=refit.config.bounded(work.scene.n_bands, n_train),
+        data=_name(refit.split_seed),
+        seed=refit.seed,
+        max_epochs=work.study.max_epochs,
+        predict=target.split.test,
+        predicted_seconds=work.predicted_seconds(refit.config.hash(), n_train),
+    )
+
+
+def _target(work: Work, split_seed: int) -> _Target:
+    spec = work.split.spec
+    split = work.split
+    if split_seed != spec.seed:
+        split = make_split(work.scene.labels, spec.model_copy(update={"seed": split_seed}))
+    test = seal(work.scene, split, work.study.transductive)[1]
+    return _Target(split, training_data(work.scene, split, work.study.transductive), test)
+
+
+def _record(work: Work, refits: Journal, refit: Refit, target: _Target | None, result: JobResult) -> None:
+    """One `refit` event: what was trained, on what, and, once, how it scores."""
+    config = refit.config
+    fields: dict[str, Any] = {
+        "key": refit.key,
+        "kind": refit.kind,
+        "trial_id": refit.trial_id,
+        "rank": refit.rank,
+        "family": config.family,
+        "config": config.active(),
+        "config_hash": config.hash(),
+        "seed": refit.seed,
+        "split_seed": refit.split_seed,
+        "max_epochs": work.study.max_epochs,
+        "state": result.state,
+        "error": result.error,
+        "device": result.device,
+        "node": result.node,
+        "started_at": result.started_at,
+        "finished_at": result.finished_at,
+    }
+    if target is not None:
+        shares = overlap(target.split, config.support)
+        fields |= {
+            "split_hash": target.split.hash,
+            "labels_train": len(target.data.train_pixels),
+            "pixels_test": len(target.split.test),
+            "classes_scored": len(target.split.classes),
+            "support": config.support,
+            "overlap_contains": shares.contains,
+            "overlap_shares": shares.shares,
+        }
+    if result.report is not None:
+        fields |= {
+            "epochs": result.report.epoch,
+            "fit_seconds": result.report.fit_seconds,
+            "peak_memory_bytes": result.report.peak_memory_bytes,
+        }
+    if result.state == "completed" and target is not None and result.predicted is not None:
+        fields |= _scored(work, refit, target, result.predicted, result.predict_seconds)
+    work.record(refits, "refit", **fields)
+
+
+def _scored(
+    work: Work, refit: Refit, target: _Target, predicted: npt.NDArray[np.int64], seconds: float
+) -> dict[str, Any]:
+    scores = target.test.score(refit.key, predicted)
+    names = [work.scene.class_names[k - 1] for k in target.split.classes]
+    return {
+        "test_oa": scores.oa,
+        "test_aa": scores.aa,
+        "test_kappa": scores.kappa,
+        "test_per_class": dict(zip(names, scores.per_class.tolist(), strict=True)),
+        "predict_pixels_per_second": len(predicted) / seconds if seconds > 0 else None,
+    }
+
+
+def _size(scene: Scene, split: Split) -> SceneSize:
+    return SceneSize(scene.n_bands, len(split.train), scene.height, scene.width)
+
+
+def _name(split_seed: int) -> str:
+    return f"split-{split_seed}"

@@ -1,0 +1,70 @@
+"""Work: what the phases after the search share."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from hsiauto.config import StudyConfig
+from hsiauto.families import config_from
+from hsiauto.families.base import FamilyConfig
+from hsiauto.scene.model import Scene
+from hsiauto.seal import TrialData
+from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.journal import Event, Journal, TrialState, trials
+from hsiauto.split.model import Split
+
+
+class RunJobs(Protocol):
+    """The worker pool: full trainings, as they end. Jobs start in the order given."""
+
+    def __call__(
+        self,
+        jobs: Sequence[Job],
+        datasets: Mapping[str, TrialData],
+        study: StudyConfig,
+        deadline: float | None = None,
+    ) -> Iterator[JobResult]: ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """One study after its search: the scene with all labels, its split, its journal, and a pool to train on."""
+
+    study: StudyConfig
+    scene: Scene
+    split: Split
+    journal: Journal
+    run_jobs: RunJobs
+    on_event: Callable[[Event], None] = lambda event: None
+
+    @property
+    def trials(self) -> dict[str, TrialState]:
+        return trials(self.journal.events)
+
+    def record(self, journal: Journal, event: str, **fields: Any) -> Event:
+        written = journal.append(event, **fields)
+        self.on_event(written)
+        return written
+
+    def train(
+        self, jobs: Sequence[Job], datasets: Mapping[str, TrialData], deadline: float | None
+    ) -> Iterator[JobResult]:
+        """Results of `jobs`. What failed when its time was up counts as skipped: that is no verdict on a config."""
+        for result in self.run_jobs(jobs, datasets, self.study, deadline=deadline):
+            late = deadline is not None and time.monotonic() >= deadline
+            yield replace(result, state="skipped") if late and result.state == "failed" else result
+
+    def predicted_seconds(self, config_hash: str, n_train: int) -> float | None:
+        """Seconds that a full training on `n_train` pixels will take, from a trial of the same config; None unknown.
+
+        Seconds per epoch as measured in the search, in proportion to the training pixels.
+        """
+        measured = [t.seconds_per_epoch for t in self.trials.values() if t.config_hash == config_hash and t.reports]
+        if not measured:
+            return None
+        return measured[-1] * self.study.max_epochs * n_train / len(self.split.train)
+
+
+def config_of(trial: TrialState) -> FamilyConfig:
+    return config_from(trial.config)

@@ -1,0 +1,210 @@
+"""A search space file -> FamilySpaces, every mistake named by file, family and axis.
+
+    cnn2d:
+      depth: {low: 1, high: 4}
+      learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
+      optimizer: {choices: [adam, adamw]}
+
+YAML holds ranges only; what an axis means, when it acts and what bounds it is the config's own business.
+"""
+
+import itertools
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import yaml
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
+
+from hsiauto.errors import UserError
+from hsiauto.families.base import FamilyConfig
+from hsiauto.space.family import FamilySpace
+from hsiauto.space.ranges import Choices, Interval, Range
+
+Number = StrictInt | StrictFloat
+
+
+class _IntervalText(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    low: Number
+    high: Number
+    log: StrictBool = False
+    step: Number | None = None
+
+
+class _ChoicesText(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    choices: tuple[StrictBool | StrictInt | StrictFloat | StrictStr, ...]
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the spaces that come with hsiauto."""
+    folder = resources.files("hsiauto.search_spaces")
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def read(name_or_path: str) -> tuple[str, dict[str, Any]]:
+    """(file name for messages, its blocks) of a shipped space or a YAML file."""
+    path = Path(name_or_path)
+    if name_or_path in shipped():
+        file, text = (
+            f"{name_or_path}.yaml",
+            (resources.files("hsiauto.search_spaces") / f"{name_or_path}.yaml").read_text(),
+        )
+    else:
+        if not path.is_file():
+            raise UserError(
+                "space: must be a YAML file or one of " + ", ".join(shipped()),
+                name_or_path,
+                "Check the name or the path.",
+            )
+        file, text = str(path), path.read_text(encoding="utf-8", errors="replace")
+    try:
+        blocks = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"{file}: must be YAML", " ".join(str(error).split()), "Mend the file.") from error
+    if not isinstance(blocks, dict) or not blocks:
+        raise UserError(f"{file}: must hold one block of axes for each family", type(blocks).__name__, "Mend the file.")
+    return file, blocks
+
+
+def family_space(file: str, family: str, block: object, config: type[FamilyConfig]) -> FamilySpace:
+    """The block of one family, its axes and ranges checked one by one. `checked` checks them together."""
+    if not isinstance(block, dict):
+        raise UserError(f"{file}: {family}: must be a block of `axis: range`", repr(block), "Write {} for no axis.")
+    return FamilySpace(
+        config, {str(axis): _range(Place(file, family, str(axis)), r, config) for axis, r in block.items()}
+    )
+
+
+def checked(file: str, space: FamilySpace) -> FamilySpace:
+    """`space`, once each probed value was built into a config, in a setting where the axis acts."""
+    preset = space.config.preset("paper").active()
+    for axis in space.searched:
+        place = Place(file, space.name, axis)
+        if axis in preset and preset[axis] not in space.ranges[axis]:
+            place.fail(
+                "must hold the paper preset's value", f"{space.ranges[axis]}, without {preset[axis]}", "Widen it."
+            )
+        context = space.context(axis)
+        for value in space.ranges[axis].probes:
+            if space.witness({**context, axis: value}) is None:
+                place.fail(_why(space, {**context, axis: value}), value, "Change this end or choice.")
+    choices = [axis for axis in space.searched if isinstance(space.ranges[axis], Choices)]
+    for a, b in itertools.combinations(choices, 2):
+        for va, vb in itertools.product(space.ranges[a].probes, space.ranges[b].probes):
+            if space.witness({**space.context(a), **space.context(b), a: va, b: vb}) is None:
+                Place(file, space.name, b).fail(
+                    f"each choice must go with each choice of {a}",
+                    f"{vb} with {a} = {va}",
+                    "Write one of the two as low and high, which narrow by themselves, or drop a choice.",
+                )
+    return space
+
+
+class Place:
+    """Where in a space a mistake stands."""
+
+    def __init__(self, file: str, family: str, axis: str) -> None:
+        self.file, self.family, self.axis = file, family, axis
+
+    def fail(self, rule: str, received: object, remedy: str) -> NoReturn:
+        raise UserError(f"{self.file}: {self.family}.{self.axis}: {rule}", received, remedy)
+
+
+def _range(place: Place, text: object, config: type[FamilyConfig]) -> Range:
+    if place.axis not in config.model_fields or place.axis == "family":
+        known = ", ".join(name for name in config.model_fields if name != "family")
+        place.fail("must be an axis of the family", place.axis, f"Its axes: {known}.")
+    if not isinstance(text, dict) or ("choices" in text) == ("low" in text or "high" in text):
+        place.fail("must be {low, high} with log or step, or {choices: [...]}", repr(text), "Write one of the two.")
+    try:
+        if "choices" in text:
+            return _choices(place, _ChoicesText.model_validate({**text, "choices": _sequence(text["choices"])}), config)
+        return _interval(place, _IntervalText.model_validate(text), config)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][:1])
+        if isinstance(first["input"], str):
+            place.fail(f"{where} must be a number", repr(first["input"]), f"{_number_hint(first['input'])}")
+        place.fail(f"{where}: {first['msg']}", repr(first["input"]), "Mend the range.")
+
+
+def _sequence(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _interval(place: Place, text: _IntervalText, config: type[FamilyConfig]) -> Interval:
+    types = {type(_typed(place, value, config)) for value in (text.low, text.high)}
+    if types - {int, float}:
+        place.fail("low and high need an axis of numbers", f"{text.low}, {text.high}", "Write {choices: [...]}.")
+    if not text.low < text.high:
+        place.fail("low must be below high", f"{text.low} and {text.high}", "Swap or widen them.")
+    if text.log and (text.step is not None or text.low <= 0):
+        place.fail(
+            "a log axis has no step and starts above 0", f"low {text.low}, step {text.step}", "Drop log or step."
+        )
+    if text.step is not None and text.step <= 0:
+        place.fail("step must be above 0", text.step, "Drop it or raise it.")
+    integer = types == {int}
+    if integer and text.step is not None and int(text.step) != text.step:
+        place.fail("the step of an integer axis must be an integer", text.step, "Round it.")
+    low, high, step = (text.low, text.high, text.step) if not integer else (int(text.low), int(text.high), text.step)
+    if step is not None and abs((high - low) / step - round((high - low) / step)) > 1e-9:
+        place.fail(
+            "high must be a whole number of steps above low", f"{low} to {high}, step {step}", "Move one of them."
+        )
+    return Interval(low, high, integer, text.log, step)
+
+
+def _choices(place: Place, text: _ChoicesText, config: type[FamilyConfig]) -> Choices:
+    if not text.choices:
+        place.fail("choices must not be empty", "[]", "List at least one value.")
+    values = tuple(_typed(place, value, config) for value in text.choices)
+    if len(set(values)) < len(values):
+        place.fail("choices must differ", list(text.choices), "Drop the repeated one.")
+    return Choices(values)
+
+
+def _typed(place: Place, value: Any, config: type[FamilyConfig]) -> Any:
+    """`value` as the config's field takes it. Rules between axes come later, in `checked`."""
+    try:
+        typed = parse_value(config, place.axis, value)
+    except ValidationError as error:
+        place.fail(
+            error.errors()[0]["msg"], repr(value), _number_hint(value) if isinstance(value, str) else "Change it."
+        )
+    if isinstance(value, str) and not isinstance(typed, str):
+        place.fail("must be a number", repr(value), _number_hint(value))
+    if isinstance(typed, int | float) and isinstance(value, bool) != isinstance(typed, bool):
+        place.fail("must not mix numbers with true and false", repr(value), "Change it.")
+    return typed
+
+
+def parse_value(config: type[FamilyConfig], axis: str, value: Any) -> Any:
+    """`value` parsed and bounded by one field of a config alone. Raises pydantic's ValidationError."""
+    field = config.model_fields[axis]
+    bounded: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return TypeAdapter(bounded).validate_python(value)
+
+
+def _number_hint(text: str) -> str:
+    try:
+        number = float(text)
+    except ValueError:
+        return "Write a value that the axis takes."
+    mantissa, _, exponent = text.lower().partition("e")
+    return (
+        f"Write {mantissa}.0e{exponent}: YAML reads {text} as text."
+        if exponent and "." not in mantissa
+        else (f"Write {number:g} without quotes.")
+    )
+
+
+def _why(space: FamilySpace, values: Mapping[str, Any]) -> str:
+    try:
+        space.build({**space.start, **space.fixed, **values})
+    except ValidationError as error:
+        return error.errors()[0]["msg"].removeprefix("Value error, ")
+    return "must fit the scene"

@@ -1,0 +1,138 @@
+"""Space: the families and ranges of a search."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+from optuna.distributions import BaseDistribution
+from optuna.trial import BaseTrial
+from pydantic import ValidationError
+
+from hsiauto.errors import UserError
+from hsiauto.families import FAMILIES
+from hsiauto.families.base import FamilyConfig
+from hsiauto.space import load
+from hsiauto.space.family import FamilySpace
+from hsiauto.space.scene_size import SceneSize
+
+
+@dataclass(frozen=True)
+class Space:
+    """A typed, conditional space: one FamilySpace per family, in the order of the file."""
+
+    parts: Mapping[str, FamilySpace]
+
+    @classmethod
+    def load(
+        cls, name_or_path: str, families: Sequence[str] | None = None, pins: Mapping[str, Any] | None = None
+    ) -> "Space":
+        """Read a space that ships with hsiauto (by name) or a YAML file, keep `families`, apply `pins`.
+
+        `pins` maps "<family>.<axis>" to a value, or to its text from a command line. Raises UserError for a bad file,
+        an unknown family or axis, a value out of bounds, a pin that can never act.
+        """
+        file, blocks = load.read(name_or_path)
+        candidates = {name: c for name, c in FAMILIES.items() if c.kind != "reference"}
+        for name in blocks:
+            if name not in candidates:
+                raise UserError(f"{file}: must be a family", name, f"Known: {', '.join(candidates)}.")
+        parts = {name: load.family_space(file, name, block, candidates[name]) for name, block in blocks.items()}
+        chosen = tuple(families) if families is not None else tuple(parts)
+        for name in chosen:
+            if name not in parts:
+                raise UserError(f"families: must be in the space {file}", name, f"Known: {', '.join(parts)}.")
+        if not chosen:
+            raise UserError("families: must name at least one", "none", f"Known: {', '.join(parts)}.")
+        parts = {name: load.checked(file, part) for name, part in parts.items() if name in chosen}
+        for pin, value in (pins or {}).items():
+            family, part = _pinned(pin, value, parts)
+            parts[family] = part
+        for part in parts.values():
+            _check_pins(part)
+        return cls(parts)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        return tuple(self.parts)
+
+    def largest_support(self) -> int:
+        """The widest radius in pixels that any config of this space reads, for a buffer that suits all of them."""
+        supports = [0]
+        for part in self.parts.values():
+            supports.append(part.preset().support)
+            for axis in part.searched:
+                context = part.context(axis)
+                configs = (part.witness({**context, axis: value}) for value in part.ranges[axis].probes)
+                supports += [config.support for config in configs if config]
+        return max(supports)
+
+    def bind(self, n_bands: int, n_pixels: int, height: int, width: int, n_classes: int) -> "Space":
+        """This space for a scene: what it cannot feed is clipped or left out.
+
+        components <= min(n_bands, n_pixels - 1) for `n_pixels` training pixels; patch <= min(height, width).
+        Raises UserError for a pin that the scene cannot feed. `n_classes` bounds nothing yet.
+        """
+        scene = SceneSize(n_bands, n_pixels, height, width)
+        parts = {name: part.restricted(scene) for name, part in self.parts.items()}
+        for part in parts.values():
+            part.preset()
+        return replace(self, parts=parts)
+
+    def suggest(self, trial: BaseTrial, family: str) -> FamilyConfig:
+        """Ask Optuna's `trial` for a config of `family`, define-by-run; idle axes are never asked."""
+        return self.parts[family].suggest(trial)
+
+    def preset(self, family: str) -> FamilyConfig:
+        """The family's paper preset under pins and bounds: its first trial."""
+        return self.parts[family].preset()
+
+    def params(self, config: FamilyConfig) -> dict[str, Any]:
+        """{"<family>.<axis>": value} of the searched axes that act in `config`, in the order of asking."""
+        return {f"{config.family}.{axis}": value for axis, value in self.parts[config.family].params(config).items()}
+
+    def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]:
+        """{"<family>.<axis>": distribution} for `params(config)`, as `suggest` would have asked for them."""
+        return self.parts[config.family].distributions(config)
+
+
+def _pinned(pin: str, value: Any, parts: Mapping[str, FamilySpace]) -> tuple[str, FamilySpace]:
+    family, _, axis = pin.partition(".")
+    if family not in parts:
+        raise UserError(
+            "--set: must name a family of this search as family.axis", pin, f"Families: {', '.join(parts)}."
+        )
+    part = parts[family]
+    axes = [name for name in part.config.model_fields if name != "family"]
+    if axis not in axes:
+        raise UserError(f"--set: must name an axis of {family}", pin, f"Its axes: {', '.join(axes)}.")
+    if isinstance(value, str):
+        value = _from_text(value)
+    try:
+        typed = load.parse_value(part.config, axis, value)
+    except ValidationError as error:
+        raise UserError(f"--set {pin}: {error.errors()[0]['msg']}", repr(value), "Change the value.") from error
+    return family, replace(part, pins={**part.pins, axis: typed})
+
+
+def _from_text(text: str) -> Any:
+    """A value from the command line: `1e-4` is a number here, whatever YAML thinks of it."""
+    try:
+        return float(text) if "e" in text.lower() else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
+        return text
+
+
+def _check_pins(part: FamilySpace) -> None:
+    """Each pin can act in some config of the space, and the pins can stand together."""
+    for axis in part.pins:
+        try:
+            part.context(axis)
+        except UserError as error:
+            raise UserError(
+                f"--set: {part.name}.{axis} must be able to act",
+                f"a space in which it cannot (it needs {dict(part.config.when(axis))})",
+                "Leave it out, or pin what it depends on.",
+            ) from error
+    if part.pins:
+        part.preset()

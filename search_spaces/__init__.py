@@ -1,0 +1,1 @@
+"""Search spaces that ship with hsiauto, installed as hsiauto.search_spaces."""

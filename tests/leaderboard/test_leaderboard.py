@@ -1,0 +1,209 @@
+"""The leaderboard: every column of the contract, a function of the journals, readable by pandas alone."""
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from hsiauto.errors import UserError
+from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, winner_statement, write
+from hsiauto.refit import reevaluate, refit
+from hsiauto.search.journal import Journal
+from tests.refit.fabricated import FOREST, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
+
+CONTRACT = [
+    "run_id",
+    "dataset",
+    "objective",
+    "split_seed",
+    "kind",
+    "trial_id",
+    "family",
+    "state",
+    "error",
+    "rank",
+    "epochs",
+    "max_epochs",
+    "seed",
+    "config",
+    "config_hash",
+    "val_oa",
+    "val_aa",
+    "val_kappa",
+    "val_loss",
+    "test_oa",
+    "test_aa",
+    "test_kappa",
+    "test_per_class",
+    "protocol",
+    "split_hash",
+    "block_size",
+    "buffer",
+    "support",
+    "overlap_contains",
+    "overlap_shares",
+    "transductive",
+    "classes_scored",
+    "further_splits_oa_mean",
+    "further_splits_oa_std",
+    "further_splits_oa_n",
+    "pareto",
+    "attempt",
+    "labels_train",
+    "labels_val",
+    "pixels_test",
+    "parameters",
+    "macs",
+    "fit_seconds",
+    "predict_pixels_per_second",
+    "peak_memory_bytes",
+    "device",
+    "node",
+    "started_at",
+    "finished_at",
+    "versions",
+]
+
+ERRORS = {"forest": 2, "cnn2d": 6, "svm": 9, "coordinate_1nn": 40, "majority": 60}
+
+
+def finished(folder: Path, errors: dict[str, int] = ERRORS) -> pa.Table:
+    fresh = {"forest": 0.95, "cnn2d": 0.9, "svm": 0.8}
+    pool = Pool(scene(), lambda config, seed: fresh[config.family], lambda config: errors[config.family])
+    made = work(folder, pool)
+    propose(made.journal, "t0", PRESET, 0.70, origin="preset", state="stopped", epoch=4)
+    propose(made.journal, "t1", TUNED, 0.95, parameters=500)
+    propose(made.journal, "t2", SVM, 0.90, parameters=0)
+    propose(made.journal, "t3", FOREST, 0.92, parameters=0)
+    propose(made.journal, "t4", MEMORY, 0.60, state="failed")
+    propose(made.journal, "t5", type(PRESET)(**{**PRESET.active(), "width": 8}), 0.80, parameters=50)
+    propose(made.journal, "t6", type(PRESET)(**{**PRESET.active(), "width": 9}), 0.70, parameters=90)
+    reevaluate(made)
+    with Journal(folder / "refits.jsonl") as refits:
+        refit(made, refits, folder)
+        context = Context("run", "fabricated", made.study, made.split, n_bands=6)
+        table = rows(made.journal.events, refits.events, context)
+        assert table.equals(rows(made.journal.events, refits.events, context)), "a function of the journals"
+    made.journal.close()
+    return table
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    return finished(tmp_path_factory.mktemp("run"))
+
+
+def test_every_column_of_the_contract_with_its_meaning(table: pa.Table) -> None:
+    assert [column.name for column in COLUMNS] == CONTRACT
+    assert set(CONTRACT) <= set(table.column_names)
+    assert {name for name in table.column_names if name not in CONTRACT} >= {"param.cnn2d.width", "param.svm.C"}
+    assert all(field.metadata[b"description"] for field in table.schema)
+    assert table.schema.field("param.cnn2d.width").type == pa.int64()
+    assert table.schema.field("param.svm.C").type == pa.float64()
+
+
+def test_pandas_reads_it_alone(table: pa.Table, tmp_path: Path) -> None:
+    write(table, tmp_path / "leaderboard.parquet")
+    d = pd.read_parquet(tmp_path / "leaderboard.parquet")
+    groups = d[d.kind == "refit"].groupby(["rank", "family"]).test_oa.agg(["mean", "std", "count"])
+    assert list(groups.index) == [(1, "forest"), (2, "cnn2d"), (3, "svm")]
+    assert list(groups["count"]) == [3, 2, 2]
+    again = read(tmp_path / "leaderboard.parquet")
+    assert again.equals(table)
+    assert json.loads(again.schema.metadata[b"hsiauto.versions"]) == {"python": "3"}
+
+
+def test_a_row_for_every_started_trial(table: pa.Table) -> None:
+    d = table.to_pandas().set_index("trial_id")
+    trials = d[d.kind == "trial"]
+    assert list(trials.index) == [f"t{n}" for n in range(7)]
+    assert trials.loc["t4", "state"] == "failed"
+    assert trials.loc["t4", "error"] == "boom"
+    assert trials.loc["t0", "epochs"] == 4
+    assert trials.test_oa.isna().all()
+    assert trials.loc[["t3", "t1", "t2"], "rank"].tolist() == [1, 2, 3]
+    assert trials.loc["t1", "overlap_shares"] >= trials.loc["t1", "overlap_contains"] > 0
+    assert trials.loc["t2", "support"] == 0
+
+
+def test_pareto_is_the_front_of_networks_at_full_fidelity(table: pa.Table) -> None:
+    d = table.to_pandas()
+    d = d[d.kind == "trial"].set_index("trial_id")
+    assert d.loc[["t1", "t5", "t6"], "pareto"].tolist() == [True, True, False]
+    assert d.loc[["t0", "t2", "t3", "t4"], "pareto"].isna().all()
+
+
+def test_further_splits_stand_on_the_winners_refits(table: pa.Table) -> None:
+    d = table.to_pandas()
+    winner = d[(d.kind == "refit") & (d["rank"] == 1)]
+    elsewhere = d[(d.kind == "refit") & (d.split_seed > 0)]
+    assert len(elsewhere) == 2
+    assert elsewhere["rank"].isna().all()
+    assert (winner.further_splits_oa_n == 2).all()
+    assert winner.further_splits_oa_mean.tolist() == pytest.approx([elsewhere.test_oa.mean()] * 3)
+    assert d[d["rank"] != 1].further_splits_oa_n.isna().all()
+
+
+def test_baselines_have_their_own_size(table: pa.Table) -> None:
+    d = table.to_pandas()
+    cnn2d = d[(d.kind == "baseline") & (d.family == "cnn2d")]
+    assert (cnn2d.parameters > 10_000).all()
+    assert (d[d.family == "majority"].parameters == 0).all()
+
+
+def test_summary_keeps_the_order_of_validation(tmp_path: Path) -> None:
+    """The winner is worst on test here, and stays the winner."""
+    lines = summary(finished(tmp_path, ERRORS | {"forest": 30}))
+    ranked = [(line.rank, line.family, line.n_seeds) for line in lines if line.rank]
+    assert ranked == [(1, "forest", 3), (2, "cnn2d", 2), (3, "svm", 2)]
+    assert {line.family for line in lines if line.rank is None} == {"cnn2d", "forest", "coordinate_1nn", "majority"}
+    assert lines[0].val_kappa == 0.92
+    assert lines[0].predict_pixels_per_second == pytest.approx(2 * 101, rel=0.1)
+
+
+def test_what_may_be_said_of_the_winner(table: pa.Table) -> None:
+    said = " ".join(winner_statement(table))
+    assert "The winner is forest: test OA 98." in said
+    assert "over 3 seeds" in said
+    assert "Against the runner-up, cnn2d: +3.9" in said
+    assert "2 further splits" in said
+    assert "does not measure spectral skill" not in said
+
+
+def test_a_canary_as_good_as_the_winner_is_called_out(tmp_path: Path) -> None:
+    said = winner_statement(finished(tmp_path, ERRORS | {"coordinate_1nn": 2}))
+    assert "does not measure spectral skill" in said[-1]
+
+
+def test_a_search_without_refits_has_a_table_and_no_winner(tmp_path: Path) -> None:
+    pool = Pool(scene())
+    made = work(tmp_path, pool)
+    propose(made.journal, "t4", MEMORY, math.nan, state="failed")
+    table = rows(made.journal.events, [], Context("run", "fabricated", made.study, made.split, n_bands=6))
+    assert table.num_rows == 1
+    assert summary(table) == []
+    assert winner_statement(table) == []
+
+
+def test_an_empty_table_is_written_and_read(tmp_path: Path) -> None:
+    made = work(tmp_path, Pool(scene()))
+    write(rows(made.journal.events, [], Context("run", "x", made.study, made.split, 6)), tmp_path / "l.parquet")
+    assert list(pd.read_parquet(tmp_path / "l.parquet").columns) == CONTRACT
+
+
+@pytest.mark.parametrize("content", [None, b"PAR1 not really"])
+def test_a_foreign_file_is_a_user_error(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "leaderboard.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="leaderboard"):
+        read(path)
+
+
+def test_another_tools_parquet_is_a_user_error(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "l.parquet")
+    with pytest.raises(UserError, match="schema version"):
+        read(tmp_path / "l.parquet")

@@ -1,0 +1,142 @@
+"""A tiny study after its search: a scene, a journal with trials, and a pool that pretends to train."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hsiauto.config import StudyConfig
+from hsiauto.families.base import FamilyConfig
+from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.families.forest import ForestConfig
+from hsiauto.families.spectral_memory import SpectralMemoryConfig
+from hsiauto.families.svm import SvmConfig
+from hsiauto.refit import Work
+from hsiauto.scene.model import Scene
+from hsiauto.seal import TrialData
+from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.journal import Journal
+from hsiauto.split import make_split
+from hsiauto.trial import Report
+
+STUDY = StudyConfig.model_validate(
+    {
+        "scene": {"dataset": "fabricated"},
+        "split": {"protocol": "random", "train_fraction": 0.3},
+        "max_epochs": 10,
+        "winner_seeds": 3,
+        "other_seeds": 2,
+        "further_splits": 2,
+    }
+)
+
+
+def scene() -> Scene:
+    labels = np.repeat([1, 2, 3], 4 * 12).reshape(12, 12).astype(np.int16)
+    cube = np.random.default_rng(0).normal(size=(12, 12, 6)).astype(np.float32)
+    return Scene("fabricated", cube, labels, ("a", "b", "c"), (1, 2, 3), np.ones((12, 12), dtype=bool), (0, 1, 2))
+
+
+def propose(
+    journal: Journal,
+    trial_id: str,
+    config: FamilyConfig,
+    kappa: float,
+    origin: str = "sampler",
+    state: str = "completed",
+    epoch: int = 10,
+    parameters: int = 100,
+) -> None:
+    """Journal a whole trial."""
+    active = config.active()
+    journal.append(
+        "proposed",
+        trial_id=trial_id,
+        family=config.family,
+        axes={},
+        config=active,
+        config_hash=config.hash(),
+        parameters=parameters,
+        macs=None,
+        number=sum(event["event"] == "proposed" for event in journal.events),
+        origin=origin,
+        sampler_state={},
+    )
+    journal.append("started", trial_id=trial_id, attempt=1, node="n", device="cpu", pid=1)
+    journal.append(
+        "report",
+        trial_id=trial_id,
+        attempt=1,
+        epoch=epoch,
+        train_loss=0.1,
+        val_loss=0.2,
+        val_oa=kappa,
+        val_aa=kappa,
+        val_kappa=kappa,
+        fit_seconds=5.0,
+        peak_memory_bytes=7,
+        decision={"completed": "complete"}.get(state, "stop"),
+        rung=None,
+    )
+    journal.append("ended", trial_id=trial_id, attempt=1, state=state, error="boom" if state == "failed" else "")
+
+
+@dataclass
+class Pool:
+    """Stands for `run_jobs`. `fresh(config, seed)` scores a re-evaluation; a refit errs on `errors(config)` pixels."""
+
+    scene: Scene
+    fresh: Callable[[FamilyConfig, int], float] = lambda config, seed: 0.5
+    errors: Callable[[FamilyConfig], int] = lambda config: 3
+    skip: Callable[[Job], bool] = lambda job: False
+    fail: Callable[[Job], bool] = lambda job: False
+    jobs: list[Job] = field(default_factory=list)
+
+    def __call__(
+        self,
+        jobs: Sequence[Job],
+        datasets: Mapping[str, TrialData],
+        study: StudyConfig,
+        deadline: float | None = None,
+    ) -> Iterator[JobResult]:
+        assert len({job.key for job in jobs}) == len(jobs)
+        for job in jobs:
+            assert job.data in datasets
+            self.jobs.append(job)
+            if self.skip(job) or self.fail(job):
+                yield JobResult(
+                    job.key, "skipped" if self.skip(job) else "failed", "no time" if self.skip(job) else "NaN"
+                )
+                continue
+            if job.save_to is not None:
+                job.save_to.mkdir()
+                (job.save_to / "config.json").write_text(job.config.hash())
+            validates = len(datasets[job.data].val_pixels) > 0
+            score = self.fresh(job.config, job.seed) if validates else math.nan
+            predicted = None
+            if job.predict is not None:
+                predicted = self.scene.labels.ravel()[job.predict].astype(np.int64) - 1
+                wrong = self.errors(job.config)
+                predicted[:wrong] = (predicted[:wrong] + 1) % 3
+            report = Report(10, 0.1, math.nan, score, score, score, 2.0, 9)
+            yield JobResult(job.key, "completed", "", report, predicted, 0.5, "cpu", "n", "2026-01-01", "2026-01-02")
+
+
+def work(folder: Path, pool: Pool, **changes: Any) -> Work:
+    study = STUDY.model_copy(update=changes)
+    split = make_split(pool.scene.labels, study.split)
+    journal = Journal(folder / "journal.jsonl")
+    if not journal.events:
+        journal.append("study", study=study.model_dump(mode="json"), versions={"python": "3"}, split_hash=split.hash)
+    return Work(study, pool.scene, split, journal, pool)
+
+
+PRESET = Cnn2dConfig.preset("paper").bounded(6, 30)
+TUNED = type(PRESET)(**{**PRESET.active(), "width": 20})
+SVM = SvmConfig(C=7.0)
+FOREST = ForestConfig(n_trees=50)
+MEMORY = SpectralMemoryConfig(depth=1).bounded(6, 30)
+FOREST_PRESET = ForestConfig.preset("paper").bounded(6, 30)

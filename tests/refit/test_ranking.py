@@ -1,0 +1,89 @@
+"""The order: fresh validations decide, fairly where some are missing, and a preset yields only to more than noise."""
+
+import math
+
+import pytest
+
+from hsiauto.families.base import FamilyConfig
+from hsiauto.refit import Candidate, rank
+from hsiauto.search.journal import TrialState
+from tests.refit.fabricated import FOREST, PRESET, SVM, TUNED
+
+
+def candidate(trial_id: str, config: FamilyConfig, search: float, preset: bool = False, number: int = 0) -> Candidate:
+    trial = TrialState(
+        trial_id,
+        config.family,
+        {},
+        config.active(),
+        config.hash(),
+        0,
+        None,
+        number,
+        "preset" if preset else "sampler",
+        {},
+        "",
+    )
+    return Candidate(trial, config, search)
+
+
+SVM_, FOREST_ = candidate("svm", SVM, 0.95), candidate("forest", FOREST, 0.90, number=1)
+
+
+def test_fresh_validations_overrule_the_search() -> None:
+    order = rank([SVM_, FOREST_], {"svm": {1: 0.5, 2: 0.6}, "forest": {1: 0.6, 2: 0.6}}, {})
+    assert order.order == ("forest", "svm")
+    assert "0.6000 mean over 2 fresh" in order.reasons["forest"]
+
+
+def test_the_search_breaks_ties_and_stands_in_for_nothing() -> None:
+    assert rank([FOREST_, SVM_], {"svm": {1: 0.6}, "forest": {1: 0.6}}, {}).order == ("svm", "forest")
+    assert rank([FOREST_, SVM_], {}, {}).order == ("svm", "forest")
+
+
+def test_a_missing_hard_split_is_no_advantage() -> None:
+    """Split 2 is 0.3 harder. The svm lacks it, so its plain mean (0.8) would beat the forest's (0.7)."""
+    fresh = {"forest": {1: 0.85, 2: 0.55}, "svm": {1: 0.80}}
+    level = [candidate("svm", SVM, 0.90), FOREST_]
+    order = rank(level, fresh, {})
+    assert order.order == ("forest", "svm")
+    assert "1 of them predicted" in order.reasons["svm"]
+
+
+def test_a_failure_stands_last_and_says_why() -> None:
+    order = rank([SVM_, FOREST_], {"svm": {1: 0.9}, "forest": {1: 0.2, 2: 0.2}}, {"svm": "NaN"})
+    assert order.order == ("forest", "svm")
+    assert "NaN" in order.reasons["svm"]
+
+
+@pytest.mark.parametrize(
+    ("tuned", "preset", "first"),
+    [
+        ({1: 0.90, 2: 0.90}, {1: 0.88, 2: 0.879}, "tuned"),  # +0.0205 +- 0.0005
+        ({1: 0.90, 2: 0.90}, {1: 0.80, 2: 0.92}, "preset"),  # +0.04 +- 0.06
+        ({1: 0.90, 2: 0.90}, {1: 0.91, 2: 0.92}, "preset"),
+        ({1: 0.90}, {1: 0.89}, "tuned"),
+        ({1: 0.90, 2: 0.90}, {1: 0.90, 2: 0.90}, "preset"),
+    ],
+)
+def test_a_preset_yields_only_to_more_than_noise(tuned: dict[int, float], preset: dict[int, float], first: str) -> None:
+    candidates = [candidate("tuned", TUNED, 0.9), candidate("preset", PRESET, 0.8, preset=True)]
+    assert rank(candidates, {"tuned": tuned, "preset": preset}, {}).order[0] == first
+
+
+def test_an_unproven_tuned_config_stands_just_below_its_preset() -> None:
+    candidates = [candidate("tuned", TUNED, 0.9), SVM_, candidate("preset", PRESET, 0.8, preset=True), FOREST_]
+    fresh = {
+        "tuned": {1: 0.90, 2: 0.90},
+        "svm": {1: 0.88, 2: 0.88},
+        "preset": {1: 0.80, 2: 0.92},
+        "forest": {1: 0.10, 2: 0.10},
+    }
+    assert rank(candidates, fresh, {}).order == ("svm", "preset", "tuned", "forest")
+
+
+def test_a_preset_stopped_in_the_search_is_ranked_by_fresh_validations_alone() -> None:
+    preset = candidate("preset", PRESET, math.nan, preset=True)
+    tuned = candidate("tuned", TUNED, 0.9)
+    assert rank([tuned, preset], {"tuned": {1: 0.7}, "preset": {1: 0.8}}, {}).order == ("preset", "tuned")
+    assert rank([tuned, preset], {}, {}).order == ("tuned",), "no score at all: not ranked"

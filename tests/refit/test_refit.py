@@ -1,0 +1,271 @@
+"""Re-evaluation and refits: the order is settled before any test score, and nothing is scored or done twice."""
+
+import json
+import math
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hsiauto.families.base import FamilyConfig
+from hsiauto.families.spectral_memory import SpectralMemoryConfig
+from hsiauto.families.svm import SvmConfig
+from hsiauto.refit import MODEL_FOLDER, reevaluate, refit, refit_config, refit_on_split
+from hsiauto.refit.work import Work
+from hsiauto.search.jobs import Job
+from hsiauto.search.journal import Event, Journal
+from tests.refit.fabricated import FOREST, FOREST_PRESET, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
+
+
+def searched(journal: Journal) -> None:
+    propose(journal, "t0", PRESET, 0.70, origin="preset", state="stopped", epoch=4)
+    propose(journal, "t1", TUNED, 0.95)
+    propose(journal, "t2", SVM, 0.90)
+    propose(journal, "t3", FOREST, 0.85)
+    propose(journal, "t4", MEMORY, 0.80)
+    propose(journal, "t5", SvmConfig(C=8.0), 0.89)
+    propose(journal, "t6", SvmConfig(C=9.0), 0.99, state="failed")
+
+
+def by_family(config: FamilyConfig, seed: int) -> float:
+    if config == PRESET:
+        return 0.70
+    return {"cnn2d": 0.9, "svm": 0.8, "forest": 0.95, "spectral_memory": 0.99}[config.family]
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool(scene(), fresh=by_family)
+
+
+@pytest.fixture
+def after_search(tmp_path: Path, pool: Pool) -> Work:
+    made = work(tmp_path, pool)
+    searched(made.journal)
+    return made
+
+
+def events(journal: Journal, kind: str) -> list[Event]:
+    return [event for event in journal.events if event["event"] == kind]
+
+
+def test_best_of_each_family_and_the_leaders_preset_are_reevaluated(after_search: Work, pool: Pool) -> None:
+    order = reevaluate(after_search)
+    assert order.order == ("t3", "t1", "t2"), "forest led and has no preset trial: nothing to add"
+    seen = Counter(event["trial_id"] for event in events(after_search.journal, "reevaluated"))
+    assert seen == {"t1": 2, "t2": 2, "t3": 2}
+    first_round = [job.data for job in pool.jobs[:3]]
+    assert len(set(first_round)) == 1, "one validation after the other"
+    assert events(after_search.journal, "ranked")[0]["order"] == ["t3", "t1", "t2"]
+
+
+def test_the_preset_of_the_family_that_leads_joins(tmp_path: Path) -> None:
+    pool = Pool(scene(), fresh=lambda config, seed: 0.99 if config.family == "cnn2d" else 0.5)
+    made = work(tmp_path, pool)
+    searched(made.journal)
+    assert reevaluate(made).order[:2] == ("t0", "t1"), "equal to its preset: the preset stands above"
+
+
+def test_the_order_is_final_until_the_search_goes_on(after_search: Work, pool: Pool) -> None:
+    first = reevaluate(after_search)
+    trained = len(pool.jobs)
+    assert reevaluate(after_search) == first
+    assert len(pool.jobs) == trained
+    propose(after_search.journal, "t7", SpectralMemoryConfig(depth=2), 0.97)
+    assert reevaluate(after_search).order[0] == "t7"
+    assert len(pool.jobs) == trained + 2, "only the newcomer was trained"
+
+
+def test_what_time_left_out_is_journalled_and_made_up_for(after_search: Work, pool: Pool) -> None:
+    pool.skip = lambda job: job.seed == 2
+    reevaluate(after_search)
+    states = Counter(event["state"] for event in events(after_search.journal, "reevaluated"))
+    assert states == {"completed": 3, "skipped": 3}
+
+
+def test_a_training_cut_off_by_the_deadline_is_no_failure(after_search: Work, pool: Pool) -> None:
+    pool.fail = lambda job: job.config == SVM
+    order = reevaluate(after_search, deadline=time.monotonic() - 1)
+    states = Counter((e["trial_id"], e["state"]) for e in events(after_search.journal, "reevaluated"))
+    assert states[("t2", "skipped")] == 2
+    assert "failed" not in order.reasons["t2"]
+
+
+def test_refits(after_search: Work, pool: Pool, tmp_path: Path) -> None:
+    reevaluate(after_search)
+    pool.jobs.clear()
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit(after_search, refits, tmp_path)
+        done = events(refits, "refit")
+    own = [e for e in done if e["split_seed"] == 0]
+    count = Counter((e["kind"], e["family"], e["rank"]) for e in own)
+    assert count == {
+        ("baseline", "coordinate_1nn", None): 1,
+        ("baseline", "majority", None): 1,
+        ("refit", "forest", 1): 3,
+        ("refit", "cnn2d", 2): 2,
+        ("refit", "svm", 3): 2,
+        ("baseline", "cnn2d", None): 2,
+        ("baseline", "forest", None): 2,
+    }
+    assert [e["split_seed"] for e in done if e["split_seed"]] == [1, 2]
+    assert {e["family"] for e in done if e["split_seed"]} == {"forest"}
+    order = [(e["family"], e["kind"], e["seed"], e["split_seed"]) for e in done]
+    assert order[:7] == [
+        ("coordinate_1nn", "baseline", 0, 0),
+        ("majority", "baseline", 0, 0),
+        ("forest", "refit", 0, 0),
+        ("cnn2d", "baseline", 0, 0),
+        ("forest", "baseline", 0, 0),
+        ("cnn2d", "refit", 0, 0),
+        ("svm", "refit", 0, 0),
+    ]
+    assert order[7:11] == [
+        ("forest", "refit", 1, 0),
+        ("forest", "refit", 0, 1),
+        ("forest", "refit", 2, 0),
+        ("forest", "refit", 0, 2),
+    ]
+    n_test = len(after_search.split.test)
+    assert all(e["test_oa"] == pytest.approx(1 - 3 / n_test) for e in own)
+    assert set(own[0]["test_per_class"]) == {"a", "b", "c"}
+    assert own[0]["labels_train"] == len(after_search.split.pool)
+    assert (tmp_path / MODEL_FOLDER / "config.json").read_text() == FOREST.hash()
+    predicted = next(job for job in pool.jobs if job.config == FOREST).predicted_seconds
+    assert predicted == pytest.approx(5.0 * len(after_search.split.pool) / len(after_search.split.train))
+
+
+def test_no_test_label_is_read_before_the_order_is_settled(after_search: Work, tmp_path: Path) -> None:
+    with Journal(tmp_path / "refits.jsonl") as refits, pytest.raises(AssertionError, match="rank before"):
+        refit(after_search, refits, tmp_path)
+
+
+def test_poisoned_test_labels_change_test_scores_alone(tmp_path: Path) -> None:
+    """The seal, seen from here: same jobs, same data, same order."""
+    told = []
+    for name, poison in (("clean", False), ("poisoned", True)):
+        made = scene()
+        pool = Pool(made, fresh=by_family)
+        (tmp_path / name).mkdir()
+        one = work(tmp_path / name, pool)
+        searched(one.journal)
+        if poison:
+            made.labels.ravel()[one.split.test] = 1 + made.labels.ravel()[one.split.test] % 3
+            pool.errors = lambda config: 0
+        reevaluate(one)
+        with Journal(tmp_path / name / "refits.jsonl") as refits:
+            refit(one, refits, tmp_path / name)
+            told.append(
+                (events(one.journal, "ranked")[0]["order"], [job.key for job in pool.jobs], events(refits, "refit"))
+            )
+    assert told[0][:2] == told[1][:2]
+    assert [e["test_oa"] for e in told[0][2]] != [e["test_oa"] for e in told[1][2]]
+
+
+def test_an_interrupted_refit_goes_on_without_redoing_or_rescoring(
+    after_search: Work, pool: Pool, tmp_path: Path
+) -> None:
+    reevaluate(after_search)
+    pool.jobs.clear()
+
+    def until_the_fifth(job: Job) -> bool:
+        if len(pool.jobs) == 5:
+            raise KeyboardInterrupt
+        return False
+
+    pool.fail = until_the_fifth
+    with Journal(tmp_path / "refits.jsonl") as refits, pytest.raises(KeyboardInterrupt):
+        refit(after_search, refits, tmp_path)
+    pool.fail = lambda job: False
+    first = [job.key for job in pool.jobs[:4]]
+    pool.jobs.clear()
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit(after_search, refits, tmp_path)
+        keys = [e["key"] for e in events(refits, "refit")]
+    assert len(keys) == len(set(keys)) == 15
+    assert not set(first) & {job.key for job in pool.jobs}
+
+
+def test_skipped_refits_are_recorded_and_taken_up_by_a_resume(after_search: Work, pool: Pool, tmp_path: Path) -> None:
+    reevaluate(after_search)
+    pool.skip = lambda job: job.seed > 0
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit(after_search, refits, tmp_path)
+        skipped = [e for e in events(refits, "refit") if e["state"] == "skipped"]
+        assert skipped
+        assert all(e["error"] == "no time" and "test_oa" not in e for e in skipped)
+        pool.skip = lambda job: False
+        refit(after_search, refits, tmp_path)
+        latest = {e["key"]: e["state"] for e in events(refits, "refit")}
+    assert set(latest.values()) == {"completed"}
+
+
+def test_a_new_winner_of_an_extended_search_is_saved_and_not_scored_again(
+    after_search: Work, pool: Pool, tmp_path: Path
+) -> None:
+    reevaluate(after_search)
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit(after_search, refits, tmp_path)
+        propose(after_search.journal, "t7", FOREST_PRESET, 0.97)  # refitted before, as a baseline
+        assert reevaluate(after_search).order[0] == "t7"
+        (tmp_path / MODEL_FOLDER / "config.json").unlink()
+        (tmp_path / MODEL_FOLDER).rmdir()
+        refit(after_search, refits, tmp_path)
+        keys = [e["key"] for e in events(refits, "refit")]
+    assert len(keys) == len(set(keys))
+    assert (tmp_path / MODEL_FOLDER / "config.json").read_text() == FOREST_PRESET.hash()
+
+
+def test_another_split_takes_the_chosen_and_the_best_classical(tmp_path: Path) -> None:
+    scores = {"cnn2d": 0.99, "svm": 0.4, "forest": 0.3, "spectral_memory": 0.6}
+    pool = Pool(scene(), fresh=lambda config, seed: scores[config.family])
+    made = work(tmp_path, pool, top_k=1)
+    searched(made.journal)
+    assert set(reevaluate(made).order) == {"t0", "t1"}
+    with Journal(tmp_path / "refits-7.jsonl") as refits:
+        refit_on_split(made, refits, split_seed=7, seeds=2)
+        done = events(refits, "refit")
+    assert {e["split_seed"] for e in done} == {7}
+    assert Counter(e["family"] for e in done) == {"coordinate_1nn": 1, "majority": 1, "cnn2d": 4, "svm": 2, "forest": 2}
+    assert {e["trial_id"] for e in done if e["family"] == "svm"} == {"t2"}
+    assert done[0]["split_hash"] != made.split.hash
+
+
+def test_one_config_without_a_search(tmp_path: Path, pool: Pool) -> None:
+    made = work(tmp_path, pool)
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit_config(made, refits, SVM, 2, tmp_path)
+        done = events(refits, "refit")
+    assert [(e["family"], e["rank"]) for e in done] == [
+        ("coordinate_1nn", None),
+        ("majority", None),
+        ("svm", 1),
+        ("svm", 1),
+    ]
+
+
+def test_a_worker_never_gets_a_test_label(after_search: Work, pool: Pool, tmp_path: Path) -> None:
+    data = []
+    train = pool.__call__
+
+    def watch(jobs, datasets, study, deadline=None):  # type: ignore[no-untyped-def]
+        data.extend((job, datasets[job.data]) for job in jobs)
+        return train(jobs, datasets, study, deadline)
+
+    watched = Work(after_search.study, after_search.scene, after_search.split, after_search.journal, watch)
+    reevaluate(watched)
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit(watched, refits, tmp_path)
+    for job, seen in data:
+        test = after_search.split.test if job.predict is None else job.predict
+        assert not np.intersect1d(np.concatenate([seen.train_pixels, seen.val_pixels]), test).size
+
+
+def test_refit_events_are_json(after_search: Work, tmp_path: Path) -> None:
+    reevaluate(after_search)
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit(after_search, refits, tmp_path)
+    lines = (tmp_path / "refits.jsonl").read_text().splitlines()
+    assert all(not math.isnan(json.loads(line).get("test_oa", 0.0)) for line in lines)
