@@ -122,7 +122,7 @@ class FamilyConfig(BaseModel):
     def bounded(self, n_bands: int, n_pixels: int) -> Self:
         """The nearest config that a scene with `n_bands` and `n_pixels` training pixels can feed."""
         most = min(n_bands, n_pixels - 1)
-        if getattr(self, "components", 0) > most:
+        if self.active().get("components", 0) > most:
             return type(self)(**{**self.active(), "components": max(1, most)})
         return self
 
@@ -237,6 +237,10 @@ class ClassicalConfig(FamilyConfig):
         """(N, F) features and 0-based labels -> a fitted scikit-learn estimator."""
         raise NotImplementedError
 
+    def probabilities(self, estimator: Any, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """(N, F) features -> (N, len(estimator.classes_)); a row depends on its own features alone."""
+        raise NotImplementedError
+
     @property
     def support(self) -> int:
         return math.ceil(4 * self.sigma) if self.features == "multiscale" else 0
@@ -255,8 +259,9 @@ class Criterion(Protocol):
 
 
 class Estimator(Protocol):
-    """A fitted classical model."""
+    """A fitted scikit-learn classifier: nothing of ours, so that a bundle holds no code."""
 
-    def predict_proba(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """(N, F) -> (N, n_classes)."""
+    @property
+    def classes_(self) -> npt.NDArray[np.int64]:
+        """The labels that it saw, sorted."""
         ...

@@ -1,0 +1,101 @@
+"""Support vector machine and forest: every axis acts, probabilities agree with scikit-learn's own decisions."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.svm import SVC
+
+from hsiauto.families.base import ClassicalConfig
+from hsiauto.families.forest import ForestConfig
+from hsiauto.families.svm import SvmConfig, couple, stratified_subset
+from hsiauto.fitted.classical import fit_classical
+from tests.small_scene import small_data
+
+MULTI: dict[str, Any] = {"features": "multiscale", "components": 4, "sigma": 1.3}
+MOVES: list[tuple[type[ClassicalConfig], dict[str, Any], dict[str, Any]]] = [
+    (SvmConfig, {}, MULTI),
+    (SvmConfig, MULTI, {"components": 5}),
+    (SvmConfig, MULTI, {"sigma": 2.0}),
+    (SvmConfig, {}, {"C": 0.1}),
+    (SvmConfig, {}, {"gamma": 0.1}),
+    (SvmConfig, {"C": 1.0}, {"class_weighting": "balanced"}),
+    (SvmConfig, {}, {"max_train": 50}),
+    (ForestConfig, {"n_trees": 5}, MULTI),
+    (ForestConfig, {"n_trees": 5}, {"trees": "random"}),
+    (ForestConfig, {"n_trees": 5}, {"n_trees": 6}),
+    (ForestConfig, {"n_trees": 5}, {"max_features": 0.7}),
+    (ForestConfig, {"n_trees": 5}, {"min_samples_leaf": 4}),
+    (ForestConfig, {"n_trees": 5}, {"class_weighting": "balanced"}),
+]
+
+
+@pytest.mark.parametrize(("family", "base", "move"), MOVES, ids=lambda v: "-".join(v) if isinstance(v, dict) else "")
+def test_every_axis_changes_the_model(
+    family: type[ClassicalConfig], base: dict[str, Any], move: dict[str, Any]
+) -> None:
+    data = small_data()
+    pixels = np.flatnonzero(data.valid)
+    before, after = (
+        fit_classical(config, data, seed=0).probabilities(data.cube, data.valid, pixels)
+        for config in (family(**base), family(**(base | move)))
+    )
+    assert not np.array_equal(before, after)
+
+
+def test_moves_cover_every_axis() -> None:
+    for family in (SvmConfig, ForestConfig):
+        moved = {name for f, _, move in MOVES if f is family for name in move}
+        assert moved == set(family.model_fields) - {"family"}
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 6])
+def test_the_most_probable_class_is_the_one_that_svc_predicts(n_classes: int) -> None:
+    rng = np.random.default_rng(n_classes)
+    centres = rng.normal(size=(n_classes, 4))
+    y = np.repeat(np.arange(n_classes), 30)
+    x = (centres[y] + rng.normal(size=(len(y), 4))).astype(np.float32)
+    new = rng.normal(scale=2, size=(400, 4)).astype(np.float32)
+    config = SvmConfig(C=1.0)
+    estimator = config.fit(x, y, seed=0, n_jobs=1)
+    assert isinstance(estimator, SVC)
+    p = config.probabilities(estimator, new)
+    assert np.array_equal(p.argmax(axis=1), estimator.predict(new))
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert (p >= 0).all()
+
+
+def test_coupling_recovers_what_the_pairs_say() -> None:
+    p = couple(np.array([[9.0, 9.0, 0.0], [0.0, 0.0, 0.0]]), 3)
+    assert p[0, 0] > 0.99
+    np.testing.assert_allclose(p[1], 1 / 3)
+    assert couple(np.array([[-0.4]]), 2)[0, 1] > 0.5
+
+
+def test_a_subset_keeps_every_class_and_the_proportions() -> None:
+    y = np.repeat([0, 1, 2], [900, 99, 1])
+    kept = stratified_subset(y, 100, seed=3)
+    assert np.bincount(y[kept]).tolist() in ([89, 10, 1], [90, 9, 1])
+    assert np.array_equal(kept, stratified_subset(y, 100, seed=3))
+    assert not np.array_equal(kept, stratified_subset(y, 100, seed=4))
+    assert np.array_equal(stratified_subset(y, 1000, seed=3), np.arange(1000))
+    assert set(y[stratified_subset(y, 2, seed=0)]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("trees", ["extra", "random"])
+def test_a_forest_is_the_same_for_every_number_of_jobs_but_not_for_every_seed(trees: Any) -> None:
+    data = small_data()
+    pixels = np.flatnonzero(data.valid)
+    one, two, other = (
+        fit_classical(ForestConfig(n_trees=20, trees=trees), data, seed, n_jobs).probabilities(
+            data.cube, data.valid, pixels
+        )
+        for seed, n_jobs in ((0, 1), (0, 3), (1, 1))
+    )
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_a_scene_with_few_bands_bounds_the_components_that_act_and_leaves_idle_ones() -> None:
+    assert SvmConfig().bounded(n_bands=5, n_pixels=100) == SvmConfig()
+    assert SvmConfig.preset("multiscale").bounded(n_bands=5, n_pixels=100).components == 5
