@@ -19,6 +19,7 @@ from hsiauto.scene.model import Scene
 from hsiauto.scene.simulator import fields as land
 from hsiauto.scene.simulator import sensor as optics
 from hsiauto.scene.simulator import spectra
+from hsiauto.scene.wavelengths import rgb_bands
 
 _STRIP_ROWS = 32  # fixed: the noise of a pixel depends on the order of the draws
 
@@ -42,8 +43,7 @@ _DEMO_SHARES = (0.17, 0.14, 0.13, 0.11, 0.09, 0.08, 0.06, 0.03)
 
 def demo(seed: int = 0) -> Scene:
     """Farmland of 96 x 96 pixels, 100 bands, 8 classes: small enough to search on two cores in minutes."""
-    rng = np.random.default_rng([seed, 1])
-    labels = land.farmland(96, 96, _DEMO_SHARES, rng)
+    labels = land.farmland(96, 96, _DEMO_SHARES, _generator(seed, 1))
     return simulate(labels, name="demo", n_bands=100, seed=seed, class_names=tuple(spectra.CROPS))
 
 
@@ -66,11 +66,12 @@ def simulate(
     if class_names is None:
         class_names = tuple(f"class {value}" for value in label_values)
     if len(class_names) != len(label_values):
-        raise UserError("one name per class", f"{len(class_names)} names for {len(label_values)} classes")
+        raise UserError("one name per class", f"{len(class_names)} names for {len(label_values)} classes", "Name each.")
     classes = np.searchsorted((0, *label_values), labels).astype(np.int16)
-    cube, nm = _cube(classes, n_bands, np.random.default_rng(seed))
-    digest = hashlib.sha256(cube)
-    digest.update(np.ascontiguousarray(labels))
+    cube, nm = _cube(classes, n_bands, _generator(seed, 0))
+    wavelengths_nm = tuple(nm.tolist())
+    digest = hashlib.sha256(cube.data)
+    digest.update(classes.data)
     return Scene(
         name=name,
         cube=cube,
@@ -78,11 +79,17 @@ def simulate(
         class_names=tuple(class_names),
         label_values=label_values,
         valid=np.ones(classes.shape, dtype=bool),
-        rgb_bands=_nearest(nm, (650.0, 550.0, 460.0)),
-        wavelengths_nm=tuple(nm.tolist()),
+        rgb_bands=rgb_bands(n_bands, wavelengths_nm),
+        wavelengths_nm=wavelengths_nm,
         data_hash=digest.hexdigest(),
         notes=(f"simulated, seed {seed}",),
     )
+
+
+def _generator(seed: int, stream: int) -> np.random.Generator:
+    if seed < 0:
+        raise UserError("a seed must be 0 or more", seed)
+    return np.random.default_rng([seed, stream])
 
 
 def _label_values(labels: npt.NDArray[np.integer]) -> tuple[int, ...]:
@@ -100,20 +107,21 @@ def _cube(
     classes: npt.NDArray[np.int16], n_bands: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.uint16], spectra.Floats]:
     """The cube (H, W, C), and its band centres in nm (C,)."""
+    height, width = classes.shape
     nm = spectra.wavelengths(n_bands)
     surfaces = spectra.class_surfaces(int(classes.max()), rng)
     modes = spectra.variation_modes(surfaces, nm)
     basis_KC = np.concatenate([spectra.reflectance([*surfaces, *spectra.BACKGROUND.values()], nm), modes])
     abundance_KHW = _abundances(classes, len(surfaces), len(modes), rng)
-    light = 1 + _VARIABILITY.light * land.smooth_map(*classes.shape, _VARIABILITY.light_length, rng)
+    light = 1 + _VARIABILITY.light * land.smooth_map(height, width, _VARIABILITY.light_length, rng)
     sensor = optics.Sensor.draw(nm, rng)
 
-    cube = np.empty((*classes.shape, n_bands), dtype=np.uint16)
-    basis = basis_KC.astype(np.float32)
-    for top in range(0, len(cube), _STRIP_ROWS):
+    cube = np.empty((height, width, n_bands), dtype=np.uint16)
+    for top in range(0, height, _STRIP_ROWS):
         rows = slice(top, top + _STRIP_ROWS)
-        abundance = abundance_KHW[:, rows].reshape(len(basis), -1)
-        ground = np.maximum(abundance.T @ basis, 0.004)
+        # in float64, so that no count depends on the order in which a machine's BLAS adds
+        abundance = abundance_KHW[:, rows].reshape(len(basis_KC), -1).astype(np.float64)
+        ground = np.maximum(abundance.T @ basis_KC, 0.004).astype(np.float32)
         cube[rows] = sensor.expose(ground, light[rows].ravel(), rng).reshape(cube[rows].shape)
     return cube, nm
 
@@ -122,6 +130,7 @@ def _abundances(
     classes: npt.NDArray[np.int16], n_classes: int, n_modes: int, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
     """Share of each material and strength of each mode (K, H, W), as the optics see them."""
+    height, width = classes.shape
     field, kind = land.fields(classes, rng)
     # unlabelled land: mostly other materials, but also crops that nobody mapped
     unmapped = kind < 0
@@ -130,19 +139,14 @@ def _abundances(
     material = kind[field]
     offsets = _VARIABILITY.between_fields * rng.standard_normal((n_modes, kind.size), dtype=np.float32)
 
-    maps = np.empty((n_classes + len(spectra.BACKGROUND) + n_modes, *classes.shape), dtype=np.float32)
+    maps = np.empty((n_classes + len(spectra.BACKGROUND) + n_modes, height, width), dtype=np.float32)
     n_materials = len(maps) - n_modes
     for k in range(n_materials):
         maps[k] = material == k
     for m in range(n_modes):
         maps[n_materials + m] = (
             offsets[m][field]
-            + _VARIABILITY.within_field * land.smooth_map(*classes.shape, _VARIABILITY.within_field_length, rng)
-            + _VARIABILITY.between_pixels * rng.standard_normal(classes.shape, dtype=np.float32)
+            + _VARIABILITY.within_field * land.smooth_map(height, width, _VARIABILITY.within_field_length, rng)
+            + _VARIABILITY.between_pixels * rng.standard_normal((height, width), dtype=np.float32)
         )
     return optics.blur(maps, _VARIABILITY.point_spread)
-
-
-def _nearest(nm: spectra.Floats, targets_nm: tuple[float, float, float]) -> tuple[int, int, int]:
-    red, green, blue = (int(np.argmin(np.abs(nm - target))) for target in targets_nm)
-    return red, green, blue

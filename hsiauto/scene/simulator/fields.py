@@ -53,7 +53,8 @@ def fields(labels: npt.NDArray[np.int16], rng: np.random.Generator, side: float 
     A field is a connected component of one class (edges or corners touching). Unlabelled land has class -1 and is
     divided into parcels of about `side` pixels.
     """
-    field = parcels(*labels.shape, side, rng)
+    height, width = labels.shape
+    field = parcels(height, width, side, rng)
     kinds = [np.full(int(field.max()) + 1, -1, dtype=np.int32)]
     n_fields = kinds[0].size
     for k in range(1, int(labels.max()) + 1):
@@ -66,10 +67,11 @@ def fields(labels: npt.NDArray[np.int16], rng: np.random.Generator, side: float 
 
 
 def smooth_map(height: int, width: int, sigma: float, rng: np.random.Generator) -> Floats:
-    """Gaussian random field (H, W) of mean about 0 and variance 1, correlated over about `sigma` pixels."""
+    """Gaussian random field (H, W) of mean 0 and variance 1, correlated over about `sigma` pixels."""
     noise = rng.standard_normal((height, width), dtype=np.float32)
     smoothed = ndimage.gaussian_filter(noise, sigma, mode="wrap")
-    return smoothed / smoothed.std()
+    smoothed -= smoothed.mean(dtype=np.float64)
+    return smoothed / max(float(smoothed.std(dtype=np.float64)), 1e-6)  # a map far smaller than sigma is flat
 
 
 def farmland(height: int, width: int, shares: tuple[float, ...], rng: np.random.Generator) -> npt.NDArray[np.int16]:

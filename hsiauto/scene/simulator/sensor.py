@@ -38,14 +38,14 @@ class Sensor:
 
     @classmethod
     def draw(cls, nm: npt.NDArray[np.float64], rng: np.random.Generator) -> "Sensor":
-        """A sensor for the band centres `nm` (C,), with 2 % of its bands dead."""
+        """A sensor for the band centres `nm` (C,), with 2 % of its bands dead: infrared detectors fail first."""
         sun = (nm / 560) ** 2 * np.exp(2 * (1 - nm / 560)) * 0.75 + 0.25 * np.exp(-nm / 1600)
         transmittance = np.exp(-gaussians(nm, _WATER_VAPOUR))
         response = 1 + 0.04 * rng.standard_normal(nm.size)  # residual gain of each detector
         gain = 8000 * sun * transmittance * response
         path = 160 * (450 / nm) ** 3.5
         n_dead = max(1, round(0.02 * nm.size))
-        dead = np.sort(rng.choice(nm.size, n_dead, replace=False))
+        dead = np.sort(rng.choice(np.flatnonzero(nm > 1000), n_dead, replace=False))
         return cls(gain.astype(np.float32), path.astype(np.float32), 6.0, 1.5, dead)
 
     def expose(self, reflectance: Floats, light: Floats, rng: np.random.Generator) -> npt.NDArray[np.uint16]:

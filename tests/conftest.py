@@ -1,0 +1,22 @@
+"""Fixtures that several parts share."""
+
+import numpy as np
+import pytest
+
+from hsiauto.scene.model import Scene
+from hsiauto.scene.simulate import simulate
+
+
+@pytest.fixture(scope="session")
+def tiny_scene() -> Scene:
+    """40 x 40 pixels, 24 bands, 4 classes of 4 fields each; every field is 9 x 9 beside unlabelled tracks.
+
+    Shared by the whole run: copy an array before changing it (they are read-only).
+    """
+    row, column = np.indices((40, 40))
+    labels = (row // 10 + column // 10) % 4 + 1
+    labels[(row % 10 == 9) | (column % 10 == 9)] = 0
+    scene = simulate(labels, name="tiny", n_bands=24, class_names=("corn", "corn, early", "soybean", "wheat"))
+    for array in (scene.cube, scene.labels, scene.valid):
+        array.setflags(write=False)
+    return scene
