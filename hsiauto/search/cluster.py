@@ -1,0 +1,61 @@
+"""Ray, started quietly on this machine or joined where it runs."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hsiauto.search.resources import Machine, Resources
+
+# Read when ray is first imported, here and in every worker.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; unset, each worker warns
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")  # the journal is the truth, not Tune's snapshots
+os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its tables come even at verbose=0
+
+import ray
+
+MIN_OBJECT_STORE_BYTES = 256 * 2**20
+
+
+def start_ray(resources: Resources, address: str | None = None, data_bytes: int = 0) -> None:
+    """Start Ray on this machine, or join the cluster at `address`. Does nothing where this process has one already.
+
+    data_bytes: what will be placed in the object store; it is made large enough for two copies.
+    """
+    if ray.is_initialized():
+        return
+    if address is not None:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        return
+    machine = Machine.here()
+    needed = resources.concurrency * resources.cpus_per_trial
+    ray.init(
+        num_cpus=max(machine.cpus, round(needed + 0.5)),  # whoever asks for more trials than cores gets them
+        num_gpus=len(machine.gpu_bytes),
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=max(MIN_OBJECT_STORE_BYTES, 2 * data_bytes + MIN_OBJECT_STORE_BYTES // 4),
+    )
+
+
+def stop_ray() -> None:
+    """End what `start_ray` started, and every process of it."""
+    ray.shutdown()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within: Ray keeps its own console messages to itself (its log files have them)."""
+    loggers = [logging.getLogger(name) for name in ("ray", "ray.tune", "ray.data", "ray.train")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

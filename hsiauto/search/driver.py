@@ -1,0 +1,166 @@
+"""run_search: trials on Ray Tune until the budget or the deadline. All that it did is in the journal.
+
+Tune starts processes and carries messages. Its checkpoints, stoppers, time budget, callbacks and `Tuner.restore` are
+not used: each of them passes by the journal. A resume is a new Tuner over the same journal.
+"""
+
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hsiauto import costs
+from hsiauto.config import StudyConfig
+from hsiauto.families import config_from
+from hsiauto.families.base import FamilyConfig
+from hsiauto.seal import TrialData
+from hsiauto.search.cluster import quiet, start_ray  # before any other import of ray: it sets Ray's environment
+from hsiauto.search.engine import Assignment, Cost, Engine, OnEvent
+from hsiauto.search.journal import Journal
+from hsiauto.search.mirror import Mirror
+from hsiauto.search.resources import Machine, Resources
+from hsiauto.search.samplers import SearchSpace
+from hsiauto.search.trainable import Setting, TrialType, TrialWorker, attempt_folder
+from hsiauto.search.tune_adapters import EngineScheduler, EngineSearcher
+from hsiauto.trial import CHECKPOINT, Trial
+
+from ray import tune  # isort: skip
+
+
+def run_search(
+    folder: Path,
+    study: StudyConfig,
+    space: SearchSpace,
+    data: TrialData,
+    journal: Journal,
+    deadline: float | None = None,
+    on_event: OnEvent | None = None,
+    *,
+    trial_type: TrialType = Trial,
+    parse: Callable[[dict[str, Any]], FamilyConfig] = config_from,
+    cost: Callable[[FamilyConfig], Cost] | None = None,
+) -> None:
+    """Run trials of `study` in the run folder `folder` until its budget, or `deadline` (a `time.monotonic()` value).
+
+    space: bound to the scene. journal: open; trials of it that have not ended go on first. on_event: called with each
+    event after it is written. trial_type, parse, cost: what trains, reads and weighs a config (`Trial`, the registry
+    and `costs`, unless a test brings its own).
+    Raises KeyboardInterrupt after Ctrl-C, with the journal closed in order; UserError where it cannot be written.
+    """
+    resources = Resources.of(study, Machine.here())
+    start_ray(resources, data_bytes=data.cube.nbytes)
+    engine = Engine(
+        journal,
+        study,
+        space,
+        cost or _cost_on(data),
+        parse,
+        workers=resources.concurrency,
+        deadline=deadline,
+        on_event=on_event,
+        mirror=Mirror(folder / "optuna.log"),
+    )
+    setting = Setting(
+        data=data,
+        folder=folder.resolve(),
+        seed=study.seed,
+        max_epochs=study.max_epochs,
+        device=resources.device,
+        threads=resources.threads,
+        save_always=study.keep == "all",
+        parse=parse,
+        trial_type=trial_type,
+    )
+    weights = _Weights(folder, study, engine)
+    with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as storage, _signals_restored(), quiet():
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
+            tune_config=tune.TuneConfig(
+                search_alg=EngineSearcher(engine, weights.hand_over),
+                scheduler=EngineScheduler(engine, weights.worth_saving, weights.tidy),
+                num_samples=-1,  # the searcher says when
+                max_concurrent_trials=resources.concurrency,  # unset, custom searchers run slower
+                reuse_actors=True,
+                trial_name_creator=_name,
+                trial_dirname_creator=_name,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=storage,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        try:
+            tuner.fit()
+        finally:
+            interrupted = engine.any_running or not engine.finished
+            engine.interrupt()
+    if interrupted:  # Tune takes the signal, ends in order and returns as if nothing had happened
+        raise KeyboardInterrupt
+
+
+class _Weights:
+    """Which checkpoints stay on disk: of running trials, and of the best k completed ones of each family."""
+
+    def __init__(self, folder: Path, study: StudyConfig, engine: Engine) -> None:
+        self._folder, self._study, self._engine = folder, study, engine
+
+    def hand_over(self, assignment: Assignment) -> None:
+        """Copy the last attempt's checkpoint into the new one's folder: an orphan may still write to the old."""
+        for attempt in range(assignment.attempt - 1, 0, -1):
+            source = attempt_folder(self._folder, assignment.trial_id, attempt) / CHECKPOINT
+            if source.exists():
+                target = attempt_folder(self._folder, assignment.trial_id, assignment.attempt)
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target / CHECKPOINT)
+                return
+
+    def worth_saving(self, trial_id: str) -> bool:
+        family = self._engine.trials[trial_id].family
+        return self._study.keep == "all" or trial_id in self._engine.best(family, self._study.top_k)
+
+    def tidy(self, trial_id: str) -> None:
+        """A trial of the family has ended: drop what is no longer worth keeping."""
+        if self._study.keep == "all":
+            return
+        family = self._engine.trials[trial_id].family
+        kept = self._engine.best(family, self._study.top_k)
+        for trial in self._engine.trials.values():
+            if trial.family == family and trial.ended and trial.trial_id not in kept:
+                for attempt in range(1, trial.attempt + 1):
+                    (attempt_folder(self._folder, trial.trial_id, attempt) / CHECKPOINT).unlink(missing_ok=True)
+
+
+@contextmanager
+def _signals_restored() -> Iterator[None]:
+    """Tune leaves its own handlers installed: the next Ctrl-C, in a later phase, would vanish."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+    handlers = [signal.getsignal(number) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+
+
+def _cost_on(data: TrialData) -> Callable[[FamilyConfig], Cost]:
+    n_bands = int(data.cube.shape[2])
+
+    def cost(config: FamilyConfig) -> Cost:
+        parameters = costs.parameters(config, n_bands, data.n_classes)
+        return Cost(parameters, costs.macs(config, n_bands, data.n_classes))
+
+    return cost
+
+
+def _name(trial: Any) -> str:
+    return str(trial.config["trial_id"])

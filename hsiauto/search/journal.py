@@ -1,0 +1,219 @@
+"""The journal: append-only JSON lines, the one truth of a run. All else (tables, resume, figures) is a function of it.
+
+One writer. A line that a killed writer left unfinished is cut off on opening; readers ignore it. Strict JSON: a value
+that is not finite is written as null, and `not_finite` of the event says what it was.
+"""
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from hsiauto.errors import UserError
+from hsiauto.files import writing
+
+Event = dict[str, Any]
+
+DURABLE = frozenset({"ended", "reevaluated", "ranked", "refit"})
+"""Flushed to the disk itself before `append` returns: outcomes survive a power cut, reports only a kill."""
+
+FINAL = frozenset({"completed", "stopped", "failed", "refused"})
+"""States from which a trial does not go on. An interrupted one does."""
+
+
+class Journal:
+    """The journal of a run, open for appending."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create `path`, dropping a torn tail. Raises UserError where it is damaged before its end."""
+        self.path = Path(path)
+        with writing(self.path):
+            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
+        self.events, size = _parse(self.path)
+        """Every event, oldest first."""
+        os.truncate(self._file.fileno(), size)
+        self._size = size
+
+    def append(self, event: str, **fields: Any) -> Event:
+        """Write one event and return it as written. Raises UserError on a full disk; the file then stays whole."""
+        record: Event = {"event": event, "at": now(), **fields}
+        record, not_finite = _strict(record)
+        if not_finite:
+            record["not_finite"] = not_finite
+        line = json.dumps(record, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        with writing(self.path):
+            try:
+                written = 0
+                while written < len(line):
+                    written += self._file.write(line[written:]) or 0
+                if event in DURABLE:
+                    os.fsync(self._file.fileno())
+            except OSError:
+                os.truncate(self._file.fileno(), self._size)
+                raise
+        self._size += len(line)
+        record = json.loads(line)  # what a resume will read, tuples and all
+        self.events.append(record)
+        return record
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read(path: Path) -> list[Event]:
+    """The events of a journal that another process may be writing. Raises UserError: missing, or damaged inside."""
+    return _parse(Path(path))[0]
+
+
+def now() -> str:
+    """ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass
+class TrialState:
+    """What the journal knows of one trial."""
+
+    trial_id: str
+    family: str
+    axes: dict[str, Any]
+    """{"<family>.<axis>": value} of the searched axes that act."""
+    config: dict[str, Any]
+    config_hash: str
+    parameters: int | None
+    macs: int | None
+    number: int
+    origin: str
+    """preset | sampler."""
+    sampler_state: dict[str, Any]
+    proposed_at: str
+    state: str = "proposed"
+    """proposed | running | completed | stopped | failed | refused | interrupted."""
+    error: str = ""
+    attempt: int = 0
+    """0 = never started. A resume starts another one."""
+    node: str = ""
+    device: str = ""
+    pid: int = 0
+    started_at: str = ""
+    """Of the first attempt."""
+    finished_at: str = ""
+    reports: list[Event] = field(default_factory=list)
+    """By epoch. An epoch that was trained again after a crash counts once."""
+
+    @property
+    def ended(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def epochs(self) -> int:
+        return int(self.reports[-1]["epoch"]) if self.reports else 0
+
+    @property
+    def decision(self) -> str:
+        """On the last report; empty before the first."""
+        return str(self.reports[-1]["decision"]) if self.reports else ""
+
+    def score(self, objective: str) -> float:
+        """`objective` (kappa, oa, aa) on validation at the last report; NaN before it, or where it was not finite."""
+        value = self.reports[-1][f"val_{objective}"] if self.reports else None
+        return math.nan if value is None else float(value)
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """Measured; NaN before the first report. The first epoch carries the warm-up, so alone it counts half."""
+        if not self.reports:
+            return math.nan
+        first, last = self.reports[0], self.reports[-1]
+        if last["epoch"] == first["epoch"]:
+            return float(last["fit_seconds"]) / last["epoch"] / (1 if last["decision"] == "complete" else 2)
+        return float(last["fit_seconds"] - first["fit_seconds"]) / (last["epoch"] - first["epoch"])
+
+
+def trials(events: Iterable[Event]) -> dict[str, TrialState]:
+    """The trials that `events` tell of, by id, in the order of their proposals."""
+    states: dict[str, TrialState] = {}
+    for event in events:
+        fold(states, event)
+    return states
+
+
+def fold(states: dict[str, TrialState], event: Event) -> None:
+    """Bring `states` up to date with one more event. An older attempt than a trial's present one has no say."""
+    kind = event["event"]
+    if kind == "proposed":
+        names = ("trial_id", "family", "axes", "config", "config_hash", "parameters", "macs", "number", "origin")
+        fields = {name: event[name] for name in names}
+        states[event["trial_id"]] = TrialState(
+            **fields, sampler_state=event.get("sampler_state") or {}, proposed_at=event["at"]
+        )
+    elif kind in ("started", "report", "ended"):
+        trial = states[event["trial_id"]]
+        if event["attempt"] < trial.attempt:
+            return
+        if kind == "started":
+            trial.state, trial.error, trial.finished_at = "running", "", ""
+            trial.attempt, trial.node, trial.device = event["attempt"], event["node"], event["device"]
+            trial.pid, trial.started_at = event["pid"], trial.started_at or event["at"]
+        elif kind == "report":
+            trial.reports = [r for r in trial.reports if r["epoch"] < event["epoch"]] + [event]
+        else:
+            trial.state, trial.error, trial.finished_at = event["state"], event["error"] or "", event["at"]
+
+
+def _parse(path: Path) -> tuple[list[Event], int]:
+    """Events and the length in bytes of what is whole."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError("a run folder has a journal that can be read", f"{path}: {error.strerror}") from error
+    lines = content.split(b"\n")
+    lines.pop()  # empty, or torn
+    events: list[Event] = []
+    size = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            event = json.loads(line)
+            if not isinstance(event, dict) or "event" not in event:
+                raise ValueError("no event")
+        except ValueError as error:  # a crash of the machine can leave a last line of zeros
+            if number == len(lines):
+                break
+            raise UserError(
+                f"{path} holds one event a line",
+                f"line {number}: {line[:60]!r}",
+                "The journal was edited or damaged: restore it, or start a new run",
+            ) from error
+        events.append(event)
+        size += len(line) + 1
+    return events, size
+
+
+def _strict(record: Event) -> tuple[Event, dict[str, str]]:
+    """`record` with null for what is not finite, and {path: what it was}."""
+    found: dict[str, str] = {}
+
+    def clean(value: Any, path: str) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            found[path] = str(value)
+            return None
+        if isinstance(value, Mapping):
+            return {str(key): clean(inner, f"{path}.{key}" if path else str(key)) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(inner, f"{path}[{i}]") for i, inner in enumerate(value)]
+        return value
+
+    return clean(record, ""), found

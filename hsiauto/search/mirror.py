@@ -1,0 +1,30 @@
+"""optuna.log: a copy of the finished trials for optuna-dashboard. Written only: nothing here is ever read back."""
+
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+
+from hsiauto.search.samplers import quiet_optuna
+
+
+class Mirror:
+    """One Optuna study a family in one file, begun anew by every driver: a torn file of a killed one does no harm."""
+
+    def __init__(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        for lock in path.parent.glob(f"{path.name}.lock*"):  # of a killed driver: Optuna would wait 30 s for it
+            lock.unlink()
+        self._storage = JournalStorage(JournalFileBackend(str(path)))
+        self._studies: dict[str, optuna.Study] = {}
+
+    def add(self, family: str, trial: FrozenTrial) -> None:
+        """Add one finished trial with its learning curve."""
+        if family not in self._studies:
+            with quiet_optuna():
+                self._studies[family] = optuna.create_study(
+                    study_name=family, storage=self._storage, direction="maximize"
+                )
+        self._studies[family].add_trial(trial)

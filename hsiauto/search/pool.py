@@ -1,0 +1,215 @@
+"""run_jobs: full trainings that are no trials (re-evaluations, refits, further splits) on a pool of Ray actors."""
+
+import math
+import platform
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from hsiauto.bundle import save_model
+from hsiauto.config import StudyConfig
+from hsiauto.seal import TrialData
+from hsiauto.search.cluster import start_ray  # before any other import of ray: it sets Ray's environment
+from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.journal import now
+from hsiauto.search.resources import Machine, Resources
+from hsiauto.trial import Trial
+
+import ray  # isort: skip
+
+OVERDUE_S = 5.0
+"""A job may go on for so long after the deadline before its worker is stopped."""
+PACE_S = 5.0
+"""A job is judged by its own pace after this long: the first epochs carry the warm-up."""
+OUT_OF_TIME = "time limit reached"
+
+TrialType = Callable[..., Any]
+"""`Trial`, or what a test puts in its place."""
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    datasets: Mapping[str, TrialData],
+    study: StudyConfig,
+    deadline: float | None = None,
+    on_result: Callable[[JobResult], None] | None = None,
+    *,
+    trial_type: TrialType = Trial,
+) -> Iterator[JobResult]:
+    """Train every job, in the order given, and yield results as they finish: one for each job.
+
+    datasets: what `job.data` names; placed once, shared by all workers. deadline: a `time.monotonic()` value; a job
+    that by its predicted_seconds or by its own pace cannot end before it is skipped. A job whose worker dies is tried
+    once more. Closing the iterator stops the workers.
+    """
+    resources = Resources.of(study, Machine.here())
+    start_ray(resources, data_bytes=max((data.cube.nbytes for data in datasets.values()), default=0))
+    pool = _Pool(resources, datasets, trial_type, deadline)
+    waiting = deque(jobs)
+    try:
+        while waiting or pool.running:
+            for result in (*pool.fill(waiting), *pool.finished(waiting)):
+                if on_result is not None:
+                    on_result(result)
+                yield result
+    finally:
+        pool.stop()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """TrialData whose cube lies in Ray's object store."""
+
+    data: TrialData
+    cube: Any
+    """Its reference."""
+
+
+@dataclass
+class _Pool:
+    resources: Resources
+    datasets: Mapping[str, TrialData]
+    trial_type: TrialType
+    deadline: float | None
+    running: dict[Any, tuple[Job, Any]] = field(default_factory=dict)
+    """Future -> the job and its actor."""
+    idle: list[Any] = field(default_factory=list)
+    placed: dict[str, "Placed"] = field(default_factory=dict)
+    cubes: dict[int, Any] = field(default_factory=dict)
+    """id of a cube -> where it lies in the object store."""
+    tried: set[str] = field(default_factory=set)
+    """Keys of jobs whose worker died once."""
+
+    @property
+    def left(self) -> float:
+        return math.inf if self.deadline is None else self.deadline - time.monotonic()
+
+    def fill(self, waiting: deque[Job]) -> list[JobResult]:
+        """Start jobs while there is room; results of those that are not worth starting."""
+        skipped = []
+        while waiting and len(self.running) < self.resources.concurrency:
+            job = waiting.popleft()
+            needed = job.predicted_seconds or 0.0
+            if self.left <= needed:
+                reason = f"{OUT_OF_TIME}: it would take {needed:.0f} s, {max(0.0, self.left):.0f} s are left"
+                skipped.append(_without_result(job, "skipped", reason))
+                continue
+            actor = self.idle.pop() if self.idle else self._actor()
+            left = None if self.deadline is None else self.left
+            self.running[actor.run.remote(job, self._place(job.data), left)] = (job, actor)
+        return skipped
+
+    def finished(self, waiting: deque[Job]) -> list[JobResult]:
+        """Wait for the next result. Jobs that overran the deadline are given up."""
+        if not self.running:
+            return []
+        patience = None if self.deadline is None else max(0.0, self.left + OVERDUE_S)
+        ready, _ = ray.wait(list(self.running), num_returns=1, timeout=patience)
+        if not ready:
+            overdue = [job for job, _ in self.running.values()]
+            self.stop()
+            return [_without_result(job, "skipped", f"{OUT_OF_TIME} while it trained") for job in overdue]
+        job, actor = self.running.pop(ready[0])
+        try:
+            result: JobResult = ray.get(ready[0])
+        except ray.exceptions.RayActorError as death:
+            if job.key not in self.tried:
+                self.tried.add(job.key)
+                waiting.appendleft(job)
+                return []
+            words = str(death).strip().splitlines()[0]
+            return [_without_result(job, "failed", f"its worker died twice: {words}")]
+        self.idle.append(actor)
+        return [result]
+
+    def stop(self) -> None:
+        for actor in (*self.idle, *(actor for _, actor in self.running.values())):
+            ray.kill(actor)
+        self.idle.clear()
+        self.running.clear()
+
+    def _place(self, name: str) -> "Placed":
+        """Put a dataset into the object store; splits of one scene share its cube."""
+        if name not in self.placed:
+            data = self.datasets[name]
+            if id(data.cube) not in self.cubes:
+                self.cubes[id(data.cube)] = ray.put(np.asarray(data.cube))
+            no_cube = np.empty((0, 0, data.cube.shape[2]), data.cube.dtype)
+            self.placed[name] = Placed(replace(data, cube=no_cube), self.cubes[id(data.cube)])
+        return self.placed[name]
+
+    def _actor(self) -> Any:
+        request = self.resources.request
+        worker = ray.remote(num_cpus=request["cpu"], num_gpus=request["gpu"], max_restarts=0)(JobWorker)
+        return worker.remote(self.resources.device, self.resources.threads, self.trial_type)
+
+
+class JobWorker:
+    """One process of the pool."""
+
+    def __init__(self, device: str, threads: int, trial_type: TrialType) -> None:
+        self._device, self._threads, self._trial_type = device, threads, trial_type
+        self._data: tuple[str, TrialData] | None = None
+        """The last one: jobs on the same data share its preprocessing."""
+
+    def run(self, job: Job, placed: Placed, seconds_left: float | None) -> JobResult:
+        """Train `job`, predict, save. Whatever it raises becomes a failed result."""
+        deadline = math.inf if seconds_left is None else time.monotonic() + seconds_left
+        started = now()
+        place: dict[str, Any] = {"device": self._device, "node": platform.node(), "started_at": started}
+        try:
+            return self._trained(job, self._fetch(job.data, placed), deadline, place)
+        except Exception as error:  # noqa: BLE001 - a family may raise anything; the study reports it
+            frames = traceback.extract_tb(error.__traceback__)
+            message = "".join(traceback.format_exception_only(error)).strip()
+            where = f"{frames[-1].name}, line {frames[-1].lineno}: " if frames else ""
+            return JobResult(job.key, "failed", where + message, finished_at=now(), **place)
+        finally:
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()
+
+    def _fetch(self, name: str, placed: Placed) -> TrialData:
+        if self._data is None or self._data[0] != name:
+            self._data = (name, replace(placed.data, cube=ray.get(placed.cube)))
+        return self._data[1]
+
+    def _trained(self, job: Job, data: TrialData, deadline: float, place: dict[str, Any]) -> JobResult:
+        started = time.monotonic()
+        trial = self._trial_type(
+            job.config, data, seed=job.seed, max_epochs=job.max_epochs, device=self._device, n_threads=self._threads
+        )
+        report = None
+        while not trial.done:
+            report = trial.step()
+            used = time.monotonic() - started
+            to_come = used / report.epoch * (job.max_epochs - report.epoch)
+            if used > PACE_S and time.monotonic() + to_come > deadline:
+                error = f"{OUT_OF_TIME}: {report.epoch} of {job.max_epochs} epochs took {used:.0f} s"
+                return JobResult(job.key, "skipped", error, report=report, finished_at=now(), **place)
+        fitted = trial.fitted()
+        predicted, seconds = None, math.nan
+        if job.predict is not None:
+            clock = time.perf_counter()
+            predicted = fitted.probabilities(data.cube, data.valid, job.predict).argmax(axis=1)
+            seconds = time.perf_counter() - clock
+        if job.save_to is not None:
+            save_model(fitted, job.save_to)
+        return JobResult(
+            job.key,
+            "completed",
+            report=report,
+            predicted=predicted,
+            predict_seconds=seconds,
+            finished_at=now(),
+            **place,
+        )
+
+
+def _without_result(job: Job, state: str, reason: str) -> JobResult:
+    return JobResult(job.key, state, reason, finished_at=now())

@@ -1,0 +1,74 @@
+"""How many trials at a time, and what each may use: from the machine, unless the study says."""
+
+import math
+import os
+from dataclasses import dataclass
+
+import torch
+
+from hsiauto.config import StudyConfig
+
+GPU_BYTES_PER_TRIAL = 8 * 2**30
+"""The families are small; below this share of a GPU's memory trials would crowd each other out."""
+MOST_PER_GPU = 4
+BUDGET_PER_WORKER = 5
+"""Trials for each that runs at a time: with fewer, the sampler proposes before it has learned anything."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is."""
+
+    cpus: int
+    gpu_bytes: tuple[int, ...] = ()
+    """Memory of each GPU."""
+
+    @classmethod
+    def here(cls) -> "Machine":
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return cls(cpus, tuple(torch.cuda.get_device_properties(i).total_memory for i in range(gpus)))
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one study uses."""
+
+    concurrency: int
+    """Trials at a time."""
+    cpus_per_trial: float
+    gpus_per_trial: float
+
+    @property
+    def threads(self) -> int:
+        """torch's threads in a worker, and the jobs of a classical family."""
+        return max(1, int(self.cpus_per_trial))
+
+    @property
+    def device(self) -> str:
+        return "cuda" if self.gpus_per_trial > 0 else "cpu"
+
+    @property
+    def request(self) -> dict[str, float]:
+        """As Ray wants it."""
+        return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
+
+    @classmethod
+    def of(cls, study: StudyConfig, machine: Machine) -> "Resources":
+        """GPUs are shared by up to MOST_PER_GPU trials, CPUs divided among them; what the study sets stands."""
+        gpus = study.gpus_per_trial
+        if gpus is None:
+            per_gpu = min((max(1, min(MOST_PER_GPU, b // GPU_BYTES_PER_TRIAL)) for b in machine.gpu_bytes), default=0)
+            gpus = 1 / per_gpu if per_gpu else 0.0
+        concurrency = study.concurrency
+        if concurrency is None:
+            places = machine.cpus // (study.cpus_per_trial or 1)
+            if gpus > 0 and machine.gpu_bytes:
+                # A trial on a whole number of GPUs shares none of them.
+                per_gpu_fit = math.floor(1 / gpus + 1e-9) if gpus <= 1 else 1 / gpus
+                places = min(places, math.floor(len(machine.gpu_bytes) * per_gpu_fit))
+            concurrency = max(1, min(places, study.budget // BUDGET_PER_WORKER))
+        cpus: float = study.cpus_per_trial or machine.cpus / concurrency
+        if not study.cpus_per_trial and cpus > 1:
+            cpus = float(math.floor(cpus))
+        return cls(concurrency, cpus, gpus)

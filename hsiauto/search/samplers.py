@@ -1,0 +1,200 @@
+"""What to try next within one family: one Optuna study a family, rebuilt from the journal for every question.
+
+So a proposal is a function of the journal and the seed, and a resumed run proposes what an undisturbed one would. A
+joint study over all families locks in on the one that leads early.
+"""
+
+import hashlib
+import io
+import pickle
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.trial import BaseTrial, FrozenTrial, create_trial
+from optuna.trial import TrialState as OptunaState
+
+from hsiauto.config import SamplerName
+from hsiauto.errors import UserError
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search.journal import TrialState
+
+STARTUP_TRIALS = 1 + 3
+"""The preset and three random ones. Optuna's ten would leave TPE asleep at usual budgets."""
+TRIES, RANDOM_TRIES = 8, 32
+"""Draws for a config that has not run: from the sampler, then at random."""
+
+_STATES = {"completed": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED}
+_FAILED = ("failed", "refused")
+
+
+class SearchSpace(Protocol):
+    """What a search needs of a space (`hsiauto.space.Space`, bound to a scene)."""
+
+    @property
+    def families(self) -> tuple[str, ...]: ...
+    def suggest(self, trial: BaseTrial, family: str) -> FamilyConfig: ...
+    def preset(self, family: str) -> FamilyConfig: ...
+    def params(self, config: FamilyConfig) -> dict[str, Any]: ...
+    def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]: ...
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A config to run, and what the sampler wants to find again beside it."""
+
+    config: FamilyConfig
+    origin: str
+    sampler_state: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How proposals of a study are made."""
+
+    sampler: SamplerName
+    seed: int
+    objective: str
+    space: SearchSpace
+    parse: Callable[[dict[str, Any]], FamilyConfig]
+    """A journalled config -> the config."""
+    _distributions: dict[str, dict[str, BaseDistribution]] = field(default_factory=dict, repr=False)
+    """By config hash: a space works them out afresh each time, and a study is rebuilt for every question."""
+
+    def propose(self, family: str, past: Sequence[TrialState], taken: Collection[str]) -> Proposal | None:
+        """The next config of `family`, given its trials so far; None where every draw has run already.
+
+        The first is the preset. `taken` holds the config hashes that have run.
+        """
+        if not past:
+            return Proposal(self.space.preset(family), "preset")
+        frozen = [self.frozen(trial) for trial in past]
+        asks = sum(trial.origin == "sampler" for trial in past)
+        for attempt in range(TRIES + RANDOM_TRIES):
+            name: SamplerName = self.sampler if attempt < TRIES else "random"
+            with quiet_optuna():
+                study = optuna.create_study(
+                    direction="maximize", sampler=_sampler(name, self.seed, family, (asks, attempt))
+                )
+                study.add_trials(frozen)
+                _recall(study, past)
+                trial = study.ask()
+                config = self.space.suggest(trial, family)
+            if config.hash() not in taken:
+                return Proposal(config, "sampler", _state(study, trial))
+        return None
+
+    def _asked(self, trial: TrialState) -> dict[str, BaseDistribution]:
+        if trial.config_hash not in self._distributions:
+            self._distributions[trial.config_hash] = self.space.distributions(self.parse(trial.config))
+        return self._distributions[trial.config_hash]
+
+    def frozen(self, trial: TrialState, whole: bool = False) -> FrozenTrial:
+        """A journalled trial as Optuna's: stopped = PRUNED with its intermediate values, not finite = FAIL.
+
+        Completed trials teach by their value at full fidelity; `whole` adds their learning curves, for the mirror.
+        """
+        value = trial.score(self.objective)
+        state = OptunaState.FAIL if trial.state in _FAILED else _STATES.get(trial.state, OptunaState.RUNNING)
+        curve = {
+            int(report["epoch"]): float(score)
+            for report in trial.reports
+            if (score := report[f"val_{self.objective}"]) is not None
+        }
+        if state == OptunaState.PRUNED and not curve:
+            state = OptunaState.FAIL  # stopped before it had a score: nothing to learn
+        complete = state == OptunaState.COMPLETE
+        with quiet_optuna():  # about choices that are no strings
+            return create_trial(
+                state=state,
+                value=value if complete else None,
+                params=dict(trial.axes),
+                distributions=self._asked(trial),
+                intermediate_values=curve if whole or state == OptunaState.PRUNED else {},
+                system_attrs=dict(trial.sampler_state.get("trial", {})),
+            )
+
+
+def seed_for(*parts: object) -> int:
+    """32 bits that depend on every part, the same in every process."""
+    return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:4], "little")
+
+
+def _sampler(name: SamplerName, seed: int, family: str, ask: tuple[int, int]) -> BaseSampler:
+    asked = seed_for(seed, family, *ask)
+    match name:
+        case "tpe":
+            return TPESampler(
+                multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP_TRIALS, seed=asked
+            )
+        case "random":
+            return RandomSampler(seed=asked)
+        case "gp":
+            return GPSampler(n_startup_trials=STARTUP_TRIALS, seed=asked)
+        case "cmaes":
+            return CmaEsSampler(n_startup_trials=STARTUP_TRIALS, seed=asked)
+        case "qmc":  # one sequence a family: its seed may not move with the asks
+            return QMCSampler(scramble=True, seed=seed_for(seed, family), independent_sampler=RandomSampler(seed=asked))
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Within: no log line for each study, and no warning about samplers that we use knowingly."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _state(study: optuna.Study, trial: optuna.Trial) -> dict[str, Any]:
+    """What samplers hid in system attributes: CMA-ES its optimiser in the trial, QMC its place in the study."""
+    storage = study._storage  # no public way in
+    state = {
+        "trial": storage.get_trial_system_attrs(trial._trial_id),
+        "study": storage.get_study_system_attrs(study._study_id),
+    }
+    own = {
+        # TPE and GP note what they drew together: the journal has it as `axes`.
+        scope: {key: value for key, value in attributes.items() if ":relative_params:" not in key}
+        for scope, attributes in state.items()
+    }
+    return {scope: attributes for scope, attributes in own.items() if attributes}
+
+
+def _recall(study: optuna.Study, past: Sequence[TrialState]) -> None:
+    for trial in past:
+        for key, value in trial.sampler_state.get("study", {}).items():
+            study._storage.set_study_system_attr(study._study_id, key, value)
+        _check_optimizer(trial.sampler_state.get("trial", {}))
+
+
+_OPTIMIZER = "cma:optimizer:"
+_OPTIMIZER_NAMES = {
+    ("cmaes._cma", "CMA"),
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    *((f"numpy.{core}.multiarray", name) for core in ("_core", "core") for name in ("_reconstruct", "scalar")),
+}
+
+
+class _Checked(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _OPTIMIZER_NAMES:
+            raise UserError("the CMA-ES state in a journal holds numbers alone", f"{module}.{name}", "Do not resume it")
+        return super().find_class(module, name)
+
+
+def _check_optimizer(attributes: Mapping[str, Any]) -> None:
+    """Optuna keeps CMA-ES as a pickle and will load it: refuse one from a foreign journal that names other code."""
+    pieces = [attributes[f"{_OPTIMIZER}{i}"] for i in range(len(attributes)) if f"{_OPTIMIZER}{i}" in attributes]
+    if pieces:
+        _Checked(io.BytesIO(bytes.fromhex("".join(pieces)))).load()

@@ -1,0 +1,85 @@
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hsiauto.search.allocation import LOWEST_FLOOR, next_family, plan
+from hsiauto.search.journal import TrialState, fold
+
+COST = {"svm": 0.0, "cnn": 5.0, "vit": 50.0, "mamba": 500.0}
+FAMILIES = ("mamba", "vit", "cnn", "svm")
+FINAL = {"svm": 0.80, "cnn": 0.85, "vit": 0.90, "mamba": 0.70}
+
+
+def _add(states: dict[str, TrialState], family: str, state: str, value: float | None) -> None:
+    trial = f"t{len(states) + 1:04d}"
+    fold(
+        states,
+        {
+            "event": "proposed", "at": "", "trial_id": trial, "family": family, "axes": {}, "config": {},
+            "config_hash": trial, "parameters": 0, "macs": 0, "number": len(states) + 1, "origin": "sampler",
+        },
+    )  # fmt: skip
+    states[trial].attempt = 1
+    fold(states, {"event": "report", "trial_id": trial, "attempt": 1, "epoch": 1, "val_kappa": value, "decision": ""})
+    fold(states, {"event": "ended", "at": "", "trial_id": trial, "attempt": 1, "state": state, "error": None})
+
+
+def _sequence(budget: int, states: tuple[str, ...] = ("completed",)) -> list[str]:
+    done: dict[str, TrialState] = {}
+    divided, order = plan(FAMILIES, COST, budget), itertools.cycle(states)
+    while (family := next_family(divided, done, "kappa")) is not None:
+        _add(done, family, next(order), FINAL[family])
+    return [trial.family for trial in done.values()]
+
+
+def test_presets_come_first_and_cheapest_first() -> None:
+    assert _sequence(40)[:4] == ["svm", "cnn", "vit", "mamba"]
+
+
+@pytest.mark.parametrize("budget", [8, 16, 40, 200])
+def test_each_family_has_its_floor_and_the_better_ones_get_the_rest(budget: int) -> None:
+    order = _sequence(budget)
+    floor = plan(FAMILIES, COST, budget).floor
+    assert len(order) == budget
+    assert sorted(order[: 4 * floor]) == sorted(FAMILIES * floor)
+    if budget >= 40:
+        assert order.count("vit") > order.count("cnn") > order.count("svm") == order.count("mamba") == floor
+
+
+def test_a_budget_without_floors_for_all_names_the_dearest_families() -> None:
+    divided = plan(FAMILIES, COST, 2 * LOWEST_FLOOR + 1)
+    assert divided.families == ("svm", "cnn")
+    assert divided.skipped == ("vit", "mamba")
+    assert plan(FAMILIES, COST, 4 * LOWEST_FLOOR).skipped == ()
+    assert set(_sequence(5)) == {"svm", "cnn"}
+
+
+def test_a_budget_of_one_runs_the_cheapest_preset() -> None:
+    assert _sequence(1) == ["svm"]
+
+
+def test_only_full_fidelity_counts() -> None:
+    done: dict[str, TrialState] = {}
+    divided = plan(("a", "b"), {"a": 0, "b": 1}, 20)
+    for _ in range(divided.floor):
+        _add(done, "a", "completed", 0.5)
+        _add(done, "b", "stopped", 0.99)
+    assert next_family(divided, done, "kappa") == "a"
+
+
+def test_a_closed_family_gets_nothing_and_lifts_no_other() -> None:
+    done: dict[str, TrialState] = {}
+    divided = plan(FAMILIES, COST, 40)
+    for family in FAMILIES * divided.floor:
+        _add(done, family, "completed", FINAL[family])
+    assert next_family(divided, done, "kappa", closed={"vit"}) == "cnn"
+    assert next_family(divided, done, "kappa", closed={"vit", "cnn"}) == "svm"
+    assert next_family(divided, done, "kappa", closed=set(FAMILIES)) is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(budget=st.integers(1, 60), states=st.lists(st.sampled_from(["completed", "stopped", "failed"]), min_size=1))
+def test_every_budget_is_spent_whatever_becomes_of_the_trials(budget: int, states: list[str]) -> None:
+    assert len(_sequence(budget, tuple(states))) == budget

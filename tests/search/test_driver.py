@@ -1,0 +1,173 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from hsiauto.search.driver import run_search
+from hsiauto.search.journal import Event, Journal, read, trials
+from tests.search import fakes
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+
+def _search(folder: Path, space: fakes.FakeSpace | None = None, **options: Any) -> list[Event]:
+    search: dict[str, Any] = {key: options.pop(key) for key in ("deadline", "on_event", "trial_type") if key in options}
+    folder.mkdir(exist_ok=True)
+    with Journal(folder / "journal.jsonl") as journal:
+        run_search(
+            folder, fakes.study(**options), space or fakes.FakeSpace(), fakes.tiny_data(), journal,
+            **{"trial_type": fakes.FakeTrial} | search, parse=fakes.parse, cost=fakes.cost,
+        )  # fmt: skip
+    return read(folder / "journal.jsonl")
+
+
+def _table(events: list[Event]) -> list[tuple[Any, ...]]:
+    return [
+        (t.trial_id, t.config_hash, t.origin, t.state, t.error, t.epochs, t.score("kappa"))
+        for t in trials(events).values()
+    ]
+
+
+def test_what_ray_runs_is_what_the_engine_decides(tmp_path: Path) -> None:
+    events = _search(tmp_path / "ray", budget=14)
+    study = fakes.study(budget=14)
+    with Journal(tmp_path / "plain") as journal:
+        fakes.run(fakes.engine(journal, study), study.max_epochs)
+        assert _table(events) == _table(journal.events)
+    found = list(trials(events).values())
+    assert {trial.state for trial in found} == {"completed", "stopped"}
+    assert len({trial.pid for trial in found}) == 1  # one worker, kept
+    assert all(trial.node and trial.started_at <= trial.finished_at for trial in found)
+
+
+def test_two_workers_finish_the_budget(tmp_path: Path) -> None:
+    found = trials(_search(tmp_path / "run", budget=10, concurrency=2)).values()
+    assert len(found) == 10
+    assert all(trial.ended for trial in found)
+    assert len({trial.config_hash for trial in found}) == 10
+
+
+def test_a_family_that_raises_or_diverges_ends_its_trial_only(tmp_path: Path) -> None:
+    space = fakes.FakeSpace(("quick",), modes=("train", "raise", "nan"))
+    found = list(trials(_search(tmp_path / "run", space, budget=9, sampler="random")).values())
+    by_mode = {mode: [t for t in found if t.config["mode"] == mode] for mode in ("train", "raise", "nan")}
+    assert all(by_mode.values())
+    assert {trial.state for trial in by_mode["train"]} <= {"completed", "stopped"}
+    assert {(trial.state, trial.error) for trial in by_mode["nan"]} == {
+        ("failed", "validation kappa is nan after epoch 1")
+    }
+    for trial in by_mode["raise"]:
+        assert trial.state == "failed"
+        assert trial.error.endswith("ValueError: a first line\nno such layer")
+        log = tmp_path / "run" / "trials" / trial.trial_id / "attempt-1" / "log.txt"
+        assert "Traceback" in log.read_text()
+    assert len({trial.pid for trial in found}) == 1  # an exception costs no worker
+
+
+def test_a_dead_worker_costs_one_trial(tmp_path: Path) -> None:
+    space = fakes.FakeSpace(("quick",), modes=("train", "die"))
+    found = list(trials(_search(tmp_path / "run", space, budget=4, sampler="random")).values())
+    dead = [trial for trial in found if trial.config["mode"] == "die"]
+    assert dead
+    assert all(trial.state == "failed" and trial.error.startswith("the worker died") for trial in dead)
+    assert any(trial.state == "completed" for trial in found)
+
+
+def test_all_failed(tmp_path: Path) -> None:
+    found = trials(_search(tmp_path / "run", fakes.FakeSpace(modes=("raise",)), budget=4)).values()
+    assert [trial.state for trial in found] == ["failed"] * 4
+
+
+def test_every_attempt_has_a_log_and_events_and_the_best_weights_stay(tmp_path: Path) -> None:
+    found = trials(_search(tmp_path / "run", budget=12, top_k=1)).values()
+    for trial in found:
+        names = [path.name for path in (tmp_path / "run" / "trials" / trial.trial_id / "attempt-1").iterdir()]
+        assert "log.txt" in names
+        assert any(name.startswith("events.out.tfevents") for name in names)
+        rivals = [t for t in found if t.family == trial.family and t.state == "completed"]
+        best = max(rivals, key=lambda t: (t.score("kappa"), -t.number))
+        assert ("checkpoint.pt" in names) == (trial.trial_id == best.trial_id)
+
+
+def test_keep_all(tmp_path: Path) -> None:
+    found = trials(_search(tmp_path / "run", budget=6, keep="all", grace_epochs=2)).values()
+    for trial in found:
+        weights = tmp_path / "run" / "trials" / trial.trial_id / "attempt-1" / "checkpoint.pt"
+        assert int(weights.read_text()) >= trial.epochs - 1
+
+
+def test_a_deadline_ends_the_search_and_gives_up_a_trial_that_does_not_report(tmp_path: Path) -> None:
+    started = time.monotonic()
+    space = fakes.FakeSpace(("quick",), modes=("slow",))
+    found = list(trials(_search(tmp_path / "run", space, budget=50, deadline=started + 2.0)).values())
+    assert 1 <= len(found) < 50
+    assert all(trial.ended for trial in found)
+    assert any("time limit" in trial.error or "third" in trial.error for trial in found)
+
+
+def test_ctrl_c_closes_the_books_and_the_next_call_goes_on(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    reports = 0
+
+    def press(event: Event) -> None:
+        nonlocal reports
+        reports += event["event"] == "report"
+        if reports == 12 and event["event"] == "report":
+            threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        _search(tmp_path / "run", budget=8, trial_type=fakes.UnhurriedTrial, on_event=press)
+    assert signal.getsignal(signal.SIGINT) is before
+    events = read(tmp_path / "run" / "journal.jsonl")
+    assert [t.state for t in trials(events).values()][-1] == "interrupted"
+    after = _search(tmp_path / "run", budget=8)
+    assert _table(after) == _table(_search(tmp_path / "undisturbed", budget=8))
+    assert max(trial.attempt for trial in trials(after).values()) == 2
+
+
+_DRIVER = """
+import sys
+from pathlib import Path
+from tests.search import fakes, test_driver
+test_driver._search(Path(sys.argv[1]), budget=8, trial_type=fakes.UnhurriedTrial)
+"""
+
+
+def test_a_killed_driver_resumes_to_the_same_table(tmp_path: Path) -> None:
+    journal = tmp_path / "run" / "journal.jsonl"
+    child = subprocess.Popen([sys.executable, "-c", _DRIVER, str(tmp_path / "run")], cwd=Path(__file__).parents[2])
+    try:
+        limit = time.monotonic() + 60
+        while time.monotonic() < limit and not (journal.exists() and journal.read_bytes().count(b'"report"') >= 11):
+            time.sleep(0.02)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    killed = [trial.state for trial in trials(read(journal)).values()]
+    assert killed[-1] == "running"
+    events = _search(tmp_path / "run", budget=8)
+    assert _table(events) == _table(_search(tmp_path / "undisturbed", budget=8))
+    epochs = [(e["trial_id"], e["epoch"]) for e in events if e["event"] == "report"]
+    assert len(epochs) == len(set(epochs))
+    for line in journal.read_text().splitlines():
+        json.loads(line)
+
+
+def test_a_worker_does_not_grow(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    def measure(event: Event) -> None:
+        if event["event"] == "started":
+            sizes.append(psutil.Process(event["pid"]).memory_info().rss)
+
+    _search(tmp_path / "run", budget=51, max_epochs=3, scheduler="none", sampler="random", on_event=measure)
+    assert len(sizes) == 51
+    assert sizes[50] < 1.1 * sizes[5]

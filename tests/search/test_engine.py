@@ -1,0 +1,255 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from hsiauto.search.journal import Event, Journal, trials
+from hsiauto.search.mirror import Mirror
+from tests.search import fakes
+
+
+def _without_times(events: list[Event]) -> list[Event]:
+    return [{key: value for key, value in event.items() if key != "at"} for event in events]
+
+
+def _table(events: list[Event]) -> list[tuple[Any, ...]]:
+    return [
+        (t.trial_id, t.config_hash, t.origin, t.state, t.error, t.epochs, t.score("kappa"), t.sampler_state)
+        for t in trials(events).values()
+    ]
+
+
+def _search(path: Path, space: fakes.FakeSpace | None = None, **changes: Any) -> list[Event]:
+    study = fakes.study(**changes)
+    with Journal(path) as journal:
+        fakes.run(fakes.engine(journal, study, space), study.max_epochs)
+        return journal.events
+
+
+def test_one_seed_gives_one_journal(tmp_path: Path) -> None:
+    first, again = (_search(tmp_path / name, budget=20) for name in ("a", "b"))
+    assert _without_times(first) == _without_times(again)
+    assert _table(_search(tmp_path / "c", budget=20, seed=1)) != _table(first)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "qmc"])
+def test_a_resume_at_any_line_ends_in_the_same_table(tmp_path: Path, sampler: str) -> None:
+    study = fakes.study(budget=14, sampler=sampler)
+    undisturbed = _search(tmp_path / "whole", budget=14, sampler=sampler)
+    lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
+    for cut in range(0, len(lines), 13):
+        path = tmp_path / f"cut-{cut}"
+        path.write_bytes(b"".join(lines[:cut]) + b'{"event":"rep')
+        with Journal(path) as journal:
+            fakes.run(fakes.engine(journal, study), study.max_epochs)
+            assert _table(journal.events) == _table(undisturbed), f"killed after line {cut}"
+            ids = [(e["trial_id"], e["epoch"]) for e in journal.events if e["event"] == "report"]
+            assert len(ids) == len(set(ids))
+
+
+def test_each_family_with_four_trials_has_a_stop_and_only_its_own_scores_decide(tmp_path: Path) -> None:
+    events = _search(tmp_path / "journal", budget=24)
+    found = trials(events).values()
+    for family in ("quick", "late"):
+        mine = [trial for trial in found if trial.family == family]
+        assert len(mine) >= 4
+        assert any(trial.state == "stopped" for trial in mine), family
+
+    def decisions(shift: float) -> list[list[str]]:
+        """On each of the first four trials of `late`, where the scores of `quick` are moved. Proposals are random."""
+        path, study = tmp_path / f"shift{shift}", fakes.study(budget=32, sampler="random")
+        with Journal(path) as journal:
+            engine = fakes.engine(journal, study)
+            while (assignment := engine.next()) is not None:
+                fakes.train(
+                    engine, assignment, 9,
+                    lambda c, e, n: fakes.score(c, e, n) + (shift if c.family == "quick" else 0),
+                )  # fmt: skip
+            late = [t for t in trials(journal.events).values() if t.family == "late"]
+            return [[report["decision"] for report in trial.reports] for trial in late[:4]]
+
+    assert any("stop" in trial for trial in decisions(0.0))
+    assert decisions(0.0) == decisions(-5.0) == decisions(5.0)
+
+
+def test_a_budget_can_be_extended(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    before = _table(_search(path, budget=8))
+    after = _table(_search(path, budget=14))
+    assert after[:8] == before
+    assert len(after) == 14
+
+
+def test_a_trial_that_is_nan_has_failed_with_its_reason(tmp_path: Path) -> None:
+    study = fakes.study(budget=3)
+    with Journal(tmp_path / "journal") as journal:
+        engine = fakes.engine(journal, study)
+        assignment = engine.next()
+        assert assignment is not None
+        engine.start(assignment.trial_id, 1, "n", "cpu", 1)
+        assert engine.report(assignment.trial_id, 1, fakes.report(1, math.nan)) == "stop"
+        trial = trials(journal.events)[assignment.trial_id]
+        assert (trial.state, trial.error) == ("failed", "validation kappa is nan after epoch 1")
+        fakes.run(engine, study.max_epochs)
+    assert {t.state for t in trials(journal.events).values()} == {"failed", "completed"}
+
+
+def test_a_wrong_metric_or_epoch_is_caught_at_the_first_report(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        engine = fakes.engine(journal, fakes.study())
+        assignment = engine.next()
+        assert assignment is not None
+        engine.start(assignment.trial_id, 1, "n", "cpu", 1)
+        right = fakes.report(1, 0.5)
+        for wrong in ({"epoch": 10}, {"epoch": 1.5}, {"val_kappa": "0.5"}, {"val_kappa": None}):
+            with pytest.raises(AssertionError):
+                engine.report(assignment.trial_id, 1, replace(right, **wrong))
+
+
+def test_all_trials_failed_is_a_search_that_ended(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        engine = fakes.engine(journal, fakes.study(budget=6))
+        while (assignment := engine.next()) is not None:
+            engine.fail(assignment.trial_id, assignment.attempt, "no such layer")
+        states = [(t.state, t.error) for t in trials(journal.events).values()]
+    assert states == [("failed", "no such layer")] * 6
+
+
+def test_an_orphan_has_no_say(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        first = fakes.engine(journal, fakes.study())
+        old = first.next()
+        assert old is not None
+        first.start(old.trial_id, 1, "n", "cpu", 1)
+        first.report(old.trial_id, 1, fakes.report(1, 0.5))
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, fakes.study())
+        assert trials(journal.events)[old.trial_id].state == "interrupted"
+        new = engine.next()
+        assert new is not None
+        assert (new.trial_id, new.attempt, new.epochs_known, new.config) == (old.trial_id, 2, 1, old.config)
+        engine.start(new.trial_id, 2, "n", "cpu", 1)
+        assert engine.report(old.trial_id, 1, fakes.report(2, 0.9)) == "stop"
+        engine.fail(old.trial_id, 1, "the orphan died")
+        assert trials(journal.events)[old.trial_id].epochs == 1
+        assert engine.report(new.trial_id, 2, fakes.report(1, 0.5)) == "continue"  # trained again: no second line
+        assert len([e for e in journal.events if e["event"] == "report"]) == 1
+
+
+def test_a_driver_killed_between_report_and_end_leaves_no_trial_open(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    _search(path, budget=8)
+    lines = path.read_bytes().splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if b'"event":"ended"' in line)
+    path.write_bytes(b"".join(lines[:last]))
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, fakes.study(budget=8))
+        assert engine.next() is None
+        assert all(trial.ended for trial in trials(journal.events).values())
+
+
+class _Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _timed(journal: Journal, clock: _Clock, seconds: dict[str, float], deadline: float, **changes: Any) -> None:
+    """A search in virtual time on one worker; `seconds` an epoch by family."""
+    study = fakes.study(scheduler="none", max_epochs=10, **changes)
+    engine = fakes.engine(journal, study, deadline=deadline, clock=clock)
+    while (assignment := engine.next()) is not None:
+        engine.start(assignment.trial_id, assignment.attempt, "n", "cpu", 1)
+        for epoch in range(1, 11):
+            clock.now += seconds[assignment.config.family]
+            told = fakes.report(epoch, 0.5, fit_seconds=epoch * seconds[assignment.config.family])
+            if engine.report(assignment.trial_id, assignment.attempt, told) != "continue":
+                break
+
+
+def test_a_slow_family_cannot_take_the_time_of_all(tmp_path: Path) -> None:
+    clock = _Clock()
+    with Journal(tmp_path / "journal") as journal:
+        _timed(journal, clock, {"quick": 1.0, "late": 8.0}, deadline=150.0, budget=30)
+        found = list(trials(journal.events).values())
+    late = [trial for trial in found if trial.family == "late"]
+    assert [trial.state for trial in late] == ["stopped"]
+    assert "third" in late[0].error
+    assert late[0].epochs == 2  # one epoch alone carries the warm-up
+    assert sum(trial.state == "completed" for trial in found) >= 12
+    assert clock.now <= 150
+
+
+def test_what_cannot_end_in_time_is_stopped_or_not_started(tmp_path: Path) -> None:
+    clock = _Clock()
+    with Journal(tmp_path / "journal") as journal:
+        _timed(journal, clock, {"quick": 1.0, "late": 1.0}, deadline=35.0, budget=30)
+        found = list(trials(journal.events).values())
+    assert [trial.state for trial in found] == ["completed"] * 3
+    assert clock.now == 30
+    with Journal(tmp_path / "first") as journal:
+        _timed(journal, _Clock(), {"quick": 5.0, "late": 5.0}, deadline=35.0, budget=1)
+        alone = trials(journal.events)["t0001"]
+    assert alone.state == "stopped"
+    assert "after the time limit" in alone.error
+
+
+def test_nothing_else_could_use_the_time(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        _timed(journal, _Clock(), {"quick": 5.0, "late": 5.0}, deadline=80.0, budget=1)
+        assert trials(journal.events)["t0001"].state == "completed"  # 50 of 80 s: more than a third
+
+
+def test_an_overdue_trial_is_given_up(tmp_path: Path) -> None:
+    clock = _Clock()
+    with Journal(tmp_path / "journal") as journal:
+        engine = fakes.engine(journal, fakes.study(), deadline=10.0, clock=clock)
+        running, waiting = engine.next(), engine.next()
+        assert running is not None
+        assert waiting is not None
+        engine.start(running.trial_id, 1, "n", "cpu", 1)
+        clock.now = 14
+        assert not engine.overdue(5.0)
+        clock.now = 16
+        assert engine.overdue(5.0)
+        for assignment in (running, waiting):
+            engine.expire(assignment.trial_id, 1)
+        assert engine.next() is None
+        states = [(t.state, t.error) for t in trials(journal.events).values()]
+    assert states[0] == ("stopped", "time limit of the search reached after epoch 0 of 9")
+    assert states[1] == ("refused", "time limit of the search reached before it started")
+
+
+def test_skipped_families_are_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    for _ in range(2):
+        events = _search(path, budget=3)
+    warnings = [event for event in events if event["event"] == "warning"]
+    assert [warning["families"] for warning in warnings] == [["late"]]
+    assert "budget of 3" in warnings[0]["text"]
+
+
+def test_the_mirror_is_what_the_dashboard_reads_and_survives_damage(tmp_path: Path) -> None:
+    journal_path, mirror_path = tmp_path / "journal", tmp_path / "optuna.log"
+    for budget in (6, 10):  # the second driver finds the torn file of the first
+        with Journal(journal_path) as journal:
+            study = fakes.study(budget=budget)
+            fakes.run(fakes.engine(journal, study, mirror=Mirror(mirror_path)), study.max_epochs)
+        storage = JournalStorage(JournalFileBackend(str(mirror_path)))
+        mirrored = {
+            s.study_name: optuna.load_study(study_name=s.study_name, storage=storage) for s in storage.get_all_studies()
+        }
+        assert set(mirrored) == {"quick", "late"}
+        for family, copy in mirrored.items():
+            mine = [t for t in trials(journal.events).values() if t.family == family]
+            completed = [t.score("kappa") for t in mine if t.state == "completed"]
+            assert [t.value for t in copy.trials if t.state == optuna.trial.TrialState.COMPLETE] == completed
+            assert len(copy.trials) == len(mine)
+        mirror_path.write_bytes(mirror_path.read_bytes() + b'{"op_code": 4, "wor')

@@ -1,0 +1,67 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hsiauto.families import config_from
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.pool import run_jobs
+from tests.search import fakes
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+FOREST = config_from({"family": "forest"})
+
+
+def _job(key: str, config: FamilyConfig, **changes: object) -> Job:
+    fields = {"data": "split", "seed": 0, "max_epochs": 2, "predict": np.arange(5)} | changes
+    return Job(key, config, **fields)  # type: ignore[arg-type]
+
+
+def test_jobs_train_predict_save_fail_and_are_skipped(tmp_path: Path) -> None:
+    deadline = time.monotonic() + 120
+    jobs = [
+        _job("good", FOREST, save_to=tmp_path / "model"),
+        _job("bad", fakes.Quick(mode="raise")),
+        _job("long", FOREST, predicted_seconds=1000.0),
+    ]
+    seen: list[JobResult] = []
+    study = fakes.study(concurrency=2)
+    results = {r.key: r for r in run_jobs(jobs, {"split": fakes.tiny_data()}, study, deadline, seen.append)}
+    assert sorted(r.key for r in seen) == sorted(results) == ["bad", "good", "long"]
+    good = results["good"]
+    assert (good.state, good.error) == ("completed", "")
+    assert good.predicted is not None
+    assert good.predicted.shape == (5,)
+    assert good.report is not None
+    assert good.report.epoch == 2
+    assert good.predict_seconds > 0
+    assert good.started_at < good.finished_at
+    assert (tmp_path / "model" / "config.json").exists()
+    assert results["bad"].state == "failed"  # no such kind of family for the real Trial
+    assert results["long"].state == "skipped"
+    assert "1000 s" in results["long"].error
+
+
+def test_a_dead_worker_is_replaced_once(tmp_path: Path) -> None:
+    jobs = [_job("dies", fakes.Quick(mode="die")), _job("lives", fakes.Quick(), predict=None)]
+    results = {
+        r.key: r for r in run_jobs(jobs, {"split": fakes.tiny_data()}, fakes.study(), trial_type=fakes.ModellessTrial)
+    }
+    assert results["dies"].state == "failed"
+    assert "died twice" in results["dies"].error
+    assert results["lives"].state == "completed"
+
+
+def test_a_job_that_overruns_the_deadline_is_given_up_and_says_so() -> None:
+    [result] = run_jobs(
+        [_job("slow", fakes.Quick(mode="slow"), predict=None, max_epochs=1000)],
+        {"split": fakes.tiny_data()},
+        fakes.study(),
+        time.monotonic() + 4.0,
+        trial_type=fakes.ModellessTrial,
+    )
+    assert result.state == "skipped"  # no verdict on the config: a resume tries again
+    assert "time limit" in result.error

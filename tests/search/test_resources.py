@@ -1,0 +1,34 @@
+import pytest
+
+from hsiauto.search.resources import Machine, Resources
+from tests.search import fakes
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("machine", "budget", "expected"),
+    [
+        (Machine(2), 50, Resources(2, 1, 0)),
+        (Machine(2), 4, Resources(1, 2, 0)),
+        (Machine(64), 50, Resources(10, 6, 0)),
+        (Machine(1), 50, Resources(1, 1, 0)),
+        (Machine(16, (141 * GIB,)), 50, Resources(4, 4, 0.25)),
+        (Machine(8, (8 * GIB,)), 50, Resources(1, 8, 1)),
+        (Machine(2, (80 * GIB, 80 * GIB)), 50, Resources(2, 1, 0.25)),
+    ],
+)
+def test_what_the_machine_gives(machine: Machine, budget: int, expected: Resources) -> None:
+    assert Resources.of(fakes.study(budget=budget, concurrency=None, cpus_per_trial=None), machine) == expected
+
+
+def test_what_the_study_sets_stands() -> None:
+    machine = Machine(4, (80 * GIB,))
+    assert Resources.of(fakes.study(concurrency=8, cpus_per_trial=3, gpus_per_trial=0.0), machine) == Resources(8, 3, 0)
+    assert Resources.of(fakes.study(concurrency=8, cpus_per_trial=None), machine) == Resources(8, 0.5, 0.25)
+    assert Resources.of(fakes.study(concurrency=None, cpus_per_trial=2, budget=50), machine) == Resources(2, 2, 0.25)
+
+
+def test_threads_and_device_follow() -> None:
+    assert (Resources(8, 0.5, 0).threads, Resources(1, 3, 0).threads) == (1, 3)
+    assert (Resources(1, 1, 0).device, Resources(1, 1, 0.25).device) == ("cpu", "cuda")

@@ -1,0 +1,48 @@
+import math
+
+import pytest
+
+from hsiauto.search.rungs import Rungs
+
+
+def test_the_rungs_are_those_of_the_scheduler() -> None:
+    rungs = Rungs("asha", 60, 4, 3)
+    assert rungs.epochs == (4, 12, 36)
+    assert (rungs.rung(4, 3), rungs.rung(5, 4), rungs.rung(40, 5)) == (4, None, 36)
+    assert Rungs("asha", 36, 4, 3).epochs == (4, 12)  # the end is a completion, not a rung
+    assert Rungs("none", 60, 4, 3).epochs == Rungs("asha", 4, 4, 3).epochs == ()
+    stopped_at = []
+    for fall in range(1, 60):  # as good as the best up to an epoch, worst from it on
+        fresh = Rungs("asha", 60, 4, 3)
+        for epoch in range(1, 60):
+            assert fresh.goes_on("f", "best", epoch, 1.0)
+        ends = [e for e in range(1, 60) if not fresh.goes_on("f", "falls", e, 1.0 if e < fall else 0.0)]
+        stopped_at.append(ends[0] if ends else None)
+    assert stopped_at == [4] * 4 + [12] * 8 + [36] * 24 + [None] * 23
+
+
+def test_a_family_never_changes_another_ones_decisions() -> None:
+    scores = {"t1": 0.5, "t2": 0.6, "t3": 0.4, "t4": 0.7, "t5": 0.1}
+
+    def decisions(noise: float | None) -> list[bool]:
+        rungs = Rungs("asha", 9, 1, 3)
+        out = []
+        for i, (trial, score) in enumerate(scores.items()):
+            for epoch in range(1, 9):
+                if noise is not None:
+                    rungs.goes_on("other", f"o{i}", epoch, noise)
+                out.append(rungs.goes_on("mine", trial, epoch, score))
+        return out
+
+    alone = decisions(None)
+    assert not all(alone)
+    assert decisions(0.0) == decisions(99.0) == alone
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
+def test_a_score_that_is_not_finite_never_goes_on_and_is_not_compared(score: float) -> None:
+    for scheduler in ("asha", "none"):
+        assert not Rungs(scheduler, 9, 1, 3).goes_on("f", "t1", 2, score)
+    rungs = Rungs("asha", 9, 1, 3)
+    rungs.goes_on("f", "t1", 1, score)
+    assert rungs.goes_on("f", "t2", 1, 0.0)  # the first real score of its rung

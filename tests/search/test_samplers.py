@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from hsiauto.errors import UserError
+from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.samplers import Sampling, seed_for
+from tests.search import fakes
+
+SAMPLERS = ["tpe", "random", "gp", "cmaes", "qmc"]
+
+
+def _sampling(**changes: Any) -> Sampling:
+    fields: dict[str, Any] = {"sampler": "tpe", "seed": 0, "objective": "kappa", "space": fakes.FakeSpace()}
+    return Sampling(**fields | {"parse": fakes.parse} | changes)
+
+
+def _past(path: Path, n: int, **changes: Any) -> list[TrialState]:
+    study = fakes.study(budget=n, scheduler="none", **changes)
+    with Journal(path / "journal.jsonl") as journal:
+        engine = fakes.engine(journal, study, fakes.FakeSpace(("quick",)))
+        fakes.run(engine, study.max_epochs)
+        return list(trials(journal.events).values())
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_proposal_is_a_function_of_the_journal_and_the_seed(tmp_path: Path, sampler: str) -> None:
+    n = 5 if sampler == "gp" else 14  # a second an ask
+    past = _past(tmp_path, n, sampler=sampler)
+    assert len({trial.config_hash for trial in past}) == n
+    first, again = (_sampling(sampler=sampler).propose("quick", past, ()) for _ in range(2))
+    assert first is not None
+    assert again is not None
+    assert first.config == again.config
+    json.dumps(first.sampler_state, allow_nan=False)
+    if sampler != "gp":  # which is sure of the optimum by now, whatever the seed
+        other = _sampling(sampler=sampler, seed=1).propose("quick", past, ())
+        assert other is not None
+        assert other.config != first.config
+
+
+def test_samplers_that_keep_state_have_it_in_the_journal(tmp_path: Path) -> None:
+    for sampler, scope in (("cmaes", "trial"), ("qmc", "study")):
+        folder = tmp_path / sampler
+        folder.mkdir()
+        assert any(scope in trial.sampler_state for trial in _past(folder, 16, sampler=sampler))
+
+
+def test_qmc_walks_one_sequence(tmp_path: Path) -> None:
+    past = _past(tmp_path, 8, sampler="qmc")
+    places = [v for trial in past for v in trial.sampler_state.get("study", {}).values()]
+    assert places == list(range(len(places)))
+    assert len(places) == 7
+
+
+def test_tpe_goes_where_it_was_good(tmp_path: Path) -> None:
+    later = [trial.config["x"] for trial in _past(tmp_path, 30)[20:]]
+    assert sum(later) / len(later) > 0.8  # the score is x; random draws would give 0.5
+
+
+def test_outcomes_become_optunas(tmp_path: Path) -> None:
+    trial = _past(tmp_path, 1)[0]
+    complete = _sampling().frozen(trial)
+    assert (complete.state, complete.value, complete.intermediate_values) == (optuna.trial.TrialState.COMPLETE, 0.5, {})
+    assert len(_sampling().frozen(trial, whole=True).intermediate_values) == 9
+    trial.state, trial.reports = "stopped", trial.reports[:3]
+    stopped = _sampling().frozen(trial)
+    assert (stopped.state, stopped.value) == (optuna.trial.TrialState.PRUNED, None)
+    assert stopped.intermediate_values == {1: 0.5, 2: 0.5, 3: 0.5}
+    trial.reports = []
+    assert _sampling().frozen(trial).state == optuna.trial.TrialState.FAIL
+    for state, expected in (
+        ("failed", "FAIL"),
+        ("refused", "FAIL"),
+        ("running", "RUNNING"),
+        ("interrupted", "RUNNING"),
+    ):
+        trial.state = state
+        assert _sampling().frozen(trial).state.name == expected
+
+
+def test_nothing_runs_twice_and_an_exhausted_space_says_so(tmp_path: Path) -> None:
+    space = fakes.FakeSpace(("quick",), x_step=0.25)  # five configs
+    study = fakes.study(budget=9)
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        fakes.run(fakes.engine(journal, study, space), study.max_epochs)
+        found = trials(journal.events)
+        assert sorted(trial.config["x"] for trial in found.values()) == [0.0, 0.25, 0.5, 0.75, 1.0]
+        assert [e["families"] for e in journal.events if e["event"] == "warning"] == [["quick"]]
+
+
+def test_a_foreign_optimiser_state_is_not_unpickled(tmp_path: Path) -> None:
+    past = _past(tmp_path, 16, sampler="cmaes")
+    owner = next(trial for trial in past if "cma:optimizer:0" in trial.sampler_state.get("trial", {}))
+    owner.sampler_state["trial"] = {"cma:optimizer:0": b"cos\nsystem\n(S'true'\ntR.".hex()}
+    with pytest.raises(UserError, match=r"os\.system"):
+        _sampling(sampler="cmaes").propose("quick", past, ())
+
+
+def test_seeds_depend_on_every_part() -> None:
+    assert len({seed_for(0, "a", 1), seed_for(1, "a", 1), seed_for(0, "b", 1), seed_for(0, "a", 2)}) == 4
+    assert seed_for(0, "a", 1) == seed_for(0, "a", 1)
