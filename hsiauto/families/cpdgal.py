@@ -1,0 +1,337 @@
+"""cpdgal: a small vision transformer whose training refines and masks its tokens; vit: the same transformer alone.
+
+Source: context-aware masking and diffusion-guided feature refinement with active learning for hyperspectral images,
+ICCV workshops 2025. Its active learning is a labelling strategy, not a layer, and so not here.
+
+Shapes: B batch, C channels, P patch side, s sub-patch side, N tokens = ceil(P / s) ** 2, D width, h heads,
+d = max(1, D // h) head width, T diffusion steps.
+
+    paper        here                                  where
+    Z            tokens_BND                            sub-patch embedding + positions
+    T            diffusion_steps                       DGFR (diffusion-guided feature refinement)
+    a_t          Refinement.keep_logit_T               Z_t = a_t Z + (1 - a_t) eps
+    phi(t / T)   Refinement.timestep                   added to Z_t
+    F            Refinement.denoiser                   D(Z_t) = Z_t + F(Z_t)
+    l_t          share_B11 = t / T                     Z_final = l_t D(Z_t) + (1 - l_t) Z
+    abar         Block.attention_map                   attention of layer 1 on Z_final, mean over heads
+    I            importance_BN                         I_i = mean_j abar_ji
+    alpha        ContextMask.scale                     gamma = sigmoid(alpha mean_i max_j abar_ij)
+    beta         beta                                  M = sigmoid(beta (gamma - I))
+    M            mask_BN                               Z_m = (1 - M) Z_final + M mask_token
+    CS           VISIBLE_WEIGHT, HIDDEN_WEIGHT         CW-MSE: mean_i CS_i ||stop_gradient(Z_i) - encoded Z_m,i||^2
+    lambda       cw_mse_weight                         loss = cross-entropy + lambda CW-MSE
+
+Refinement and masking act in training only: evaluation encodes Z. As printed, I is near 1 / N for every token, so M
+hardly selects: that is `importance="paper"`; "standardised" centres I and scales it to unit variance over the tokens.
+
+Where the paper is silent: pre-norm without a last norm (its parameter count has none), GELU (also between the layers of
+F and of phi), a_t starts on a line from 0.95 to 0.10, alpha at 1, one t for each sample, lambda 0.1 on the mean over the
+D features of a token (so that lambda means the same at every width), a one-cycle learning rate, the symmetries of the
+square as augmentation, Glorot's uniform weights and positions of deviation 0.5. The deviation of 0.02 that is usual for
+wide transformers hardly trains at D = 32: OA 0.63 instead of 0.83 after 10 epochs of `vit` on Indian Pines, 8-bit,
+random 10 %.
+Departures: a patch that sub-patches do not divide is padded with zeros at its end; static masking hides whole tokens;
+CW-MSE needs masking, because its weights are read from the mask.
+"""
+
+import math
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, layer_norm, linear, pad, scaled_dot_product_attention
+
+from hsiauto.families.base import Criterion, PatchConfig, axis
+
+PAPER = "CPDGAL, ICCV workshops 2025"
+VISIBLE_WEIGHT, HIDDEN_WEIGHT = 1.2, 1.0
+POSITION_STD = 0.5
+KEEP_RANGE = (0.05, 0.999)
+"""a_t is clipped to it."""
+
+
+class _TransformerConfig(PatchConfig):
+    """What `cpdgal` and `vit` share."""
+
+    patch: int = axis(16, "side of the input patch", source=PAPER, unit="pixels", ge=1, le=65)
+    components: int = axis(
+        15,
+        "principal components, fitted on training pixels; 0 = all bands, standardised",
+        source=PAPER,
+        ge=0,
+        le=512,
+    )
+    batch_size: int = axis(
+        64, "labelled pixels a step", source=f"{PAPER}; 32 for Indian Pines, Salinas", unit="pixels", ge=1, le=4096
+    )
+    optimizer: Literal["adam", "adamw"] = axis("adam", "Adam (L2 decay) or AdamW (decoupled)", source=PAPER)
+    learning_rate: float = axis(1e-3, "peak learning rate", source=PAPER, gt=0, le=1)
+    weight_decay: float = axis(0.0, "decay of the weights", source="hsiauto: the paper is silent", ge=0, le=1)
+    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+        "onecycle",
+        "learning rate over the final epoch budget, set per step",
+        source="hsiauto: the paper is silent",
+    )
+    sub_patch: int = axis(2, "side of the sub-patch that one token embeds", source=PAPER, unit="pixels", ge=1, le=16)
+    width: int = axis(32, "features of a token, D", source=f"{PAPER}, ablation (D, h, L)", ge=4, le=512)
+    heads: int = axis(
+        8, "attention heads, h; each max(1, D // h) wide", source=f"{PAPER}, ablation (D, h, L)", ge=1, le=32
+    )
+    depth: int = axis(6, "encoder layers, L", source=f"{PAPER}, ablation (D, h, L)", ge=1, le=24)
+    mlp_ratio: int = axis(4, "hidden width of a layer's MLP over D", source=PAPER, ge=1, le=8)
+
+
+class VitConfig(_TransformerConfig):
+    """The paper's supervised baseline: no refinement, no masking."""
+
+    family: Literal["vit"] = "vit"
+    source: ClassVar[str] = f"{PAPER}, the ablation without CM and DGFR"
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {}, "small": {"patch": 8, "depth": 2, "heads": 4}}
+
+    def build(self, n_bands: int, n_classes: int) -> nn.Module:
+        return VisionTransformer(self, n_bands, n_classes)
+
+
+class CpdgalConfig(_TransformerConfig):
+    """Transformer with diffusion-guided refinement (DGFR), contextual masking (CM) and CW-MSE, each switchable."""
+
+    family: Literal["cpdgal"] = "cpdgal"
+    source: ClassVar[str] = PAPER
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {}, "small": {"patch": 8, "depth": 2, "heads": 4}}
+
+    dgfr: bool = axis(True, "refine tokens in training by noising and denoising them", source=f"{PAPER}, DGFR")
+    diffusion_steps: int = axis(
+        100,
+        "diffusion steps, T; a sample is trained at one of them, drawn at random",
+        source=f"{PAPER}, ablation: 5, 10, 100, 500, 1000",
+        ge=1,
+        le=1000,
+        when={"dgfr": True},
+    )
+    masking: Literal["dynamic", "static", "none"] = axis(
+        "dynamic", "hide tokens in training: by their importance, at random, or not", source=f"{PAPER}, CM"
+    )
+    importance: Literal["paper", "standardised"] = axis(
+        "paper",
+        "attention that a token receives: as printed (near 1 / N), or with zero mean and unit variance over tokens",
+        source=f"{PAPER}, CM; standardised: hsiauto",
+        when={"masking": "dynamic"},
+    )
+    beta: float = axis(2.0, "steepness of the mask", source=f"{PAPER}, CM", gt=0, le=20, when={"masking": "dynamic"})
+    mask_probability: float = axis(
+        0.6,
+        "probability that a token is hidden",
+        source=f"{PAPER}, ablation: 0.2 to 0.8, best 0.6",
+        gt=0,
+        lt=1,
+        when={"masking": "static"},
+    )
+    cw_mse: bool = axis(
+        True,
+        "context-weighted error of reconstructing the tokens, added to the loss",
+        source=f"{PAPER}, CW-MSE",
+        when={"masking": ("dynamic", "static")},
+    )
+    cw_mse_weight: float = axis(
+        0.1, "weight of CW-MSE, lambda", source="hsiauto: the paper is silent", gt=0, le=10, when={"cw_mse": True}
+    )
+
+    def build(self, n_bands: int, n_classes: int) -> nn.Module:
+        return Cpdgal(self, n_bands, n_classes)
+
+
+class VisionTransformer(nn.Module):
+    """Sub-patch tokens -> pre-norm encoder -> mean over tokens -> linear head. (B, C, P, P) -> logits (B, classes)."""
+
+    def __init__(self, config: _TransformerConfig, n_bands: int, n_classes: int) -> None:
+        super().__init__()
+        self.sub_patch = config.sub_patch
+        self.side = math.ceil(config.patch / config.sub_patch)
+        self.padding = self.side * config.sub_patch - config.patch
+        self.embedding = nn.Linear(n_bands * config.sub_patch**2, config.width)
+        self.positions_ND = nn.Parameter(torch.empty(self.side**2, config.width))
+        self.layers = nn.ModuleList(
+            Block(config.width, config.heads, config.mlp_ratio * config.width) for _ in range(config.depth)
+        )
+        self.head = nn.Linear(config.width, n_classes)
+        nn.init.trunc_normal_(self.positions_ND, std=POSITION_STD)
+        self.apply(_initialise)
+
+    def forward(self, x_BCPP: Tensor) -> Tensor:
+        return self.classify(self.encode(self.embed(x_BCPP)))
+
+    def embed(self, x_BCPP: Tensor) -> Tensor:
+        """Tokens with their positions, (B, N, D)."""
+        if self.padding:
+            x_BCPP = pad(x_BCPP, (0, self.padding, 0, self.padding))
+        B, C, s, n = x_BCPP.shape[0], x_BCPP.shape[1], self.sub_patch, self.side
+        pieces = x_BCPP.view(B, C, n, s, n, s).permute(0, 2, 4, 1, 3, 5).reshape(B, n * n, C * s * s)
+        return self.embedding(pieces) + self.positions_ND
+
+    def encode(self, tokens_BND: Tensor) -> Tensor:
+        for layer in self.layers:
+            tokens_BND = layer(tokens_BND)
+        return tokens_BND
+
+    def classify(self, tokens_BND: Tensor) -> Tensor:
+        return self.head(tokens_BND.mean(dim=1))
+
+
+class Cpdgal(VisionTransformer):
+    """The transformer, and what only its training does: refinement, masking, reconstruction."""
+
+    def __init__(self, config: CpdgalConfig, n_bands: int, n_classes: int) -> None:
+        super().__init__(config, n_bands, n_classes)
+        active = config.active()
+        self.refinement = Refinement(config.width, config.diffusion_steps) if config.dgfr else None
+        self.mask: ContextMask | RandomMask | None = None
+        if config.masking == "dynamic":
+            self.mask = ContextMask(config.beta, config.importance)
+        elif config.masking == "static":
+            self.mask = RandomMask(config.mask_probability)
+        if self.mask is not None:
+            self.mask_token_D = nn.Parameter(torch.empty(config.width))
+            nn.init.trunc_normal_(self.mask_token_D, std=0.02)
+        self.cw_mse_weight: float = active.get("cw_mse_weight", 0.0)
+        """0: CW-MSE is off."""
+        if self.refinement is not None:
+            self.refinement.apply(_initialise)
+
+    def training_loss(self, x_BCPP: Tensor, y_B: Tensor, criterion: Criterion) -> Tensor:
+        """Cross-entropy on the refined, masked tokens + lambda CW-MSE. Draws from torch's global generator."""
+        clean_BND = self.embed(x_BCPP)
+        tokens_BND = clean_BND if self.refinement is None else self.refinement(clean_BND)
+        if self.mask is None:
+            return criterion(self.classify(self.encode(tokens_BND)), y_B)
+        mask_BN = self.mask(tokens_BND, self.layers[0])
+        encoded_BND = self.encode(torch.lerp(tokens_BND, self.mask_token_D.to(tokens_BND.dtype), mask_BN[..., None]))
+        loss = criterion(self.classify(encoded_BND), y_B)
+        if not self.cw_mse_weight:
+            return loss
+        weight_BN = torch.where(mask_BN <= 0.5, VISIBLE_WEIGHT, HIDDEN_WEIGHT)
+        error_BN = (clean_BND.detach() - encoded_BND).square().mean(dim=-1)
+        return loss + self.cw_mse_weight * (weight_BN * error_BN).mean()
+
+
+class Refinement(nn.Module):
+    """DGFR: noise the tokens at a random step, denoise, mix with the clean ones. (B, N, D) -> (B, N, D)."""
+
+    DENOISER_LAYERS = 5
+
+    def __init__(self, width: int, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+        self.keep_logit_T = nn.Parameter(torch.linspace(0.95, 0.10, steps).logit())
+        self.timestep = nn.Sequential(nn.Linear(1, width), nn.GELU(), nn.Linear(width, width))
+        layers: list[nn.Module] = []
+        for _ in range(self.DENOISER_LAYERS):
+            layers += [nn.LayerNorm(width), nn.Linear(width, width), nn.GELU()]
+        self.denoiser = nn.Sequential(*layers[:-1])
+
+    def forward(self, tokens_BND: Tensor) -> Tensor:
+        step_B = torch.randint(self.steps, (len(tokens_BND),), device=tokens_BND.device)  # t - 1
+        keep_B11 = self.keep_logit_T[step_B].sigmoid().clamp(*KEEP_RANGE)[:, None, None]
+        share_B11 = ((step_B + 1) / self.steps)[:, None, None]
+        noisy_BND = torch.lerp(torch.randn_like(tokens_BND), tokens_BND, keep_B11.to(tokens_BND.dtype))
+        noisy_BND = noisy_BND + self.timestep(share_B11.to(tokens_BND.dtype))
+        denoised_BND = noisy_BND + self.denoiser(noisy_BND)
+        return torch.lerp(tokens_BND, denoised_BND, share_B11.to(tokens_BND.dtype))
+
+
+class ContextMask(nn.Module):
+    """Dynamic masking: soft, larger where layer 1 attends less. Tokens (B, N, D) -> M (B, N)."""
+
+    def __init__(self, beta: float, importance: Literal["paper", "standardised"]) -> None:
+        super().__init__()
+        self.beta, self.importance = beta, importance
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, tokens_BND: Tensor, layer: "Block") -> Tensor:
+        attention_BNN = layer.attention_map(tokens_BND)
+        importance_BN = attention_BNN.mean(dim=1)
+        if self.importance == "standardised":
+            importance_BN = layer_norm(importance_BN, importance_BN.shape[-1:], eps=1e-12)
+        gamma_B1 = (self.scale * attention_BNN.amax(dim=2).mean(dim=1, keepdim=True)).sigmoid()
+        return (self.beta * (gamma_B1 - importance_BN)).sigmoid()
+
+
+class RandomMask(nn.Module):
+    """Static masking: each token is hidden with one probability. Tokens (B, N, D) -> M (B, N), 0 or 1."""
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, tokens_BND: Tensor, layer: "Block") -> Tensor:
+        return torch.full_like(tokens_BND[..., 0], self.probability).bernoulli()
+
+
+class Block(nn.Module):
+    """Pre-norm encoder layer: self-attention, MLP. (B, N, D) -> (B, N, D)."""
+
+    def __init__(self, width: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.heads, self.head_width = heads, max(1, width // heads)
+        inner = self.heads * self.head_width
+        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * inner), nn.Linear(inner, width)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        q, k, v = self._heads(self.qkv(self.norm_attention(x_BND)))
+        x_BND = x_BND + self.out(_attend(q, k, v).flatten(1, 2).transpose(1, 2))
+        return x_BND + self.down(gelu(self.up(self.norm_mlp(x_BND))))
+
+    def attention_map(self, x_BND: Tensor) -> Tensor:
+        """Attention weights averaged over heads, (B, N, N); rows sum to 1. Neither values nor MLP are computed."""
+        rows = 2 * self.heads * self.head_width
+        q, k = self._heads(linear(self.norm_attention(x_BND), self.qkv.weight[:rows], self.qkv.bias[:rows]))
+        scores_BhNN = (q * self.head_width**-0.5).mT @ k
+        return scores_BhNN.softmax(dim=-1).mean(dim=1)
+
+    def _heads(self, projected: Tensor) -> tuple[Tensor, ...]:
+        """(B, N, parts * h * d) -> parts of shape (B, h, d, N), each contiguous."""
+        B, N, _ = projected.shape
+        parts = projected.transpose(1, 2).reshape(B, -1, self.heads, self.head_width, N)
+        return parts.transpose(0, 1).contiguous().unbind(0)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(q^T k / sqrt(d)) applied to v; all (B, h, d, N).
+
+    Heads here are 4 numbers wide. On a CPU the fused kernels, made for 64, then spend their time on overhead: with few
+    tokens the plain products in the layouts of `_NarrowAttention` take half as long.
+    """
+    narrow = q.shape[-2] <= 8 and q.shape[-1] <= 64
+    if narrow and q.device.type == "cpu" and q.dtype == torch.float32:
+        return _NarrowAttention.apply(q * q.shape[-2] ** -0.5, k, v)
+    q, k, v = (part.mT for part in (q, k, v))
+    return scaled_dot_product_attention(q, k, v).mT
+
+
+class _NarrowAttention(torch.autograd.Function):
+    """Attention whose every product, backward too, runs along N: channels first, where autograd would pick N x d.
+
+    q is scaled already. In place where it can be: fresh memory costs more here than arithmetic.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        weights_BhNN = q.mT @ k
+        torch.softmax(weights_BhNN, dim=-1, out=weights_BhNN)
+        out = v @ weights_BhNN.mT
+        ctx.save_for_backward(q, k, v, out, weights_BhNN)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v, out, weights_BhNN = ctx.saved_tensors
+        grad_scores = grad_out.mT @ v
+        grad_scores.sub_((grad_out * out).sum(dim=-2)[..., None]).mul_(weights_BhNN)
+        return k @ grad_scores.mT, q @ grad_scores, grad_out @ weights_BhNN
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)

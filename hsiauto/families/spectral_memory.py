@@ -1,0 +1,200 @@
+"""spectral_memory: self-attention over the bands of one spectrum, answered by a memory of prototypes.
+
+Source: a design article on spectral attention with external memory (no code). It reads one pixel: with no spatial axis
+in it, it cannot learn where a pixel is, and so controls for leakage among the deep families.
+
+Shapes: B batch, C bands, T tokens = min(tokens, C), D width, h heads, d = max(1, D // h) head width, M prototypes,
+K classes.
+
+    article      here                          where
+    x_c          x_BC                          each band's value -> Linear(1 -> D), + a learned position per band
+    L            depth                         self-attention layers over the bands
+    q            query_BD                      mean over bands
+    M            Memory.prototypes_MD          about 10 per class, from k-means on the untrained embeddings
+    context      Memory.forward                softmax(q M^T / sqrt(D)) M
+    head         head                          context -> logits
+
+Where the article is silent: above `tokens` bands, adjacent bands are averaged into `tokens` groups of nearly equal
+size; pre-norm layers with GELU, FFN 2D and dropout 0.1, a layer norm before the mean; head D -> D -> K with GELU;
+AdamW 1e-3, weight decay 1e-4, cosine. Prototypes stay parameters after k-means. Fewer pixels than prototypes: the
+pixels are repeated with jitter of a hundredth of the embeddings' deviation.
+Departures: none; `memory=False` puts the head on the query, `readout="query_and_context"` gives it both.
+"""
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from torch import Tensor, nn
+from torch.nn.functional import dropout, gelu, one_hot, scaled_dot_product_attention
+
+from hsiauto.families.base import PixelConfig, axis
+
+ARTICLE = "spectral attention with external memory, design article"
+FILL = "hsiauto: the article is silent"
+JITTER = 0.01
+"""Deviation of the jitter of repeated embeddings, over that of the embeddings."""
+_CHUNK = 512
+"""Spectra embedded at a time for k-means."""
+
+
+class SpectralMemoryConfig(PixelConfig):
+    """Spectral attention with an external memory of class prototypes; one pixel, no spatial axis."""
+
+    family: Literal["spectral_memory"] = "spectral_memory"
+    source: ClassVar[str] = ARTICLE
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "paper": {},
+        "small": {"tokens": 32, "width": 32, "heads": 2, "depth": 1, "prototypes_per_class": 4},
+    }
+
+    label_smoothing: float = axis(0.1, "mass moved from the label to all classes", source=ARTICLE, ge=0, lt=1)
+    band_dropout: float = axis(
+        0.1, "probability that an input channel of a sample is zeroed", source=ARTICLE, ge=0, lt=1
+    )
+    tokens: int = axis(128, "most tokens; more bands are averaged into this many groups", source=FILL, ge=1, le=512)
+    width: int = axis(64, "features of a token, D", source=FILL, ge=4, le=512)
+    heads: int = axis(4, "attention heads, h; each max(1, D // h) wide", source=FILL, ge=1, le=32)
+    depth: int = axis(2, "self-attention layers, L", source=ARTICLE, ge=1, le=12)
+    mlp_ratio: int = axis(2, "hidden width of a layer's FFN over D", source=FILL, ge=1, le=8)
+    dropout: float = axis(0.1, "dropout of both branches of a layer", source=FILL, ge=0, lt=1)
+    memory: bool = axis(True, "read prototypes by attention; off: the head reads the query", source=ARTICLE)
+    prototypes_per_class: int = axis(
+        10, "prototypes in memory for each class", source=ARTICLE, ge=1, le=100, when={"memory": True}
+    )
+    prototype_init: Literal["kmeans", "kmeans_per_class", "random"] = axis(
+        "kmeans",
+        "where prototypes start: clusters of the training pixels, of each class's training pixels, or noise",
+        source=ARTICLE,
+        when={"memory": True},
+    )
+    readout: Literal["context", "query_and_context"] = axis(
+        "context", "what the head reads", source=f"{ARTICLE}; with the query: hsiauto", when={"memory": True}
+    )
+
+    def bounded(self, n_bands: int, n_pixels: int) -> Self:
+        """As the base; and no more tokens than channels, where another number would be the same network."""
+        config = super().bounded(n_bands, n_pixels)
+        most = config.components or n_bands
+        return type(self)(**{**config.active(), "tokens": most}) if config.tokens > most else config
+
+    def build(self, n_bands: int, n_classes: int) -> nn.Module:
+        return SpectralMemory(self, n_bands, n_classes)
+
+
+class SpectralMemory(nn.Module):
+    """(B, C) spectra -> logits (B, K)."""
+
+    def __init__(self, config: SpectralMemoryConfig, n_bands: int, n_classes: int) -> None:
+        super().__init__()
+        D, n_tokens = config.width, min(config.tokens, n_bands)
+        self.n_classes, self.prototype_init, self.readout = n_classes, config.prototype_init, config.readout
+        self.grouping_CT: Tensor | None
+        self.register_buffer("grouping_CT", _grouping(n_bands, n_tokens) if n_tokens < n_bands else None, False)
+        self.embedding = nn.Linear(1, D)
+        self.positions_TD = nn.Parameter(torch.empty(n_tokens, D))
+        self.layers = nn.ModuleList(
+            Block(D, config.heads, config.mlp_ratio * D, config.dropout) for _ in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(D)
+        self.memory = Memory(config.prototypes_per_class * n_classes, D) if config.memory else None
+        both = config.memory and config.readout == "query_and_context"
+        self.head = nn.Sequential(nn.Linear(2 * D if both else D, D), nn.GELU(), nn.Linear(D, n_classes))
+        nn.init.normal_(self.positions_TD)  # as large as the values: the mean over tokens must not lose the band
+
+    def forward(self, x_BC: Tensor) -> Tensor:
+        query_BD = self.query(x_BC)
+        if self.memory is None:
+            return self.head(query_BD)
+        context_BD = self.memory(query_BD)
+        read = context_BD if self.readout == "context" else torch.cat([query_BD, context_BD], dim=1)
+        return self.head(read)
+
+    def query(self, x_BC: Tensor) -> Tensor:
+        """Embedding of a spectrum: its tokens' mean after the encoder, (B, D)."""
+        x_BT = x_BC if self.grouping_CT is None else x_BC @ self.grouping_CT.to(x_BC.dtype)
+        x_BTD = self.embedding(x_BT.unsqueeze(-1)) + self.positions_TD
+        for layer in self.layers:
+            x_BTD = layer(x_BTD)
+        return self.norm(x_BTD).mean(dim=1)
+
+    @torch.no_grad()
+    def warm_start(self, x: Tensor, y: Tensor) -> None:
+        """Place the prototypes by k-means on the embeddings of spectra x (N, C) with labels y (N,).
+
+        Draws its seed from torch's global generator. Without memory, or with random prototypes: nothing to do.
+        """
+        if self.memory is None or self.prototype_init == "random":
+            return
+        was_training = self.training
+        self.eval()
+        embeddings_ND = torch.cat([self.query(chunk) for chunk in x.split(_CHUNK)]).float().cpu().numpy()
+        self.train(was_training)
+        rng = np.random.default_rng(int(torch.randint(2**31, ())))
+        M, labels = len(self.memory.prototypes_MD), y.cpu().numpy()
+        if self.prototype_init == "kmeans":
+            centres_MD = _centres(embeddings_ND, M, rng)
+        else:
+            of_class = [embeddings_ND[labels == c] for c in range(self.n_classes)]
+            # A class that the sample misses starts from all of it.
+            pools = [pool if len(pool) else embeddings_ND for pool in of_class]
+            centres_MD = np.concatenate([_centres(pool, M // self.n_classes, rng) for pool in pools])
+        self.memory.prototypes_MD.copy_(torch.from_numpy(centres_MD))
+
+
+class Memory(nn.Module):
+    """External memory: (B, D) query -> (B, D) mixture of its prototypes, weighted by similarity."""
+
+    def __init__(self, n_prototypes: int, width: int) -> None:
+        super().__init__()
+        self.prototypes_MD = nn.Parameter(torch.randn(n_prototypes, width))
+
+    def forward(self, query_BD: Tensor) -> Tensor:
+        similarity_BM = query_BD @ self.prototypes_MD.T * query_BD.shape[1] ** -0.5
+        return similarity_BM.softmax(dim=1) @ self.prototypes_MD.to(query_BD.dtype)
+
+
+class Block(nn.Module):
+    """Pre-norm encoder layer over the tokens of a spectrum. (B, T, D) -> (B, T, D)."""
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.head_width, self.dropout = heads, max(1, width // heads), dropout
+        inner = self.heads * self.head_width
+        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * inner), nn.Linear(inner, width)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        B, T, _ = x_BTD.shape
+        parts = self.qkv(self.norm_attention(x_BTD)).view(B, T, 3, self.heads, self.head_width)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)  # (B, h, T, d) each
+        attended = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(B, T, -1)
+        x_BTD = x_BTD + dropout(self.out(attended), self.dropout, self.training)
+        hidden = gelu(self.up(self.norm_mlp(x_BTD)))
+        return x_BTD + dropout(self.down(hidden), self.dropout, self.training)
+
+
+def _grouping(n_bands: int, n_groups: int) -> Tensor:
+    """(C, T): averages adjacent bands into groups whose sizes differ by one at most."""
+    group_C = torch.arange(n_bands) * n_groups // n_bands
+    member_CT = one_hot(group_C, n_groups).float()
+    return member_CT / member_CT.sum(dim=0)
+
+
+def _centres(
+    embeddings_ND: npt.NDArray[np.float32], n_centres: int, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """k-means centres (n_centres, D); where there are fewer distinct embeddings, those and jittered copies."""
+    distinct_ND = np.unique(embeddings_ND, axis=0)
+    if len(distinct_ND) > n_centres:
+        kmeans = KMeans(n_centres, n_init=1, max_iter=100, random_state=int(rng.integers(2**31)))
+        with threadpool_limits(1):  # a trial has one core; and the sums then do not depend on the machine's
+            return np.asarray(kmeans.fit(distinct_ND).cluster_centers_, np.float32)
+    centres = np.resize(distinct_ND, (n_centres, distinct_ND.shape[1]))
+    spread = JITTER * (float(distinct_ND.std(axis=0).mean()) or float(np.abs(distinct_ND).mean()))
+    centres[len(distinct_ND) :] += rng.normal(0, spread, centres[len(distinct_ND) :].shape).astype(np.float32)
+    return centres

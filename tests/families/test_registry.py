@@ -1,0 +1,33 @@
+"""The registry: what the union holds, and what a config file may say."""
+
+import json
+
+import pytest
+from pydantic import TypeAdapter
+
+from hsiauto.errors import UserError
+from hsiauto.families import FAMILIES, AnyConfig, config_from
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_preset_survives_json_and_the_union(family: str) -> None:
+    preset = FAMILIES[family].preset("paper")
+    assert config_from(preset.active()) == preset
+    assert TypeAdapter(AnyConfig).validate_json(json.dumps(preset.active())) == preset
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"family": "cnn4d"}, r"'cnn4d'.*cnn2d, cnn3d"),
+        ({}, "None"),
+        ({"family": "cnn2d", "wdith": 3}, r"wdith.*width"),
+        ({"family": "cnn2d", "width": 1}, r"cnn2d\.width.*greater than or equal to 4.*received 1"),
+        ({"family": "cnn2d", "width": "wide"}, r"cnn2d\.width.*'wide'"),
+        ({"family": "cnn2d", "patch": 5, "depth": 3}, "at most 2 convolutions"),
+        ({"family": "cnn2d", "whiten": False}, "components >= 1"),
+    ],
+)
+def test_a_wrong_config_names_rule_value_and_remedy(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        config_from(fields)
