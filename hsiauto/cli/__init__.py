@@ -1,0 +1,5 @@
+"""The command line: parse, call, print. Exit codes: 0 done, 1 nothing was trained, 2 bad input, 130 interrupted."""
+
+from hsiauto.cli.app import main
+
+__all__ = ["main"]

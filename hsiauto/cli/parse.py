@@ -1,0 +1,93 @@
+"""Text of the command line -> typed values."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hsiauto.errors import UserError
+from hsiauto.families import FAMILIES, config_from
+from hsiauto.families.base import FamilyConfig
+
+_DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
+
+
+def duration(text: str) -> float:
+    """`90`, `90s`, `30m`, `1h30m` -> seconds."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    seconds = 0.0
+    if match:
+        seconds = sum(float(match[unit] or 0) * factor for unit, factor in (("h", 3600), ("m", 60), ("s", 1)))
+    if seconds <= 0:
+        raise UserError("a time limit is a positive duration", repr(text), "Write 90s, 30m or 1h30m.")
+    return seconds
+
+
+def pins(settings: list[str]) -> dict[str, Any]:
+    """`["cpdgal.depth=6"]` -> `{"cpdgal.depth": 6}`."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or name.count(".") != 1 or not all(name.split(".")):
+            raise UserError("--set takes family.axis=value", repr(setting), "For example --set cpdgal.depth=6.")
+        found[name.strip()] = scalar(value)
+    return found
+
+
+def scalar(text: str) -> Any:
+    """A YAML scalar, and 1e-4 as the number that everybody but YAML 1.1 reads."""
+    try:
+        return float(text) if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", text.strip()) else yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError("a value is a number, true, false or a word", repr(text), "Quote it for the shell.") from error
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """`a,b` -> `("a", "b")`."""
+    if text is None:
+        return None
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not found:
+        raise UserError(
+            "a list holds at least one name", repr(text), "Write names with commas, for example svm,forest."
+        )
+    return found
+
+
+def numbers(text: str | None) -> tuple[int, ...]:
+    """`0,255` -> `(0, 255)`."""
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else ()
+    except ValueError as error:
+        raise UserError(
+            "a list of labels holds whole numbers", repr(text), "For example --ignore-labels 0,255."
+        ) from error
+
+
+def family_config(family: str, preset: str | None, path: Path | None, settings: list[str]) -> FamilyConfig:
+    """The config of `hsiauto train`: a preset or a file, with single axes changed."""
+    if family not in FAMILIES:
+        raise UserError("unknown family", repr(family), f"Known: {', '.join(FAMILIES)}.")
+    if preset is not None and path is not None:
+        raise UserError("--preset and --config exclude each other", f"{preset} and {path}", "Give one of them.")
+    presets = FAMILIES[family].presets
+    if preset is not None and preset not in presets:
+        raise UserError(f"unknown preset of {family}", repr(preset), f"Known: {', '.join(presets)}.")
+    fields = _read_mapping(path) if path is not None else dict(presets[preset or "paper"])
+    for setting in settings:
+        axis, equals, value = setting.partition("=")
+        if not equals or not axis:
+            raise UserError("--set takes axis=value", repr(setting), "For example --set depth=6.")
+        fields[axis.strip()] = scalar(value)
+    return config_from({"family": family} | fields)
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        fields = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError("--config is a YAML or JSON file of axes", path, str(error).splitlines()[0]) from error
+    if not isinstance(fields, dict):
+        raise UserError("--config holds a mapping of axes to values", type(fields).__name__, "See `hsiauto families`.")
+    return fields

@@ -1,0 +1,168 @@
+"""Commands that compute: search, train, refit, predict."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hsiauto import study as studies
+from hsiauto.cli import options, parse
+from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.report.tables import print_leaderboard
+from hsiauto.split.model import SplitSpec
+
+_BUDGET, _SEARCH, _REFIT, _MACHINE = "Budget", "Search", "Refit", "Machine"
+
+
+@options.with_groups(scene=options.scene_options, split=options.split_options)
+def search(
+    scene: SceneSource,
+    budget: Annotated[int | None, typer.Option(help="Trials. [default: 50]", rich_help_panel=_BUDGET)] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="For everything, e.g. 30m: search at most 40 %, re-evaluation 20 %, refit 40 %.",
+            rich_help_panel=_BUDGET,
+        ),
+    ] = None,
+    max_epochs: Annotated[
+        int, typer.Option(help="Epochs of a full training of a torch family.", rich_help_panel=_BUDGET)
+    ] = 60,
+    families: Annotated[
+        str | None, typer.Option(help="Only these, e.g. cnn2d,svm (see `hsiauto families`).", rich_help_panel=_SEARCH)
+    ] = None,
+    space: Annotated[
+        str, typer.Option(help="Search space: a YAML file, or the name of one that ships.", rich_help_panel=_SEARCH)
+    ] = "unified",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Pin an axis, e.g. cpdgal.depth=6.", rich_help_panel=_SEARCH)
+    ] = None,
+    objective: Annotated[str, typer.Option(help="kappa, oa or aa, on validation.", rich_help_panel=_SEARCH)] = "kappa",
+    sampler: Annotated[
+        str, typer.Option(help="tpe, random, gp, cmaes or qmc (Optuna), one study per family.", rich_help_panel=_SEARCH)
+    ] = "tpe",
+    scheduler: Annotated[
+        str, typer.Option(help="asha (Ray's, one per family) or none.", rich_help_panel=_SEARCH)
+    ] = "asha",
+    seed: Annotated[int, typer.Option(help="Of sampler, weights and batches.", rich_help_panel=_SEARCH)] = 0,
+    split: SplitSpec = SplitSpec(),
+    transductive: Annotated[
+        bool,
+        typer.Option(
+            "--transductive",
+            help="Tile families may see the spectra of unlabelled pixels.",
+            rich_help_panel="Evaluation protocol",
+        ),
+    ] = False,
+    top_k: Annotated[int, typer.Option(help="Families that are retrained.", rich_help_panel=_REFIT)] = 3,
+    winner_seeds: Annotated[int, typer.Option(help="Retrainings of the winner.", rich_help_panel=_REFIT)] = 5,
+    other_seeds: Annotated[int, typer.Option(help="Retrainings of the others.", rich_help_panel=_REFIT)] = 3,
+    further_splits: Annotated[
+        int, typer.Option(help="Further splits on which the winner is measured.", rich_help_panel=_REFIT)
+    ] = 5,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Trials at a time. [default: from the machine]", rich_help_panel=_MACHINE)
+    ] = None,
+    cpus_per_trial: Annotated[int | None, typer.Option(help="CPU cores of a trial.", rich_help_panel=_MACHINE)] = None,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="GPUs of a trial; a fraction shares one.", rich_help_panel=_MACHINE)
+    ] = None,
+    keep: Annotated[str, typer.Option(help="Weights that stay on disk: top or all.", rich_help_panel=_MACHINE)] = "top",
+    out: options.Out = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with a run, with its own settings; --budget N extends it.")
+    ] = None,
+) -> None:
+    """Search the best classifier for a scene, retrain it over several seeds, export it, write the leaderboard."""
+    console = Console()
+    limit = parse.duration(time_limit) if time_limit else None
+    if resume is not None:
+        _finish(studies.resume(resume, budget=budget, time_limit_s=limit, console=console), console)
+        return
+    study = options.validated(
+        StudyConfig,
+        scene=scene,
+        split=split,
+        space=space,
+        families=parse.names(families),
+        pins=parse.pins(set_ or []),
+        budget=50 if budget is None else budget,
+        time_limit_s=limit,
+        max_epochs=max_epochs,
+        objective=objective,
+        sampler=sampler,
+        scheduler=scheduler,
+        seed=seed,
+        concurrency=concurrency,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        transductive=transductive,
+        keep=keep,
+        top_k=top_k,
+        winner_seeds=winner_seeds,
+        other_seeds=other_seeds,
+        further_splits=further_splits,
+    )
+    _finish(studies.search(study, out or _default_folder(scene.dataset), console=console), console)
+
+
+@options.with_groups(scene=options.scene_options, split=options.split_options)
+def train(
+    family: Annotated[str, typer.Argument(help="See `hsiauto families`.")],
+    scene: SceneSource,
+    preset: Annotated[str | None, typer.Option(help="A preset of the family. [default: paper]")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML or JSON file of the family's axes.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change one axis, e.g. depth=6.")] = None,
+    max_epochs: Annotated[int, typer.Option(help="Epochs.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the first training.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Trainings, with this seed and the following.")] = 1,
+    split: SplitSpec = SplitSpec(),
+    out: options.Out = None,
+) -> None:
+    """Train one config without a search: the same rows, the same sealed test, the same bundle."""
+    console = Console()
+    study = options.validated(
+        StudyConfig, scene=scene, split=split, budget=1, max_epochs=max_epochs, seed=seed, winner_seeds=seeds
+    )
+    chosen = parse.family_config(family, preset, config, set_ or [])
+    folder = out or _default_folder(f"{family}-{scene.dataset}")
+    _finish(studies.train(study, chosen, folder, console=console), console)
+
+
+def refit(
+    folder: Annotated[Path, typer.Argument(help="The run folder of a finished search.")],
+    split_seed: Annotated[int, typer.Option(help="Seed of the other split.")],
+    seeds: Annotated[int, typer.Option(help="Trainings of each config.")] = 1,
+) -> None:
+    """Repeat the refit of the chosen configs on another split."""
+    console = Console()
+    _finish(studies.refit_other_split(folder, split_seed=split_seed, seeds=seeds, console=console), console)
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="A bundle that a search or a training left.")],
+    scene: Annotated[str, typer.Argument(help="A known scene or a file.")],
+    out: Annotated[Path, typer.Option(help="map.png, .tif, .npy or .hdr.")],
+    data_dir: options.DataDir = None,
+    key: options.Key = None,
+    layout: options.Layout = None,
+) -> None:
+    """Classify a scene with an exported model: classes and confidence, with the scene's geo reference."""
+    source = options.scene_options(scene, data_dir, key=key, layout=layout)
+    studies.predict(bundle, source, out, console=Console())
+
+
+def _default_folder(name: str) -> Path:
+    stem = Path(name.removeprefix("simulated:")).stem
+    return Path("runs") / f"{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+
+
+def _finish(result: studies.Result, console: Console) -> None:
+    print_leaderboard(result.table, console)
+    for line in result.messages:
+        console.print(line, markup=False, highlight=False)
+    console.print(f"\nrun folder: {result.folder}", markup=False, highlight=False, soft_wrap=True)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)

@@ -1,0 +1,51 @@
+"""The run folder: what lies where, how it is made and how it is opened again."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hsiauto.config import StudyConfig
+from hsiauto.errors import UserError
+from hsiauto.files import atomic_path, writing
+from hsiauto.split import Split, save_split
+
+STUDY, SPLIT, JOURNAL, REFITS = "study.json", "split.npz", "journal.jsonl", "refits.jsonl"
+LEADERBOARD, MAP, SEARCH_FIGURE, BUNDLE = "leaderboard.parquet", "map.png", "search.png", "bundle"
+
+
+def check_new(folder: Path) -> None:
+    """Raise UserError unless `folder` can become a run: new or empty, so that it never mixes with somebody's files."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        remedy = "Choose another --out"
+        if (folder / JOURNAL).exists():
+            remedy += f", or go on with `hsiauto search --resume {folder}`"
+        raise UserError("--out is a new or empty folder", folder, remedy + ".")
+
+
+def create(folder: Path, study: StudyConfig, split: Split) -> None:
+    """Make the folder with study.json and split.npz. Raises UserError where it cannot be written."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    save_split(split, folder / SPLIT)
+    write_study(folder, study)
+
+
+def write_study(folder: Path, study: StudyConfig) -> None:
+    with atomic_path(folder / STUDY) as temporary:
+        temporary.write_text(study.model_dump_json(indent=2) + "\n")
+
+
+def read_study(folder: Path) -> StudyConfig:
+    """The study of an existing run. Raises UserError for a folder that is no run."""
+    if not (folder / STUDY).is_file() or not (folder / JOURNAL).is_file():
+        raise UserError(
+            f"a run folder holds {STUDY} and {JOURNAL}",
+            folder,
+            "Name the folder that a search printed as its run folder.",
+        )
+    try:
+        return StudyConfig.model_validate_json((folder / STUDY).read_text())
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{folder / STUDY} must be a study", str(error).splitlines()[0], "It was edited or damaged: restore it."
+        ) from error

@@ -1,0 +1,78 @@
+"""Text of the command line becomes typed values, or one clear error."""
+
+from pathlib import Path
+
+import pytest
+
+from hsiauto.cli import parse
+from hsiauto.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("30m", 1800), ("1h30m", 5400), ("0.5h", 1800), ("2M", 120)]
+)
+def test_duration(text: str, seconds: float) -> None:
+    assert parse.duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5m", "soon", "5 minutes", "m"])
+def test_duration_refuses(text: str) -> None:
+    with pytest.raises(UserError, match="30m"):
+        parse.duration(text)
+
+
+def test_pins_are_typed() -> None:
+    settings = ["cpdgal.depth=6", "cnn2d.learning_rate=1e-4", "cpdgal.dgfr=false", "svm.features=spectra"]
+    assert parse.pins(settings) == {
+        "cpdgal.depth": 6,
+        "cnn2d.learning_rate": 1e-4,
+        "cpdgal.dgfr": False,
+        "svm.features": "spectra",
+    }
+
+
+@pytest.mark.parametrize("text", ["depth=6", "cpdgal.depth", "a.b.c=1", ".depth=1", "cpdgal.=1"])
+def test_pins_refuse(text: str) -> None:
+    with pytest.raises(UserError, match=r"cpdgal\.depth=6"):
+        parse.pins([text])
+
+
+def test_names_and_numbers() -> None:
+    assert parse.names("svm, forest") == ("svm", "forest")
+    assert parse.names(None) is None
+    assert parse.numbers("0,255") == (0, 255)
+    assert parse.numbers(None) == ()
+    with pytest.raises(UserError):
+        parse.names(",")
+    with pytest.raises(UserError):
+        parse.numbers("0,x")
+
+
+def test_family_config_from_preset_file_and_settings(tmp_path: Path) -> None:
+    assert parse.family_config("svm", "paper", None, []).active()["family"] == "svm"
+    path = tmp_path / "config.yaml"
+    path.write_text("patch: 7\ndepth: 2\n")
+    config = parse.family_config("cnn2d", None, path, ["depth=3"]).active()
+    assert (config["patch"], config["depth"]) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    ("family", "preset", "text", "settings", "words"),
+    [
+        ("resnet", None, None, [], "unknown family"),
+        ("svm", "best", None, [], "unknown preset"),
+        ("svm", "paper", "C: 1", [], "exclude each other"),
+        ("svm", None, "- 1", [], "mapping"),
+        ("svm", None, "a: [", [], "YAML or JSON"),
+        ("svm", None, None, ["C"], "axis=value"),
+        ("svm", None, None, ["colour=red"], "colour"),
+    ],
+)
+def test_family_config_refuses(
+    tmp_path: Path, family: str, preset: str | None, text: str | None, settings: list[str], words: str
+) -> None:
+    path = tmp_path / "config.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        parse.family_config(family, preset, path if text is not None else None, settings)
