@@ -1,19 +1,44 @@
 """The application: all commands, and what an error looks like."""
 
 import errno
-import os
-import sys
 import warnings
+from typing import Any
 
-import click
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from hsiauto.cli import datasets, inspect, run
 from hsiauto.errors import UserError
 
+BAD_INPUT, INTERRUPTED = 2, 130
+_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+
+
+class _Commands(TyperGroup):
+    """Every expected failure is one line and an exit code; anything else is a bug and keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            errors.print(f"error: {error}", markup=False)
+            raise typer.Exit(BAD_INPUT) from error
+        except KeyboardInterrupt as interrupt:
+            errors.print("interrupted")
+            raise typer.Exit(INTERRUPTED) from interrupt
+        except OSError as error:
+            if error.errno not in _REFUSED:
+                raise
+            place = error.filename or "a file"
+            errors.print(f"error: cannot write {place}: {error.strerror}. What was done before is kept", markup=False)
+            raise typer.Exit(BAD_INPUT) from error
+
+
 app = typer.Typer(
     name="hsiauto",
+    cls=_Commands,
     help="AutoML for hyperspectral images that its users can believe.",
     no_args_is_help=True,
     add_completion=False,
@@ -31,32 +56,6 @@ app.add_typer(datasets.app, name="datasets")
 
 
 def main() -> None:
-    """Run the command line; every expected failure is one line and an exit code."""
-    warnings.filterwarnings("ignore", category=FutureWarning)  # of dependencies, to developers; CI's tests see them
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        code = app(standalone_mode=False)
-    except UserError as error:
-        errors.print(f"error: {error}", markup=False)
-        code = 2
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except click.exceptions.Exit as error:
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        errors.print("interrupted")
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `hsiauto ... | head` is no failure
-        code = 0
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
-            raise
-        errors.print(
-            f"error: cannot write {error.filename or 'a file'}: {error.strerror}. Free some space or "
-            "choose another folder; what was done before is kept",
-            markup=False,
-        )
-        code = 2
-    sys.exit(code if isinstance(code, int) else 0)
+    """Run the command line."""
+    warnings.filterwarnings("ignore", category=FutureWarning)  # of dependencies, to developers; the tests see them
+    app()

@@ -25,9 +25,9 @@ Refinement and masking act in training only: evaluation encodes Z. As printed, I
 hardly selects: that is `importance="paper"`; "standardised" centres I and scales it to unit variance over the tokens.
 
 Where the paper is silent: pre-norm without a last norm (its parameter count has none), GELU (also between the layers of
-F and of phi), a_t starts on a line from 0.95 to 0.10, alpha at 1, one t for each sample, lambda 0.1 on the mean over the
-D features of a token (so that lambda means the same at every width), a one-cycle learning rate, the symmetries of the
-square as augmentation, Glorot's uniform weights and positions of deviation 0.5. The deviation of 0.02 that is usual for
+F and of phi), a_t starts on a line from 0.95 to 0.10, alpha at 1, one t for each sample, lambda 0.1 on the mean over
+the D features of a token (so that lambda means the same at every width), a one-cycle learning rate, the symmetries of
+the square as augmentation, Glorot's uniform weights and positions of deviation 0.5. The deviation of 0.02 that is usual for
 wide transformers hardly trains at D = 32: OA 0.63 instead of 0.83 after 10 epochs of `vit` on Indian Pines, 8-bit,
 random 10 %.
 Departures: a patch that sub-patches do not divide is padded with zeros at its end; static masking hides whole tokens;

@@ -1,0 +1,215 @@
+"""The command line as a user meets it: one line for each mistake, exit code 2, nothing written."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer.main
+from scipy.io import savemat
+from typer.core import TyperGroup
+
+from hsiauto.cli.app import app, main
+from hsiauto.scene import Scene
+
+ROOT = Path(__file__).resolve().parents[2]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Call the command line in an empty folder -> (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "no-data").mkdir()
+    monkeypatch.setenv("HSIAUTO_DATA", str(tmp_path / "no-data"))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["hsiauto", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capsys.readouterr()
+        return int(exit_.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def files(tiny_scene: Scene, tmp_path: Path) -> Path:
+    """A folder of good and bad files."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    cube, labels = tiny_scene.cube, tiny_scene.labels.astype(np.int64)
+    np.save(folder / "cube.npy", cube)
+    np.save(folder / "labels.npy", labels)
+    np.save(folder / "small.npy", labels[:-3])
+    np.save(folder / "negative.npy", np.where(labels == 1, -1, labels))
+    np.save(folder / "one_class.npy", np.minimum(labels, 1))
+    np.save(folder / "constant.npy", np.ones_like(cube))
+    holes = cube.astype(np.float32)
+    holes[np.unravel_index(np.flatnonzero(labels)[0], labels.shape)] = np.nan
+    np.save(folder / "holes.npy", holes)
+    (folder / "truncated.npy").write_bytes((folder / "cube.npy").read_bytes()[:500])
+    (folder / "thesis.npy").write_text("not an array")
+    savemat(folder / "two.mat", {"a": cube, "b": cube})
+    (folder / "range.yaml").write_text("cnn2d:\n  width: {low: 0, high: 8}\n")
+    (folder / "text.yaml").write_text("cnn2d:\n  learning_rate: {low: 1e-4, high: 1.0e-2, log: true}\n")
+    (folder / "axis.yaml").write_text("cnn2d:\n  colour: {choices: [1]}\n")
+    return folder
+
+
+def scene(files: Path, cube: str = "cube.npy", labels: str = "labels.npy") -> list[str]:
+    return ["--dataset", str(files / cube), "--labels", str(files / labels)]
+
+
+@pytest.mark.parametrize(
+    ("cube", "labels", "words"),
+    [
+        ("nowhere.mat", "labels.npy", "nowhere.mat"),
+        ("truncated.npy", "labels.npy", "truncated.npy"),
+        ("thesis.npy", "labels.npy", "thesis.npy"),
+        ("cube.npy", "nowhere.npy", "nowhere.npy"),
+        ("cube.npy", "small.npy", "37"),
+        ("cube.npy", "negative.npy", "negative|-1"),
+        ("cube.npy", "one_class.npy", "two classes"),
+        ("constant.npy", "labels.npy", "constant|vary"),
+        ("holes.npy", "labels.npy", "needs data"),
+        ("two.mat", "labels.npy", "--key"),
+    ],
+)
+def test_bad_scenes(run: Run, files: Path, cube: str, labels: str, words: str) -> None:
+    code, _, error = run("search", *scene(files, cube, labels), "--out", "run")
+    assert code == 2
+    assert re.search(words, error), error
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--budget", "0"], "budget"),
+        (["--time-limit", "soon"], "30m"),
+        (["--families", "resnet"], "resnet"),
+        (["--sampler", "magic"], "sampler"),
+        (["--scheduler", "hope"], "scheduler"),
+        (["--objective", "luck"], "objective"),
+        (["--protocol", "honest"], "protocol"),
+        (["--set", "cnn2d.colour=3"], "colour"),
+        (["--set", "cnn2d.width=0"], "width"),
+        (["--set", "width=8"], "family.axis"),
+        (["--space", "range.yaml"], "width"),
+        (["--space", "text.yaml"], "1.0e-4|number"),
+        (["--space", "axis.yaml"], "colour"),
+        (["--space", "nowhere.yaml"], "nowhere.yaml"),
+        (["--train-fraction", "0.5", "--train-per-class", "3"], "train"),
+        (["--train-fraction", "10"], "train-fraction"),
+        (["--buffer", "-1"], "buffer"),
+        (["--buffer", "60"], "train|left"),
+        (["--protocol", "fixed"], "--train-map"),
+        (["--train-map", "labels.npy"], "fixed"),
+        (["--layout", "WHC"], "layout"),
+        (["--ignore-labels", "x"], "ignore-labels"),
+        (["--set", "cnn2d.patch=65", "--families", "cnn2d"], "patch"),
+    ],
+)
+def test_bad_options(run: Run, files: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str) -> None:
+    monkeypatch.chdir(files)
+    code, _, error = run("search", *scene(files), "--out", "run", *options)
+    assert code == 2, error
+    assert re.search(words, error), error
+    assert "Traceback" not in error
+    assert not Path("run").exists()
+
+
+def test_missing_data_says_which_files_to_put_where(run: Run) -> None:
+    code, _, error = run("search", "--dataset", "salinas", "--budget", "200")
+    assert code == 2
+    for words in ("Salinas_corrected.mat", "Salinas_gt.mat", "no-data"):
+        assert words in error
+
+
+def test_unwritable_and_foreign_folders(run: Run, files: Path) -> None:
+    code, _, error = run("search", *scene(files), "--out", str(files))
+    assert (code, "new or empty" in error) == (2, True)
+    code, _, error = run("search", *scene(files), "--out", str(files / "cube.npy" / "run"))
+    assert code == 2
+    code, _, error = run("search", "--resume", str(files))
+    assert (code, "run folder" in error) == (2, True)
+
+
+def test_other_commands_refuse(run: Run, files: Path) -> None:
+    for arguments, words in (
+        (["train", "resnet"], "unknown family"),
+        (["train", "coordinate_1nn", *scene(files)], "reference"),
+        (["predict", str(files), str(files / "cube.npy"), "--out", "map.png"], "bundle|model"),
+        (["leaderboard", str(files)], "leaderboard"),
+        (["show", str(files)], "journal"),
+        (["families", "resnet"], "unknown family"),
+        (["families", "--space", "nowhere"], "nowhere"),
+        (["datasets", "verify", "atlantis"], "atlantis"),
+        (["refit", str(files), "--split-seed", "1"], "run folder"),
+        (["search", "--colour", "red"], "--colour"),
+    ):
+        code, _, error = run(*arguments)
+        assert code == 2, (arguments, error)
+        assert re.search(words, error), (arguments, error)
+        assert "Traceback" not in error
+
+
+def test_listings(run: Run) -> None:
+    code, out, _ = run("families")
+    assert code == 0
+    assert {"cpdgal", "vit", "svm", "coordinate_1nn"} <= set(re.findall(r"\w+", out))
+    code, out, _ = run("families", "cpdgal")
+    assert code == 0
+    assert "diffusion_steps" in out
+    code, out, _ = run("datasets")
+    assert code == 0
+    assert "salinas" in out
+    assert "demo" in out
+
+
+def commands() -> dict[str, Any]:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return dict(group.commands)
+
+
+def options_of(name: str) -> set[str]:
+    return {opt for parameter in commands()[name].params for opt in parameter.opts if opt.startswith("--")}
+
+
+SHARED = {
+    *("--dataset", "--data-dir", "--labels", "--key", "--labels-key", "--ignore-labels", "--layout"),
+    *("--protocol", "--split-seed", "--train-fraction", "--train-per-class", "--test-fraction", "--val-fraction"),
+    *("--block-size", "--buffer", "--train-map", "--test-map", "--drop-conflicts", "--out", "--set", "--seed"),
+    "--max-epochs",
+}
+
+
+def test_options_are_frozen() -> None:
+    """An option is a promise: add it here, to the README where it is named, and to the changelog."""
+    assert options_of("search") == SHARED | {
+        *("--budget", "--time-limit", "--families", "--space", "--objective", "--sampler", "--scheduler"),
+        *("--transductive", "--top-k", "--winner-seeds", "--other-seeds", "--further-splits", "--concurrency"),
+        *("--cpus-per-trial", "--gpus-per-trial", "--keep", "--resume"),
+    }
+    assert options_of("train") == SHARED | {"--preset", "--config", "--seeds"}
+    assert options_of("refit") == {"--split-seed", "--seeds"}
+    assert options_of("predict") == {"--out", "--data-dir", "--key", "--layout"}
+    assert options_of("leaderboard") == {"--all"}
+    assert options_of("families") == {"--space"}
+
+
+def test_readme_names_only_what_exists() -> None:
+    text = (ROOT / "README.md").read_text()
+    known = set().union(*(options_of(name) for name in commands())) | {"--help"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
+    assert set(re.findall(r"hsiauto ([a-z]+)\b(?=[^\n]*[`\n])", text)) - set(commands()) <= {"finds"}
+    for name in commands():
+        assert f"hsiauto {name}" in text
