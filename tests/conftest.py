@@ -1,10 +1,22 @@
 """Fixtures that several parts share."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from hsiauto.scene.model import Scene
 from hsiauto.scene.simulate import simulate
+from hsiauto.search.cluster import start_ray, stop_ray
+from hsiauto.search.resources import Resources
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """One Ray for all tests that need it."""
+    start_ray(Resources(concurrency=2, cpus_per_trial=1, gpus_per_trial=0))
+    yield
+    stop_ray()
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,10 @@ _INFERENCE_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
 """Of one batch's input: on a CPU a batch should stay near the caches."""
 
 
+DENSE_FROM = 1 / 16
+"""Share of the scene's pixels from which a module that can label all patches in one pass does so."""
+
+
 class PatchBatches:
     """Patches of one scene. A mirrored patch is the patch of the mirrored scene: for an even P, whose centre lies
     beside the middle, it is mirrored about the labelled pixel, which so stays at [P // 2, P // 2]."""
@@ -34,10 +38,10 @@ class PatchBatches:
     def __init__(
         self, cube_HWC: torch.Tensor, patch: int, augmentation: Augmentation = "none", band_dropout: float = 0.0
     ) -> None:
-        height, self._width, self._channels = cube_HWC.shape
-        if patch > min(height, self._width):
+        self._height, self._width, self._channels = cube_HWC.shape
+        if patch > min(self._height, self._width):
             raise UserError(
-                f"a patch must fit into the scene of {height} x {self._width} pixels",
+                f"a patch must fit into the scene of {self._height} x {self._width} pixels",
                 f"patch {patch}",
                 "Choose a smaller patch.",
             )
@@ -77,8 +81,16 @@ class PatchBatches:
         return self.gather(labelled.pixels[chosen]), labelled.labels[chosen]
 
     def logits(self, module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        if hasattr(module, "dense") and len(pixels) >= DENSE_FROM * self._height * self._width:
+            return self._dense(module)[pixels]
         parts = pixels.split(max(1, _INFERENCE_BYTES[self._table.device.type] // self._patch_bytes))
         return torch.cat([module(self.gather(part)).float() for part in parts])
+
+    def _dense(self, module: nn.Module) -> torch.Tensor:
+        """(H * W, n_classes): all patches in one pass over the padded scene."""
+        padded_CHW = self._table.view(-1, self._padded_width, self._channels).permute(2, 0, 1)
+        logits_KHW = module.dense(padded_CHW[None])[0, :, : self._height, : self._width]  # type: ignore[operator]
+        return logits_KHW.float().flatten(1).T
 
 
 def _reflected(cube_HWC: torch.Tensor, radius: int) -> torch.Tensor:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import model_validator
 from torch import nn
+from torch.nn.functional import avg_pool2d, conv2d
 
 from hsiauto.families.base import PatchConfig, axis
 
@@ -52,13 +53,16 @@ class Cnn2dConfig(PatchConfig):
         return self
 
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
-        return Cnn2d(n_bands, n_classes, self.width, self.depth, self.dropout)
+        return Cnn2d(n_bands, n_classes, self.width, self.depth, self.dropout, self.patch - 2 * self.depth)
 
 
 class Cnn2d(nn.Module):
-    def __init__(self, n_bands: int, n_classes: int, width: int, depth: int, dropout: float) -> None:
+    """`window`: S, the side that is averaged."""
+
+    def __init__(self, n_bands: int, n_classes: int, width: int, depth: int, dropout: float, window: int) -> None:
         super().__init__()
         inputs, kernels = [n_bands] + [width] * depth, [1] + [3] * depth
+        self.window = window
         self.features = nn.Sequential(*(_layer(c, width, k) for c, k in zip(inputs, kernels, strict=True)))
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(width, n_classes)
@@ -67,6 +71,12 @@ class Cnn2d(nn.Module):
         x_BDSS = self.features(x_BCPP)
         logits: torch.Tensor = self.classifier(self.dropout(x_BDSS.mean(dim=(2, 3))))
         return logits
+
+    def dense(self, scene_BCHW: torch.Tensor) -> torch.Tensor:
+        """Logits (B, classes, H - P + 1, W - P + 1) of every patch of a padded scene, as `forward` has them: no layer
+        pads, so neighbouring patches share their convolutions."""
+        means_BDHW = avg_pool2d(self.features(scene_BCHW), self.window, stride=1)
+        return conv2d(means_BDHW, self.classifier.weight[:, :, None, None], self.classifier.bias)
 
 
 def _layer(n_inputs: int, n_outputs: int, kernel: int) -> nn.Sequential:

@@ -18,8 +18,6 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its tables come even at verb
 import ray
 
 MIN_OBJECT_STORE_BYTES = 256 * 2**20
-_ours = False
-"""Whether this process' Ray was started here."""
 
 
 def start_ray(resources: Resources, address: str | None = None, data_bytes: int = 0) -> None:
@@ -27,10 +25,8 @@ def start_ray(resources: Resources, address: str | None = None, data_bytes: int 
 
     data_bytes: what will be placed in the object store; it is made large enough for two copies.
     """
-    global _ours
     if ray.is_initialized():
         return
-    _ours = True
     if address is not None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         return
@@ -47,11 +43,19 @@ def start_ray(resources: Resources, address: str | None = None, data_bytes: int 
 
 
 def stop_ray() -> None:
-    """End what `start_ray` started, and every process of it. A Ray that was running before is not ours to end."""
-    global _ours
-    if _ours:
-        ray.shutdown()
-        _ours = False
+    """End what `start_ray` started, and every process of it."""
+    ray.shutdown()
+
+
+@contextmanager
+def own_ray() -> Iterator[None]:
+    """A Ray that is started within ends with it. One that ran before is not ours to end."""
+    ran_before = ray.is_initialized()
+    try:
+        yield
+    finally:
+        if not ran_before:
+            stop_ray()
 
 
 @contextmanager

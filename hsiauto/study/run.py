@@ -18,7 +18,7 @@ from hsiauto.provenance import git_commit, versions
 from hsiauto.refit import Work, reevaluate, refit, refit_config, refit_on_split
 from hsiauto.report.progress import Progress
 from hsiauto.report.search_figure import draw_search
-from hsiauto.search.cluster import stop_ray
+from hsiauto.search.cluster import own_ray
 from hsiauto.search.driver import run_search
 from hsiauto.search.journal import Event, Journal, read
 from hsiauto.search.pool import run_jobs
@@ -138,7 +138,6 @@ class _Run:
     def finish(self) -> Result:
         """The table first, then the model, then the pictures: what matters most is safe first."""
         table = self.write_board()
-        stop_ray()
         bundle = export_winner(self.prepared, self.folder, table)
         if bundle is not None:
             draw_winner_map(self.prepared, bundle, self.folder / folders.MAP)
@@ -166,6 +165,7 @@ class _Run:
 def _run(prepared: Prepared, folder: Path, console: Console, refits: str = folders.REFITS) -> Iterator[_Run]:
     study = prepared.study
     with (
+        own_ray(),
         Journal(folder / folders.JOURNAL) as journal,
         Journal(folder / refits) as refit_journal,
         Progress(console, study.budget, study.objective, study.time_limit_s) as progress,
@@ -176,10 +176,7 @@ def _run(prepared: Prepared, folder: Path, console: Console, refits: str = folde
             journal.append("resumed", budget=study.budget)
         else:
             journal.append("study", **_opening(prepared))
-        try:
-            yield _Run(prepared, folder, journal, refit_journal, progress)
-        finally:
-            stop_ray()
+        yield _Run(prepared, folder, journal, refit_journal, progress)
 
 
 def _opening(prepared: Prepared) -> Event:

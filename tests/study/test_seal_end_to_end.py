@@ -23,7 +23,7 @@ _TEST = ("test_oa", "test_aa", "test_kappa", "test_per_class")
 
 
 @pytest.fixture
-def prepared(source: Any) -> Prepared:  # noqa: F811
+def prepared(ray_session: None, source: Any) -> Prepared:  # noqa: F811
     # a network alone, so that weights can be compared; few refits
     return prepare(
         tiny_study(
