@@ -136,7 +136,7 @@ def with_groups(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]],
         keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
         call.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
         call.__annotations__ = {p.name: p.annotation for p in keyword_only}
-        del call.__wrapped__  # type: ignore[attr-defined]  # else inspect looks through to the command
+        del call.__wrapped__  # else inspect looks through to the command
         return call
 
     return decorate

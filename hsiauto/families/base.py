@@ -51,7 +51,7 @@ def axis(
     {"components": AtLeast(1)}.
     A field that cannot act is absent from `active()`, from the space and from the hash, and may not be set.
     """
-    extra = {"unit": unit, "source": source, "when": dict(when or {})}
+    extra: Any = {"unit": unit, "source": source, "when": dict(when or {})}
     return Field(default, description=meaning, json_schema_extra=extra, validate_default=True, **bounds)
 
 

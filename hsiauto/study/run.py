@@ -117,7 +117,7 @@ class _Run:
         self.work = Work(prepared.study, prepared.scene, prepared.split, journal, run_jobs, progress)
         self.interrupted = False
 
-    def phase(self, step: Callable[[], None]) -> None:
+    def phase(self, step: Callable[[], object]) -> None:
         """Run a phase. After Ctrl-C nothing more is started, and what is done is still written."""
         if self.interrupted:
             return
