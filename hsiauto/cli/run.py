@@ -13,6 +13,7 @@ from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.report.tables import print_leaderboard
 from hsiauto.split.model import SplitSpec
 
+_EPOCHS, _DEMO_EPOCHS = 60, 15
 _BUDGET, _SEARCH, _REFIT, _MACHINE = "Budget", "Search", "Refit", "Machine"
 
 
@@ -28,8 +29,9 @@ def search(
         ),
     ] = None,
     max_epochs: Annotated[
-        int, typer.Option(help="Epochs of a full training of a torch family.", rich_help_panel=_BUDGET)
-    ] = 60,
+        int | None,
+        typer.Option(help="Epochs of a full training. [default: 60, on the demo 15]", rich_help_panel=_BUDGET),
+    ] = None,
     families: Annotated[
         str | None, typer.Option(help="Only these, e.g. cnn2d,svm (see `hsiauto families`).", rich_help_panel=_SEARCH)
     ] = None,
@@ -90,7 +92,7 @@ def search(
         pins=parse.pins(set_ or []),
         budget=50 if budget is None else budget,
         time_limit_s=limit,
-        max_epochs=max_epochs,
+        max_epochs=_epochs(max_epochs, scene),
         objective=objective,
         sampler=sampler,
         scheduler=scheduler,
@@ -115,7 +117,7 @@ def train(
     preset: Annotated[str | None, typer.Option(help="A preset of the family. [default: paper]")] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML or JSON file of the family's axes.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change one axis, e.g. depth=6.")] = None,
-    max_epochs: Annotated[int, typer.Option(help="Epochs.")] = 60,
+    max_epochs: Annotated[int | None, typer.Option(help="Epochs. [default: 60, on the demo 15]")] = None,
     seed: Annotated[int, typer.Option(help="Of the first training.")] = 0,
     seeds: Annotated[int, typer.Option(help="Trainings, with this seed and the following.")] = 1,
     split: SplitSpec = SplitSpec(),
@@ -124,7 +126,13 @@ def train(
     """Train one config without a search: the same rows, the same sealed test, the same bundle."""
     console = Console()
     study = options.validated(
-        StudyConfig, scene=scene, split=split, budget=1, max_epochs=max_epochs, seed=seed, winner_seeds=seeds
+        StudyConfig,
+        scene=scene,
+        split=split,
+        budget=1,
+        max_epochs=_epochs(max_epochs, scene),
+        seed=seed,
+        winner_seeds=seeds,
     )
     chosen = parse.family_config(family, preset, config, set_ or [])
     folder = out or _default_folder(f"{family}-{scene.dataset}")
@@ -152,6 +160,11 @@ def predict(
     """Classify a scene with an exported model: classes and confidence, with the scene's geo reference."""
     source = options.scene_options(scene, data_dir, key=key, layout=layout)
     studies.predict(bundle, source, out, console=Console())
+
+
+def _epochs(asked: int | None, scene: SceneSource) -> int:
+    """A first look at the demo takes minutes on two cores."""
+    return asked if asked is not None else _DEMO_EPOCHS if scene.dataset == "demo" else _EPOCHS
 
 
 def _default_folder(name: str) -> Path:

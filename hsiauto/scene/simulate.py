@@ -38,13 +38,15 @@ class Variability:
 
 
 _VARIABILITY = Variability()
+_DEMO_SURVEYED = 0.25
 _DEMO_SHARES = (0.17, 0.14, 0.13, 0.11, 0.09, 0.08, 0.06, 0.03)
 
 
 def demo(seed: int = 0) -> Scene:
     """Farmland of 96 x 96 pixels, 100 bands, 8 classes: small enough to search on two cores in minutes."""
     labels = land.farmland(96, 96, _DEMO_SHARES, _generator(seed, 1))
-    return simulate(labels, name="demo", n_bands=100, seed=seed, class_names=tuple(spectra.CROPS))
+    names = tuple(spectra.CROPS)
+    return simulate(labels, name="demo", n_bands=100, seed=seed, class_names=names, surveyed=_DEMO_SURVEYED)
 
 
 def simulate(
@@ -54,11 +56,12 @@ def simulate(
     n_bands: int = 200,
     seed: int = 0,
     class_names: Sequence[str] | None = None,
+    surveyed: float = 1.0,
 ) -> Scene:
     """A scene with the geometry of `labels` (H, W): 0 = unlabelled, any other value a class of its own.
 
-    The cube is uint16 (H, W, n_bands), 400-2500 nm. `class_names` follow the sorted values of the classes. The same
-    arguments give the same scene. Raises UserError on labels that are no label map.
+    The cube is uint16 (H, W, n_bands), 400-2500 nm. `class_names` follow the sorted values of the classes. `surveyed`:
+    share of the labelled pixels, drawn at random, that keep their label. The same arguments give the same scene. Raises UserError on labels that are no label map.
     """
     label_values = _label_values(labels)
     if n_bands < 3:
@@ -70,6 +73,8 @@ def simulate(
     classes = np.searchsorted((0, *label_values), labels).astype(np.int16)
     cube, nm = _cube(classes, n_bands, _generator(seed, 0))
     wavelengths_nm = tuple(nm.tolist())
+    if surveyed < 1:
+        classes[_generator(seed, 2).random(classes.shape) >= surveyed] = 0
     digest = hashlib.sha256(cube.data)
     digest.update(classes.data)
     return Scene(

@@ -77,7 +77,7 @@ def test_every_class_of_demo_reaches_both_sides_of_a_block_split(farmland: Scene
 
 
 def test_space_leaks_on_a_random_split_only(farmland: Scene) -> None:
-    assert canary(farmland, make_split(farmland.labels, SplitSpec(protocol="random"))) > 0.88
+    assert canary(farmland, make_split(farmland.labels, SplitSpec(protocol="random", train_fraction=0.4))) > 0.85
     assert canary(farmland, make_split(farmland.labels, SplitSpec())) < 0.55
 
 
