@@ -61,7 +61,8 @@ def simulate(
     """A scene with the geometry of `labels` (H, W): 0 = unlabelled, any other value a class of its own.
 
     The cube is uint16 (H, W, n_bands), 400-2500 nm. `class_names` follow the sorted values of the classes. `surveyed`:
-    share of the labelled pixels, drawn at random, that keep their label. The same arguments give the same scene. Raises UserError on labels that are no label map.
+    share of the labelled pixels, drawn at random, that keep their label. The same arguments give the same scene.
+    Raises UserError on labels that are no label map.
     """
     label_values = _label_values(labels)
     if n_bands < 3:
