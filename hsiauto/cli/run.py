@@ -142,11 +142,13 @@ def train(
 def refit(
     folder: Annotated[Path, typer.Argument(help="The run folder of a finished search.")],
     split_seed: Annotated[int, typer.Option(help="Seed of the other split.")],
-    seeds: Annotated[int, typer.Option(help="Trainings of each config.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each config.")] = 1,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the first ranked configs. [default: all]")] = None,
 ) -> None:
-    """Repeat the refit of the chosen configs on another split."""
+    """Repeat the refit on another split: ranked configs, the best classical one, baselines, references."""
     console = Console()
-    _finish(studies.refit_other_split(folder, split_seed=split_seed, seeds=seeds, console=console), console)
+    result = studies.refit_other_split(folder, split_seed=split_seed, seeds=seeds, top=top, console=console)
+    _finish(result, console)
 
 
 def predict(

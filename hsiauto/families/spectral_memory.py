@@ -16,8 +16,10 @@ K classes.
 
 Where the article is silent: above `tokens` bands, adjacent bands are averaged into `tokens` groups of nearly equal
 size; pre-norm layers with GELU, FFN 2D and dropout 0.1, a layer norm before the mean; head D -> D -> K with GELU;
-AdamW 1e-3, weight decay 1e-4, cosine. Prototypes stay parameters after k-means. Fewer pixels than prototypes: the
-pixels are repeated with jitter of a hundredth of the embeddings' deviation.
+AdamW 3e-3, weight decay 1e-4, cosine; positions as large as the values. Prototypes stay parameters after k-means. Fewer
+pixels than prototypes: the pixels are repeated with jitter of a hundredth of the embeddings' deviation.
+The learning rate was chosen between two, by OA on 462 held-out pixels of Indian Pines, 8-bit, random 10 %, 50 tokens,
+20 epochs, one seed: 0.48, with 1e-3 0.43 (without memory, at 1e-3: 0.52).
 Departures: none; `memory=False` puts the head on the query, `readout="query_and_context"` gives it both.
 """
 
@@ -55,6 +57,7 @@ class SpectralMemoryConfig(PixelConfig):
     band_dropout: float = axis(
         0.1, "probability that an input channel of a sample is zeroed", source=ARTICLE, ge=0, lt=1
     )
+    learning_rate: float = axis(3e-3, "peak learning rate", source=FILL, gt=0, le=1)
     tokens: int = axis(128, "most tokens; more bands are averaged into this many groups", source=FILL, ge=1, le=512)
     width: int = axis(64, "features of a token, D", source=FILL, ge=4, le=512)
     heads: int = axis(4, "attention heads, h; each max(1, D // h) wide", source=FILL, ge=1, le=32)

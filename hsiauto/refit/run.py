@@ -54,15 +54,23 @@ def refit(work: Work, refits: Journal, folder: Path, deadline: float | None = No
     _perform(work, refits, planned, folder / MODEL_FOLDER, deadline)
 
 
-def refit_on_split(work: Work, refits: Journal, split_seed: int, seeds: int = 1, deadline: float | None = None) -> None:
+def refit_on_split(
+    work: Work,
+    refits: Journal,
+    split_seed: int,
+    seeds: int = 1,
+    top: int | None = None,
+    deadline: float | None = None,
+) -> None:
     """Refit the chosen configs on the split with another seed, `seeds` times each.
 
-    Chosen: the ranked ones, the classical config that the search's validation liked best, baselines and references.
+    Chosen: the ranked ones (the first `top`), the classical config that the search's validation liked best, baselines
+    and references.
     Raises UserError for the `fixed` protocol, whose maps are the split.
     """
     if work.split.spec.protocol == "fixed" and split_seed != work.split.spec.seed:
         raise UserError("--split-seed needs a protocol that draws its split", "fixed", "Use blocks or random.")
-    chosen = ranked_configs(work)
+    chosen = ranked_configs(work)[:top]
     classical = best_of_kind("classical", work.trials, work.study)
     if classical is not None and classical.config.hash() not in {one.config.hash() for one in chosen}:
         chosen.append(Chosen(classical.config, classical.trial_id))

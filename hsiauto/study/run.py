@@ -79,7 +79,7 @@ def train(study: StudyConfig, config: FamilyConfig, folder: Path, *, console: Co
         return run.finish()
 
 
-def refit_other_split(folder: Path, *, split_seed: int, seeds: int, console: Console) -> Result:
+def refit_other_split(folder: Path, *, split_seed: int, seeds: int, top: int | None = None, console: Console) -> Result:
     """Retrain the chosen configs of a finished search on another split; rows and tables in `split-<seed>/`."""
     study = folders.read_study(folder)
     with run_lock(folder):
@@ -89,7 +89,7 @@ def refit_other_split(folder: Path, *, split_seed: int, seeds: int, console: Con
                 "a refit needs a finished search", folder, f"`hsiauto search --resume {folder}` finishes it."
             )
         with _run(prepared, folder, console, refits=f"refits-split-{split_seed}.jsonl") as run:
-            run.phase(lambda: refit_on_split(run.work, run.refits, split_seed, seeds))
+            run.phase(lambda: refit_on_split(run.work, run.refits, split_seed, seeds, top))
             table = run.write_board(f"leaderboard-split-{split_seed}.parquet")
             return Result(folder, table, run.messages(table), INTERRUPTED if run.interrupted else 0)
 

@@ -200,7 +200,7 @@ def test_options_are_frozen() -> None:
         *("--cpus-per-trial", "--gpus-per-trial", "--keep", "--resume"),
     }
     assert options_of("train") == SHARED | {"--preset", "--config", "--seeds"}
-    assert options_of("refit") == {"--split-seed", "--seeds"}
+    assert options_of("refit") == {"--split-seed", "--seeds", "--top"}
     assert options_of("predict") == {"--out", "--data-dir", "--key", "--layout"}
     assert options_of("leaderboard") == {"--all"}
     assert options_of("families") == {"--space"}
