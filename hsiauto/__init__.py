@@ -1,0 +1,56 @@
+"""AutoML for hyperspectral images that its users can believe. What the command line does, from Python.
+
+>>> import hsiauto                                                    # doctest: +SKIP
+>>> study = hsiauto.StudyConfig(scene=hsiauto.SceneSource(dataset="demo"), budget=16)
+>>> result = hsiauto.search(study, Path("runs/demo"), console=Console())
+>>> bundle = hsiauto.load_bundle(result.folder / "bundle")
+>>> scene = hsiauto.open_scene(study.scene)
+>>> classes = hsiauto.predict_scene(bundle.fitted, scene.cube, scene.valid).classes
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hsiauto.bundle import load_bundle
+    from hsiauto.config import SceneSource, StudyConfig
+    from hsiauto.errors import UserError
+    from hsiauto.predict import predict_scene
+    from hsiauto.scene import Scene, open_scene
+    from hsiauto.split import SplitSpec
+    from hsiauto.study import resume, search, train
+
+__all__ = [
+    "Scene",
+    "SceneSource",
+    "SplitSpec",
+    "StudyConfig",
+    "UserError",
+    "load_bundle",
+    "open_scene",
+    "predict_scene",
+    "resume",
+    "search",
+    "train",
+]
+
+_HOMES = {
+    "Scene": "scene",
+    "SceneSource": "config",
+    "SplitSpec": "split",
+    "StudyConfig": "config",
+    "UserError": "errors",
+    "load_bundle": "bundle",
+    "open_scene": "scene",
+    "predict_scene": "predict",
+    "resume": "study",
+    "search": "study",
+    "train": "study",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name's home when it is first asked for: `import hsiauto` alone takes no torch and no Ray."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hsiauto' has no attribute {name!r}")
+    return getattr(import_module(f"hsiauto.{_HOMES[name]}"), name)
