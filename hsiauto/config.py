@@ -34,6 +34,8 @@ class StudyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    command: Literal["search", "train"] = "search"
+    """What made the run folder: only a search goes on."""
     scene: SceneSource
     split: SplitSpec = SplitSpec()
     space: str = "unified"

@@ -7,10 +7,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from hsiauto.families.base import FamilyConfig, PatchConfig, PixelConfig, TileConfig, TorchConfig
 
 
-def parameters(config: FamilyConfig, n_bands: int, n_classes: int) -> int:
-    """Trainable parameters; 0 for a family that is no network. `n_bands` counts the bands of the scene."""
+def parameters(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
+    """Trainable parameters; None for a family that is no network. `n_bands` counts the bands of the scene."""
     if not isinstance(config, TorchConfig):
-        return 0
+        return None
     module = _on_meta(config, n_bands, n_classes)
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 

@@ -61,6 +61,10 @@ def scores(truth: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], n
     return Scores(np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes))
 
 
+ROUNDING = 1e-12
+"""Differences of fractions of pixels that are closer than this are the same."""
+
+
 class Paired(NamedTuple):
     """Mean difference a - b over pairs of runs, with its 95 % interval and two-sided p."""
 
@@ -74,17 +78,16 @@ class Paired(NamedTuple):
 def paired(a: Sequence[float], b: Sequence[float]) -> Paired:
     """Student's paired t: run i of `a` against run i of `b` (same split, same seed).
 
-    One pair has a mean and no interval (NaN). Differences that are all equal have an interval of no width, with p = 0,
-    or 1 where they are 0. Raises ValueError for no pair or unequal lengths.
+    One pair has a mean, and neither interval nor p (NaN). Nor have differences that are all equal, as of two methods
+    that do not depend on the seed: without spread there is nothing to estimate chance from.
+    Raises ValueError for no pair or unequal lengths.
     """
     if len(a) != len(b) or len(a) == 0:
         raise ValueError(f"pairs need as many values on both sides, one at least, received {len(a)} and {len(b)}")
     difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
     n, mean = len(difference), float(difference.mean())
-    if n == 1:
-        return Paired(mean, float("nan"), float("nan"), float("nan"), 1)
-    if np.ptp(difference) == 0:
-        return Paired(mean, mean, mean, 1.0 if mean == 0 else 0.0, n)
+    if n == 1 or np.ptp(difference) < ROUNDING:
+        return Paired(mean, float("nan"), float("nan"), float("nan"), n)
     test = stats.ttest_1samp(difference, 0.0)
     interval = test.confidence_interval(0.95)
     return Paired(mean, float(interval.low), float(interval.high), float(test.pvalue), n)

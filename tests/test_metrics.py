@@ -60,11 +60,11 @@ def test_paired_is_students_t() -> None:
 
 
 def test_paired_without_spread_or_without_pairs() -> None:
-    one = paired([0.5], [0.25])
-    assert (one.mean, one.n) == (0.25, 1)
-    assert all(math.isnan(value) for value in (one.low, one.high, one.p))
-    assert paired([0.5, 0.75], [0.25, 0.5]) == (0.25, 0.25, 0.25, 0.0, 2)
-    assert paired([0.5, 0.5], [0.5, 0.5]) == (0.0, 0.0, 0.0, 1.0, 2)
+    same = ([0.5], [0.25]), ([0.75] * 3, [0.5] * 3), ([0.9, 0.8], [0.8, 0.7]), ([0.5, 0.5], [0.5, 0.5])
+    for (a, b), mean in zip(same, (0.25, 0.25, 0.1, 0.0), strict=True):
+        found = paired(a, b)
+        assert (found.mean, found.n) == (pytest.approx(mean), len(a))
+        assert all(math.isnan(value) for value in (found.low, found.high, found.p))
     for a, b in (([], []), ([0.1], [0.1, 0.2])):
         with pytest.raises(ValueError, match="received"):
             paired(a, b)

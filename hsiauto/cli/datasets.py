@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from hsiauto.cli.options import DataDir
+from hsiauto.report.downloads import download_bars
 from hsiauto.scene import registry
 
 app = typer.Typer(help="Known scenes: list, fetch, verify.", invoke_without_command=True)
@@ -31,17 +31,10 @@ def datasets(context: typer.Context, data_dir: DataDir = None) -> None:
 @app.command()
 def fetch(name: Name, data_dir: DataDir = None) -> None:
     """Download a scene: each source in turn, resumed where it broke off, checked against its sha256."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, int] = {}
-
-        def advance(file: str, done: int, total: int | None) -> None:
-            if file not in tasks:
-                tasks[file] = bars.add_task(file, total=total)
-            bars.update(bars.task_ids[list(tasks).index(file)], completed=done, total=total)
-
+    console = Console(stderr=True)
+    with download_bars(console) as advance:
         for path in registry.fetch(name, data_dir, progress=advance):
-            bars.console.print(path, soft_wrap=True)
+            console.print(path, soft_wrap=True)
 
 
 @app.command()

@@ -28,7 +28,10 @@ def leaderboard(
 ) -> None:
     """Print the leaderboard of a run."""
     path = folder / "leaderboard.parquet" if folder.is_dir() else folder
-    print_leaderboard(boards.read(path), Console(), trials=all_rows)
+    console, table = Console(), boards.read(path)
+    print_leaderboard(table, console, trials=all_rows)
+    for line in boards.winner_statement(table):
+        console.print(line, markup=False, highlight=False)
 
 
 def show(
@@ -37,9 +40,11 @@ def show(
 ) -> None:
     """What a trial was, what became of it, and why: config, state, error, learning curve, tail of its log."""
     console = Console()
-    found = journals.trials(journals.read(folder / "journal.jsonl"))
+    events = journals.read(folder / "journal.jsonl")
+    found = journals.trials(events)
     if trial is None:
         _print_trials(found, console)
+        _print_ranking(events, found, console)
         return
     if trial not in found:
         raise UserError("no such trial in this run", repr(trial), f"`hsiauto show {folder}` lists them.")
@@ -108,7 +113,7 @@ def _meaning(config: type[FamilyConfig], axis: str) -> str:
     return f"{text} [{unit}]" if unit else text
 
 
-def _print_trials(found: dict[str, Any], console: Console) -> None:
+def _print_trials(found: dict[str, journals.TrialState], console: Console) -> None:
     table = Table("trial", "family", "state", "epochs", "validation OA", "kappa", "error", box=box.SIMPLE_HEAD)
     for trial, state in found.items():
         last = state.reports[-1] if state.reports else {}
@@ -122,6 +127,20 @@ def _print_trials(found: dict[str, Any], console: Console) -> None:
             escape(state.error or "")[:100],
         )
     console.print(table)
+
+
+def _print_ranking(events: list[journals.Event], found: dict[str, journals.TrialState], console: Console) -> None:
+    """The last order, and why; nothing before there is one."""
+    ranked = next((event for event in reversed(events) if event["event"] == "ranked"), None)
+    if ranked is None:
+        return
+    console.print("ranking, by validation alone:")
+    for place, trial in enumerate(ranked["order"], start=1):
+        why = ranked["reasons"].get(trial, "")
+        console.print(f"  {place}  {trial}  {found[trial].family}  {why}", markup=False, highlight=False)
+    unranked = {trial: why for trial, why in ranked["reasons"].items() if trial not in ranked["order"]}
+    for line in (*(f"{trial}  {why}" for trial, why in unranked.items()), *ranked["notes"]):
+        console.print(f"  -  {line}", markup=False, highlight=False)
 
 
 def _number(value: float | None) -> str:

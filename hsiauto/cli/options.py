@@ -16,6 +16,9 @@ from hsiauto.split.model import SplitSpec
 
 _SCENE, _SPLIT = "Scene", "Evaluation protocol"
 
+LARGEST_SEED = 2**31 - 1
+"""Room below 2**32, where NumPy's seeds end, for the seeds that are counted from it."""
+
 DataDir = Annotated[
     Path | None,
     typer.Option(envvar="HSIAUTO_DATA", help="Where scenes lie and are downloaded to.", rich_help_panel=_SCENE),
@@ -49,9 +52,9 @@ def scene_options(
 ) -> SceneSource:
     return validated(
         SceneSource,
-        dataset=dataset,
-        data_dir=data_dir,
-        labels=labels,
+        dataset=parse.dataset(dataset),
+        data_dir=parse.absolute(data_dir),
+        labels=parse.absolute(labels),
         key=key,
         labels_key=labels_key,
         ignore_labels=parse.numbers(ignore_labels),
@@ -67,13 +70,15 @@ def split_options(
             rich_help_panel=_SPLIT,
         ),
     ] = "blocks",
-    split_seed: Annotated[int, typer.Option(help="Seed of the split.", rich_help_panel=_SPLIT)] = 0,
+    split_seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the split.", rich_help_panel=_SPLIT)
+    ] = 0,
     train_fraction: Annotated[
         float | None,
         typer.Option(help="Share of the labels that training and validation may use.", rich_help_panel=_SPLIT),
     ] = None,
     train_per_class: Annotated[
-        int | None, typer.Option(help="The same budget as a number per class.", rich_help_panel=_SPLIT)
+        int | None, typer.Option(min=1, help="The same budget as a number per class.", rich_help_panel=_SPLIT)
     ] = None,
     test_fraction: Annotated[
         float, typer.Option(help="Share of the blocks that are test.", rich_help_panel=_SPLIT)
@@ -81,7 +86,7 @@ def split_options(
     val_fraction: Annotated[
         float, typer.Option(help="Share of the training pool that validates.", rich_help_panel=_SPLIT)
     ] = 0.25,
-    block_size: Annotated[int, typer.Option(help="Side of a block in pixels.", rich_help_panel=_SPLIT)] = 16,
+    block_size: Annotated[int, typer.Option(min=2, help="Side of a block in pixels.", rich_help_panel=_SPLIT)] = 16,
     buffer: Annotated[
         str,
         typer.Option(
@@ -112,8 +117,8 @@ def split_options(
         val_fraction=val_fraction,
         block_size=block_size,
         **({"buffer_auto": True} if buffer == "auto" else {"buffer": buffer}),
-        train_map=train_map,
-        test_map=test_map,
+        train_map=parse.absolute(train_map),
+        test_map=parse.absolute(test_map),
         drop_conflicts=drop_conflicts,
     )
 

@@ -1,5 +1,6 @@
 """Text of the command line -> typed values."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import yaml
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
+from hsiauto.scene.opening import SIMULATED
+from hsiauto.scene.registry import known_scenes
 
 _DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
 
@@ -65,8 +68,23 @@ def numbers(text: str | None) -> tuple[int, ...]:
         ) from error
 
 
-def family_config(family: str, preset: str | None, path: Path | None, settings: list[str]) -> FamilyConfig:
-    """The config of `hsiauto train`: a preset or a file, with single axes changed."""
+def absolute(path: Path | None) -> Path | None:
+    """`path` as it is found from any folder; a link stays a link, for what lies beside it."""
+    return None if path is None else Path(os.path.abspath(path.expanduser()))
+
+
+def dataset(text: str) -> str:
+    """--dataset with the path in it, if there is one, absolute."""
+    if text.startswith(SIMULATED):
+        return f"{SIMULATED}{absolute(Path(text.removeprefix(SIMULATED)))}"
+    is_file = text not in known_scenes() and Path(text).expanduser().exists()
+    return str(absolute(Path(text))) if is_file else text
+
+
+def family_config(
+    family: str, preset: str | None, path: Path | None, settings: list[str]
+) -> tuple[FamilyConfig, frozenset[str]]:
+    """The config of `hsiauto train`: a preset or a file, with single axes changed; and the axes that the user set."""
     if family not in FAMILIES:
         raise UserError("unknown family", repr(family), f"Known: {', '.join(FAMILIES)}.")
     if preset is not None and path is not None:
@@ -74,13 +92,18 @@ def family_config(family: str, preset: str | None, path: Path | None, settings: 
     presets = FAMILIES[family].presets
     if preset is not None and preset not in presets:
         raise UserError(f"unknown preset of {family}", repr(preset), f"Known: {', '.join(presets)}.")
-    fields = _read_mapping(path) if path is not None else dict(presets[preset or "paper"])
+    own = _read_mapping(path) if path is not None else {}
+    if own.get("family", family) != family:
+        raise UserError(
+            f"{path} must hold axes of {family}", f"family: {own['family']}", "Name the family of the file."
+        )
     for setting in settings:
         axis, equals, value = setting.partition("=")
         if not equals or not axis:
             raise UserError("--set takes axis=value", repr(setting), "For example --set depth=6.")
-        fields[axis.strip()] = scalar(value)
-    return config_from({"family": family} | fields)
+        own[axis.strip()] = scalar(value)
+    start = {} if path is not None else presets[preset or "paper"]
+    return config_from({**start, **own, "family": family}), frozenset(own)
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

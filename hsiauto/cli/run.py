@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from hsiauto import study as studies
-from hsiauto.cli import options, parse
+from hsiauto.cli import given, options, parse
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.report.tables import print_leaderboard
 from hsiauto.split.model import SplitSpec
@@ -19,8 +19,9 @@ _BUDGET, _SEARCH, _REFIT, _MACHINE = "Budget", "Search", "Refit", "Machine"
 
 @options.with_groups(scene=options.scene_options, split=options.split_options)
 def search(
+    context: typer.Context,
     scene: SceneSource,
-    budget: Annotated[int | None, typer.Option(help="Trials. [default: 50]", rich_help_panel=_BUDGET)] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Trials. [default: 50]", rich_help_panel=_BUDGET)] = None,
     time_limit: Annotated[
         str | None,
         typer.Option(
@@ -30,7 +31,7 @@ def search(
     ] = None,
     max_epochs: Annotated[
         int | None,
-        typer.Option(help="Epochs of a full training. [default: 60, on the demo 15]", rich_help_panel=_BUDGET),
+        typer.Option(min=1, help="Epochs of a full training. [default: 60, on the demo 15]", rich_help_panel=_BUDGET),
     ] = None,
     families: Annotated[
         str | None, typer.Option(help="Only these, e.g. cnn2d,svm (see `hsiauto families`).", rich_help_panel=_SEARCH)
@@ -48,7 +49,10 @@ def search(
     scheduler: Annotated[
         str, typer.Option(help="asha (Ray's, one per family) or none.", rich_help_panel=_SEARCH)
     ] = "asha",
-    seed: Annotated[int, typer.Option(help="Of sampler, weights and batches.", rich_help_panel=_SEARCH)] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=options.LARGEST_SEED, help="Of sampler, weights and batches.", rich_help_panel=_SEARCH),
+    ] = 0,
     split: SplitSpec = SplitSpec(),
     transductive: Annotated[
         bool,
@@ -58,31 +62,39 @@ def search(
             rich_help_panel="Evaluation protocol",
         ),
     ] = False,
-    top_k: Annotated[int, typer.Option(help="Families that are retrained.", rich_help_panel=_REFIT)] = 3,
-    winner_seeds: Annotated[int, typer.Option(help="Retrainings of the winner.", rich_help_panel=_REFIT)] = 5,
-    other_seeds: Annotated[int, typer.Option(help="Retrainings of the others.", rich_help_panel=_REFIT)] = 3,
+    top_k: Annotated[int, typer.Option(min=1, help="Families that are retrained.", rich_help_panel=_REFIT)] = 3,
+    winner_seeds: Annotated[int, typer.Option(min=1, help="Retrainings of the winner.", rich_help_panel=_REFIT)] = 5,
+    other_seeds: Annotated[int, typer.Option(min=1, help="Retrainings of the others.", rich_help_panel=_REFIT)] = 3,
     further_splits: Annotated[
-        int, typer.Option(help="Further splits on which the winner is measured.", rich_help_panel=_REFIT)
+        int, typer.Option(min=0, help="Further splits on which the winner is measured.", rich_help_panel=_REFIT)
     ] = 5,
     concurrency: Annotated[
-        int | None, typer.Option(help="Trials at a time. [default: from the machine]", rich_help_panel=_MACHINE)
+        int | None, typer.Option(min=1, help="Trials at a time. [default: from the machine]", rich_help_panel=_MACHINE)
     ] = None,
-    cpus_per_trial: Annotated[int | None, typer.Option(help="CPU cores of a trial.", rich_help_panel=_MACHINE)] = None,
+    cpus_per_trial: Annotated[
+        int | None, typer.Option(min=1, help="CPU cores of a trial.", rich_help_panel=_MACHINE)
+    ] = None,
     gpus_per_trial: Annotated[
-        float | None, typer.Option(help="GPUs of a trial; a fraction shares one.", rich_help_panel=_MACHINE)
+        float | None, typer.Option(min=0, help="GPUs of a trial; a fraction shares one.", rich_help_panel=_MACHINE)
     ] = None,
     keep: Annotated[str, typer.Option(help="Weights that stay on disk: top or all.", rich_help_panel=_MACHINE)] = "top",
     out: options.Out = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with a run, with its own settings; --budget N extends it.")
+        Path | None, typer.Option(help="Go on with a search, with its own settings; --budget N extends it.")
     ] = None,
 ) -> None:
     """Search the best classifier for a scene, retrain it over several seeds, export it, write the leaderboard."""
     console = Console()
     limit = parse.duration(time_limit) if time_limit else None
     if resume is not None:
-        _finish(studies.resume(resume, budget=budget, time_limit_s=limit, console=console), console)
+        given.refuse_on_resume(context)
+        data_dir = scene.data_dir if "data_dir" in given.given(context) else None
+        result = studies.resume(
+            resume, budget=budget, time_limit_s=limit, data_dir=data_dir, concurrency=concurrency, console=console
+        )
+        _finish(result, console)
         return
+    given.refuse_idle(context, split.protocol)
     study = options.validated(
         StudyConfig,
         scene=scene,
@@ -112,19 +124,21 @@ def search(
 
 @options.with_groups(scene=options.scene_options, split=options.split_options)
 def train(
+    context: typer.Context,
     family: Annotated[str, typer.Argument(help="See `hsiauto families`.")],
     scene: SceneSource,
     preset: Annotated[str | None, typer.Option(help="A preset of the family. [default: paper]")] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML or JSON file of the family's axes.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change one axis, e.g. depth=6.")] = None,
-    max_epochs: Annotated[int | None, typer.Option(help="Epochs. [default: 60, on the demo 15]")] = None,
-    seed: Annotated[int, typer.Option(help="Of the first training.")] = 0,
-    seeds: Annotated[int, typer.Option(help="Trainings, with this seed and the following.")] = 1,
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs. [default: 60, on the demo 15]")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Of the first training.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings, with this seed and the following.")] = 1,
     split: SplitSpec = SplitSpec(),
     out: options.Out = None,
 ) -> None:
     """Train one config without a search: the same rows, the same sealed test, the same bundle."""
     console = Console()
+    given.refuse_idle(context, split.protocol)
     study = options.validated(
         StudyConfig,
         scene=scene,
@@ -134,18 +148,18 @@ def train(
         seed=seed,
         winner_seeds=seeds,
     )
-    chosen = parse.family_config(family, preset, config, set_ or [])
-    folder = out or _default_folder(f"{family}-{scene.dataset}")
-    _finish(studies.train(study, chosen, folder, console=console), console)
+    chosen, explicit = parse.family_config(family, preset, config, set_ or [])
+    folder = out or _default_folder(scene.dataset, f"{family}-")
+    _finish(studies.train(study, chosen, folder, explicit=explicit, console=console), console)
 
 
 def refit(
     folder: Annotated[Path, typer.Argument(help="The run folder of a finished search.")],
-    split_seed: Annotated[int, typer.Option(help="Seed of the other split.")],
+    split_seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of the other split.")],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each config.")] = 1,
     top: Annotated[int | None, typer.Option(min=1, help="Only the first ranked configs. [default: all]")] = None,
 ) -> None:
-    """Repeat the refit on another split: ranked configs, the best classical one, baselines, references."""
+    """Repeat the refit on a split: ranked configs, the best classical one, baselines, references."""
     console = Console()
     result = studies.refit_other_split(folder, split_seed=split_seed, seeds=seeds, top=top, console=console)
     _finish(result, console)
@@ -169,9 +183,9 @@ def _epochs(asked: int | None, scene: SceneSource) -> int:
     return asked if asked is not None else _DEMO_EPOCHS if scene.dataset == "demo" else _EPOCHS
 
 
-def _default_folder(name: str) -> Path:
-    stem = Path(name.removeprefix("simulated:")).stem
-    return Path("runs") / f"{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+def _default_folder(dataset: str, prefix: str = "") -> Path:
+    stem = Path(dataset.removeprefix("simulated:")).stem
+    return Path("runs") / f"{prefix}{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
 
 
 def _finish(result: studies.Result, console: Console) -> None:

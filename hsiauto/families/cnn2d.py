@@ -4,9 +4,9 @@ PCA -> conv 1x1 -> `depth` times conv 3x3 without padding, BatchNorm and GELU af
 dropout -> linear. Without padding every feature at the end has seen scene pixels only, and each layer takes 2 off the
 side: so depth is bounded by the patch.
 
-The preset is set by hand: its learning rate, batch, patch and dropout were compared on test pixels of four random 10 %
-splits of Indian Pines, 8-bit (split seeds 0 and 11 to 12 of ours, and one of another splitter), so figures on that scene
-are not independent of it.
+The preset is set by hand: its learning rate, batch, patch and dropout were compared on test pixels of random 10 %
+splits of Indian Pines, 8-bit (split seeds 0, 11 and 12, and three draws of another splitter): figures on that scene are
+not independent of it.
 
 | symbol | meaning |
 |---|---|

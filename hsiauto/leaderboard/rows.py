@@ -42,14 +42,15 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     states = trials(journal_events)
     ranks = _ranks(journal_events)
     latest = {event["key"]: event for event in refit_events if event["event"] == "refit"}
+    spec = context.split.spec
+    in_blocks = spec.protocol == "blocks"
     shared = {
         "run_id": context.run_id,
         "dataset": context.dataset,
         "objective": context.study.objective,
-        "transductive": context.study.transductive,
-        "protocol": context.split.spec.protocol,
-        "block_size": None if context.split.spec.protocol == "random" else context.split.spec.block_size,
-        "buffer": None if context.split.spec.protocol == "random" else context.split.spec.buffer,
+        "protocol": spec.protocol,
+        "block_size": spec.block_size if in_blocks else None,
+        "buffer": spec.buffer if in_blocks else None,
         "versions": json.dumps(provenance.get("versions", {})),
     }
     shares = cache(lambda support: overlap(context.split, support))
@@ -60,9 +61,11 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
         for trial in started
     ]
     chosen = {states[trial_id].config_hash: (trial_id, rank) for trial_id, rank in ranks.items()}
-    home = home_split([event["split_seed"] for event in latest.values()], context.split.spec.seed)
+    home = home_split([event["split_seed"] for event in latest.values()], spec.seed)
     refits = [shared | _refit(event, states, chosen, home, context) for event in latest.values()]
     records += [row | _further(refits, context.study, home) if row["rank"] == 1 else row for row in refits]
+    fresh = _fresh(journal_events, context.study.objective)
+    records = [row | fresh.get(str(row["trial_id"]), {}) if row["rank"] is not None else row for row in records]
     metadata = {
         f"hsiauto.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()
     }
@@ -91,7 +94,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
     last = trial.reports[-1] if trial.reports else {}
     overlaps: Overlap = shares(config.support)
     return {
-        **_of_config(config),
+        **_of_config(config, context.study),
         "kind": "trial",
         "split_seed": context.split.spec.seed,
         "trial_id": trial.trial_id,
@@ -112,8 +115,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "labels_train": len(context.split.train),
         "labels_val": len(context.split.val),
         "pixels_test": len(context.split.test),
-        "parameters": trial.parameters,
-        "macs": trial.macs,
+        **_size_of(trial),
         "device": trial.device or None,
         "node": trial.node or None,
         "started_at": trial.started_at or None,
@@ -137,7 +139,7 @@ def _refit(
         rank = event["rank"]
     trial, per_class = states.get(trial_id or ""), event.get("test_per_class")
     if trial is not None:
-        size: Record = {"parameters": trial.parameters, "macs": trial.macs}
+        size = _size_of(trial)
     else:
         size = _size(config, context.n_bands, event.get("classes_scored") or len(context.split.classes))
     copied = (
@@ -145,7 +147,7 @@ def _refit(
         "labels_train pixels_test classes_scored overlap_contains overlap_shares predict_pixels_per_second"
     )
     return {
-        **_of_config(config),
+        **_of_config(config, context.study),
         **{name: event.get(name) for name in copied.split()},
         **{name: event.get(name) or None for name in ("error", "device", "node", "started_at", "finished_at")},
         **size,
@@ -158,7 +160,7 @@ def _refit(
     }
 
 
-def _of_config(config: FamilyConfig) -> Record:
+def _of_config(config: FamilyConfig, study: StudyConfig) -> Record:
     active = config.active()
     axes = {
         f"{PARAM}{config.family}.{axis}": value if isinstance(value, bool | int | float | str) else json.dumps(value)
@@ -170,8 +172,13 @@ def _of_config(config: FamilyConfig) -> Record:
         "config": json.dumps(active),
         "config_hash": config.hash(),
         "support": config.support,
+        "transductive": study.transductive and config.input == "tile",
         **axes,
     }
+
+
+def _size_of(trial: TrialState) -> Record:
+    return {"parameters": trial.parameters or None, "macs": trial.macs}  # older journals have 0 for no network
 
 
 def _size(config: FamilyConfig, n_bands: int, n_classes: int) -> Record:
@@ -194,6 +201,20 @@ def _further(refits: Iterable[Record], study: StudyConfig, home: int) -> Record:
         "further_splits_oa_mean": statistics.fmean(oa) if oa else None,
         "further_splits_oa_std": statistics.stdev(oa) if len(oa) > 1 else None,
         "further_splits_oa_n": len(oa),
+    }
+
+
+def _fresh(events: Iterable[Event], objective: str) -> dict[str, Record]:
+    """Trial id -> its mean objective over the fresh validations that it completed."""
+    scores: dict[str, dict[int, float]] = {}
+    for event in events:
+        if event["event"] == "reevaluated" and event["state"] == "completed":
+            score = event[f"val_{objective}"]
+            if score is not None:
+                scores.setdefault(event["trial_id"], {})[event["split_seed"]] = score
+    return {
+        trial_id: {"fresh_val_mean": statistics.fmean(of_trial.values()), "fresh_val_n": len(of_trial)}
+        for trial_id, of_trial in scores.items()
     }
 
 

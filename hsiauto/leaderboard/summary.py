@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from scipy import stats
 
-from hsiauto.metrics import paired
+from hsiauto.metrics import ROUNDING, paired
 
 Row = dict[str, Any]
 
@@ -26,8 +26,10 @@ class Spread:
 
     @property
     def half_width(self) -> float:
-        """Of the 95 % interval of the mean (Student's t); NaN for one value."""
-        return float(stats.t.ppf(0.975, self.n - 1)) * self.std / math.sqrt(self.n) if self.n > 1 else math.nan
+        """Of the 95 % interval of the mean (Student's t); NaN for one value, and for values that do not vary."""
+        if self.n < 2 or self.std < ROUNDING:
+            return math.nan
+        return float(stats.t.ppf(0.975, self.n - 1)) * self.std / math.sqrt(self.n)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ class SummaryRow:
     """Of the trial, on the search's validation; NaN for a config that was no trial. So are the next two."""
     val_aa: float
     val_kappa: float
+    fresh_val_mean: float
+    """Of the objective over `fresh_val_n` fresh validations; NaN for a config that was not ranked."""
+    fresh_val_n: int
     parameters: int | None
+    """None for a family that is no network."""
     fit_seconds: float
     """Mean of a refit."""
     predict_pixels_per_second: float
@@ -87,7 +93,7 @@ def winner_statement(table: pa.Table) -> list[str]:
     said += _further(table.to_pylist())
     canary = next((line for line in lines if line.family == CANARY and line.n_seeds), None)
     if canary is not None:
-        said.append(_canary(winner, canary))
+        said.append(_canary(winner, canary, table["protocol"][0].as_py()))
     return said
 
 
@@ -117,6 +123,8 @@ def _line(group: Sequence[Row], trial: Row | None) -> SummaryRow:
         test_aa=_spread([row["test_aa"] for row in scored]),
         test_kappa=_spread([row["test_kappa"] for row in scored]),
         **{f"val_{name}": _value(trial, f"val_{name}") for name in ("oa", "aa", "kappa")},
+        fresh_val_mean=_value(first, "fresh_val_mean"),
+        fresh_val_n=first["fresh_val_n"] or 0,
         parameters=first["parameters"],
         fit_seconds=_spread([row["fit_seconds"] for row in scored]).mean,
         predict_pixels_per_second=_spread([row["predict_pixels_per_second"] for row in scored]).mean,
@@ -137,6 +145,13 @@ def _against(winner: SummaryRow, other: SummaryRow, rows: Sequence[Row]) -> str:
     pair = paired([of[winner.config_hash][s] for s in seeds], [of[other.config_hash][s] for s in seeds])
     if pair.n == 1:
         return f"{name}: {_points(pair.mean)} points of OA on one seed, which says nothing about chance."
+    if math.isnan(pair.p):
+        constant = winner.test_oa.std < ROUNDING and other.test_oa.std < ROUNDING
+        why = "neither depends on the seed" if constant else "both vary alike"
+        return (
+            f"{name}: {_points(pair.mean)} points of OA on each of {pair.n} seeds; {why}, so there is no interval: "
+            "another split may turn it round."
+        )
     verdict = "more than chance" if pair.low > 0 or pair.high < 0 else "within chance"
     return (
         f"{name}: {_points(pair.mean)} points of OA (95 % interval {_points(pair.low)} to {_points(pair.high)}, paired "
@@ -153,15 +168,24 @@ def _further(everything: Sequence[Row]) -> list[str]:
     return [f"On {_count(n, 'further split')} its config has test OA {_percent(spread)}."]
 
 
-def _canary(winner: SummaryRow, canary: SummaryRow) -> str:
+_INSTEAD = {
+    "random": "Use --protocol blocks.",
+    "blocks": "Use larger blocks or a wider buffer (--block-size, --buffer).",
+    "fixed": "Use --protocol blocks, or maps whose training and test pixels lie further apart.",
+}
+"""Protocol -> what to do where positions alone are enough."""
+
+
+def _canary(winner: SummaryRow, canary: SummaryRow, protocol: str) -> str:
     knows = "1-nearest-neighbour on row and column, which sees no spectrum,"
-    reach = winner.test_oa.mean - (0.0 if math.isnan(winner.test_oa.half_width) else winner.test_oa.half_width)
-    if canary.test_oa.mean >= reach:
-        return (
-            f"This split does not measure spectral skill: {knows} reaches {100 * canary.test_oa.mean:.2f} %, within "
-            "the winner's interval or above it. Use --protocol blocks."
-        )
-    return f"{knows[0].upper()}{knows[1:]} reaches {100 * canary.test_oa.mean:.2f} %."
+    reaches, half_width = f"reaches {100 * canary.test_oa.mean:.2f} %", winner.test_oa.half_width
+    if math.isnan(half_width):  # no interval to compare with
+        half_width, near = 0.0, f"the winner {100 * winner.test_oa.mean:.2f} %"
+    else:
+        near = "within the winner's interval or above it"
+    if canary.test_oa.mean >= winner.test_oa.mean - half_width:
+        return f"This split does not measure spectral skill: {knows} {reaches}, {near}. {_INSTEAD[protocol]}"
+    return f"{knows[0].upper()}{knows[1:]} {reaches}."
 
 
 def _by_seed(rows: Sequence[Row], config_hash: str) -> dict[int, float]:

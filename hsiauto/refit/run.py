@@ -17,7 +17,7 @@ from hsiauto.refit.work import Work, config_of
 from hsiauto.scene.model import Scene
 from hsiauto.seal import SealedTest, TrialData, seal, training_data
 from hsiauto.search.jobs import Job, JobResult
-from hsiauto.search.journal import Journal
+from hsiauto.search.journal import Event, Journal
 from hsiauto.space import SceneSize
 from hsiauto.split import Split, make_split, overlap
 
@@ -61,9 +61,11 @@ def refit_on_split(
     seeds: int = 1,
     top: int | None = None,
     deadline: float | None = None,
+    scored: Sequence[Event] = (),
 ) -> None:
-    """Refit the chosen configs on the split with another seed, `seeds` times each.
+    """Refit the chosen configs on the split of `split_seed`, `seeds` times each.
 
+    `scored`: events of the study's own refits. What they have on this split is copied, never scored again.
     Chosen: the ranked ones (the first `top`), the classical config that the search's validation liked best, baselines
     and references.
     Raises UserError for the `fixed` protocol, whose maps are the split.
@@ -76,6 +78,7 @@ def refit_on_split(
         chosen.append(Chosen(classical.config, classical.trial_id))
     sceptics = baselines(_size(work.scene, work.split), [one.config for one in chosen])
     planned = for_split(chosen, sceptics, [work.study.seed + i for i in range(seeds)], split_seed)
+    _adopt(work, refits, planned, scored)
     _perform(work, refits, planned, None, deadline)
 
 
@@ -124,6 +127,18 @@ def _perform(
             _record(work, refits, refit, targets[refit.split_seed], result)
         if to_save is not None and result.key == to_save.key and result.state == "completed":
             work.record(refits, "model", key=to_save.key, config_hash=to_save.config.hash())
+
+
+def _adopt(work: Work, refits: Journal, planned: Sequence[Refit], scored: Sequence[Event]) -> None:
+    """Copy what is planned and scored already: the same key is the same model."""
+    missing = {refit.key for refit in planned} - {e["key"] for e in refits.events if _completed(e)}
+    for event in scored:
+        if _completed(event) and event["key"] in missing:
+            work.record(refits, **event)
+
+
+def _completed(event: Event) -> bool:
+    return bool(event["event"] == "refit" and event["state"] == "completed")
 
 
 def _unsaved_winner(refits: Journal, planned: Sequence[Refit]) -> Refit | None:

@@ -19,7 +19,7 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
     """Refits and baselines, a line each; with `trials` every started trial after them."""
     lines = summary(table)
     if lines:
-        console.print(_refits(lines, wide=console.width >= _WIDE))
+        console.print(_refits(lines, table["objective"][0].as_py(), wide=console.width >= _WIDE))
         for line in lines:
             if line.note:
                 console.print(f"{line.family}: {line.note}", markup=False, highlight=False, style="dim")
@@ -29,13 +29,15 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
         console.print(_trials(table))
 
 
-def _refits(lines: list[SummaryRow], wide: bool) -> Table:
+def _refits(lines: list[SummaryRow], objective: str, wide: bool) -> Table:
     caption = "%, mean ± standard deviation over n seeds; overlap: test patches that contain a training pixel"
+    if wide:
+        caption += f"\nval OA: on the search's validation; fresh val: mean {objective} over fresh validations"
     title = "leaderboard: retrained on train + validation, scored once on test"
     table = Table(box=box.SIMPLE_HEAD, title=title, caption=caption, padding=(0, 1, 0, 0))
     for name in ("rank", "family", "kind"):
         table.add_column(name, no_wrap=True)
-    costs = ("val OA", "parameters", "fit s", "pixels/s") if wide else ()
+    costs = ("val OA", "fresh val", "parameters", "fit s", "pixels/s") if wide else ()
     for name in ("n", "test OA", "AA", "kappa", "overlap", *costs):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
@@ -50,6 +52,7 @@ def _refits(lines: list[SummaryRow], wide: bool) -> Table:
         if wide:
             cells += [
                 _percent(line.val_oa),
+                _percent(line.fresh_val_mean),
                 f"{line.parameters:,}" if line.parameters else "-",
                 _number(line.fit_seconds, ".1f"),
                 _number(line.predict_pixels_per_second, ",.0f"),

@@ -42,7 +42,9 @@ def assemble(
                 "--layout is for .mat, .npy and .npz", "a format that names its bands itself", "Leave it out"
             )
         layout = "HWC"
-    turned = to_hwc(cube.array, layout, grid, n_bands if layout is None else None)
+    if layout is None and grid is None and n_bands is not None:
+        layout = _layout_of_bands(cube, n_bands)
+    turned = to_hwc(cube.array, layout, grid)
     found = scan(turned, cube.nodata)
     _check_values(name, found)
     numbered = LabelMap(np.zeros(turned.shape[:2], np.int16), (), ())
@@ -72,6 +74,25 @@ def assemble(
         geo=cube.geo or (labels.geo if labels is not None else None),
         data_hash=digest.hexdigest(),
         notes=(*notes, *cube.notes, *_band_notes(cube, found), *_pixel_notes(found), *numbered.notes),
+    )
+
+
+def _layout_of_bands(cube: Stored, n_bands: int) -> Layout:
+    """The order of the axes that leaves `n_bands` once empty bands are dropped. Raises UserError: none, or both."""
+    views: dict[Layout, npt.NDArray[np.generic]] = {"HWC": cube.array, "CHW": cube.array.transpose(1, 2, 0)}
+    possible = [layout for layout, view in views.items() if view.shape[2] >= n_bands]
+    if len(possible) == 1:
+        return possible[0]
+    fit = [
+        layout
+        for layout in possible
+        if _kept_bands(cube, scan(views[layout], cube.nodata), views[layout].shape[2]).sum() == n_bands
+    ]
+    if len(fit) == 1:
+        return fit[0]
+    to_hwc(cube.array, None, n_bands=None if fit else n_bands)  # raises: neither order has so many, or both
+    raise UserError(
+        f"the cube must have {n_bands} bands with data", "fewer in either order", "Give the scene that fits"
     )
 
 

@@ -40,6 +40,7 @@ class JobResult:
     predicted: npt.NDArray[np.int64] | None = None
     """0-based class at each of `job.predict`."""
     predict_seconds: float = float("nan")
+    """For as many pixels as `job.predict` has, at the pace of a map: measured on a block of the scene."""
     device: str = ""
     node: str = ""
     started_at: str = ""

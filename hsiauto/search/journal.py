@@ -10,7 +10,9 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from types import TracebackType
 from typing import Any, Self
 
@@ -134,13 +136,14 @@ class TrialState:
 
     @property
     def seconds_per_epoch(self) -> float:
-        """Measured; NaN before the first report. The first epoch carries the warm-up, so alone it counts half."""
+        """Median over the epochs but the first, which carries the warm-up; alone it counts half. NaN before it."""
         if not self.reports:
             return math.nan
-        first, last = self.reports[0], self.reports[-1]
-        if last["epoch"] == first["epoch"]:
-            return float(last["fit_seconds"]) / last["epoch"] / (1 if last["decision"] == "complete" else 2)
-        return float(last["fit_seconds"] - first["fit_seconds"]) / (last["epoch"] - first["epoch"])
+        first = self.reports[0]
+        if len(self.reports) == 1:
+            return float(first["fit_seconds"]) / first["epoch"] / (1 if first["decision"] == "complete" else 2)
+        pairs = pairwise(self.reports)
+        return median((b["fit_seconds"] - a["fit_seconds"]) / (b["epoch"] - a["epoch"]) for a, b in pairs)
 
 
 def trials(events: Iterable[Event]) -> dict[str, TrialState]:

@@ -9,6 +9,15 @@ from hsiauto.search.journal import TrialState
 
 LARGEST_SHARE = 1 / 3
 """Of all worker-time of the search that one trial may take while others wait for it."""
+LONGEST = 1 / 2
+"""Of the search's time that one trial may take, however many workers there are: a winner is trained again in the
+re-evaluation, which has half the search's time, and what does not fit there cannot be ranked on fresh validations."""
+
+JUDGED_FROM, DOUBT = 3, 2.0
+"""Until a trial has reported so often, its pace may be a hiccup: it stops only where it would overrun by this
+factor."""
+SLOW_TRIALS = 3
+"""A family is given up when so many of its trials were timed and none would fit: a smaller config may."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +45,31 @@ class Pace:
         """Seconds that one trial may train."""
         if self.deadline is None:
             return math.inf
-        return LARGEST_SHARE * self.workers * (self.deadline - self.started)
+        return min(LARGEST_SHARE * self.workers, LONGEST) * (self.deadline - self.started)
 
     def verdict(self, trial: TrialState, others_wait: bool) -> str:
         """Why `trial`, which has just reported, must stop; empty where it may go on."""
         if self.left <= 0:
             return f"time limit of the search reached after epoch {trial.epochs} of {self.max_epochs}"
-        rate = trial.seconds_per_epoch
+        rate, doubt = trial.seconds_per_epoch, 1.0 if len(trial.reports) >= JUDGED_FROM else DOUBT
         remaining = rate * (self.max_epochs - trial.epochs)
-        if remaining > self.left:
+        if remaining > doubt * self.left:
             return (
                 f"would end after the time limit: {self.max_epochs - trial.epochs} epochs of {rate:.2g} s are left to "
                 f"train, {self.left:.0f} s to the limit"
             )
         whole = rate * self.max_epochs
-        if others_wait and whole > self.cap:
-            return f"would take {whole:.0f} s; one trial may take {self.cap:.0f} s, a third of the search's worker-time"
+        if others_wait and whole > doubt * self.cap:
+            return f"would take {whole:.0f} s; one trial may take {self.cap:.0f} s while others wait for their turn"
         return ""
 
     def too_slow(self, trials: Iterable[TrialState]) -> set[str]:
-        """Families whose fastest trial, at its measured seconds an epoch, would not fit what is left."""
+        """Families of which several trials were timed, and none, at its seconds an epoch, would fit what is left."""
         if self.deadline is None:
             return set()
-        fastest: dict[str, float] = {}
+        needed: dict[str, list[float]] = {}
         for trial in trials:
             if math.isfinite(seconds := trial.seconds_per_epoch * self.max_epochs):
-                fastest[trial.family] = min(seconds, fastest.get(trial.family, math.inf))
-        return {family for family, seconds in fastest.items() if seconds > min(self.left, self.cap)}
+                needed.setdefault(trial.family, []).append(seconds)
+        most = min(self.left, self.cap)
+        return {family for family, times in needed.items() if len(times) >= SLOW_TRIALS and min(times) > most}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from hsiauto.config import StudyConfig
+from hsiauto.errors import UserError
 
 GPU_BYTES_PER_TRIAL = 8 * 2**30
 """The families are small; below this share of a GPU's memory trials would crowd each other out."""
@@ -55,8 +56,13 @@ class Resources:
 
     @classmethod
     def of(cls, study: StudyConfig, machine: Machine) -> "Resources":
-        """GPUs are shared by up to MOST_PER_GPU trials, CPUs divided among them; what the study sets stands."""
+        """GPUs are shared by up to MOST_PER_GPU trials, CPUs divided among them; what the study sets stands.
+
+        Raises UserError for GPUs that a trial cannot have: Ray would wait for them for ever, or refuse them late.
+        """
         gpus = study.gpus_per_trial
+        if gpus is not None:
+            _check_gpus(gpus, len(machine.gpu_bytes))
         if gpus is None:
             per_gpu = min((max(1, min(MOST_PER_GPU, b // GPU_BYTES_PER_TRIAL)) for b in machine.gpu_bytes), default=0)
             gpus = 1 / per_gpu if per_gpu else 0.0
@@ -72,3 +78,14 @@ class Resources:
         if not study.cpus_per_trial and cpus > 1:
             cpus = float(math.floor(cpus))
         return cls(concurrency, cpus, gpus)
+
+
+def _check_gpus(per_trial: float, there: int) -> None:
+    if per_trial > 1 and not per_trial.is_integer():
+        raise UserError("--gpus-per-trial is a share of one GPU or a whole number of them", per_trial, "Round it.")
+    if per_trial > there:
+        raise UserError(
+            "--gpus-per-trial is at most what this machine has",
+            f"{per_trial:g} where PyTorch sees {there} of them",
+            "Lower it, or leave it out to use what is there.",
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 SEARCH_SHARE, REEVALUATION_SHARE = 0.40, 0.20
-FINISH_SHARE, FINISH_S = 0.05, 45.0
+FINISH_SHARE, FINISH_S = 0.10, 45.0
 """Kept back for the export, the map of the whole scene and the figures: this share, at most so many seconds."""
 
 
@@ -17,6 +17,8 @@ class Deadlines:
     search: float | None = None
     reevaluation: float | None = None
     refit: float | None = None
+    end: float | None = None
+    """Of everything."""
 
     @classmethod
     def start(cls, limit_s: float | None) -> Self:
@@ -24,5 +26,6 @@ class Deadlines:
         if limit_s is None:
             return cls()
         now = time.monotonic()
-        refit = now + limit_s - min(FINISH_S, FINISH_SHARE * limit_s)
-        return cls(now + SEARCH_SHARE * limit_s, now + (SEARCH_SHARE + REEVALUATION_SHARE) * limit_s, refit)
+        kept = min(FINISH_S, FINISH_SHARE * limit_s)
+        search, reevaluation = SEARCH_SHARE * limit_s, (SEARCH_SHARE + REEVALUATION_SHARE) * limit_s
+        return cls(now + search, now + reevaluation, now + limit_s - kept, now + limit_s)

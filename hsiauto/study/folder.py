@@ -10,7 +10,8 @@ from hsiauto.files import atomic_path, writing
 from hsiauto.split import Split, save_split
 
 STUDY, SPLIT, JOURNAL, REFITS = "study.json", "split.npz", "journal.jsonl", "refits.jsonl"
-LEADERBOARD, MAP, SEARCH_FIGURE, BUNDLE = "leaderboard.parquet", "map.png", "search.png", "bundle"
+LEADERBOARD, MAP, SEARCH_FIGURE = "leaderboard.parquet", "map.png", "search.png"
+BUNDLE, BUNDLE_PREVIOUS = "bundle", "bundle-previous"
 
 
 def check_new(folder: Path) -> None:
@@ -18,7 +19,7 @@ def check_new(folder: Path) -> None:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         remedy = "Choose another --out"
         if (folder / JOURNAL).exists():
-            remedy += f", or go on with `hsiauto search --resume {folder}`"
+            remedy += f", or, where a search made it, go on with `hsiauto search --resume {folder}`"
         raise UserError("--out is a new or empty folder", folder, remedy + ".")
 
 

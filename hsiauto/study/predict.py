@@ -10,6 +10,7 @@ from hsiauto.config import SceneSource
 from hsiauto.maps import check_map_path, write_map
 from hsiauto.predict import predict_scene
 from hsiauto.scene import open_image
+from hsiauto.study.device import on_fastest_device
 
 
 def predict(bundle: Path, source: SceneSource, out: Path, *, console: Console) -> None:
@@ -20,7 +21,10 @@ def predict(bundle: Path, source: SceneSource, out: Path, *, console: Console) -
     with Progress(console=console, transient=True) as bars:
         task = bars.add_task("classifying", total=scene.height)
         prediction = predict_scene(
-            loaded.fitted, scene.cube, scene.valid, lambda done, total: bars.update(task, completed=done, total=total)
+            on_fastest_device(loaded.fitted),
+            scene.cube,
+            scene.valid,
+            lambda done, total: bars.update(task, completed=done, total=total),
         )
     write_map(prediction, out, scene.geo, loaded.provenance.class_names)
     console.print(f"{out}: {scene.height} x {scene.width} pixels", highlight=False, soft_wrap=True)

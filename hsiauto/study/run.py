@@ -1,103 +1,117 @@
 """The phases of a study in order: search, re-evaluation, refit, export, pictures."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from rich.console import Console
 
-from hsiauto import leaderboard as boards
 from hsiauto.config import StudyConfig
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.files import run_lock
-from hsiauto.provenance import git_commit, versions
-from hsiauto.refit import Work, reevaluate, refit, refit_config, refit_on_split
-from hsiauto.report.progress import Progress
-from hsiauto.report.search_figure import draw_search
-from hsiauto.search.cluster import own_ray
+from hsiauto.refit import reevaluate, refit, refit_config, refit_on_split
+from hsiauto.report.downloads import download_bars
 from hsiauto.search.driver import run_search
-from hsiauto.search.journal import Event, Journal, read
-from hsiauto.search.pool import run_jobs
+from hsiauto.search.journal import read
 from hsiauto.split import load_split
 from hsiauto.study import folder as folders
 from hsiauto.study.clock import Deadlines
-from hsiauto.study.export import draw_winner_map, export_winner
-from hsiauto.study.prepare import Prepared, prepare
-
-NOTHING_TRAINED, INTERRUPTED = 1, 130
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command leaves and says."""
-
-    folder: Path
-    table: pa.Table
-    messages: tuple[str, ...] = ()
-    exit_code: int = 0
+from hsiauto.study.opened import Result, open_run
+from hsiauto.study.prepare import Prepared, feedable, prepare
 
 
 def search(study: StudyConfig, folder: Path, *, console: Console) -> Result:
     """Run a whole study in a new folder. Bad input raises UserError before anything is written."""
+    deadlines = Deadlines.start(study.time_limit_s)
     folders.check_new(folder)
-    prepared = prepare(study)
+    with download_bars(console) as progress:
+        prepared = prepare(study, progress)
     folders.create(folder, prepared.study, prepared.split)
     with run_lock(folder):
-        return _drive(prepared, folder, console)
+        return _drive(prepared, folder, console, deadlines)
 
 
-def resume(folder: Path, *, budget: int | None, time_limit_s: float | None, console: Console) -> Result:
-    """Go on with the run in `folder`; a larger `budget` extends it, a time limit counts from now."""
+def resume(
+    folder: Path,
+    *,
+    budget: int | None = None,
+    time_limit_s: float | None = None,
+    data_dir: Path | None = None,
+    concurrency: int | None = None,
+    console: Console,
+) -> Result:
+    """Go on with the search in `folder`; a larger `budget` extends it, a time limit counts from now. `data_dir` and
+    `concurrency` are of the machine that it goes on."""
     study = folders.read_study(folder)
+    _check_search(study, folder, "--resume")
     if budget is not None and budget < study.budget:
         raise UserError(
             "a resumed run keeps or extends its budget", f"{budget}, below {study.budget}", "Leave --budget out."
         )
-    changes: dict[str, Any] = {"budget": budget or study.budget}
-    if time_limit_s is not None:
-        changes["time_limit_s"] = time_limit_s
+    given = {"budget": budget, "time_limit_s": time_limit_s, "concurrency": concurrency}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if data_dir is not None:
+        changes["scene"] = study.scene.model_copy(update={"data_dir": data_dir})
+    study = study.model_copy(update=changes)
+    deadlines = Deadlines.start(study.time_limit_s)
     with run_lock(folder):
-        prepared = _reopen(study.model_copy(update=changes), folder)
+        prepared = _reopen(study, folder, console)
         folders.write_study(folder, prepared.study)
-        return _drive(prepared, folder, console)
+        return _drive(prepared, folder, console, deadlines)
 
 
-def train(study: StudyConfig, config: FamilyConfig, folder: Path, *, console: Console) -> Result:
-    """Train one config without a search, score it once a seed on the sealed test, export it."""
+def train(
+    study: StudyConfig,
+    config: FamilyConfig,
+    folder: Path,
+    *,
+    explicit: Collection[str] | None = None,
+    console: Console,
+) -> Result:
+    """Train one config without a search, score it once a seed on the sealed test, export it.
+
+    An axis in `explicit` (None: every one) is trained as it is or refused; the others give way to what the scene can
+    feed, with a message.
+    """
     folders.check_new(folder)
     if config.kind == "reference":
         raise UserError("a reference stands on every leaderboard and is never trained alone", config.family)
-    prepared = prepare(study)
-    bounded = config.bounded(prepared.scene.n_bands, len(prepared.data.train_pixels))
+    alone = study.model_copy(update={"command": "train", "families": (config.family,), "pins": {}})
+    with download_bars(console) as progress:
+        prepared = prepare(alone, progress)
+    fed, notes = feedable(prepared, config, explicit)
     folders.create(folder, prepared.study, prepared.split)
-    with run_lock(folder), _run(prepared, folder, console) as run:
-        run.phase(lambda: refit_config(run.work, run.refits, bounded, study.winner_seeds, folder))
-        return run.finish()
+    with run_lock(folder), open_run(prepared, folder, console) as run:
+        run.phase(lambda: refit_config(run.work, run.refits, fed, study.winner_seeds, folder))
+        result = run.finish()
+        return replace(result, messages=(*notes, *result.messages))
 
 
 def refit_other_split(folder: Path, *, split_seed: int, seeds: int, top: int | None = None, console: Console) -> Result:
-    """Retrain the chosen configs of a finished search on another split; rows and tables in `split-<seed>/`."""
+    """Retrain the chosen configs of a finished search on the split of another seed, or of its own; what the study has
+    scored there already is taken over. The table is `leaderboard-split-<seed>.parquet`."""
     study = folders.read_study(folder)
+    _check_search(study, folder, "refit")
+    goes_on = f"hsiauto refit {folder} --split-seed {split_seed} --seeds {seeds}" + (f" --top {top}" if top else "")
     with run_lock(folder):
-        prepared = _reopen(study, folder)
-        if not any(event["event"] == "ranked" for event in read(folder / folders.JOURNAL)):
+        last = [e["event"] for e in read(folder / folders.JOURNAL) if e["event"] in ("ranked", "ended")][-1:]
+        if last != ["ranked"]:
             raise UserError(
                 "a refit needs a finished search", folder, f"`hsiauto search --resume {folder}` finishes it."
             )
-        with _run(prepared, folder, console, refits=f"refits-split-{split_seed}.jsonl") as run:
-            run.phase(lambda: refit_on_split(run.work, run.refits, split_seed, seeds, top))
+        prepared = _reopen(study, folder, console)
+        scored = read(folder / folders.REFITS) if (folder / folders.REFITS).exists() else []
+        with open_run(prepared, folder, console, goes_on, refits=f"refits-split-{split_seed}.jsonl") as run:
+            run.phase(lambda: refit_on_split(run.work, run.refits, split_seed, seeds, top, scored=scored))
             table = run.write_board(f"leaderboard-split-{split_seed}.parquet")
-            return Result(folder, table, run.messages(table), INTERRUPTED if run.interrupted else 0)
+            return Result(folder, table, run.messages(table), run.exit_code)
 
 
-def _drive(prepared: Prepared, folder: Path, console: Console) -> Result:
+def _drive(prepared: Prepared, folder: Path, console: Console, deadlines: Deadlines) -> Result:
     study = prepared.study
-    deadlines = Deadlines.start(study.time_limit_s)
-    with _run(prepared, folder, console) as run:
+    with open_run(prepared, folder, console, f"hsiauto search --resume {folder}", deadlines.end, searches=True) as run:
         run.phase(
             lambda: run_search(
                 folder, study, prepared.space, prepared.data, run.journal, deadlines.search, run.work.on_event
@@ -106,96 +120,22 @@ def _drive(prepared: Prepared, folder: Path, console: Console) -> Result:
         run.write_board()
         run.phase(lambda: reevaluate(run.work, deadlines.reevaluation))
         run.phase(lambda: refit(run.work, run.refits, folder, deadlines.refit))
-        return run.finish()
+        return run.finish(deadlines.end)
 
 
-class _Run:
-    """An open run: journals, pool, progress; and what is written whenever a phase has ended."""
-
-    def __init__(self, prepared: Prepared, folder: Path, journal: Journal, refits: Journal, progress: Progress) -> None:
-        self.prepared, self.folder, self.journal, self.refits = prepared, folder, journal, refits
-        self.work = Work(prepared.study, prepared.scene, prepared.split, journal, run_jobs, progress)
-        self.interrupted = False
-
-    def phase(self, step: Callable[[], object]) -> None:
-        """Run a phase. After Ctrl-C nothing more is started, and what is done is still written."""
-        if self.interrupted:
-            return
-        try:
-            step()
-        except KeyboardInterrupt:
-            self.interrupted = True
-
-    def write_board(self, name: str = folders.LEADERBOARD) -> pa.Table:
-        scene = self.prepared.scene
-        context = boards.Context(
-            self.folder.resolve().name, scene.name, self.prepared.study, self.prepared.split, scene.n_bands
+def _check_search(study: StudyConfig, folder: Path, what: str) -> None:
+    if study.command != "search":
+        raise UserError(
+            f"{what} goes on with the run of a search",
+            f"{folder}, of a single training",
+            "Train anew in another --out.",
         )
-        table = boards.rows(self.journal.events, self.refits.events, context)
-        boards.write(table, self.folder / name)
-        return table
-
-    def finish(self) -> Result:
-        """The table first, then the model, then the pictures: what matters most is safe first."""
-        table = self.write_board()
-        bundle = export_winner(self.prepared, self.folder, table)
-        if bundle is not None:
-            draw_winner_map(self.prepared, bundle, self.folder / folders.MAP)
-        if any(event["event"] == "report" for event in self.journal.events):
-            draw_search(self.journal.events, self.prepared.study, self.folder / folders.SEARCH_FIGURE)
-        trained = any(event["event"] == "refit" and event["kind"] == "refit" for event in self.refits.events)
-        trained |= any(event["event"] == "ended" and event["state"] == "completed" for event in self.journal.events)
-        code = INTERRUPTED if self.interrupted else 0 if trained else NOTHING_TRAINED
-        return Result(self.folder, table, self.messages(table), code)
-
-    def messages(self, table: pa.Table) -> tuple[str, ...]:
-        """What a reader of the table must be told."""
-        warnings = [event["text"] for event in self.journal.events if event["event"] == "warning"]
-        skipped = [event for event in self.refits.events if event["event"] == "refit" and event["state"] == "skipped"]
-        lines = [*(f"note: {note}" for note in self.prepared.notes), *(f"warning: {text}" for text in warnings)]
-        lines += boards.winner_statement(table)
-        if skipped:
-            lines.append(f"the time limit left out {len(skipped)} refits; --resume with a longer one adds them")
-        if self.interrupted:
-            lines.append(f"interrupted; `hsiauto search --resume {self.folder}` goes on")
-        return tuple(lines)
 
 
-@contextmanager
-def _run(prepared: Prepared, folder: Path, console: Console, refits: str = folders.REFITS) -> Iterator[_Run]:
-    study = prepared.study
-    with (
-        own_ray(),
-        Journal(folder / folders.JOURNAL) as journal,
-        Journal(folder / refits) as refit_journal,
-        Progress(console, study.budget, study.objective, study.time_limit_s) as progress,
-    ):
-        for event in journal.events:
-            progress(event)
-        if journal.events:
-            journal.append("resumed", budget=study.budget)
-        else:
-            journal.append("study", **_opening(prepared))
-        yield _Run(prepared, folder, journal, refit_journal, progress)
-
-
-def _opening(prepared: Prepared) -> Event:
-    scene, split = prepared.scene, prepared.split
-    return {
-        "study": prepared.study.model_dump(mode="json"),
-        "scene": scene.name,
-        "data_hash": scene.data_hash,
-        "n_classes": len(split.classes),
-        "class_names": [scene.class_names[k - 1] for k in split.classes],
-        "split_hash": split.hash,
-        "versions": versions(),
-        "git_commit": git_commit(),
-    }
-
-
-def _reopen(study: StudyConfig, folder: Path) -> Prepared:
+def _reopen(study: StudyConfig, folder: Path, console: Console) -> Prepared:
     """The study of a run on the same scene and split as before. Raises UserError where either has changed."""
-    prepared = prepare(study)
+    with download_bars(console) as progress:
+        prepared = prepare(study, progress)
     split = load_split(folder / folders.SPLIT)
     if split.hash != prepared.split.hash:
         raise UserError(

@@ -49,11 +49,21 @@ def test_names_and_numbers() -> None:
 
 
 def test_family_config_from_preset_file_and_settings(tmp_path: Path) -> None:
-    assert parse.family_config("svm", "paper", None, []).active()["family"] == "svm"
+    assert parse.family_config("svm", "paper", None, [])[0].active()["family"] == "svm"
     path = tmp_path / "config.yaml"
     path.write_text("patch: 7\ndepth: 2\n")
-    config = parse.family_config("cnn2d", None, path, ["depth=3"]).active()
-    assert (config["patch"], config["depth"]) == (7, 3)
+    config, explicit = parse.family_config("cnn2d", None, path, ["depth=3"])
+    assert (config.active()["patch"], config.active()["depth"]) == (7, 3)
+    assert explicit == {"patch", "depth"}
+
+
+def test_paths_are_stored_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cube.npy").touch()
+    assert parse.dataset("cube.npy") == str(tmp_path / "cube.npy")
+    assert parse.dataset("simulated:labels.npy") == f"simulated:{tmp_path / 'labels.npy'}"
+    assert parse.dataset("salinas") == "salinas"
+    assert parse.dataset("salinass") == "salinass", "a misspelt name keeps its own error"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +74,7 @@ def test_family_config_from_preset_file_and_settings(tmp_path: Path) -> None:
         ("svm", "paper", "C: 1", [], "exclude each other"),
         ("svm", None, "- 1", [], "mapping"),
         ("svm", None, "a: [", [], "YAML or JSON"),
+        ("cnn2d", None, "family: svm", [], "must hold axes of cnn2d"),
         ("svm", None, None, ["C"], "axis=value"),
         ("svm", None, None, ["colour=red"], "colour"),
     ],

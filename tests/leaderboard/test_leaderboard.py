@@ -1,16 +1,21 @@
 """The leaderboard: every column of the contract, a function of the journals, readable by pandas alone."""
 
+import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from hsiauto.errors import UserError
 from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, winner_statement, write
 from hsiauto.refit import reevaluate, refit
+from hsiauto.report.tables import print_leaderboard
 from hsiauto.search.journal import Journal
 from tests.refit.fabricated import FOREST, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
 
@@ -34,6 +39,8 @@ CONTRACT = [
     "val_aa",
     "val_kappa",
     "val_loss",
+    "fresh_val_mean",
+    "fresh_val_n",
     "test_oa",
     "test_aa",
     "test_kappa",
@@ -76,7 +83,7 @@ def finished(folder: Path, errors: dict[str, int] = ERRORS) -> pa.Table:
     made = work(folder, pool)
     propose(made.journal, "t0", PRESET, 0.70, origin="preset", state="stopped", epoch=4)
     propose(made.journal, "t1", TUNED, 0.95, parameters=500)
-    propose(made.journal, "t2", SVM, 0.90, parameters=0)
+    propose(made.journal, "t2", SVM, 0.90, parameters=0)  # as older journals have it
     propose(made.journal, "t3", FOREST, 0.92, parameters=0)
     propose(made.journal, "t4", MEMORY, 0.60, state="failed")
     propose(made.journal, "t5", type(PRESET)(**{**PRESET.active(), "width": 8}), 0.80, parameters=50)
@@ -136,6 +143,40 @@ def test_pareto_is_the_front_of_networks_at_full_fidelity(table: pa.Table) -> No
     assert d.loc[["t0", "t2", "t3", "t4"], "pareto"].isna().all()
 
 
+def test_fresh_validations_stand_where_a_rank_does(table: pa.Table) -> None:
+    d = table.to_pandas()
+    ranked = d[d["rank"].notna()]
+    assert set(ranked.kind) == {"trial", "refit"}
+    fresh = {"forest": 0.95, "cnn2d": 0.9, "svm": 0.8}
+    assert ranked.fresh_val_mean.tolist() == pytest.approx([fresh[family] for family in ranked.family])
+    assert (ranked.fresh_val_n == 2).all()
+    assert d[d["rank"].isna()].fresh_val_mean.isna().all()
+    assert summary(table)[0].fresh_val_mean == pytest.approx(0.95)
+    wide, narrow = (
+        Console(width=200, record=True, file=io.StringIO()),
+        Console(width=80, record=True, file=io.StringIO()),
+    )
+    for console in (wide, narrow):
+        print_leaderboard(table, console)
+    assert "fresh val" in (shown := wide.export_text())
+    assert "95.00" in shown
+    assert "mean kappa over fresh validations" in shown
+    assert "fresh val" not in narrow.export_text()
+
+
+@pytest.mark.parametrize(("protocol", "kept"), [("blocks", True), ("random", False), ("fixed", False)])
+def test_blocks_alone_have_a_size_and_a_buffer_and_tiles_alone_are_transductive(
+    tmp_path: Path, protocol: Literal["blocks", "random", "fixed"], kept: bool
+) -> None:
+    made = work(tmp_path, Pool(scene()), transductive=True)
+    propose(made.journal, "t1", TUNED, 0.9)
+    spec = made.split.spec.model_copy(update={"protocol": protocol})
+    context = Context("run", "fabricated", made.study, replace(made.split, spec=spec), n_bands=6)
+    [row] = rows(made.journal.events, [], context).to_pylist()
+    assert (row["block_size"], row["buffer"]) == ((spec.block_size, spec.buffer) if kept else (None, None))
+    assert row["transductive"] is False  # a patch family never sees the unlabelled pixels of a tile
+
+
 def test_further_splits_stand_on_the_winners_refits(table: pa.Table) -> None:
     d = table.to_pandas()
     winner = d[(d.kind == "refit") & (d["rank"] == 1)]
@@ -151,7 +192,7 @@ def test_baselines_have_their_own_size(table: pa.Table) -> None:
     d = table.to_pandas()
     cnn2d = d[(d.kind == "baseline") & (d.family == "cnn2d")]
     assert (cnn2d.parameters > 10_000).all()
-    assert (d[d.family == "majority"].parameters == 0).all()
+    assert d[d.family.isin(["svm", "forest", "coordinate_1nn", "majority"])].parameters.isna().all()
 
 
 def test_summary_keeps_the_order_of_validation(tmp_path: Path) -> None:
@@ -173,9 +214,24 @@ def test_what_may_be_said_of_the_winner(table: pa.Table) -> None:
     assert "does not measure spectral skill" not in said
 
 
-def test_a_canary_as_good_as_the_winner_is_called_out(tmp_path: Path) -> None:
-    said = winner_statement(finished(tmp_path, ERRORS | {"coordinate_1nn": 2}))
-    assert "does not measure spectral skill" in said[-1]
+def test_families_that_no_seed_moves_have_no_interval(table: pa.Table) -> None:
+    said = " ".join(winner_statement(table))
+    assert "on each of 2 seeds; neither depends on the seed, so there is no interval" in said
+    assert "p =" not in said
+
+
+@pytest.mark.parametrize(
+    ("protocol", "remedy"),
+    [("blocks", "--block-size"), ("random", "Use --protocol blocks."), ("fixed", "further apart")],
+)
+def test_a_canary_as_good_as_the_winner_is_called_out(tmp_path: Path, protocol: str, remedy: str) -> None:
+    found = finished(tmp_path, ERRORS | {"coordinate_1nn": 2})
+    column = pa.array([protocol] * found.num_rows)
+    found = found.set_column(found.schema.get_field_index("protocol"), "protocol", column)
+    said = winner_statement(found)[-1]
+    assert "does not measure spectral skill" in said
+    assert "the winner 98." in said  # the plain comparison: no seed moves the fabricated winner
+    assert remedy in said
 
 
 def test_a_search_without_refits_has_a_table_and_no_winner(tmp_path: Path) -> None:

@@ -150,7 +150,12 @@ def test_a_model_finds_its_bands_again_where_training_dropped_some(tmp_path: Pat
     cube = f.cube().astype(np.float32)
     cube[..., 1] = np.nan
     path = f.npy(tmp_path / "scene.npy", cube)
-    assert open_image(SceneSource(dataset=str(path), layout="HWC"), n_bands=f.C - 1).n_bands == f.C - 1
+    for layout in (None, "HWC"):
+        assert open_image(SceneSource(dataset=str(path), layout=layout), n_bands=f.C - 1).n_bands == f.C - 1
+    turned = f.npy(tmp_path / "turned.npy", cube.transpose(2, 0, 1))
+    np.testing.assert_array_equal(open_image(SceneSource(dataset=str(turned)), f.C - 1).cube, np.delete(cube, 1, 2))
+    with pytest.raises(UserError, match="must have 5 bands"):
+        open_image(SceneSource(dataset=str(turned)), n_bands=f.C)
 
 
 def test_a_label_map_of_a_fixed_split_is_numbered_like_the_scene(tmp_path: Path) -> None:

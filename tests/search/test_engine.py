@@ -10,6 +10,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from hsiauto.search.journal import Event, Journal, trials
 from hsiauto.search.mirror import Mirror
+from hsiauto.search.pacing import Pace
 from tests.search import fakes
 
 
@@ -180,11 +181,16 @@ def test_a_slow_family_cannot_take_the_time_of_all(tmp_path: Path) -> None:
         _timed(journal, clock, {"quick": 1.0, "late": 8.0}, deadline=150.0, budget=30)
         found = list(trials(journal.events).values())
     late = [trial for trial in found if trial.family == "late"]
-    assert [trial.state for trial in late] == ["stopped"]
-    assert "third" in late[0].error
-    assert late[0].epochs == 2  # one epoch alone carries the warm-up
-    assert sum(trial.state == "completed" for trial in found) >= 12
+    assert [trial.state for trial in late] == ["stopped"] * 3  # a smaller config might have fitted: three tries
+    assert "one trial may take 50 s" in late[0].error
+    assert {trial.epochs for trial in late} == {3}  # one slow epoch may be a hiccup
+    assert sum(trial.state == "completed" for trial in found) >= 7
     assert clock.now <= 150
+
+
+@pytest.mark.parametrize(("workers", "cap"), [(1, 40), (2, 60), (16, 60)])
+def test_however_many_workers_a_trial_leaves_time_for_its_re_evaluation(workers: int, cap: float) -> None:
+    assert Pace.start(120.0, workers, 10, lambda: 0.0).cap == pytest.approx(cap)
 
 
 def test_what_cannot_end_in_time_is_stopped_or_not_started(tmp_path: Path) -> None:
@@ -192,13 +198,29 @@ def test_what_cannot_end_in_time_is_stopped_or_not_started(tmp_path: Path) -> No
     with Journal(tmp_path / "journal") as journal:
         _timed(journal, clock, {"quick": 1.0, "late": 1.0}, deadline=35.0, budget=30)
         found = list(trials(journal.events).values())
-    assert [trial.state for trial in found] == ["completed"] * 3
-    assert clock.now == 30
+    assert [trial.state for trial in found[:3]] == ["completed"] * 3
+    assert all(trial.state == "stopped" and trial.epochs <= 2 for trial in found[3:])
+    assert clock.now <= 35
     with Journal(tmp_path / "first") as journal:
         _timed(journal, _Clock(), {"quick": 5.0, "late": 5.0}, deadline=35.0, budget=1)
         alone = trials(journal.events)["t0001"]
     assert alone.state == "stopped"
     assert "after the time limit" in alone.error
+
+
+def test_one_slow_epoch_stops_nothing(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        clock = _Clock()
+        engine = fakes.engine(
+            journal, fakes.study(scheduler="none", max_epochs=10, budget=1), deadline=60.0, clock=clock
+        )
+        assignment = engine.next()
+        assert assignment is not None
+        engine.start(assignment.trial_id, assignment.attempt, "n", "cpu", 1)
+        for epoch in range(1, 11):
+            clock.now += 9.0 if epoch <= 2 else 1.0
+            decision = engine.report(assignment.trial_id, 1, fakes.report(epoch, 0.5, fit_seconds=clock.now))
+        assert decision == "complete"
 
 
 def test_nothing_else_could_use_the_time(tmp_path: Path) -> None:

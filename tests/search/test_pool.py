@@ -1,11 +1,14 @@
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
+from hsiauto.search import pool
 from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.pool import run_jobs
 from tests.search import fakes
@@ -43,6 +46,33 @@ def test_jobs_train_predict_save_fail_and_are_skipped(tmp_path: Path) -> None:
     assert results["bad"].state == "failed"  # no such kind of family for the real Trial
     assert results["long"].state == "skipped"
     assert "1000 s" in results["long"].error
+
+
+class _Counting:
+    """A model that notes what it was asked for."""
+
+    support = 0
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[tuple[int, ...], int]] = []
+
+    def probabilities(self, cube: np.ndarray, valid: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+        assert valid.shape == cube.shape[:2]
+        assert valid.ravel()[pixels].all()
+        self.asked.append((cube.shape, len(pixels)))
+        return np.ones((len(pixels), 2), np.float32)
+
+
+@pytest.mark.parametrize("shape", [(300, 90), (20, 30)])
+def test_inference_is_timed_on_a_block_and_not_on_the_scene(shape: tuple[int, int]) -> None:
+    valid = np.ones(shape, bool)
+    valid[shape[0] // 2] = False
+    data = replace(fakes.tiny_data(), cube=np.zeros((*shape, 5), np.float32), valid=valid)
+    model: Any = _Counting()
+    assert 0 < pool._seconds_a_pixel(model, data) < 1
+    height, width = min(shape[0], pool.TIMED_SIDE), min(shape[1], pool.TIMED_SIDE)
+    assert model.asked == [((height, width, 5), (height - 1) * width)]
+    assert np.isnan(pool._seconds_a_pixel(model, replace(data, valid=np.zeros(shape, bool))))
 
 
 def test_a_dead_worker_is_replaced_once(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import pytest
 
+from hsiauto.errors import UserError
 from hsiauto.search.resources import Machine, Resources
 from tests.search import fakes
 
@@ -32,3 +33,27 @@ def test_what_the_study_sets_stands() -> None:
 def test_threads_and_device_follow() -> None:
     assert (Resources(8, 0.5, 0).threads, Resources(1, 3, 0).threads) == (1, 3)
     assert (Resources(1, 1, 0).device, Resources(1, 1, 0.25).device) == ("cpu", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "machine", "received"),
+    [
+        (1.0, Machine(2), "1 where PyTorch sees 0"),
+        (0.5, Machine(2), "0.5 where PyTorch sees 0"),
+        (1.5, Machine(2, (80 * GIB,) * 2), "1.5"),
+        (3.0, Machine(2, (80 * GIB,) * 2), "3 where PyTorch sees 2"),
+    ],
+)
+def test_gpus_that_a_trial_cannot_have_are_refused_before_ray_waits_for_them(
+    gpus: float, machine: Machine, received: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        Resources.of(fakes.study(gpus_per_trial=gpus), machine)
+    assert received in str(refused.value)
+    assert "--gpus-per-trial" in str(refused.value)
+
+
+@pytest.mark.parametrize("gpus", [0.0, 0.3, 1.0, 2.0])
+def test_shares_and_whole_gpus_that_are_there_are_taken(gpus: float) -> None:
+    machine = Machine(8, (80 * GIB,) * 2)
+    assert Resources.of(fakes.study(gpus_per_trial=gpus), machine).gpus_per_trial == gpus

@@ -14,6 +14,7 @@ from hsiauto.scene import Scene
 from hsiauto.search.journal import read
 from hsiauto.split import SplitSpec
 from hsiauto.study import folder as folders
+from hsiauto.study.clock import Deadlines
 from hsiauto.study.prepare import Prepared, prepare
 from hsiauto.study.run import _drive
 from tests.study.test_search import source, tiny_study  # noqa: F401 - a fixture
@@ -58,7 +59,7 @@ def leaking(prepared: Prepared) -> Prepared:
 
 def run(prepared: Prepared, folder: Path) -> Path:
     folders.create(folder, prepared.study, prepared.split)
-    _drive(prepared, folder, Console(quiet=True))
+    _drive(prepared, folder, Console(quiet=True), Deadlines())
     return folder
 
 

@@ -158,18 +158,18 @@ def test_ctrl_c_keeps_what_is_done_and_resumes(
     source: SceneSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = tiny_study(source, families=("svm",), budget=2, further_splits=0)
-    real = studies.run.run_jobs
+    real = studies.opened.run_jobs
 
     def interrupted(*arguments: Any, **named: Any) -> Any:
         yield next(iter(real(*arguments, **named)))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(studies.run, "run_jobs", interrupted)
+    monkeypatch.setattr(studies.opened, "run_jobs", interrupted)
     result = studies.search(study, tmp_path / "run", console=Console(quiet=True))
     assert result.exit_code == 130
     assert any("--resume" in message for message in result.messages)
     assert (tmp_path / "run" / "leaderboard.parquet").exists()
-    monkeypatch.setattr(studies.run, "run_jobs", real)
+    monkeypatch.setattr(studies.opened, "run_jobs", real)
     assert studies.resume(tmp_path / "run", budget=None, time_limit_s=None, console=Console(quiet=True)).exit_code == 0
 
 

@@ -1,0 +1,51 @@
+"""search.png tells how each trial ended."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+
+from hsiauto.report import search_figure
+from hsiauto.report.search_figure import draw_search
+from hsiauto.search.journal import Journal, trials
+from tests.search import fakes
+
+
+def _journal(path: Path) -> list[dict[str, Any]]:
+    """Trials that complete, stop, fail at their first report, fail after one, and are still running."""
+    with Journal(path) as journal:
+        study = fakes.study(budget=16)
+        engine = fakes.engine(journal, study)
+        fakes.run(engine, study.max_epochs, limit=12)
+        for kappa, error in ((float("nan"), ""), (0.99, "no such layer"), (0.99, "")):
+            assignment = engine.next()
+            assert assignment is not None
+            engine.start(assignment.trial_id, 1, "n", "cpu", 1)
+            engine.report(assignment.trial_id, 1, fakes.report(1, kappa))
+            if error:
+                engine.fail(assignment.trial_id, 1, error)
+        return journal.events
+
+
+def test_the_mark_of_a_trial_is_its_state(tmp_path: Path) -> None:
+    events = _journal(tmp_path / "journal")
+    states = [trial.state for trial in trials(events).values()]
+    assert set(states) == {"completed", "stopped", "failed", "running"}
+    reported = list(trials(events).values())
+    axes = plt.figure().add_subplot()
+    search_figure._draw_compute(axes, reported, {"quick": "C0", "late": "C1"}, fakes.study())
+    drawn = [line.get_marker() for line in axes.get_lines() if len(line.get_xdata()) == 1]  # type: ignore[arg-type]
+    assert drawn.count("o") == states.count("completed")
+    assert drawn.count("x") == states.count("stopped")
+    assert drawn.count("v") == 1  # the other one failed without a score
+    assert drawn.count("+") == 1
+    legend = axes.get_legend()
+    assert legend is not None
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words[-4:] == ["completed", "stopped", "failed", "unfinished"]
+    plt.close("all")
+
+
+def test_a_picture_is_written(tmp_path: Path) -> None:
+    draw_search(_journal(tmp_path / "journal"), fakes.study(), tmp_path / "search.png")
+    assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,11 @@
+import pytest
+
+from hsiauto.scene.model import Scene
+from hsiauto.seal import TrialData, seal
+from hsiauto.split import SplitSpec, make_split
+
+
+@pytest.fixture(scope="session")
+def small_split(tiny_scene: Scene) -> TrialData:
+    """What trials on the tiny scene see."""
+    return seal(tiny_scene, make_split(tiny_scene.labels, SplitSpec(protocol="random", train_fraction=0.2)))[0]

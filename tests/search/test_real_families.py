@@ -1,0 +1,62 @@
+"""Early stopping on real learning curves."""
+
+import math
+
+import pytest
+
+from hsiauto import costs
+from hsiauto.families import config_from
+from hsiauto.families.base import FamilyConfig
+from hsiauto.seal import TrialData
+from hsiauto.search.engine import Cost, Engine
+from hsiauto.search.journal import Event, Journal, trials
+from hsiauto.search.rungs import Rungs
+from hsiauto.trial import Trial
+from tests.search import fakes, real
+
+DEEP = ("cnn2d", "spectral_memory")
+STUDY = fakes.study(budget=20, max_epochs=9, grace_epochs=1, reduction=3)
+
+
+@pytest.fixture(scope="module")
+def events(small_split: TrialData, tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
+    """A search over both deep families, trained here, trial after trial."""
+
+    def cost(config: FamilyConfig) -> Cost:
+        size = small_split.cube.shape[2], small_split.n_classes
+        return Cost(costs.parameters(config, *size), costs.macs(config, *size))
+
+    with Journal(tmp_path_factory.mktemp("run") / "journal.jsonl") as journal:
+        engine = Engine(journal, STUDY, real.small_space(small_split, DEEP), cost, config_from)
+        while (assignment := engine.next()) is not None:
+            engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
+            trial = Trial(assignment.config, small_split, seed=STUDY.seed, max_epochs=STUDY.max_epochs, n_threads=1)
+            while engine.report(assignment.trial_id, assignment.attempt, trial.step()) == "continue":
+                pass
+        return journal.events
+
+
+def test_each_deep_family_with_four_trials_has_a_stop_and_a_completion(events: list[Event]) -> None:
+    for family in DEEP:
+        states = [trial.state for trial in trials(events).values() if trial.family == family]
+        assert len(states) >= 4
+        assert {"stopped", "completed"} <= set(states), family
+
+
+@pytest.mark.parametrize("family", DEEP)
+@pytest.mark.parametrize("others", [0.0, -1.0, 1.0, math.nan])
+def test_a_replay_decides_alike_whatever_the_other_family_scores(
+    events: list[Event], family: str, others: float
+) -> None:
+    rungs = Rungs(STUDY.scheduler, STUDY.max_epochs, STUDY.grace_epochs, STUDY.reduction)
+    family_of = {trial.trial_id: trial.family for trial in trials(events).values()}
+    reports = [event for event in events if event["event"] == "report"]
+    mine = 0
+    for report in reports:
+        own = family_of[report["trial_id"]] == family
+        score = report["val_kappa"] + (0.0 if own else others)
+        goes_on = rungs.goes_on(family_of[report["trial_id"]], report["trial_id"], report["epoch"], score)
+        if own:
+            assert goes_on == (report["decision"] != "stop"), report
+            mine += 1
+    assert mine > 4
