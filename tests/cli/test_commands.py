@@ -115,6 +115,12 @@ def test_bad_scenes(run: Run, files: Path, cube: str, labels: str, words: str) -
         (["--layout", "WHC"], "layout"),
         (["--ignore-labels", "x"], "ignore-labels"),
         (["--set", "cnn2d.patch=65", "--families", "cnn2d"], "patch"),
+        (["--protocol", "random", "--buffer", "5"], "--buffer belongs to"),
+        (["--protocol", "random", "--block-size", "16"], "--block-size belongs to"),
+        (["--protocol", "random", "--test-fraction", "0.2"], "--test-fraction belongs to"),
+        (["--drop-conflicts"], "--drop-conflicts belongs to"),
+        (["--split-seed", "-1"], "split-seed"),
+        (["--seed", "4294967295"], "seed"),
     ],
 )
 def test_bad_options(run: Run, files: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str) -> None:
@@ -142,6 +148,20 @@ def test_unwritable_and_foreign_folders(run: Run, files: Path) -> None:
     assert (code, "run folder" in error) == (2, True)
 
 
+def test_resume_refuses_what_it_would_ignore(run: Run, files: Path) -> None:
+    code, _, error = run("search", "--resume", "run", "--families", "svm", "--budget", "9")
+    assert (code, "--families" in error, "Leave it out" in error) == (2, True, True)
+    code, _, error = run("search", "--resume", "run", "--budget", "9", "--concurrency", "1", "--data-dir", str(files))
+    assert (code, "run folder" in error) == (2, True), "these go with --resume: only the folder is wrong"
+
+
+def test_train_refuses_what_the_scene_cannot_feed(run: Run, files: Path) -> None:
+    for setting, remedy in (("patch=65", "--set patch="), ("components=9000", "components")):
+        code, _, error = run("train", "cnn2d", *scene(files), "--set", setting, "--out", "run")
+        assert (code, remedy in error) == (2, True), error
+        assert not Path("run").exists()
+
+
 def test_other_commands_refuse(run: Run, files: Path) -> None:
     for arguments, words in (
         (["train", "resnet"], "unknown family"),
@@ -153,6 +173,8 @@ def test_other_commands_refuse(run: Run, files: Path) -> None:
         (["families", "--space", "nowhere"], "nowhere"),
         (["datasets", "verify", "atlantis"], "atlantis"),
         (["refit", str(files), "--split-seed", "1"], "run folder"),
+        (["refit", str(files), "--split-seed", "-1"], "split-seed"),
+        (["train", "svm", *scene(files), "--seeds", "0"], "seeds"),
         (["search", "--colour", "red"], "--colour"),
     ):
         code, _, error = run(*arguments)

@@ -1,11 +1,14 @@
 """A whole study on a tiny scene: what it leaves, that it ends, that it goes on."""
 
 import json
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -13,11 +16,16 @@ from hsiauto import study as studies
 from hsiauto.bundle import load_bundle
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.errors import UserError
+from hsiauto.families import config_from
 from hsiauto.scene import Scene
 from hsiauto.search import cluster
+from hsiauto.search.jobs import JobResult
 from hsiauto.search.journal import read
 from hsiauto.split import SplitSpec
+from hsiauto.study.export import export_winner
 from hsiauto.study.folder import JOURNAL, REFITS
+from hsiauto.study.prepare import prepare
+from hsiauto.study.winner_map import draw_winner_map
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -127,6 +135,41 @@ def test_extended_budget_adds_trials_and_ranks_again(source: SceneSource, tmp_pa
     assert json.loads((tmp_path / "run" / "study.json").read_text())["budget"] == 4
 
 
+def test_an_overtaken_model_steps_aside(finished: studies.Result, source: SceneSource, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    prepared = prepare(tiny_study(source))
+    rows = finished.table.to_pylist()
+    for row in rows:
+        row["config_hash"] = "another" if row["rank"] == 1 else row["config_hash"]
+    extended = pa.Table.from_pylist(rows, schema=finished.table.schema)
+    bundle, messages = export_winner(prepared, folder, extended)
+    assert bundle is None
+    assert "bundle-previous" in messages[0]
+    names = {path.name for path in folder.iterdir()}
+    assert "bundle-previous" in names
+    assert not names & {"bundle", "map.png"}
+
+
+def test_no_map_where_time_has_run_out(finished: studies.Result, source: SceneSource, tmp_path: Path) -> None:
+    bundle, prepared = load_bundle(finished.folder / "bundle"), prepare(tiny_study(source))
+    assert not draw_winner_map(prepared, bundle, finished.table, tmp_path / "map.png", time.monotonic())
+    assert not (tmp_path / "map.png").exists()
+
+
+def test_a_failed_training_is_nothing_trained(
+    source: SceneSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(jobs: Any, *_: Any, **__: Any) -> Any:
+        for job in jobs:
+            yield JobResult(job.key, "failed", "broken")
+
+    monkeypatch.setattr(studies.opened, "run_jobs", failing)
+    config = config_from({"family": "svm", "features": "spectra"})
+    result = studies.train(tiny_study(source), config, tmp_path / "run", console=Console(quiet=True))
+    assert result.exit_code == 1
+
+
 def test_smaller_budget_is_refused(finished: studies.Result) -> None:
     with pytest.raises(UserError, match="keeps or extends"):
         studies.resume(finished.folder, budget=1, time_limit_s=None, console=Console(quiet=True))
@@ -154,6 +197,16 @@ def test_other_split_has_its_own_table(finished: studies.Result) -> None:
     assert (finished.folder / "leaderboard-split-7.parquet").exists()
 
 
+def test_own_split_takes_over_what_is_scored(finished: studies.Result) -> None:
+    other = studies.refit_other_split(finished.folder, split_seed=0, seeds=1, console=Console(quiet=True))
+    scored = {e["key"]: e for e in read(finished.folder / REFITS) if e["event"] == "refit"}
+    copied = [e for e in read(finished.folder / "refits-split-0.jsonl") if e["event"] == "refit"]
+    assert any(e["rank"] == 1 for e in copied)
+    assert all(e == scored[e["key"]] for e in copied if e["key"] in scored), "copied, times and all: not scored again"
+    families = {row["family"] for row in other.table.to_pylist() if row["kind"] in ("refit", "baseline")}
+    assert {"svm", "forest", "cnn2d", "majority", "coordinate_1nn"} <= families
+
+
 def test_ctrl_c_keeps_what_is_done_and_resumes(
     source: SceneSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,8 +227,6 @@ def test_ctrl_c_keeps_what_is_done_and_resumes(
 
 
 def test_train_gives_the_same_rows_and_bundle(source: SceneSource, tmp_path: Path) -> None:
-    from hsiauto.families import config_from
-
     config = config_from({"family": "svm", "features": "spectra"})
     study = tiny_study(source, budget=1, winner_seeds=2)
     result = studies.train(study, config, tmp_path / "run", console=Console(quiet=True))
@@ -183,6 +234,12 @@ def test_train_gives_the_same_rows_and_bundle(source: SceneSource, tmp_path: Pat
     assert [row["seed"] for row in rows] == [0, 1]
     assert all(row["test_oa"] is not None for row in rows)
     assert load_bundle(tmp_path / "run" / "bundle").fitted.config == config
+    for goes_on in (
+        lambda: studies.resume(tmp_path / "run", console=Console(quiet=True)),
+        lambda: studies.refit_other_split(tmp_path / "run", split_seed=1, seeds=1, console=Console(quiet=True)),
+    ):
+        with pytest.raises(UserError, match="run of a search"):
+            goes_on()
 
 
 def test_bad_input_writes_nothing(source: SceneSource, tmp_path: Path) -> None:
