@@ -26,8 +26,8 @@ import ray  # isort: skip
 
 OVERDUE_S = 5.0
 """A job may go on for so long after the deadline before its worker is stopped."""
-PACE_S = 5.0
-"""A job is judged by its own pace after this long: the first epochs carry the warm-up."""
+JUDGED_FROM = 4
+"""Epochs after which a job is judged by its own pace: the first one carries the warm-up, one alone may be a hiccup."""
 OUT_OF_TIME = "time limit reached"
 TIMED_SIDE = 64
 """Of the block of pixels, in pixels, that inference is timed on; larger where a model reads further."""
@@ -187,13 +187,15 @@ class JobWorker:
         trial = self._trial_type(
             job.config, data, seed=job.seed, max_epochs=job.max_epochs, device=self._device, n_threads=self._threads
         )
-        report = None
+        report, warm = None, started
         while not trial.done:
             report = trial.step()
-            used = time.monotonic() - started
-            to_come = used / report.epoch * (job.max_epochs - report.epoch)
-            if used > PACE_S and time.monotonic() + to_come > deadline:
-                error = f"{OUT_OF_TIME}: {report.epoch} of {job.max_epochs} epochs took {used:.0f} s"
+            clock = time.monotonic()
+            warm = clock if report.epoch == 1 else warm
+            to_come = (clock - warm) / max(1, report.epoch - 1) * (job.max_epochs - report.epoch)
+            hopeless = report.epoch >= JUDGED_FROM and clock + to_come > deadline
+            if not trial.done and (hopeless or clock > deadline):
+                error = f"{OUT_OF_TIME}: {report.epoch} of {job.max_epochs} epochs took {clock - started:.0f} s"
                 return JobResult(job.key, "skipped", error, report=report, finished_at=now(), **place)
         fitted = trial.fitted()
         predicted, seconds = None, math.nan
