@@ -149,7 +149,7 @@ def test_a_pin_beyond_the_scene_is_refused_when_bound() -> None:
         ("cnn2d:\n  depth: {low: 1, high: 3.5}\n", "integer"),
         ("cnn2d:\n  depth: {low: 0, high: 3}\n", "greater than or equal to 1"),
         ("cnn2d:\n  depth: {low: 4, high: 5}\n", "must hold the paper preset's value"),
-        ("cnn2d:\n  depth: {low: 1, high: 6}\n", "at most 4 convolutions"),
+        ("cnn2d:\n  depth: {low: 1, high: 6}\n", "at most 5 convolutions"),
         ("cnn2d:\n  learning_rate: {low: 1e-4, high: 1.0e-2}\n", r"Write 1\.0e-4"),
         ("cnn2d:\n  learning_rate: {choices: ['1e-4', 5.0e-3]}\n", "must be a number"),
         ("cnn2d:\n  learning_rate: {low: 0.0, high: 1.0e-2, log: true}\n", "greater than 0|starts above 0"),
@@ -160,7 +160,7 @@ def test_a_pin_beyond_the_scene_is_refused_when_bound() -> None:
         ("cnn2d:\n  optimizer: {choices: []}\n", "must not be empty"),
         ("cnn2d:\n  optimizer: {choices: [adamw, sgd]}\n", "adam"),
         ("cnn2d:\n  depth: {choices: [3, 3]}\n", "must differ"),
-        ("cnn2d:\n  depth: {choices: [3, 4]}\n  patch: {choices: [7, 9]}\n", "each choice must go with each"),
+        ("cnn2d:\n  depth: {choices: [3, 4]}\n  patch: {choices: [7, 11]}\n", "each choice must go with each"),
         ("svm:\n  sigma: {low: 1.0, high: 4.0}\n", "able to act"),
     ],
 )
