@@ -17,6 +17,7 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.report.tables import print_leaderboard
 from hsiauto.search import journal as journals
 from hsiauto.space import Space
+from hsiauto.study import folder as folders
 
 _TAIL = 20
 """Lines of a trial's log that `show` prints."""
@@ -27,7 +28,7 @@ def leaderboard(
     all_rows: Annotated[bool, typer.Option("--all", help="Every trial too, not only what was retrained.")] = False,
 ) -> None:
     """Print the leaderboard of a run."""
-    path = folder / "leaderboard.parquet" if folder.is_dir() else folder
+    path = folder / folders.LEADERBOARD if folder.is_dir() else folder
     console, table = Console(), boards.read(path)
     print_leaderboard(table, console, trials=all_rows)
     for line in boards.winner_statement(table):
@@ -40,7 +41,7 @@ def show(
 ) -> None:
     """What a trial was, what became of it, and why: config, state, error, learning curve, tail of its log."""
     console = Console()
-    events = journals.read(folder / "journal.jsonl")
+    events = journals.read(folder / folders.JOURNAL)
     found = journals.trials(events)
     if trial is None:
         _print_trials(found, console)
