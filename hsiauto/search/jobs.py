@@ -35,8 +35,8 @@ class JobResult:
     state: str
     """completed | failed | skipped."""
     error: str = ""
-    report: Report | None = None
-    """The last epoch's."""
+    reports: tuple[Report, ...] = ()
+    """Of every epoch: the learning curve."""
     predicted: npt.NDArray[np.int64] | None = None
     """0-based class at each of `job.predict`."""
     predict_seconds: float = float("nan")
@@ -46,3 +46,8 @@ class JobResult:
     started_at: str = ""
     finished_at: str = ""
     """ISO 8601, UTC."""
+
+    @property
+    def report(self) -> Report | None:
+        """The last epoch's."""
+        return self.reports[-1] if self.reports else None

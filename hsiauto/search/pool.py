@@ -20,7 +20,7 @@ from hsiauto.search.cluster import start_ray  # before any other import of ray: 
 from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import now
 from hsiauto.search.resources import Machine, Resources
-from hsiauto.trial import Trial
+from hsiauto.trial import Report, Trial
 
 import ray  # isort: skip
 
@@ -187,16 +187,17 @@ class JobWorker:
         trial = self._trial_type(
             job.config, data, seed=job.seed, max_epochs=job.max_epochs, device=self._device, n_threads=self._threads
         )
-        report, warm = None, started
+        reports: list[Report] = []
+        warm = started
         while not trial.done:
-            report = trial.step()
+            reports.append(report := trial.step())
             clock = time.monotonic()
             warm = clock if report.epoch == 1 else warm
             to_come = (clock - warm) / max(1, report.epoch - 1) * (job.max_epochs - report.epoch)
             hopeless = report.epoch >= JUDGED_FROM and clock + to_come > deadline
             if not trial.done and (hopeless or clock > deadline):
                 error = f"{OUT_OF_TIME}: {report.epoch} of {job.max_epochs} epochs took {clock - started:.0f} s"
-                return JobResult(job.key, "skipped", error, report=report, finished_at=now(), **place)
+                return JobResult(job.key, "skipped", error, reports=tuple(reports), finished_at=now(), **place)
         fitted = trial.fitted()
         predicted, seconds = None, math.nan
         if job.predict is not None:
@@ -207,7 +208,7 @@ class JobWorker:
         return JobResult(
             job.key,
             "completed",
-            report=report,
+            reports=tuple(reports),
             predicted=predicted,
             predict_seconds=seconds,
             finished_at=now(),
