@@ -155,7 +155,7 @@ def _refit(
         "trial_id": trial_id,
         "config_hash": event["config_hash"],
         "rank": rank if event["split_seed"] == home else None,
-        "labels_val": 0 if "labels_train" in event else None,
+        "labels_val": event.get("labels_val", 0 if "labels_train" in event else None),  # older journals lack it
         "test_per_class": None if per_class is None else json.dumps(per_class),
     }
 

@@ -1,37 +1,25 @@
-"""Refits: retrain on train + validation, score once on test. The only caller of `SealedTest.score`."""
+"""Refits: retrain on train + validation, score once on test."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.candidates import best_of_kind
 from hsiauto.refit.plan import Chosen, Refit, baselines, for_split, for_study
 from hsiauto.refit.reevaluate import ranked
+from hsiauto.refit.scoring import Target, ended, outcome
 from hsiauto.refit.work import Work, config_of
 from hsiauto.scene.model import Scene
-from hsiauto.seal import SealedTest, TrialData, seal, training_data
 from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Event, Journal
 from hsiauto.space import SceneSize
-from hsiauto.split import Split, make_split, overlap
+from hsiauto.split import Split
 
 MODEL_FOLDER = "bundle-model"
 """In the run folder: the winner's first refit."""
-
-
-@dataclass(frozen=True)
-class _Target:
-    """A split with its sealed test."""
-
-    split: Split
-    data: TrialData
-    test: SealedTest
 
 
 def refit(work: Work, refits: Journal, folder: Path, deadline: float | None = None) -> None:
@@ -103,12 +91,12 @@ def _perform(
     done = {e["key"] for e in refits.events if e["event"] == "refit" and e["state"] != "skipped"}
     to_do = {refit.key: refit for refit in planned if refit.key not in done}
     to_save = _unsaved_winner(refits, planned) if winner_model is not None else None
-    targets: dict[int, _Target] = {}
+    targets: dict[int, Target] = {}
     jobs: list[Job] = []
     for refit in [*([to_save] if to_save and to_save.key in done else []), *to_do.values()]:
         if refit.split_seed not in targets:
             try:
-                targets[refit.split_seed] = _target(work, refit.split_seed)
+                targets[refit.split_seed] = Target.of(work, refit.split_seed)
             except UserError as error:
                 _record(work, refits, refit, None, JobResult(refit.key, "failed", f"no such split: {error}"))
                 continue
@@ -148,7 +136,7 @@ def _unsaved_winner(refits: Journal, planned: Sequence[Refit]) -> Refit | None:
     return None if winner is None or saved[-1:] == [winner.config.hash()] else winner
 
 
-def _job(work: Work, refit: Refit, target: _Target) -> Job:
+def _job(work: Work, refit: Refit, target: Target) -> Job:
     n_train = len(target.data.train_pixels)
     return Job(
         key=refit.key,
@@ -161,16 +149,7 @@ def _job(work: Work, refit: Refit, target: _Target) -> Job:
     )
 
 
-def _target(work: Work, split_seed: int) -> _Target:
-    spec = work.split.spec
-    split = work.split
-    if split_seed != spec.seed:
-        split = make_split(work.scene.labels, spec.model_copy(update={"seed": split_seed}))
-    test = seal(work.scene, split, work.study.transductive)[1]
-    return _Target(split, training_data(work.scene, split, work.study.transductive), test)
-
-
-def _record(work: Work, refits: Journal, refit: Refit, target: _Target | None, result: JobResult) -> None:
+def _record(work: Work, refits: Journal, refit: Refit, target: Target | None, result: JobResult) -> None:
     """One `refit` event: what was trained, on what, and, once, how it scores."""
     config = refit.config
     fields: dict[str, Any] = {
@@ -184,47 +163,9 @@ def _record(work: Work, refits: Journal, refit: Refit, target: _Target | None, r
         "seed": refit.seed,
         "split_seed": refit.split_seed,
         "max_epochs": work.study.max_epochs,
-        "state": result.state,
-        "error": result.error,
-        "device": result.device,
-        "node": result.node,
-        "started_at": result.started_at,
-        "finished_at": result.finished_at,
     }
-    if target is not None:
-        shares = overlap(target.split, config.support)
-        fields |= {
-            "split_hash": target.split.hash,
-            "labels_train": len(target.data.train_pixels),
-            "pixels_test": len(target.split.test),
-            "classes_scored": len(target.split.classes),
-            "support": config.support,
-            "overlap_contains": shares.contains,
-            "overlap_shares": shares.shares,
-        }
-    if result.report is not None:
-        fields |= {
-            "epochs": result.report.epoch,
-            "fit_seconds": result.report.fit_seconds,
-            "peak_memory_bytes": result.report.peak_memory_bytes,
-        }
-    if result.state == "completed" and target is not None and result.predicted is not None:
-        fields |= _scored(work, refit, target, result.predicted, result.predict_seconds)
+    fields |= ended(result) if target is None else outcome(work.scene, target, config, refit.key, result)
     work.record(refits, "refit", **fields)
-
-
-def _scored(
-    work: Work, refit: Refit, target: _Target, predicted: npt.NDArray[np.int64], seconds: float
-) -> dict[str, Any]:
-    scores = target.test.score(refit.key, predicted)
-    names = [work.scene.class_names[k - 1] for k in target.split.classes]
-    return {
-        "test_oa": scores.oa,
-        "test_aa": scores.aa,
-        "test_kappa": scores.kappa,
-        "test_per_class": dict(zip(names, scores.per_class.tolist(), strict=True)),
-        "predict_pixels_per_second": len(predicted) / seconds if seconds > 0 else None,
-    }
 
 
 def _size(scene: Scene, split: Split) -> SceneSize:

@@ -1,0 +1,89 @@
+"""Where a refit is trained and scored: a split with its sealed test. The only caller of `SealedTest.score`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hsiauto.errors import UserError
+from hsiauto.families.base import FamilyConfig
+from hsiauto.refit.work import Work
+from hsiauto.scene.model import Scene
+from hsiauto.seal import SealedTest, TrialData, seal, training_data
+from hsiauto.search.jobs import JobResult
+from hsiauto.split import Split, make_split, overlap
+
+
+@dataclass(frozen=True)
+class Target:
+    """A split with its sealed test."""
+
+    split: Split
+    data: TrialData
+    test: SealedTest
+
+    @classmethod
+    def of(cls, work: Work, split_seed: int, *, validates: bool = False) -> "Target":
+        """The study's split, or that of another seed. Trains on the pool, or `validates` on its validation part.
+
+        Raises UserError where no such split can be drawn.
+        """
+        spec, split = work.split.spec, work.split
+        if split_seed != spec.seed:
+            if spec.protocol == "fixed":
+                raise UserError("another split seed needs a protocol that draws its split", "fixed", "Use blocks.")
+            split = make_split(work.scene.labels, spec.model_copy(update={"seed": split_seed}))
+        data, test = seal(work.scene, split, work.study.transductive)
+        return cls(split, data if validates else training_data(work.scene, split, work.study.transductive), test)
+
+
+def outcome(scene: Scene, target: Target, config: FamilyConfig, key: str, result: JobResult) -> dict[str, Any]:
+    """What became of training `config` on `target`, as fields of a `refit` event: state, costs and, once a key, scores.
+
+    Raises RuntimeError where `key` was scored before.
+    """
+    shares = overlap(target.split, config.support)
+    fields = ended(result) | {
+        "split_hash": target.split.hash,
+        "labels_train": len(target.data.train_pixels),
+        "labels_val": len(target.data.val_pixels),
+        "pixels_test": len(target.split.test),
+        "classes_scored": len(target.split.classes),
+        "support": config.support,
+        "overlap_contains": shares.contains,
+        "overlap_shares": shares.shares,
+    }
+    if result.report is not None:
+        fields |= {
+            "epochs": result.report.epoch,
+            "fit_seconds": result.report.fit_seconds,
+            "peak_memory_bytes": result.report.peak_memory_bytes,
+        }
+    if result.state == "completed" and result.predicted is not None:
+        fields |= _scored(scene, target, key, result.predicted, result.predict_seconds)
+    return fields
+
+
+def ended(result: JobResult) -> dict[str, Any]:
+    """How and where a training ended, whatever it was trained on."""
+    return {
+        "state": result.state,
+        "error": result.error,
+        "device": result.device,
+        "node": result.node,
+        "started_at": result.started_at,
+        "finished_at": result.finished_at,
+    }
+
+
+def _scored(scene: Scene, target: Target, key: str, predicted: npt.NDArray[np.int64], seconds: float) -> dict[str, Any]:
+    scores = target.test.score(key, predicted)
+    names = [scene.class_names[k - 1] for k in target.split.classes]
+    return {
+        "test_oa": scores.oa,
+        "test_aa": scores.aa,
+        "test_kappa": scores.kappa,
+        "test_per_class": dict(zip(names, scores.per_class.tolist(), strict=True)),
+        "predict_pixels_per_second": len(predicted) / seconds if seconds > 0 else None,
+    }
