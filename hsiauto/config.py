@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hsiauto.active.recipe import ActiveLabels
 from hsiauto.split.model import SplitSpec
 
 Objective = Literal["kappa", "oa", "aa"]
@@ -62,6 +63,8 @@ class StudyConfig(BaseModel):
     cpus_per_trial: int | None = Field(None, ge=1)
     gpus_per_trial: float | None = Field(None, ge=0)
     transductive: bool = False
+    labels: ActiveLabels | None = None
+    """Trainings ask for the labels of their pool; None: all are known. Not of a search, whose trials read them all."""
     keep: Literal["top", "all"] = "top"
     """Which trials' weights stay on disk."""
     top_k: int = Field(3, ge=1)

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from hsiauto.active.cycle import Cycle
+from hsiauto.active.recipe import ActiveLabels
 from hsiauto.families.base import FamilyConfig
 from hsiauto.split.model import Pixels
 from hsiauto.trial import Report
@@ -21,12 +23,15 @@ class Job:
     data: str
     seed: int
     max_epochs: int
+    """Of each cycle, where labels are asked for."""
     predict: Pixels | None = None
     """Predict the class at these pixels after training. Positions only: the worker never sees their labels."""
     save_to: Path | None = None
     """Save the fitted model into this folder."""
     predicted_seconds: float | None = None
     """What it will take on one worker, if known; a job that cannot end before the deadline is not started."""
+    labels: ActiveLabels | None = None
+    """The training pixels are a pool, whose labels are asked for cycle by cycle; None: all are known."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class JobResult:
     """completed | failed | skipped."""
     error: str = ""
     reports: tuple[Report, ...] = ()
-    """Of every epoch: the learning curve."""
+    """Of every epoch: the learning curve; with asked labels over all cycles, epochs counted on."""
     predicted: npt.NDArray[np.int64] | None = None
     """0-based class at each of `job.predict`."""
     predict_seconds: float = float("nan")
@@ -46,6 +51,8 @@ class JobResult:
     started_at: str = ""
     finished_at: str = ""
     """ISO 8601, UTC."""
+    cycles: tuple[Cycle, ...] = ()
+    """Of a job with `labels`: every training that was finished. The last one's model is the job's."""
 
     @property
     def report(self) -> Report | None:
