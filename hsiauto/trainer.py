@@ -13,7 +13,7 @@ Decisions, where a config leaves room:
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,11 +59,21 @@ class Epoch:
 class Trainer:
     """Trains `config` on `data`. `max_epochs` sets the schedule; how far to go is `run`'s to say.
 
+    weights: a state of the module to start from instead of a drawn one; it stands for the family's `warm_start` too.
+    Optimiser and schedule start anew: a step at the peak learning rate says nothing about moments of annealed steps.
+
     Raises UserError where `data` cannot feed `config` (components, patch), Diverged from `run`.
     """
 
     def __init__(
-        self, config: TorchConfig, data: TrialData, *, seed: int, max_epochs: int, device: torch.device | str = "cpu"
+        self,
+        config: TorchConfig,
+        data: TrialData,
+        *,
+        seed: int,
+        max_epochs: int,
+        device: torch.device | str = "cpu",
+        weights: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         self.config, self.data, self.max_epochs, self.device = config, data, max_epochs, torch.device(device)
         self.epoch = 0
@@ -72,12 +82,16 @@ class Trainer:
         self._batches = batches_for(config, scene.cube, data.transductive)
         self._train = Labelled.on(self.device, data.train_pixels, data.train_labels)
         self._val = Labelled.on(self.device, data.val_pixels, data.val_labels)
-        self._n_steps = max_epochs * self._batches.steps(self._train, config.batch_size)
+        self.steps_per_epoch = self._batches.steps(self._train, config.batch_size)
+        self._n_steps = max_epochs * self.steps_per_epoch
         self._step = 0
         self._first_loss = math.nan
         self._random = Randomness(seed, self.device)
         with self._random.installed():
             module = config.build(self.projection.n_channels, data.n_classes)
+        if weights is not None:
+            module.load_state_dict(dict(weights))
+        self._starts_warm = weights is not None
         self.module = channels_last(module.to(self.device))
         self._criterion = _criterion(config, self._train.labels, data.n_classes)
         self._loss = getattr(self.module, "training_loss", None) or self._cross_entropy
@@ -116,7 +130,7 @@ class Trainer:
     def _one_epoch(self) -> Epoch:
         started = time.perf_counter()
         with self._random.installed():
-            if self.epoch == 0:
+            if self.epoch == 0 and not self._starts_warm:
                 self._warm_start()
             train_loss = self._train_once()
         self.epoch += 1
@@ -132,9 +146,20 @@ class Trainer:
                 warm_start(*self._batches.sample(self._train, self._random.generator))
 
     def _train_once(self) -> float:
-        self.module.train()
         total = torch.zeros((), device=self.device)
         n_batches = 0
+        for loss in self.steps():
+            total += loss
+            n_batches += 1
+        norm = nn.utils.get_total_norm(self.module.parameters())
+        mean_loss, weights_norm = (float(v) for v in torch.stack([total / n_batches, norm]).tolist())
+        self._check(mean_loss, weights_norm)
+        return mean_loss
+
+    def steps(self) -> Iterator[torch.Tensor]:
+        """The training steps of one epoch, each step's loss as it is done. `run` takes them all; a timing takes a few,
+        of a trainer that it then throws away."""
+        self.module.train()
         for x, y in self._batches.epoch(self._train, self.config.batch_size, self._random.generator):
             factor = learning_rate_factor(self.config.schedule, self._step, self._n_steps)
             for group in self._optimizer.param_groups:
@@ -146,13 +171,8 @@ class Trainer:
                 loss = self._loss(x, y, self._criterion)
             loss.backward()
             self._optimizer.step()
-            total += loss.detach()
             self._step += 1
-            n_batches += 1
-        norm = nn.utils.get_total_norm(self.module.parameters())
-        mean_loss, weights_norm = (float(v) for v in torch.stack([total / n_batches, norm]).tolist())
-        self._check(mean_loss, weights_norm)
-        return mean_loss
+            yield loss.detach()
 
     def _check(self, loss: float, weights_norm: float) -> None:
         at = f"in epoch {self.epoch + 1}"
