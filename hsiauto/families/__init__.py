@@ -7,12 +7,15 @@ from pydantic import Field, ValidationError
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.cnn1d import Cnn1dConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.cnn3d import Cnn3dConfig
 from hsiauto.families.cpdgal import CpdgalConfig, VitConfig
 from hsiauto.families.forest import ForestConfig
+from hsiauto.families.hybridsn import HybridsnConfig
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
+from hsiauto.families.ssftt import SsfttConfig
 from hsiauto.families.svm import SvmConfig
 
 __all__ = ["FAMILIES", "AnyConfig", "config_from"]
@@ -21,8 +24,11 @@ AnyConfig = Annotated[
     SpectralMemoryConfig
     | CpdgalConfig
     | VitConfig
+    | Cnn1dConfig
     | Cnn2dConfig
     | Cnn3dConfig
+    | HybridsnConfig
+    | SsfttConfig
     | SvmConfig
     | ForestConfig
     | Coordinate1NNConfig
