@@ -35,8 +35,8 @@ class StudyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    command: Literal["search", "train"] = "search"
-    """What made the run folder: only a search goes on."""
+    command: Literal["search", "train", "study"] = "search"
+    """What made the run folder: a search or a study goes on, with its own command."""
     scene: SceneSource
     split: SplitSpec = SplitSpec()
     space: str = "unified"
@@ -65,6 +65,8 @@ class StudyConfig(BaseModel):
     transductive: bool = False
     labels: ActiveLabels | None = None
     """Trainings ask for the labels of their pool; None: all are known. Not of a search, whose trials read them all."""
+    random_control: bool = False
+    """Train each seed on random labels too, from the same initial ones."""
     keep: Literal["top", "all"] = "top"
     """Which trials' weights stay on disk."""
     top_k: int = Field(3, ge=1)

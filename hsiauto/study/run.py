@@ -24,6 +24,13 @@ from hsiauto.study.prepare import Prepared, feedable, prepare
 
 def search(study: StudyConfig, folder: Path, *, console: Console) -> Result:
     """Run a whole study in a new folder. Bad input raises UserError before anything is written."""
+    if study.labels is not None:
+        raise UserError(
+            "a search reads every label of its pool, to train and to validate, so its labels cannot be asked for",
+            study.labels.name,
+            "Ask for the labels of one config with `hsiauto train FAMILY --labels active`; a search on few labels is "
+            "--train-fraction or --train-per-class.",
+        )
     deadlines = Deadlines.start(study.time_limit_s)
     folders.check_new(folder)
     with download_bars(console) as progress:
@@ -57,7 +64,7 @@ def resume(
     study = study.model_copy(update=changes)
     deadlines = Deadlines.start(study.time_limit_s)
     with run_lock(folder):
-        prepared = _reopen(study, folder, console)
+        prepared = reopen(study, folder, console)
         folders.write_study(folder, prepared.study)
         return _drive(prepared, folder, console, deadlines)
 
@@ -82,6 +89,8 @@ def train(
     with download_bars(console) as progress:
         prepared = prepare(alone, progress)
     fed, notes = feedable(prepared, config, explicit)
+    if study.labels is not None:
+        study.labels.plan(len(prepared.split.pool), len(prepared.split.classes))  # refuses what cannot be asked for
     folders.create(folder, prepared.study, prepared.split)
     with run_lock(folder), open_run(prepared, folder, console) as run:
         run.phase(lambda: refit_config(run.work, run.refits, fed, study.winner_seeds, folder))
@@ -101,7 +110,7 @@ def refit_other_split(folder: Path, *, split_seed: int, seeds: int, top: int | N
             raise UserError(
                 "a refit needs a finished search", folder, f"`hsiauto search --resume {folder}` finishes it."
             )
-        prepared = _reopen(study, folder, console)
+        prepared = reopen(study, folder, console)
         scored = read(folder / folders.REFITS) if (folder / folders.REFITS).exists() else []
         with open_run(prepared, folder, console, goes_on, refits=f"refits-split-{split_seed}.jsonl") as run:
             run.phase(lambda: refit_on_split(run.work, run.refits, split_seed, seeds, top, scored=scored))
@@ -127,13 +136,13 @@ def _check_search(study: StudyConfig, folder: Path, what: str) -> None:
     if study.command != "search":
         raise UserError(
             f"{what} goes on with the run of a search",
-            f"{folder}, of a single training",
-            "Train anew in another --out.",
+            f"{folder}, of `hsiauto {study.command}`",
+            "`hsiauto study --resume` goes on with a study; train anew in another --out.",
         )
 
 
-def _reopen(study: StudyConfig, folder: Path, console: Console) -> Prepared:
-    """The study of a run on the same scene and split as before. Raises UserError where either has changed."""
+def reopen(study: StudyConfig, folder: Path, console: Console) -> Prepared:
+    """`study`, of the run in `folder`, on the same scene and split as before. Raises UserError where one has changed."""
     with download_bars(console) as progress:
         prepared = prepare(study, progress)
     split = load_split(folder / folders.SPLIT)
