@@ -26,19 +26,15 @@ Departures: none; `memory=False` puts the head on the query, `readout="query_and
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn.functional import dropout, gelu, one_hot, scaled_dot_product_attention
 
 from hsiauto.families.base import PixelConfig, axis
+from hsiauto.families.centres import kmeans_centres, kmeans_per_class
 
 ARTICLE = "spectral attention with external memory, design article"
 FILL = "hsiauto: the article is silent"
-JITTER = 0.01
-"""Deviation of the jitter of repeated embeddings, over that of the embeddings."""
 _CHUNK = 512
 """Spectra embedded at a time for k-means."""
 
@@ -139,12 +135,9 @@ class SpectralMemory(nn.Module):
         rng = np.random.default_rng(int(torch.randint(2**31, ())))
         M, labels = len(self.memory.prototypes_MD), y.cpu().numpy()
         if self.prototype_init == "kmeans":
-            centres_MD = _centres(embeddings_ND, M, rng)
+            centres_MD = kmeans_centres(embeddings_ND, M, rng)
         else:
-            of_class = [embeddings_ND[labels == c] for c in range(self.n_classes)]
-            # A class that the sample misses starts from all of it.
-            pools = [pool if len(pool) else embeddings_ND for pool in of_class]
-            centres_MD = np.concatenate([_centres(pool, M // self.n_classes, rng) for pool in pools])
+            centres_MD = kmeans_per_class(embeddings_ND, labels, self.n_classes, M // self.n_classes, rng)
         self.memory.prototypes_MD.copy_(torch.from_numpy(centres_MD))
 
 
@@ -186,18 +179,3 @@ def _grouping(n_bands: int, n_groups: int) -> Tensor:
     group_C = torch.arange(n_bands) * n_groups // n_bands
     member_CT = one_hot(group_C, n_groups).float()
     return member_CT / member_CT.sum(dim=0)
-
-
-def _centres(
-    embeddings_ND: npt.NDArray[np.float32], n_centres: int, rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    """k-means centres (n_centres, D); where there are fewer distinct embeddings, those and jittered copies."""
-    distinct_ND = np.unique(embeddings_ND, axis=0)
-    if len(distinct_ND) > n_centres:
-        kmeans = KMeans(n_centres, n_init=1, max_iter=100, random_state=int(rng.integers(2**31)))
-        with threadpool_limits(1):  # a trial has one core; and the sums then do not depend on the machine's
-            return np.asarray(kmeans.fit(distinct_ND).cluster_centers_, np.float32)
-    centres = np.resize(distinct_ND, (n_centres, distinct_ND.shape[1]))
-    spread = JITTER * (float(distinct_ND.std(axis=0).mean()) or float(np.abs(distinct_ND).mean()))
-    centres[len(distinct_ND) :] += rng.normal(0, spread, centres[len(distinct_ND) :].shape).astype(np.float32)
-    return centres
