@@ -18,6 +18,8 @@ from hsiauto.trainer import Trainer
 TORCH = {name: config for name, config in FAMILIES.items() if issubclass(config, TorchConfig)}
 PRESETS = [(name, preset) for name, config in TORCH.items() for preset in config.presets]
 BANDS, CLASSES, SIDE = 12, 3, 14
+SMALL_TILE = 8
+"""A tile family is the same network at every tile; this one is cheap, and smaller than the scene."""
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +55,8 @@ def scene(singleton: bool = False) -> TrialData:
 
 def family_config(family: str, preset: str, n_bands: int = BANDS) -> TorchConfig:
     config = TORCH[family].preset(preset).bounded(n_bands, 1000)
+    if isinstance(config, TileConfig):
+        config = type(config)(**{**config.active(), "tile": SMALL_TILE})
     assert isinstance(config, TorchConfig)
     return config
 
@@ -195,7 +199,8 @@ def small(family: str, **fields: Any) -> TorchConfig:
     """The cheapest preset, with the shared axes set so that each of them can act on 40 pixels."""
     presets = TORCH[family].presets
     cheap = dict(presets["small" if "small" in presets else "paper"])
-    merged = {**cheap, "weight_decay": 0.05, "batch_size": 8, "learning_rate": 5e-3, **fields}
+    few = {"tile": SMALL_TILE, "batch_size": 32} if issubclass(TORCH[family], TileConfig) else {"batch_size": 8}
+    merged = {**cheap, **few, "weight_decay": 0.05, "learning_rate": 5e-3, **fields}
     config = TORCH[family](**merged).bounded(BANDS, 40)
     assert isinstance(config, TorchConfig)
     return config
