@@ -1,10 +1,18 @@
 """What a config costs, known before it trains: built on torch's meta device, which has shapes and no memory."""
 
+import weakref
+from typing import Any
+
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsiauto.families.base import FamilyConfig, PatchConfig, PixelConfig, TileConfig, TorchConfig
+
+ADAM_MOMENTS = 2
+"""Numbers that Adam and AdamW keep for each parameter."""
 
 
 def parameters(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
@@ -21,11 +29,85 @@ def macs(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
     """
     if not isinstance(config, TorchConfig):
         return None
-    module, n_channels = _on_meta(config, n_bands, n_classes).eval(), _channels(config, n_bands)
+    module, n_channels = _on_meta(config, n_bands, n_classes).eval().requires_grad_(False), _channels(config, n_bands)
     shape, n_pixels = _input_shape(config, n_channels)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         module(torch.empty(shape, device="meta"))
     return int(counter.get_total_flops()) // 2 // n_pixels
+
+
+def training_bytes(config: FamilyConfig, n_bands: int, n_classes: int, n_samples: int | None = None) -> int | None:
+    """Memory of a training at its peak, in bytes: weights, gradients, the optimiser's moments, and what a step in
+    float32 holds at once, the scene left out. None for a family that is no network.
+
+    `n_samples`: pixels, patches or tiles a step; by default the batch, for a tile family one tile. Operators are
+    followed one by one; what a kernel takes and returns within one (a convolution's workspace) is not seen. Where the
+    family's own loss needs values and not only shapes, plain cross-entropy stands in for it.
+    """
+    if not isinstance(config, TorchConfig):
+        return None
+    module, n_channels = _on_meta(config, n_bands, n_classes), _channels(config, n_bands)
+    kept = sum(_bytes(t) for t in (*module.parameters(), *module.buffers()))
+    moments = ADAM_MOMENTS * sum(_bytes(p) for p in module.parameters() if p.requires_grad)
+    samples = n_samples or (1 if isinstance(config, TileConfig) else config.batch_size)
+    shape = (samples, *_input_shape(config, n_channels)[0][1:])
+    x = torch.empty(shape, device="meta")
+    y = torch.zeros((samples, *(shape[2:] if isinstance(config, TileConfig) else ())), dtype=torch.long, device="meta")
+    return kept + moments + _bytes(x) + _bytes(y) + _peak_of_a_step(module.train(), x, y)
+
+
+def _peak_of_a_step(module: nn.Module, x: torch.Tensor, y: torch.Tensor) -> int:
+    """What forward and backward hold at once beyond weights and input; gradients of the weights included."""
+    criterion = nn.CrossEntropyLoss()
+    training_loss = getattr(module, "training_loss", None)
+    if training_loss is not None:
+        try:
+            with _LiveStorages() as own:
+                training_loss(x, y, criterion).backward()
+            return own.peak_bytes
+        except NotImplementedError:  # torch's word for an operator whose output's shape depends on values
+            module.zero_grad()
+    with _LiveStorages() as plain:
+        criterion(module(x), y).backward()
+    return plain.peak_bytes
+
+
+class _LiveStorages(TorchDispatchMode):
+    """Counts the bytes of the storages that operators made within this context and that are still in use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak_bytes = 0
+        self._live: dict[int, int] = {}
+        self._now_bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {_storage(t)._cdata for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, torch.Tensor) and _storage(tensor)._cdata not in given:
+                self._add(_storage(tensor))
+        return out
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key in self._live:
+            return
+        self._live[key] = storage.nbytes()
+        self._now_bytes += storage.nbytes()
+        self.peak_bytes = max(self.peak_bytes, self._now_bytes)
+        weakref.finalize(storage, self._freed, key)
+
+    def _freed(self, key: int) -> None:
+        self._now_bytes -= self._live.pop(key)
+
+
+def _storage(tensor: torch.Tensor) -> torch.UntypedStorage:
+    return tensor.untyped_storage()
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def _channels(config: TorchConfig, n_bands: int) -> int:

@@ -1,5 +1,6 @@
 """The command line as a user meets it: one line for each mistake, exit code 2, nothing written."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -176,6 +177,11 @@ def test_other_commands_refuse(run: Run, files: Path) -> None:
         (["refit", str(files), "--split-seed", "-1"], "split-seed"),
         (["train", "svm", *scene(files), "--seeds", "0"], "seeds"),
         (["search", "--colour", "red"], "--colour"),
+        (["estimate", "resnet"], "resnet"),
+        (["estimate", "--preset", "paper"], "one family"),
+        (["estimate", "cnn2d", *scene(files), "--preset", "huge"], "unknown preset"),
+        (["estimate", "cnn2d", *scene(files), "--preset", "paper", "--set", "svm.C=1"], "is estimated"),
+        (["estimate", "cnn2d", *scene(files), "--preset", "paper", "--set", "cnn2d.patch=65"], "--set patch="),
     ):
         code, _, error = run(*arguments)
         assert code == 2, (arguments, error)
@@ -194,6 +200,18 @@ def test_listings(run: Run) -> None:
     assert code == 0
     assert "salinas" in out
     assert "demo" in out
+
+
+def test_estimate_prints_what_configs_cost(run: Run, files: Path) -> None:
+    code, out, _ = run("estimate", "cnn1d", *scene(files), "--max-epochs", "3", "--cpus-per-trial", "1")
+    assert code == 0
+    for words in ("preset", "smallest", "largest", "s, 3 epochs"):
+        assert words in out
+    code, out, _ = run("estimate", "cnn1d", *scene(files), "--preset", "paper", "--set", "cnn1d.batch_size=5", "--json")
+    (row,) = (json.loads(line) for line in out.splitlines())
+    assert (code, row["family"], row["name"], row["config"]["batch_size"]) == (0, "cnn1d", "paper", 5)
+    assert row["full_seconds"] == pytest.approx(60 * row["epoch_seconds"])
+    assert not list(Path().glob("runs")), "nothing is written"
 
 
 def commands() -> dict[str, Any]:
@@ -221,8 +239,14 @@ def test_options_are_frozen() -> None:
         *("--transductive", "--top-k", "--winner-seeds", "--other-seeds", "--further-splits", "--concurrency"),
         *("--cpus-per-trial", "--gpus-per-trial", "--keep", "--resume"),
     }
-    assert options_of("train") == SHARED | {"--preset", "--config", "--seeds"}
+    assert options_of("train") == SHARED | {
+        *("--preset", "--config", "--seeds", "--recipe", "--initial", "--acquire", "--cycles", "--label-budget"),
+        *("--acquisition", "--margin-rank", "--control"),
+    }
     assert options_of("refit") == {"--split-seed", "--seeds", "--top"}
+    assert options_of("estimate") == SHARED - {"--out", "--seed"} | {
+        *("--preset", "--space", "--cpus-per-trial", "--json"),
+    }
     assert options_of("predict") == {"--out", "--data-dir", "--key", "--layout"}
     assert options_of("leaderboard") == {"--all"}
     assert options_of("families") == {"--space"}
