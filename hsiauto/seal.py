@@ -28,6 +28,14 @@ class TrialData:
     val_labels: npt.NDArray[np.int64]
     transductive: bool = False
     """Tile families only: see unlabelled pixels of the tile too, test pixels among them."""
+    fitted_on: Pixels | None = None
+    """Pixels whose spectra preprocessing is fitted on, where these are more than `train_pixels`: a pool of training
+    pixels whose labels are not all known yet."""
+
+    @property
+    def preprocess_pixels(self) -> Pixels:
+        """What preprocessing is fitted on. Never a test pixel."""
+        return self.train_pixels if self.fitted_on is None else self.fitted_on
 
 
 class SealedTest:

@@ -24,6 +24,7 @@ from hsiauto.files import atomic_path
 from hsiauto.fitted.base import Fitted
 from hsiauto.fitted.classical import fit_classical
 from hsiauto.fitted.reference import fit_reference
+from hsiauto.fitted.torch import TorchFitted
 from hsiauto.metrics import Scores, scores
 from hsiauto.seal import TrialData
 from hsiauto.trainer import Diverged, Epoch, Trainer
@@ -57,6 +58,8 @@ class Trial:
     """Trains one config. `step` until `done`; `save` whenever a restart should not lose what is done.
 
     n_threads: torch's threads in this process and a classical family's jobs; None leaves torch's as they are.
+    go_on_from: a model of the same config and preprocessing, from whose weights a torch family starts; the others have
+    none, and are fitted anew.
     Raises UserError where `data` cannot feed `config`, or the folder's checkpoint is another training's.
     """
 
@@ -70,6 +73,7 @@ class Trial:
         folder: Path | None = None,
         device: torch.device | str = "cpu",
         n_threads: int | None = None,
+        go_on_from: Fitted | None = None,
     ) -> None:
         self.config, self.data, self.seed, self.max_epochs, self.folder = config, data, seed, max_epochs, folder
         self.epoch = 0
@@ -82,7 +86,10 @@ class Trial:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
         if isinstance(config, TorchConfig):
-            self._trainer = Trainer(config, data, seed=seed, max_epochs=max_epochs, device=self._device)
+            weights = go_on_from.weights() if isinstance(go_on_from, TorchFitted) else None
+            self._trainer = Trainer(
+                config, data, seed=seed, max_epochs=max_epochs, device=self._device, weights=weights
+            )
             self._resume(self._trainer)
 
     @property

@@ -1,8 +1,8 @@
 """ActiveLabels: how labels are asked for. Recipes: the two that CPDGAL publishes.
 
-Source: CPDGAL (ICCV workshops 2025), experimental settings. Its "2 % of the remaining pool" over 30 cycles from 5 % of a
-10 % pool leaves n (1 - i) (1 - a)^c pixels unlabelled after c cycles: 494 labels, 4.8 % of Indian Pines (published:
-4.7 %). Its Salinas recipe gives 743, 1.37 % (published: about 1 %).
+Source: CPDGAL (ICCV workshops 2025), experimental settings. Where each cycle asks for a share of what remains,
+n (1 - i) (1 - a)^c pixels are unlabelled after c cycles. From 5 % of a 10 % pool by 2 % x 30: 494 labels, 4.8 % of
+Indian Pines (published: 4.7 %). The Salinas recipe: 743 labels, 1.37 % (published: about 1 %).
 
 | symbol | name |
 |---|---|

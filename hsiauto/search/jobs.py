@@ -52,7 +52,7 @@ class JobResult:
     finished_at: str = ""
     """ISO 8601, UTC."""
     cycles: tuple[Cycle, ...] = ()
-    """Of a job with `labels`: every training that was finished. The last one's model is the job's."""
+    """Of a completed job with `labels`. The last one's model is the job's."""
 
     @property
     def report(self) -> Report | None:

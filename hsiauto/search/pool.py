@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hsiauto.active.learn import ActiveTrial
 from hsiauto.bundle import save_model
 from hsiauto.config import StudyConfig
 from hsiauto.fitted.base import Fitted
@@ -184,19 +185,17 @@ class JobWorker:
 
     def _trained(self, job: Job, data: TrialData, deadline: float, place: dict[str, Any]) -> JobResult:
         started = time.monotonic()
-        trial = self._trial_type(
-            job.config, data, seed=job.seed, max_epochs=job.max_epochs, device=self._device, n_threads=self._threads
-        )
+        trial = self._trial(job, data)
         reports: list[Report] = []
         warm = started
         while not trial.done:
             reports.append(report := trial.step())
             clock = time.monotonic()
             warm = clock if report.epoch == 1 else warm
-            to_come = (clock - warm) / max(1, report.epoch - 1) * (job.max_epochs - report.epoch)
+            to_come = (clock - warm) / max(1, report.epoch - 1) * (trial.max_epochs - report.epoch)
             hopeless = report.epoch >= JUDGED_FROM and clock + to_come > deadline
             if not trial.done and (hopeless or clock > deadline):
-                error = f"{OUT_OF_TIME}: {report.epoch} of {job.max_epochs} epochs took {clock - started:.0f} s"
+                error = f"{OUT_OF_TIME}: {report.epoch} of {trial.max_epochs} epochs took {clock - started:.0f} s"
                 return JobResult(job.key, "skipped", error, reports=tuple(reports), finished_at=now(), **place)
         fitted = trial.fitted()
         predicted, seconds = None, math.nan
@@ -212,8 +211,20 @@ class JobWorker:
             predicted=predicted,
             predict_seconds=seconds,
             finished_at=now(),
+            cycles=tuple(trial.cycles) if job.labels is not None else (),
             **place,
         )
+
+    def _trial(self, job: Job, data: TrialData) -> Any:
+        common: dict[str, Any] = {
+            "seed": job.seed,
+            "max_epochs": job.max_epochs,
+            "device": self._device,
+            "n_threads": self._threads,
+        }
+        if job.labels is None:
+            return self._trial_type(job.config, data, **common)
+        return ActiveTrial(job.config, data, job.labels, predict=job.predict, trial_type=self._trial_type, **common)
 
 
 def _seconds_a_pixel(fitted: Fitted, data: TrialData) -> float:
