@@ -39,7 +39,10 @@ def scene_options(
     ] = "demo",
     data_dir: DataDir = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Label map of a scene given as a file.", rich_help_panel=_SCENE)
+        Path | None,
+        typer.Option(
+            help="Label map of a scene given as a file. `train` also takes the word active.", rich_help_panel=_SCENE
+        ),
     ] = None,
     key: Key = None,
     labels_key: Annotated[

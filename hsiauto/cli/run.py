@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from hsiauto import study as studies
-from hsiauto.cli import given, options, parse
+from hsiauto.active.recipe import ActiveLabels
+from hsiauto.cli import given, labels, options, parse
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.report.tables import print_leaderboard
 from hsiauto.split.model import SplitSpec
@@ -95,9 +96,11 @@ def search(
         _finish(result, console)
         return
     given.refuse_idle(context, split.protocol)
+    asks = labels.wants_active(context)
     study = options.validated(
         StudyConfig,
-        scene=scene,
+        scene=scene.model_copy(update={"labels": None}) if asks else scene,
+        labels=ActiveLabels() if asks else None,
         split=split,
         space=space,
         families=parse.names(families),
@@ -122,7 +125,7 @@ def search(
     _finish(studies.search(study, out or _default_folder(scene.dataset), console=console), console)
 
 
-@options.with_groups(scene=options.scene_options, split=options.split_options)
+@options.with_groups(scene=options.scene_options, split=options.split_options, asked=labels.label_options)
 def train(
     context: typer.Context,
     family: Annotated[str, typer.Argument(help="See `hsiauto families`.")],
@@ -130,23 +133,30 @@ def train(
     preset: Annotated[str | None, typer.Option(help="A preset of the family. [default: paper]")] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML or JSON file of the family's axes.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change one axis, e.g. depth=6.")] = None,
-    max_epochs: Annotated[int | None, typer.Option(min=1, help="Epochs. [default: 60, on the demo 15]")] = None,
+    max_epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs; with asked labels, of each cycle. [default: 60, on the demo 15]")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Of the first training.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings, with this seed and the following.")] = 1,
     split: SplitSpec = SplitSpec(),
+    asked: labels.Asked | None = None,
     out: options.Out = None,
 ) -> None:
     """Train one config without a search: the same rows, the same sealed test, the same bundle."""
     console = Console()
-    given.refuse_idle(context, split.protocol)
+    settled = labels.settle(context, asked, scene, split, max_epochs)
+    scene = settled.scene
+    given.refuse_idle(context, settled.split.protocol)
     study = options.validated(
         StudyConfig,
         scene=scene,
-        split=split,
+        split=settled.split,
         budget=1,
-        max_epochs=_epochs(max_epochs, scene),
+        max_epochs=_epochs(settled.max_epochs, scene),
         seed=seed,
         winner_seeds=seeds,
+        labels=settled.labels,
+        random_control=settled.control,
     )
     chosen, explicit = parse.family_config(family, preset, config, set_ or [])
     folder = out or _default_folder(scene.dataset, f"{family}-")

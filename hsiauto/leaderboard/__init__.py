@@ -1,8 +1,20 @@
 """The leaderboard: one table of everything that a study did, a function of its journals, as Parquet."""
 
+from hsiauto.leaderboard.labels import label_statement
 from hsiauto.leaderboard.rows import Context, rows
 from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
 from hsiauto.leaderboard.storage import read, write
 from hsiauto.leaderboard.summary import SummaryRow, summary, winner_statement
 
-__all__ = ["COLUMNS", "SCHEMA_VERSION", "Context", "SummaryRow", "read", "rows", "summary", "winner_statement", "write"]
+__all__ = [
+    "COLUMNS",
+    "SCHEMA_VERSION",
+    "Context",
+    "SummaryRow",
+    "label_statement",
+    "read",
+    "rows",
+    "summary",
+    "winner_statement",
+    "write",
+]

@@ -143,17 +143,22 @@ def _refit(
     else:
         size = _size(config, context.n_bands, event.get("classes_scored") or len(context.split.classes))
     copied = (
-        "split_seed state seed max_epochs epochs fit_seconds peak_memory_bytes test_oa test_aa test_kappa split_hash "
+        "split_seed state seed max_epochs epochs val_oa val_aa val_kappa val_loss "
+        "fit_seconds peak_memory_bytes test_oa test_aa test_kappa split_hash "
         "labels_train pixels_test classes_scored overlap_contains overlap_shares predict_pixels_per_second"
     )
     return {
         **_of_config(config, context.study),
         **{name: event.get(name) for name in copied.split()},
-        **{name: event.get(name) or None for name in ("error", "device", "node", "started_at", "finished_at")},
+        **{
+            name: event.get(name) or None
+            for name in ("acquisition", "error", "device", "node", "started_at", "finished_at")
+        },
         **size,
         "kind": kind,
         "trial_id": trial_id,
         "config_hash": event["config_hash"],
+        "cell": json.dumps(event["cell"]) if event.get("cell") is not None else None,
         "rank": rank if event["split_seed"] == home else None,
         "labels_val": event.get("labels_val", 0 if "labels_train" in event else None),  # older journals lack it
         "test_per_class": None if per_class is None else json.dumps(per_class),

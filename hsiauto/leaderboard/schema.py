@@ -40,6 +40,9 @@ IDENTITY = (
     Column("seed", _INT, "of weights and batches"),
     Column("config", _STRING, "JSON of the axes that act"),
     Column("config_hash", _STRING, "identifies what the config does; joins rows of the same config"),
+    Column(
+        "cell", _STRING, "JSON {axis: value} of the cell of a study, label noise among the axes; null outside studies"
+    ),
 )
 
 RESULTS = (
@@ -88,6 +91,11 @@ RESULTS = (
     Column("attempt", _INT, "attempt at the trial; a resume after a crash starts another one"),
     Column("labels_train", _INT, "labelled pixels that trained: a refit trains on all that may be labelled"),
     Column("labels_val", _INT, "labelled pixels that validated"),
+    Column(
+        "acquisition",
+        _STRING,
+        "how labels_train were asked for out of the pool: margin-<k>, entropy or random; null: the whole pool is known",
+    ),
     Column("pixels_test", _INT, "test pixels of the split"),
     Column("parameters", _INT, "trainable parameters; null for a family that is no network"),
     Column("macs", _INT, "multiply-adds of one prediction; null for a family that is no network"),

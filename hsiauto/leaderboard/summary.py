@@ -39,6 +39,10 @@ class SummaryRow:
     rank: int | None
     kind: str
     family: str
+    acquisition: str | None
+    """How its labels were asked for; None: all of the pool are known."""
+    labels_train: float
+    """Mean over the seeds."""
     trial_id: str | None
     config_hash: str
     n_seeds: int
@@ -72,9 +76,9 @@ def summary(table: pa.Table) -> list[SummaryRow]:
     everything = table.to_pylist()
     own = _own_split(everything)
     trials = {row["trial_id"]: row for row in everything if row["kind"] == "trial"}
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for row in own:
-        groups.setdefault((row["kind"], row["config_hash"]), []).append(row)
+        groups.setdefault((row["kind"], row["config_hash"], row["cell"] or ""), []).append(row)
     lines = [_line(group, trials.get(group[0]["trial_id"])) for group in groups.values()]
     return sorted(lines, key=lambda line: (line.rank is None, line.rank or 0, -_or_zero(line.test_oa.mean)))
 
@@ -116,6 +120,8 @@ def _line(group: Sequence[Row], trial: Row | None) -> SummaryRow:
         rank=first["rank"],
         kind=first["kind"],
         family=first["family"],
+        acquisition=first["acquisition"],
+        labels_train=_spread([row["labels_train"] for row in scored]).mean,
         trial_id=first["trial_id"],
         config_hash=first["config_hash"],
         n_seeds=len(scored),

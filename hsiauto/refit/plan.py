@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import Literal
 
+from hsiauto.active.recipe import ActiveLabels
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
 from hsiauto.space import SceneSize, fit_preset
@@ -24,11 +25,16 @@ class Refit:
     split_seed: int
     trial_id: str | None = None
     rank: int | None = None
+    labels: ActiveLabels | None = None
+    """How the labels of the pool are asked for; None: all are known."""
 
     @property
     def key(self) -> str:
         """What was trained on what: the same key is the same model, and is scored once."""
-        return f"split-{self.split_seed}/{self.config.family}-{self.config.hash()}/seed-{self.seed}"
+        config = f"{self.config.family}-{self.config.hash()}"
+        if self.labels is not None:
+            config += f"/{self.labels.name}"
+        return f"split-{self.split_seed}/{config}/seed-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,20 @@ def for_split(
     groups = [_seeds("refit", one, seeds, split_seed) for one in chosen]
     groups += [_seeds("baseline", one, seeds, split_seed) for one in sceptics]
     return [*_references(seeds[0], split_seed), *(refit for turn in zip(*groups, strict=True) for refit in turn)]
+
+
+def with_asked_labels(planned: Sequence[Refit], labels: ActiveLabels, control: bool) -> list[Refit]:
+    """`planned` on as many labels as `labels` asks for; with `control` each ranked one with random acquisition too.
+
+    References learn from random labels: positions and class frequencies have no doubts to choose by.
+    """
+    at_random = labels.model_copy(update={"acquisition": "random"})
+    asked: list[Refit] = []
+    for refit in planned:
+        asked.append(replace(refit, labels=at_random if refit.config.kind == "reference" else labels))
+        if control and refit.rank is not None and labels != at_random:
+            asked.append(replace(refit, kind="baseline", rank=None, labels=at_random))
+    return asked
 
 
 def _seeds(kind: Literal["refit", "baseline"], one: Chosen, seeds: Sequence[int], split_seed: int) -> list[Refit]:

@@ -8,9 +8,9 @@ from typing import Any
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.candidates import best_of_kind
-from hsiauto.refit.plan import Chosen, Refit, baselines, for_split, for_study
+from hsiauto.refit.plan import Chosen, Refit, baselines, for_split, for_study, with_asked_labels
 from hsiauto.refit.reevaluate import ranked
-from hsiauto.refit.scoring import Target, ended, outcome
+from hsiauto.refit.scoring import Target, ended, learning_curve, outcome
 from hsiauto.refit.work import Work, config_of
 from hsiauto.scene.model import Scene
 from hsiauto.search.jobs import Job, JobResult
@@ -71,8 +71,13 @@ def refit_on_split(
 
 
 def refit_config(work: Work, refits: Journal, config: FamilyConfig, seeds: int, folder: Path) -> None:
-    """Refit one config without a search, beside the references: its rows have rank 1."""
+    """Refit one config without a search, beside the references: its rows have rank 1.
+
+    Where the study asks for labels, a `cycle` event for each training of a refit precedes its `refit` event.
+    """
     planned = for_split([Chosen(config, rank=1)], [], [work.study.seed + i for i in range(seeds)], work.split.spec.seed)
+    if work.study.labels is not None:
+        planned = with_asked_labels(planned, work.study.labels, work.study.random_control)
     _perform(work, refits, planned, folder / MODEL_FOLDER, None)
 
 
@@ -138,6 +143,7 @@ def _unsaved_winner(refits: Journal, planned: Sequence[Refit]) -> Refit | None:
 
 def _job(work: Work, refit: Refit, target: Target) -> Job:
     n_train = len(target.data.train_pixels)
+    trained_on = sum(_plan(refit, target))
     return Job(
         key=refit.key,
         config=refit.config.bounded(work.scene.n_bands, n_train),
@@ -145,8 +151,15 @@ def _job(work: Work, refit: Refit, target: Target) -> Job:
         seed=refit.seed,
         max_epochs=work.study.max_epochs,
         predict=target.split.test,
-        predicted_seconds=work.predicted_seconds(refit.config.hash(), n_train),
+        predicted_seconds=work.predicted_seconds(refit.config.hash(), trained_on),
+        labels=refit.labels,
     )
+
+
+def _plan(refit: Refit, target: Target) -> tuple[int, ...]:
+    """Labels of each training."""
+    n_train = len(target.data.train_pixels)
+    return (n_train,) if refit.labels is None else refit.labels.plan(n_train, target.data.n_classes)
 
 
 def _record(work: Work, refits: Journal, refit: Refit, target: Target | None, result: JobResult) -> None:
@@ -162,9 +175,13 @@ def _record(work: Work, refits: Journal, refit: Refit, target: Target | None, re
         "config_hash": config.hash(),
         "seed": refit.seed,
         "split_seed": refit.split_seed,
-        "max_epochs": work.study.max_epochs,
+        "max_epochs": work.study.max_epochs * (1 if target is None else len(_plan(refit, target))),
+        "acquisition": None if refit.labels is None else refit.labels.name,
     }
     fields |= ended(result) if target is None else outcome(work.scene, target, config, refit.key, result)
+    if target is not None:
+        for cycle in learning_curve(target, refit.key, result, fields):
+            work.record(refits, "cycle", **cycle)
     work.record(refits, "refit", **fields)
 
 

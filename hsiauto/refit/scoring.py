@@ -1,6 +1,7 @@
 """Where a refit is trained and scored: a split with its sealed test. The only caller of `SealedTest.score`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from hsiauto.scene.model import Scene
 from hsiauto.seal import SealedTest, TrialData, seal, training_data
 from hsiauto.search.jobs import JobResult
 from hsiauto.split import Split, make_split, overlap
+from hsiauto.split.model import Pixels
+
+_SCORES = ("test_oa", "test_aa", "test_kappa")
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,11 @@ def outcome(scene: Scene, target: Target, config: FamilyConfig, key: str, result
 
     Raises RuntimeError where `key` was scored before.
     """
-    shares = overlap(target.split, config.support)
+    trained_on = labelled(target, result)
+    shares = overlap(replace(target.split, pool=trained_on), config.support)
     fields = ended(result) | {
         "split_hash": target.split.hash,
-        "labels_train": len(target.data.train_pixels),
+        "labels_train": len(trained_on),
         "labels_val": len(target.data.val_pixels),
         "pixels_test": len(target.split.test),
         "classes_scored": len(target.split.classes),
@@ -63,6 +68,49 @@ def outcome(scene: Scene, target: Target, config: FamilyConfig, key: str, result
     if result.state == "completed" and result.predicted is not None:
         fields |= _scored(scene, target, key, result.predicted, result.predict_seconds)
     return fields
+
+
+def learning_curve(target: Target, key: str, result: JobResult, final: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Accuracy against labels of an active training, as fields of `cycle` events; empty for any other.
+
+    final: what `outcome` gave for `key`. The last cycle's model is the job's, so its scores are taken from there; each
+    of the others is scored once. Raises RuntimeError where one was scored before.
+    """
+    events = []
+    for cycle in result.cycles:
+        if cycle.predicted is None:
+            scored: dict[str, Any] = {}
+        elif cycle is result.cycles[-1]:
+            scored = {name: final[name] for name in _SCORES}
+        else:
+            s = target.test.score(f"{key}/cycle-{cycle.number}", cycle.predicted)
+            scored = dict(zip(_SCORES, (s.oa, s.aa, s.kappa), strict=True))
+        report = cycle.report
+        events.append(
+            {
+                "key": key,
+                "cycle": cycle.number,
+                "labels": cycle.labels,
+                "acquisition": cycle.acquisition,
+                "acquired": cycle.acquired.tolist(),
+                "acquire_seconds": cycle.acquire_seconds,
+                "epochs": report.epoch,
+                "fit_seconds": report.fit_seconds,
+                "train_loss": report.train_loss,
+                "val_oa": report.val_oa,
+                "val_aa": report.val_aa,
+                "val_kappa": report.val_kappa,
+                **scored,
+            }
+        )
+    return events
+
+
+def labelled(target: Target, result: JobResult) -> Pixels:
+    """The pixels whose labels trained: all of the target's, or those that were asked for."""
+    if not result.cycles:
+        return target.data.train_pixels
+    return np.sort(np.concatenate([cycle.acquired for cycle in result.cycles]))
 
 
 def ended(result: JobResult) -> dict[str, Any]:

@@ -31,6 +31,8 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
 
 def _refits(lines: list[SummaryRow], objective: str, wide: bool) -> Table:
     caption = "%, mean ± standard deviation over n seeds; overlap: test patches that contain a training pixel"
+    if any(line.acquisition for line in lines):
+        caption += "\non: labels that were asked for, and how they were chosen"
     if wide:
         caption += f"\nval OA: on the search's validation; fresh val: mean {objective} over fresh validations"
     title = "leaderboard: retrained on train + validation, scored once on test"
@@ -43,7 +45,7 @@ def _refits(lines: list[SummaryRow], objective: str, wide: bool) -> Table:
     for line in lines:
         cells = [
             "-" if line.rank is None else str(line.rank),
-            line.family,
+            line.family if line.acquisition is None else f"{line.family} on {line.labels_train:.0f} {line.acquisition}",
             line.kind,
             str(line.n_seeds),
             *(_spread(spread) for spread in (line.test_oa, line.test_aa, line.test_kappa)),

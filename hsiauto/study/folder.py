@@ -11,6 +11,7 @@ from hsiauto.split import Split, save_split
 
 STUDY, SPLIT, JOURNAL, REFITS = "study.json", "split.npz", "journal.jsonl", "refits.jsonl"
 LEADERBOARD, MAP, SEARCH_FIGURE = "leaderboard.parquet", "map.png", "search.png"
+LABELS_FIGURE = "labels.png"
 BUNDLE, BUNDLE_PREVIOUS = "bundle", "bundle-previous"
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from hsiauto import leaderboard as boards
 from hsiauto.provenance import git_commit, versions
 from hsiauto.refit import Work
+from hsiauto.report.labels_figure import draw_labels
 from hsiauto.report.progress import Progress
 from hsiauto.report.search_figure import draw_search
 from hsiauto.search.cluster import own_ray
@@ -78,6 +79,7 @@ class OpenRun:
         bundle, notes = export_winner(self.prepared, self.folder, table)
         if any(event["event"] == "report" for event in self.journal.events):
             draw_search(self.journal.events, self.prepared.study, self.folder / folders.SEARCH_FIGURE)
+        draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
         if bundle is not None:
             drawn = draw_winner_map(self.prepared, bundle, table, self.folder / folders.MAP, end)
             if not drawn:
@@ -100,7 +102,7 @@ class OpenRun:
         latest = {event["key"]: event["state"] for event in self.refits.events if event["event"] == "refit"}
         skipped = list(latest.values()).count("skipped")
         lines = [*(f"note: {note}" for note in self.prepared.notes), *(f"warning: {text}" for text in warnings)]
-        lines += boards.winner_statement(table)
+        lines += [*boards.winner_statement(table), *boards.label_statement(table, len(self.prepared.split.pool))]
         if skipped:
             lines.append(
                 f"the time limit left out {skipped} refits; `{self.goes_on}` finishes the search first where it is not "

@@ -1,0 +1,68 @@
+"""labels.png: accuracy against the labels that were asked for. A function of the refits' journal alone."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display on a cluster node
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from hsiauto.files import atomic_path
+
+Points = list[tuple[int, float]]
+"""(labels, test OA) of one training run, by cycle."""
+
+
+def draw_labels(events: Iterable[dict[str, Any]], path: Path) -> bool:
+    """Draw the curves of every `cycle` event that has a test score: a thin line a seed, a thick one their mean.
+
+    False, and nothing is written, where there is none.
+    """
+    groups = curves(events)
+    if not groups:
+        return False
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    for i, (name, runs) in enumerate(groups.items()):
+        colour, n = plt.get_cmap("tab10")(i % 10), len(runs)
+        for run in runs:
+            axes.plot(*zip(*run, strict=True), color=colour, alpha=0.35, linewidth=0.8)
+        label = f"{name}, {n} seed{'s' if n > 1 else ''}"
+        axes.plot(*zip(*mean(runs), strict=True), color=colour, marker=".", linewidth=1.8, label=label)
+    axes.set_xlabel("labels that the oracle counted")
+    axes.set_ylabel("test OA")
+    axes.set_title("accuracy against labels; the last point is the result, no point was chosen by its score")
+    axes.title.set_fontsize(10)
+    axes.legend(loc="lower right", fontsize=8)
+    axes.grid(alpha=0.3)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+    plt.close(figure)
+    return True
+
+
+def curves(events: Iterable[dict[str, Any]]) -> dict[str, list[Points]]:
+    """`family, acquisition` -> a curve for each completed refit. A refit that was done again counts once."""
+    events = list(events)
+    scored = {(e["key"], e["cycle"]): e for e in events if e["event"] == "cycle" and e.get("test_oa") is not None}
+    by_key: dict[str, Points] = defaultdict(list)
+    for (key, _), event in sorted(scored.items()):
+        by_key[key].append((event["labels"], event["test_oa"]))
+    groups: dict[str, list[Points]] = defaultdict(list)
+    for key, refit in {e["key"]: e for e in events if e["event"] == "refit" and e["state"] == "completed"}.items():
+        if key in by_key:
+            groups[f"{refit['family']}, {refit['acquisition']}"].append(by_key[key])
+    return dict(groups)
+
+
+def mean(runs: list[Points]) -> Points:
+    """Over the runs at each number of labels, which one plan gives to all of them."""
+    at: dict[int, list[float]] = defaultdict(list)
+    for run in runs:
+        for labels, score in run:
+            at[labels].append(score)
+    return [(labels, float(np.mean(scores))) for labels, scores in sorted(at.items())]
