@@ -1,0 +1,306 @@
+"""mambahsi: a spatial and a spectral state space scan over a whole tile; cssmamba: the spatial scan guided by clusters.
+
+Sources: MambaHSI, arXiv 2501.04944 (with its published code); CSSMamba, arXiv 2601.16098 (no public code).
+
+Shapes: B tiles, C channels, H x W pixels, L = H W tokens in raster order, D width, T tokens of a clustered scan, K
+classes.
+
+    step of the paper                     here
+    embedding                             embedding: conv1x1 C -> D, GroupNorm(4), SiLU
+    learnable clustering, cluster loss    clustering.LearnableClustering
+    attention-driven token selection      token_order.DualAttention, token_order.arrange
+    CSpaMamba                             ClusteredSpatial: clustered scan, residual, raster scan, residual
+    SpaMamba                              PlainSpatial: raster scan, GroupNorm, SiLU, residual
+    SpeMamba                              Spectral: scan over 4 groups of a pixel's channels, GroupNorm, SiLU, residual
+    BothMamba                             Block: x + w0 spatial + w1 spectral, w a softmax of two learned numbers
+
+`mambahsi` halves the tile between blocks by average pooling; its logits are interpolated back, bilinear with aligned
+corners, as published. At D = 128, 9 classes, 103 bands it has 412,239 parameters: embedding 13,568; three blocks of
+126,914 (spatial scan 116,480 + norm 256, spectral scan 9,920 + norm 256, mixture 2); head 17,929 (conv1x1 D -> 128,
+GroupNorm, SiLU, conv1x1). `cssmamba` keeps full resolution, and its head starts with a conv3x3 of width D.
+
+Departures: every tile is a sequence of its own, where the published MambaHSI folds a batch into one. Pooling averages
+what is left of an odd border, where it would drop it. A step trains on a few tiles (`batch_size`), not on the image.
+Where CSSMamba is silent:
+- Each block has its own clustering. The clustered scan reads the tokens after the clustering's RMSNorm, the raster scan
+  has an RMSNorm and weights of its own, both add their outputs as they are.
+- A hard order passes no gradient, so alpha, q and k would never learn. What the clustered scan adds to a token is
+  therefore scaled by 2 r / (1 + r), r the token's score over its cluster's mean: 1 for a token of average importance,
+  near 0 for one that could as well be dropped (a dropped one gets 0), at most 2.
+- Temperature 0.1, cluster loss 0.1, keep ratio 0.8, three blocks as in MambaHSI; no weight decay, a constant rate.
+Memory kept for the backward pass, counted: 37 KiB a pixel at either paper preset, so 150 MiB for a tile of 64 and
+2.3 GiB for the 65,536 pixels that a step holds at most; it grows with width x blocks.
+"""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, silu
+
+from hsiauto.families.base import Criterion, TileConfig, axis
+from hsiauto.families.clustering import LearnableClustering
+from hsiauto.families.token_order import DualAttention, Order, arrange
+from hsiauto.layers.precision import without_autocast
+from hsiauto.layers.state_space import StateSpace
+
+MAMBAHSI = "MambaHSI, arXiv 2501.04944"
+CSSMAMBA = "CSSMamba, arXiv 2601.16098"
+FILL = "hsiauto: the paper is silent"
+GROUPS = 4
+"""Of every GroupNorm, and of the channels that the spectral scan meets one after the other."""
+PLAIN_HEAD_WIDTH = 128
+"""Of `mambahsi`, at every D."""
+
+
+class _MambaConfig(TileConfig):
+    """What `cssmamba` and `mambahsi` share."""
+
+    learning_rate: float = axis(3e-4, "peak learning rate", source=MAMBAHSI, gt=0, le=1)
+    weight_decay: float = axis(0.0, "decay of the weights", source=MAMBAHSI, ge=0, le=1)
+    optimizer: Literal["adam", "adamw"] = axis("adam", "Adam (L2 decay) or AdamW (decoupled)", source=MAMBAHSI)
+    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+        "constant", "learning rate over the final epoch budget, set per step", source=MAMBAHSI
+    )
+    width: int = axis(128, "features of a pixel, D", source=MAMBAHSI, ge=4, le=512, multiple_of=GROUPS)
+    blocks: int = axis(3, "spatial-spectral blocks", source=MAMBAHSI, ge=1, le=6)
+    scan: Literal["mamba1", "ssd"] = axis(
+        "mamba1",
+        "state space layer: a decay per channel and state (Mamba), or one per head (Mamba-2, in matrix products)",
+        source="arXiv 2312.00752; arXiv 2405.21060",
+    )
+    state: int = axis(16, "states of a channel, N", source=MAMBAHSI, ge=1, le=256)
+
+
+class MambaHsiConfig(_MambaConfig):
+    """Raster-order spatial Mamba and spectral Mamba, mixed by learned weights; no clustering."""
+
+    family: Literal["mambahsi"] = "mambahsi"
+    source: ClassVar[str] = MAMBAHSI
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "paper": {},
+        "small": {"tile": 32, "width": 32, "state": 8, "learning_rate": 3e-3, "schedule": "onecycle"},
+    }
+
+    def build(self, n_bands: int, n_classes: int) -> nn.Module:
+        return MambaHsi(self, n_bands, n_classes)
+
+
+class CssMambaConfig(_MambaConfig):
+    """Mamba over tokens that learned clusters put in order, a raster-order Mamba, and a spectral Mamba."""
+
+    family: Literal["cssmamba"] = "cssmamba"
+    source: ClassVar[str] = CSSMAMBA
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "paper": {},
+        "small": {
+            "tile": 32,
+            "width": 16,
+            "blocks": 2,
+            "state": 8,
+            "learning_rate": 3e-3,
+            "schedule": "onecycle",
+        },
+    }
+
+    width: int = axis(32, "features of a pixel, D", source=CSSMAMBA, ge=4, le=512, multiple_of=GROUPS)
+    centres_per_class: int = axis(
+        3, "cluster centres of a class", source=f"{CSSMAMBA}: 1 to 5, best 3 on Pavia University", ge=1, le=20
+    )
+    temperature: float = axis(0.1, "softness of the assignment to clusters", source=FILL, gt=0, le=10)
+    centre_momentum: float = axis(
+        0.9, "what a step leaves of a centre; the rest is its training pixels' mean", source=CSSMAMBA, ge=0, lt=1
+    )
+    cluster_loss_weight: float = axis(
+        0.1,
+        "weight of the cluster loss, mean over the blocks; 0 = off",
+        source=f"{CSSMAMBA}; weight: {FILL}",
+        ge=0,
+        le=10,
+    )
+    keep_ratio: float = axis(
+        0.8, "part of a cluster that the clustered scan reads; others skip it", source=FILL, ge=0.1, le=1
+    )
+    token_order: Order = axis(
+        "descending", "tokens of a cluster: important first, important last, or as in the image", source=CSSMAMBA
+    )
+
+    def build(self, n_bands: int, n_classes: int) -> nn.Module:
+        return CssMamba(self, n_bands, n_classes)
+
+
+class MambaHsi(nn.Module):
+    """(B, C, H, W) -> logits (B, K, H, W); each block sees half the resolution of the one before."""
+
+    def __init__(self, config: MambaHsiConfig, n_bands: int, n_classes: int) -> None:
+        super().__init__()
+        self.embedding = _embedding(n_bands, config.width)
+        self.blocks = nn.ModuleList(Block(PlainSpatial(config), Spectral(config)) for _ in range(config.blocks))
+        self.pool = nn.AvgPool2d(2, ceil_mode=True)
+        self.head = _head(config.width, PLAIN_HEAD_WIDTH, 1, n_classes)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        x_BDHW = self.embedding(x_BCHW)
+        for n, block in enumerate(self.blocks):
+            x_BDHW = block(self.pool(x_BDHW) if n else x_BDHW)
+        return interpolate(self.head(x_BDHW), x_BCHW.shape[2:], mode="bilinear", align_corners=True)
+
+
+class CssMamba(nn.Module):
+    """(B, C, H, W) -> logits (B, K, H, W), at full resolution throughout."""
+
+    def __init__(self, config: CssMambaConfig, n_bands: int, n_classes: int) -> None:
+        super().__init__()
+        self.cluster_loss_weight = config.cluster_loss_weight
+        self.embedding = _embedding(n_bands, config.width)
+        self.blocks = nn.ModuleList(
+            Block(ClusteredSpatial(config, n_classes), Spectral(config)) for _ in range(config.blocks)
+        )
+        self.head = _head(config.width, config.width, 3, n_classes)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        x_BDHW = self.embedding(x_BCHW)
+        for block in self.blocks:
+            x_BDHW = block(x_BDHW)
+        return self.head(x_BDHW)
+
+    def training_loss(self, x_BCHW: Tensor, y_BHW: Tensor, criterion: Criterion) -> Tensor:
+        """Cross-entropy + weight x mean cluster loss of the blocks. Moves the centres, by the labelled pixels alone.
+
+        A label below 0 is none.
+        """
+        place_N, labels_N = _labelled(y_BHW)
+        x_BDHW = self.embedding(x_BCHW)
+        cluster_losses = []
+        for block, clustering in zip(self.blocks, self.clusterings(), strict=True):
+            cluster_losses.append(clustering.learn(_tokens(x_BDHW).flatten(0, 1)[place_N], labels_N))
+            x_BDHW = block(x_BDHW)
+        loss = criterion(self.head(x_BDHW), y_BHW)
+        return loss + self.cluster_loss_weight * torch.stack(cluster_losses).mean()
+
+    @torch.no_grad()
+    def warm_start(self, x: Tensor, y: Tensor) -> None:
+        """Place every block's centres by k-means on the labelled pixels of tiles x (B, C, H, W), y (B, H, W).
+
+        Draws its seed from torch's global generator.
+        """
+        rng = np.random.default_rng(int(torch.randint(2**31, ())))
+        place_N, labels_N = _labelled(y)
+        for before, clustering in zip([self.embedding, *self.blocks[:-1]], self.clusterings(), strict=True):
+            x = torch.cat([before(tile) for tile in x.split(1)])
+            clustering.start(_tokens(x).flatten(0, 1)[place_N], labels_N, rng)
+
+    def clusterings(self) -> list[LearnableClustering]:
+        """One for each block, in their order."""
+        return [part for part in self.modules() if isinstance(part, LearnableClustering)]
+
+
+class Block(nn.Module):
+    """x + w0 spatial(x) + w1 spectral(x), (w0, w1) = softmax(mixture). (B, D, H, W) -> (B, D, H, W)."""
+
+    def __init__(self, spatial: nn.Module, spectral: nn.Module) -> None:
+        super().__init__()
+        self.spatial, self.spectral = spatial, spectral
+        self.mixture = nn.Parameter(torch.full((2,), 0.5))
+
+    def forward(self, x_BDHW: Tensor) -> Tensor:
+        spatial, spectral = self.mixture.softmax(dim=0)
+        return x_BDHW + spatial * self.spatial(x_BDHW) + spectral * self.spectral(x_BDHW)
+
+
+class PlainSpatial(nn.Module):
+    """A scan over the pixels of a tile in raster order. (B, D, H, W) -> (B, D, H, W), residual included."""
+
+    def __init__(self, config: _MambaConfig) -> None:
+        super().__init__()
+        self.scan = _scan(config, config.width)
+        self.norm = nn.GroupNorm(GROUPS, config.width)
+
+    def forward(self, x_BDHW: Tensor) -> Tensor:
+        scanned_BDHW = _image(self.scan(_tokens(x_BDHW)), x_BDHW)
+        return x_BDHW + silu(self.norm(scanned_BDHW))
+
+
+class ClusteredSpatial(nn.Module):
+    """A scan cluster by cluster, then one in raster order. (B, D, H, W) -> (B, D, H, W), residuals included."""
+
+    def __init__(self, config: CssMambaConfig, n_classes: int) -> None:
+        super().__init__()
+        D = config.width
+        self.keep_ratio, self.token_order = config.keep_ratio, config.token_order
+        self.clustering = LearnableClustering(
+            D, n_classes, config.centres_per_class, config.temperature, config.centre_momentum
+        )
+        self.attention = DualAttention(D)
+        self.cluster_scan, self.raster_scan = _scan(config, D), _scan(config, D)
+        self.raster_norm = nn.RMSNorm(D)
+
+    def forward(self, x_BDHW: Tensor) -> Tensor:
+        x_BLD = _tokens(x_BDHW)
+        x_BLD = x_BLD + self._clustered(x_BLD)
+        x_BLD = x_BLD + self.raster_scan(self.raster_norm(x_BLD))
+        return _image(x_BLD, x_BDHW)
+
+    def _clustered(self, x_BLD: Tensor) -> Tensor:
+        """What the clustered scan adds to each token; 0 for the dropped ones."""
+        n_clusters = len(self.clustering.centres_MF)
+        with without_autocast(x_BLD.device):  # a hard order turns rounding into another sequence
+            cluster_BL, weight_BL = self.clustering.assign(x_BLD.float())
+            tokens_BLD = self.clustering.norm(x_BLD.float())
+            score_BL = self.attention(tokens_BLD, cluster_BL, weight_BL, n_clusters)
+        place_BT, starts_BT, kept_BT = arrange(cluster_BL, score_BL, n_clusters, self.keep_ratio, self.token_order)
+        place_BTD = place_BT[..., None].expand(-1, -1, x_BLD.shape[2])
+        scanned_BTD = self.cluster_scan(tokens_BLD.gather(1, place_BTD), starts_BT)
+        score_BT = score_BL.gather(1, place_BT)
+        gate_BT = kept_BT * 2 * score_BT / (1 + score_BT)
+        added_BTD = (scanned_BTD * gate_BT[..., None]).to(x_BLD.dtype)
+        return torch.zeros_like(x_BLD).scatter(1, place_BTD, added_BTD)
+
+
+class Spectral(nn.Module):
+    """A scan over 4 groups of a pixel's channels, its tokens. (B, D, H, W) -> (B, D, H, W), residual included."""
+
+    def __init__(self, config: _MambaConfig) -> None:
+        super().__init__()
+        self.scan = _scan(config, config.width // GROUPS)
+        self.norm = nn.GroupNorm(GROUPS, config.width)
+
+    def forward(self, x_BDHW: Tensor) -> Tensor:
+        x_BLD = _tokens(x_BDHW)
+        scanned_NGd = self.scan(x_BLD.reshape(-1, GROUPS, x_BLD.shape[2] // GROUPS))
+        scanned_BDHW = _image(scanned_NGd.reshape(x_BLD.shape), x_BDHW)
+        return x_BDHW + silu(self.norm(scanned_BDHW))
+
+
+def _scan(config: _MambaConfig, width: int) -> StateSpace:
+    return StateSpace(width, form=config.scan, state=config.state)
+
+
+def _embedding(n_bands: int, width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(n_bands, width, 1), nn.GroupNorm(GROUPS, width), nn.SiLU())
+
+
+def _head(width: int, hidden: int, kernel: int, n_classes: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(width, hidden, kernel, padding=kernel // 2),
+        nn.GroupNorm(GROUPS, hidden),
+        nn.SiLU(),
+        nn.Conv2d(hidden, n_classes, 1),
+    )
+
+
+def _tokens(x_BDHW: Tensor) -> Tensor:
+    """Pixels in raster order, (B, L, D)."""
+    return x_BDHW.flatten(2).mT
+
+
+def _image(x_BLD: Tensor, like_BDHW: Tensor) -> Tensor:
+    return x_BLD.mT.reshape(like_BDHW.shape)
+
+
+def _labelled(y_BHW: Tensor) -> tuple[Tensor, Tensor]:
+    """(places in the flattened tiles, labels) of the labelled pixels, (N,) each."""
+    y = y_BHW.flatten()
+    place_N = (y >= 0).nonzero().squeeze(1)
+    return place_N, y[place_N]
