@@ -1,6 +1,6 @@
 """Inference on a whole scene, strip by strip: memory does not grow with the scene's height.
 
-A strip is read with a margin of the model's support on either side, so that cutting changes no prediction.
+A strip is read with the rows that the model's config names around it, so that cutting changes no prediction.
 """
 
 import mmap
@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
+from hsiauto.families.base import FamilyConfig
 from hsiauto.fitted.base import Fitted
 
 STRIP_BYTES = 32 << 20
-"""Of a strip in float32, margin included. A strip is thicker where the support is large, so that at most two thirds of
-the work goes into margins."""
+"""Of a strip in float32, margin included. A strip is thicker where the support is large, so that at most half of the
+work goes into margins."""
 
 Progress = Callable[[int, int], None]
 """(rows done, rows in all)."""
@@ -66,8 +67,8 @@ def predict_scene(
         raise UserError("cube and mask must have the same size", f"{(height, width)} and {valid.shape}")
     classes = np.zeros((height, width), np.int16)
     confidence = np.zeros((height, width), np.float32)
-    rows = strip_rows or max(STRIP_BYTES // (4 * width * n_bands) - 2 * fitted.support, fitted.support, 1)
-    for strip in strips(height, rows, fitted.support):
+    rows = strip_rows or max(STRIP_BYTES // (4 * width * n_bands) - 2 * fitted.support, 2 * fitted.support, 1)
+    for strip in strips(height, rows, fitted.config):
         inside = np.flatnonzero(valid[strip.start : strip.stop])
         if len(inside):
             read = slice(strip.top, strip.bottom)
@@ -80,17 +81,11 @@ def predict_scene(
     return Prediction(classes, confidence)
 
 
-def strips(height: int, rows: int, support: int) -> Iterator[Strip]:
-    """Cut `height` rows into strips of `rows`, each read with `support` rows on either side where the scene has them.
-
-    At the scene's edge more is read on the inner side: a model that reads 2 * support + 1 rows gets as many.
-    """
-    least = 2 * support + 1
+def strips(height: int, rows: int, config: FamilyConfig) -> Iterator[Strip]:
+    """Cut `height` rows into strips of `rows`, each with the rows that `config` needs to predict it."""
     for start in range(0, height, rows):
         stop = min(start + rows, height)
-        top = max(0, min(start - support, height - least))
-        bottom = min(height, max(stop + support, least))
-        yield Strip(start, stop, top, bottom)
+        yield Strip(start, stop, *config.rows_read(start, stop, height))
 
 
 def release(cube: npt.NDArray[np.generic]) -> None:

@@ -16,24 +16,41 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
+from hsiauto import tiling
+
 Kind = Literal["torch", "classical", "reference"]
 Input = Literal["pixel", "patch", "tile", "features", "coordinates"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AtLeast:
     """A condition for `when`: the parent's value is this or more."""
 
     minimum: float
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f">= {self.minimum:g}"
 
 
+@dataclass(frozen=True, repr=False)
+class Between:
+    """A condition for `when`: the parent's value is one of these or between them."""
+
+    minimum: float
+    maximum: float
+
+    def __repr__(self) -> str:
+        return f"{self.minimum:g} to {self.maximum:g}"
+
+
 def _allows(wanted: object, value: Any) -> bool:
+    if isinstance(wanted, tuple):
+        return any(_allows(one, value) for one in wanted)
     if isinstance(wanted, AtLeast):
         return bool(value >= wanted.minimum)
-    return value in (wanted if isinstance(wanted, tuple) else (wanted,))
+    if isinstance(wanted, Between):
+        return bool(wanted.minimum <= value <= wanted.maximum)
+    return bool(value == wanted)
 
 
 def axis(
@@ -45,10 +62,10 @@ def axis(
     when: Mapping[str, object] | None = None,
     **bounds: Any,
 ) -> Any:
-    """A config field: its default, meaning, unit, source and pydantic bounds (ge, gt, le, lt).
+    """A config field: its default, meaning, unit, source and pydantic bounds (ge, gt, le, lt, multiple_of).
 
-    `when` names the fields, declared before it, that make this one act: {"dgfr": True}, a tuple of several values, or
-    {"components": AtLeast(1)}.
+    `when` names the fields, declared before it, that make this one act: {"dgfr": True}, {"components": AtLeast(1)},
+    {"components": Between(1, 31)}, or a tuple of several of these.
     A field that cannot act is absent from `active()`, from the space and from the hash, and may not be set.
     """
     extra: Any = {"unit": unit, "source": source, "when": dict(when or {})}
@@ -57,9 +74,13 @@ def axis(
 
 def _words(condition: Mapping[str, object]) -> str:
     return " and ".join(
-        f"{field} {w if isinstance(w, AtLeast) else f'in {w}' if isinstance(w, tuple) else f'= {w}'}"
-        for field, w in condition.items()
+        f"{field} {' or '.join(_word(one) for one in (wanted if isinstance(wanted, tuple) else (wanted,)))}"
+        for field, wanted in condition.items()
     )
+
+
+def _word(wanted: object) -> str:
+    return str(wanted) if isinstance(wanted, AtLeast | Between) else f"= {wanted}"
 
 
 class FamilyConfig(BaseModel):
@@ -116,18 +137,68 @@ class FamilyConfig(BaseModel):
 
     @property
     def support(self) -> int:
-        """Radius in pixels of the input that one prediction reads (Chebyshev)."""
+        """Radius in pixels of the input that one prediction reads (Chebyshev), with what smoothing adds."""
+        return self.model_support + self.smoothing_reach
+
+    @property
+    def model_support(self) -> int:
+        """Radius in pixels of the input that the model itself reads for one pixel."""
         return 0
+
+    @property
+    def smoothing_reach(self) -> int:
+        """Radius in pixels of the model's answers that one prediction reads."""
+        return 0
+
+    def rows_read(self, start: int, stop: int, height: int) -> tuple[int, int]:
+        """First row, and the one after the last, of a scene of `height` rows that rows start .. stop - 1 need: given
+        these alone, they are predicted as they are in the whole scene."""
+        reach = self.smoothing_reach
+        return self.model_rows_read(max(0, start - reach), min(height, stop + reach), height)
+
+    def model_rows_read(self, start: int, stop: int, height: int) -> tuple[int, int]:
+        """As `rows_read`, without smoothing.
+
+        At the scene's edge more is read on the inner side: a model that reads 2 * model_support + 1 rows gets as many.
+        """
+        least = 2 * self.model_support + 1
+        top = max(0, min(start - self.model_support, height - least))
+        return top, min(height, max(stop + self.model_support, least))
 
     def bounded(self, n_bands: int, n_pixels: int) -> Self:
         """The nearest config that a scene with `n_bands` and `n_pixels` training pixels can feed."""
         most = min(n_bands, n_pixels - 1)
         if self.active().get("components", 0) > most:
-            return type(self)(**{**self.active(), "components": max(1, most)})
+            values = {**self.active(), "components": max(1, most)}
+            return type(self)(**{name: value for name, value in values.items() if self.acts(name, values)})
         return self
 
 
-class TorchConfig(FamilyConfig):
+class SmoothedConfig(FamilyConfig):
+    """A candidate: its class probabilities may be filtered over space (`hsiauto.smoothing`)."""
+
+    smoothing: Literal["none", "majority", "guided"] = axis(
+        "none",
+        "filter of the class probabilities over space: votes of a window, or the guided filter; trades on position",
+        source="guided: Kang et al., TGRS 52(5), 2014",
+    )
+    smoothing_radius: int = axis(
+        2,
+        "the filter's window has (2 radius + 1)^2 pixels",
+        source="hsiauto",
+        unit="pixels",
+        ge=1,
+        le=16,
+        when={"smoothing": ("majority", "guided")},
+    )
+
+    @property
+    def smoothing_reach(self) -> int:
+        """The guided filter takes the mean over windows of what windows say, so it reads twice the radius."""
+        return {"none": 0, "majority": 1, "guided": 2}[self.smoothing] * self.smoothing_radius
+
+
+class TorchConfig(SmoothedConfig):
     """Axes that every torch family shares."""
 
     kind: ClassVar[Kind] = "torch"
@@ -187,8 +258,16 @@ class PatchConfig(TorchConfig):
         "dihedral", "per sample: none, random flips, or one of the 8 symmetries of the square", source="hsiauto"
     )
 
+    noise: float = axis(
+        0.0,
+        "deviation of the noise added to half of the samples, relative to each channel's own",
+        source="arXiv 2511.12346",
+        ge=0,
+        le=1,
+    )
+
     @property
-    def support(self) -> int:
+    def model_support(self) -> int:
         return self.patch // 2
 
 
@@ -200,11 +279,15 @@ class TileConfig(TorchConfig):
     tile: int = axis(64, "side of the square tile", source="hsiauto", unit="pixels", ge=4, le=4096)
 
     @property
-    def support(self) -> int:
+    def model_support(self) -> int:
+        """The tile, as the protocol declares it: no pixel of the tiles that cover another lies further away."""
         return self.tile
 
+    def model_rows_read(self, start: int, stop: int, height: int) -> tuple[int, int]:
+        return tiling.reach(start, stop, height, self.tile)
 
-class ClassicalConfig(FamilyConfig):
+
+class ClassicalConfig(SmoothedConfig):
     """A scikit-learn family: trained once, at full fidelity, on one row of features a pixel."""
 
     kind: ClassVar[Kind] = "classical"
@@ -242,7 +325,7 @@ class ClassicalConfig(FamilyConfig):
         raise NotImplementedError
 
     @property
-    def support(self) -> int:
+    def model_support(self) -> int:
         return math.ceil(4 * self.sigma) if self.features == "multiscale" else 0
 
 

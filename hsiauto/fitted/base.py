@@ -31,5 +31,8 @@ class Fitted(Protocol):
     def probabilities(
         self, cube: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_], pixels: Pixels
     ) -> npt.NDArray[np.float32]:
-        """Class probabilities (N, n_classes) at `pixels` (flat indices into the (H, W) grid of `cube` (H, W, C))."""
+        """Class probabilities (N, n_classes) at `pixels` (flat indices into the (H, W) grid of `cube` (H, W, C)).
+
+        `cube` is a whole scene, or the rows of it that `config.rows_read` names for the rows of `pixels`.
+        """
         ...
