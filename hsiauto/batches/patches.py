@@ -30,13 +30,21 @@ _INFERENCE_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
 DENSE_FROM = 1 / 16
 """Share of the scene's pixels from which a module that can label all patches in one pass does so."""
 
+NOISY = 1 / 2
+"""Share of the samples that get noise."""
+
 
 class PatchBatches:
     """Patches of one scene. A mirrored patch is the patch of the mirrored scene: for an even P, whose centre lies
     beside the middle, it is mirrored about the labelled pixel, which so stays at [P // 2, P // 2]."""
 
     def __init__(
-        self, cube_HWC: torch.Tensor, patch: int, augmentation: Augmentation = "none", band_dropout: float = 0.0
+        self,
+        cube_HWC: torch.Tensor,
+        patch: int,
+        augmentation: Augmentation = "none",
+        band_dropout: float = 0.0,
+        noise: float = 0.0,
     ) -> None:
         self._height, self._width, self._channels = cube_HWC.shape
         if patch > min(self._height, self._width):
@@ -51,6 +59,7 @@ class PatchBatches:
         self._offsets = _symmetric_offsets(patch, self._padded_width).to(cube_HWC.device)
         self._patch_bytes = patch**2 * self._channels * self._table.element_size()
         self._n_symmetries, self._band_dropout = SYMMETRIES[augmentation], band_dropout
+        self._noise = noise
 
     def gather(self, pixels: torch.Tensor, symmetry: torch.Tensor | None = None) -> torch.Tensor:
         """Flat indices (B,) and, if wanted, symmetries 0 .. 7 (B,) -> (B, C', P, P), a channels-last view."""
@@ -73,7 +82,7 @@ class PatchBatches:
                 symmetry = torch.randint(
                     self._n_symmetries, (len(chosen),), generator=generator, device=generator.device
                 )
-            x_BCPP = self.gather(labelled.pixels[chosen], symmetry)
+            x_BCPP = add_noise(self.gather(labelled.pixels[chosen], symmetry), self._noise, generator)
             yield drop_bands(x_BCPP, self._band_dropout, generator), labelled.labels[chosen]
 
     def sample(self, labelled: Labelled, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -91,6 +100,19 @@ class PatchBatches:
         padded_CHW = self._table.view(-1, self._padded_width, self._channels).permute(2, 0, 1)
         logits_KHW = module.dense(padded_CHW[None])[0, :, : self._height, : self._width]  # type: ignore[operator]
         return logits_KHW.float().flatten(1).T
+
+
+def add_noise(x_BCPP: torch.Tensor, noise: float, generator: torch.Generator) -> torch.Tensor:
+    """Gaussian noise on half of the samples, its deviation `noise` times that of the channel in the batch. Keeps the
+    channels-last layout."""
+    if noise == 0.0:
+        return x_BCPP
+    B, C, P, _ = x_BCPP.shape
+    deviation_C = x_BCPP.std(dim=(0, 2, 3), correction=0)
+    noisy_B = torch.rand(B, generator=generator, device=x_BCPP.device) < NOISY
+    normal_BPPC = torch.randn(B, P, P, C, generator=generator, device=x_BCPP.device)
+    scale_BPPC = noise * noisy_B.view(B, 1, 1, 1) * deviation_C
+    return x_BCPP + (normal_BPPC * scale_BPPC).permute(0, 3, 1, 2)
 
 
 def _reflected(cube_HWC: torch.Tensor, radius: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hsiauto.batches.labelled import Labelled
-from hsiauto.batches.patches import PatchBatches
+from hsiauto.batches.patches import PatchBatches, add_noise
 from hsiauto.errors import UserError
 
 H, W, C = 11, 9, 3
@@ -83,3 +83,28 @@ def test_an_epoch_has_every_pixel_once_with_its_label() -> None:
 def test_a_patch_larger_than_the_scene_is_refused(patch: int) -> None:
     with pytest.raises(UserError, match="11 x 9"):
         PatchBatches(CUBE, patch)
+
+
+def test_noise_has_a_share_of_each_channels_deviation_on_half_of_the_samples() -> None:
+    deviation_C = torch.tensor([0.1, 1.0, 50.0])
+    x_BCPP = torch.randn(600, 3, 3, 3, generator=torch.Generator().manual_seed(0)) * deviation_C[:, None, None]
+    x_BCPP = x_BCPP.contiguous(memory_format=torch.channels_last)
+    noisy = add_noise(x_BCPP, 0.2, torch.Generator().manual_seed(1))
+    added_BCPP = noisy - x_BCPP
+    touched_B = added_BCPP.flatten(1).any(dim=1)
+    assert touched_B.float().mean().item() == pytest.approx(0.5, abs=0.06)
+    torch.testing.assert_close(added_BCPP[touched_B].std(dim=(0, 2, 3)), 0.2 * deviation_C, rtol=0.1, atol=0.0)
+    assert noisy.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_noise_is_drawn_from_the_generator_alone_and_off_by_default() -> None:
+    labelled = Labelled(EVERY_PIXEL, EVERY_PIXEL % 7)
+
+    def epoch(noise: float, seed: int) -> torch.Tensor:
+        batches = PatchBatches(CUBE, 3, noise=noise)
+        return torch.cat([x for x, _ in batches.epoch(labelled, 14, torch.Generator().manual_seed(seed))])
+
+    assert torch.equal(epoch(0.1, 0), epoch(0.1, 0))
+    assert not torch.equal(epoch(0.1, 0), epoch(0.0, 0))
+    [(x, _)] = PatchBatches(CUBE, 3).epoch(labelled, 99, torch.Generator().manual_seed(0))
+    assert set(x.flatten().tolist()) <= set(CUBE.flatten().tolist())
