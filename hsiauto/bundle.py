@@ -33,6 +33,7 @@ from hsiauto.fitted.base import Fitted
 from hsiauto.fitted.classical import ClassicalFitted
 from hsiauto.fitted.torch import TorchFitted
 from hsiauto.preprocess import Projection
+from hsiauto.smoothing import guide_arrays, guide_from_arrays
 
 FORMAT = 1
 TRUSTED = ("sklearn.tree._tree.Tree",)
@@ -121,18 +122,22 @@ def load_model(folder: Path) -> Fitted:
         weights = _read(folder / WEIGHTS, safetensors.torch.load_file)
         with _whole(folder):
             projection = Projection.from_arrays(arrays)
-            fitted = TorchFitted.from_parts(config, projection, weights, card.n_bands, card.n_classes)
+            guide = guide_from_arrays(config, arrays)
+            fitted = TorchFitted.from_parts(config, projection, weights, card.n_bands, card.n_classes, guide)
             _agree(projection.n_bands == card.n_bands, "bands of config and preprocessing")
+            _agree(guide is None or guide.n_bands == card.n_bands, "bands of config and guide")
         return fitted
     if isinstance(config, ClassicalConfig):
         arrays = _read(folder / PREPROCESSING, safetensors.numpy.load_file)
         estimator = _read(folder / MODEL, _load_estimator)
         with _whole(folder):
             features = Features.from_arrays(config, arrays)
+            guide = guide_from_arrays(config, arrays)
             _agree(features.projection.n_bands == card.n_bands, "bands of config and preprocessing")
+            _agree(guide is None or guide.n_bands == card.n_bands, "bands of config and guide")
             _agree(estimator.n_features_in_ == len(features.scale), "features of model and preprocessing")
             _agree(min(estimator.classes_) >= 0 and max(estimator.classes_) < card.n_classes, "classes")
-        return ClassicalFitted(config, features, estimator, card.n_bands, card.n_classes)
+        return ClassicalFitted(config, features, estimator, card.n_bands, card.n_classes, guide)
     raise UserError("a bundle holds a torch or a classical family", f"{config.family!r} in {folder}", _AGAIN)
 
 
@@ -152,10 +157,10 @@ _AGAIN = "Export the model again, or name the folder `bundle` of a finished run.
 def _write_model(fitted: Fitted, folder: Path) -> None:
     if isinstance(fitted, TorchFitted):
         (folder / WEIGHTS).write_bytes(safetensors.torch.save(fitted.weights()))
-        arrays = fitted.projection.arrays()
+        arrays = {**fitted.projection.arrays(), **guide_arrays(fitted.guide)}
     elif isinstance(fitted, ClassicalFitted):
         skops.io.dump(fitted.estimator, folder / MODEL)
-        arrays = fitted.features.arrays()
+        arrays = {**fitted.features.arrays(), **guide_arrays(fitted.guide)}
     else:
         raise UserError("a reference is never exported", fitted.config.family, "Export a torch or a classical family.")
     (folder / PREPROCESSING).write_bytes(safetensors.numpy.save(arrays))

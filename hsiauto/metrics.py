@@ -61,6 +61,12 @@ def scores(truth: npt.NDArray[np.integer], predicted: npt.NDArray[np.integer], n
     return Scores(np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes))
 
 
+def log_loss(truth: npt.NDArray[np.integer], probabilities_NK: npt.NDArray[np.floating]) -> float:
+    """Mean cross-entropy in nats of 0-based classes `truth` (N,); probabilities clipped to float32's resolution."""
+    p_N = probabilities_NK[np.arange(len(truth)), truth].astype(np.float64)
+    return float(-np.log(np.clip(p_N, np.finfo(np.float32).eps, 1.0)).mean())
+
+
 ROUNDING = 1e-12
 """Differences of fractions of pixels that are closer than this are the same."""
 

@@ -17,16 +17,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from hsiauto.batches import IGNORE, Labelled, batches_for, resident
 from hsiauto.families.base import TileConfig, TorchConfig
 from hsiauto.fitted.torch import TorchFitted, channels_last
-from hsiauto.metrics import Scores, scores
+from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.randomness import Randomness
 from hsiauto.schedule import learning_rate_factor
 from hsiauto.seal import TrialData
+from hsiauto.smoothing import guide_for, smooth
+from hsiauto.split.model import Pixels
 
 DIVERGED_AT = 10.0
 """An epoch's mean training loss above this many times max(ln n_classes, the first epoch's loss) is divergence."""
@@ -59,8 +63,8 @@ class Epoch:
 class Trainer:
     """Trains `config` on `data`. `max_epochs` sets the schedule; how far to go is `run`'s to say.
 
-    weights: a state of the module to start from instead of a drawn one; it stands for the family's `warm_start` too.
-    Optimiser and schedule start anew: a step at the peak learning rate says nothing about moments of annealed steps.
+    weights: a state of the module to start from instead of a drawn one, after which the family's `warm_start` would
+    undo what was learned and is left out. Optimiser and schedule start anew.
 
     Raises UserError where `data` cannot feed `config` (components, patch), Diverged from `run`.
     """
@@ -79,6 +83,7 @@ class Trainer:
         self.epoch = 0
         scene = resident(data, config.components, config.whiten, self.device)
         self.projection = scene.projection
+        self._guide = guide_for(config, data.cube, data.preprocess_pixels)
         self._batches = batches_for(config, scene.cube, data.transductive)
         self._train = Labelled.on(self.device, data.train_pixels, data.train_labels)
         self._val = Labelled.on(self.device, data.val_pixels, data.val_labels)
@@ -105,7 +110,8 @@ class Trainer:
     def fitted(self) -> TorchFitted:
         """The model as it stands: a copy."""
         module = copy.deepcopy(self.module)
-        return TorchFitted(self.config, self.projection, module, self.data.cube.shape[2], self.data.n_classes)
+        n_bands, n_classes = self.data.cube.shape[2], self.data.n_classes
+        return TorchFitted(self.config, self.projection, module, n_bands, n_classes, self._guide)
 
     def state(self) -> dict[str, Any]:
         """All that `load` needs to go on exactly: tensors, numbers, strings. A copy."""
@@ -196,13 +202,26 @@ class Trainer:
         if len(self._val.pixels) == 0:
             return math.nan, None
         self.module.eval()
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits_NK = self._batches.logits(self.module, self._val.pixels)
-        loss = float(nn.functional.cross_entropy(logits_NK, self._val.labels))
+        data = self.data
+        if self.config.smoothing == "none":
+            logits_NK = self._logits(self._val.pixels)
+            loss = float(nn.functional.cross_entropy(logits_NK, self._val.labels))
+            predicted = logits_NK.argmax(1).cpu().numpy()
+        else:
+            p_NK = smooth(self.config, self._guide, self._probabilities, data.cube, data.valid, data.val_pixels)
+            loss, predicted = log_loss(data.val_labels, p_NK), p_NK.argmax(axis=1)
         if not math.isfinite(loss):
             raise Diverged(f"the validation loss became {loss} in epoch {self.epoch}")
-        predicted = logits_NK.argmax(1).cpu().numpy()
-        return loss, scores(self.data.val_labels, predicted, self.data.n_classes)
+        return loss, scores(data.val_labels, predicted, data.n_classes)
+
+    def _probabilities(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        logits_NK = self._logits(torch.from_numpy(pixels).to(self.device))
+        probabilities: npt.NDArray[np.float32] = logits_NK.softmax(1).cpu().numpy()
+        return probabilities
+
+    def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            return self._batches.logits(self.module, pixels)
 
 
 def _criterion(config: TorchConfig, labels: torch.Tensor, n_classes: int) -> nn.CrossEntropyLoss:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import torch
 
@@ -25,7 +24,7 @@ from hsiauto.fitted.base import Fitted
 from hsiauto.fitted.classical import fit_classical
 from hsiauto.fitted.reference import fit_reference
 from hsiauto.fitted.torch import TorchFitted
-from hsiauto.metrics import Scores, scores
+from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.seal import TrialData
 from hsiauto.trainer import Diverged, Epoch, Trainer
 
@@ -180,10 +179,8 @@ class Trial:
 
 
 def _validate(fitted: Fitted, data: TrialData) -> tuple[float, Scores | None]:
-    """Log loss in nats, probabilities clipped to float32's resolution, and scores on the validation pixels."""
+    """Log loss and scores on the validation pixels."""
     if len(data.val_pixels) == 0:
         return math.nan, None
     p_NK = fitted.probabilities(data.cube, data.valid, data.val_pixels)
-    p_N = p_NK[np.arange(len(p_NK)), data.val_labels].astype(np.float64)
-    loss = float(-np.log(np.clip(p_N, np.finfo(np.float32).eps, 1.0)).mean())
-    return loss, scores(data.val_labels, p_NK.argmax(axis=1), data.n_classes)
+    return log_loss(data.val_labels, p_NK), scores(data.val_labels, p_NK.argmax(axis=1), data.n_classes)

@@ -1,13 +1,16 @@
 """ClassicalFitted: a scikit-learn model with the features that it was trained on."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from hsiauto.families.base import ClassicalConfig, Estimator
 from hsiauto.features import Features
+from hsiauto.preprocess import Projection
 from hsiauto.seal import TrialData
+from hsiauto.smoothing import guide_for, smooth
 from hsiauto.split.model import Pixels
 
 PIXELS_AT_A_TIME = 1 << 14
@@ -22,6 +25,8 @@ class ClassicalFitted:
     estimator: Estimator
     n_bands: int
     n_classes: int
+    guide: Projection | None = None
+    """Of `hsiauto.smoothing`, where the config asks for the guided filter."""
 
     @property
     def support(self) -> int:
@@ -31,6 +36,11 @@ class ClassicalFitted:
         self, cube: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_], pixels: Pixels
     ) -> npt.NDArray[np.float32]:
         """Class probabilities (N, n_classes) at `pixels`; 0 for a class without a training pixel."""
+        return smooth(self.config, self.guide, partial(self._of_estimator, cube, valid), cube, valid, pixels)
+
+    def _of_estimator(
+        self, cube: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_], pixels: Pixels
+    ) -> npt.NDArray[np.float32]:
         out = np.zeros((len(pixels), self.n_classes), np.float32)
         for start in range(0, len(pixels), PIXELS_AT_A_TIME):
             some = pixels[start : start + PIXELS_AT_A_TIME]
@@ -45,4 +55,5 @@ def fit_classical(config: ClassicalConfig, data: TrialData, seed: int, n_jobs: i
     if data.fitted_on is not None:
         x = x[np.searchsorted(data.fitted_on, data.train_pixels)]
     estimator = config.fit(x, data.train_labels, seed, n_jobs)
-    return ClassicalFitted(config, features, estimator, data.cube.shape[2], data.n_classes)
+    guide = guide_for(config, data.cube, data.preprocess_pixels)
+    return ClassicalFitted(config, features, estimator, data.cube.shape[2], data.n_classes, guide)

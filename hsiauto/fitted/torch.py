@@ -10,6 +10,7 @@ from torch import nn
 from hsiauto.batches import batches_for
 from hsiauto.families.base import TorchConfig
 from hsiauto.preprocess import Projection
+from hsiauto.smoothing import smooth
 from hsiauto.split.model import Pixels
 
 
@@ -17,9 +18,17 @@ class TorchFitted:
     """A trained torch family. See `Fitted`. Predicts on the device that `module` is on."""
 
     def __init__(
-        self, config: TorchConfig, projection: Projection, module: nn.Module, n_bands: int, n_classes: int
+        self,
+        config: TorchConfig,
+        projection: Projection,
+        module: nn.Module,
+        n_bands: int,
+        n_classes: int,
+        guide: Projection | None = None,
     ) -> None:
+        """`guide`: of `hsiauto.smoothing`, where the config asks for the guided filter."""
         self.config, self.projection, self.n_bands, self.n_classes = config, projection, n_bands, n_classes
+        self.guide = guide
         self.module = channels_last(module).eval().requires_grad_(False)
 
     @classmethod
@@ -30,12 +39,13 @@ class TorchFitted:
         state_dict: Mapping[str, torch.Tensor],
         n_bands: int,
         n_classes: int,
+        guide: Projection | None = None,
     ) -> "TorchFitted":
-        """The inverse of (config, projection, weights()), on the CPU. The caller's random state stays as it is."""
+        """The inverse of (config, projection, weights(), guide), on the CPU. The caller's random state stays."""
         with torch.random.fork_rng(devices=[]):
             module = config.build(projection.n_channels, n_classes)
         module.load_state_dict(dict(state_dict))
-        return cls(config, projection, module, n_bands, n_classes)
+        return cls(config, projection, module, n_bands, n_classes, guide)
 
     @property
     def support(self) -> int:
@@ -58,8 +68,8 @@ class TorchFitted:
     def probabilities(
         self, cube: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_], pixels: Pixels
     ) -> npt.NDArray[np.float32]:
-        """Class probabilities (N, n_classes) at `pixels`. Projects the cube (H, W, C) once; patches reflect at its
-        borders, so a caller that cuts a scene into strips gives them a margin of `support`.
+        """Class probabilities (N, n_classes) at `pixels`. Projects the cube (H, W, C) once. Patches reflect at its
+        borders and tiles are laid from its first row: who cuts a scene into strips reads `config.rows_read`.
 
         Raises UserError if the cube has other bands than the training scene, or is smaller than a patch.
         """
@@ -68,10 +78,14 @@ class TorchFitted:
             return np.empty((0, self.n_classes), np.float32)
         device = self.device
         batches = batches_for(self.config, torch.from_numpy(projected).to(device))
-        with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
-            logits_NK = batches.logits(self.module, torch.from_numpy(np.array(pixels)).to(device))
-        probabilities: npt.NDArray[np.float32] = logits_NK.softmax(1).cpu().numpy()
-        return probabilities
+
+        def of_module(some: Pixels) -> npt.NDArray[np.float32]:
+            with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+                logits_NK = batches.logits(self.module, torch.from_numpy(np.array(some)).to(device))
+            probabilities: npt.NDArray[np.float32] = logits_NK.softmax(1).cpu().numpy()
+            return probabilities
+
+        return smooth(self.config, self.guide, of_module, cube, valid, pixels)
 
 
 def channels_last(module: nn.Module) -> nn.Module:
