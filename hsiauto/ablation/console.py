@@ -1,0 +1,49 @@
+"""The table of a study on the console, and the sentences below it."""
+
+import math
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hsiauto.ablation.measures import MEASURES, Measure
+from hsiauto.ablation.table import Line
+
+
+def print_table(lines: Sequence[Line], console: Console) -> None:
+    """A block for each measure, a row for each cell."""
+    for measure in dict.fromkeys(line.measure for line in lines):
+        console.print(_block(MEASURES[measure], [line for line in lines if line.measure == measure]))
+
+
+def _block(measure: Measure, lines: Sequence[Line]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=measure.label, title_justify="left", padding=(0, 1, 0, 0))
+    table.add_column("cell", overflow="fold")
+    for name in ("n", "mean", "sd", "- reference", "95 % interval", "p", "p (Holm)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in lines:
+        pair = line.against
+        interval = "-"
+        if pair is not None and math.isfinite(pair.low):
+            interval = f"{_number(pair.low, measure, '+')} to {_number(pair.high, measure, '+')}"
+        table.add_row(
+            line.cell.name + (" (reference)" if line.is_reference else ""),
+            f"{line.n}" if not line.missing else f"{line.n} of {line.n + line.missing}",
+            _number(line.mean, measure),
+            _number(line.std, measure),
+            "-" if pair is None else _number(pair.mean, measure, "+"),
+            interval,
+            _p(pair.p) if pair else "-",
+            _p(line.p_holm),
+            style="bold" if line.is_reference else None,
+        )
+    return table
+
+
+def _number(value: float, measure: Measure, sign: str = "") -> str:
+    return "-" if math.isnan(value) else format(value * measure.scale, f"{sign},.{measure.digits}f")
+
+
+def _p(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2g}"

@@ -1,0 +1,123 @@
+"""What a study is: one question, the axes that answer it, the cell that all others are compared with.
+
+    question: Does masking chosen by attention beat masking at random?
+    source: CPDGAL, ablation of static masking
+    claim: Botswana, OA of static 0.2 / 0.4 / 0.6 / 0.8 is 97.64 / 98.02 / 98.42 / 97.05, of dynamic 98.94
+    family: cpdgal
+    axes:
+      masking: [dynamic, static]
+      mask_probability: [0.2, 0.4, 0.6, 0.8]
+    reference: {masking: dynamic}
+    measures: [test_oa, fit_seconds]
+
+`axes` names fields of the family's config, or settings of the training (`RUN_AXES`, `labels.<field>`). Axes that move
+together share a line: `width, heads: [[8, 16], [32, 8]]`. `sweep: grid` crosses all axes; `one_at_a_time` moves one
+after the other away from the preset, which then is the reference.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hsiauto.ablation.measures import MEASURES
+
+Scalar = bool | int | float | str
+
+RUN_AXES = ("family", "max_epochs", "label_noise")
+"""Axes of the training, not of a config. `label_noise`: the share of training labels that are set to another class."""
+LABELS = "labels."
+"""Prefix of the axes of an active-learning recipe."""
+
+
+class Definition(BaseModel):
+    """A study, as its YAML file says it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+    """Paper and section."""
+    claim: str = Field(min_length=1)
+    """What the source says, in its own numbers; what a figure of ours may contradict."""
+    family: str
+    preset: str = "paper"
+    pins: dict[str, Any] = {}
+    """`family.axis` -> value, for every cell."""
+    labels: dict[str, Any] | None = None
+    """An active-learning recipe for every cell; None: all labels of the pool at once."""
+    max_epochs: int | None = Field(None, ge=1)
+    """Epochs of a training; None: as the command line has it."""
+    sweep: Literal["grid", "one_at_a_time"] = "grid"
+    axes: dict[str, tuple[Any, ...]] = Field(min_length=1)
+    reference: dict[str, Scalar] = {}
+    """Values that single out one cell of the grid."""
+    measures: tuple[str, ...] = ("test_oa",)
+    x: str | None = None
+    """A numeric axis: drawn along the figure, with one line for each setting of the others."""
+    loss_margin: float = Field(0.1, ge=0)
+    """`epochs_to_val_loss` counts to the reference's lowest validation loss plus this share of it."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = self.axis_names
+        if len(set(names)) < len(names):
+            raise ValueError("an axis is named once")
+        for line, values in self.axes.items():
+            width = line.count(",") + 1
+            if not values:
+                raise ValueError(f"{line}: list at least one value")
+            if width > 1 and not all(isinstance(value, list | tuple) and len(value) == width for value in values):
+                raise ValueError(f"{line}: each entry holds {width} values, one for each axis of the line")
+            if len({repr(value) for value in values}) < len(values):
+                raise ValueError(f"{line}: values must differ")
+        if self.sweep == "one_at_a_time" and (self.reference or "family" in names):
+            raise ValueError("one_at_a_time moves away from the preset of one family, which is the reference")
+        if self.sweep == "grid" and not self.reference:
+            raise ValueError("a grid needs its reference, values that single out one cell")
+        for name in (*self.reference, *([self.x] if self.x else [])):
+            if name not in names:
+                raise ValueError(f"{name} is no axis of this study: {', '.join(names)}")
+        for name in self.measures:
+            if name not in MEASURES:
+                raise ValueError(f"{name} is no measure: {', '.join(MEASURES)}")
+        if self.labels is not None and self.validates:
+            raise ValueError("a curve on validation is of one training; with `labels` there are several")
+        if self.labels is None and any(name.startswith(LABELS) for name in names):
+            raise ValueError(f"axes {LABELS}... need `labels`, the recipe that they change")
+        return self
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        return tuple(name for line in self.axes for name in _names(line))
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The family of each cell, the base's first."""
+        return tuple(dict.fromkeys((self.family, *(str(value) for value in self.axes.get("family", ())))))
+
+    @property
+    def validates(self) -> bool:
+        """Whether trainings leave the validation part out, to measure a curve on it."""
+        return any(MEASURES[name].of_curve for name in self.measures)
+
+    def settings(self) -> Iterator[Mapping[str, Any]]:
+        """Axis -> value of every combination, the last axis fastest; one_at_a_time: of the base, {}, first."""
+        lines = [[dict(zip(_names(line), _tuple(value), strict=True)) for value in v] for line, v in self.axes.items()]
+        if self.sweep == "one_at_a_time":
+            yield {}
+            for line in lines:
+                yield from line
+            return
+        combinations: list[dict[str, Any]] = [{}]
+        for line in lines:
+            combinations = [{**combination, **values} for combination in combinations for values in line]
+        yield from combinations
+
+
+def _names(line: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in line.split(","))
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)

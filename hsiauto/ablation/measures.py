@@ -1,0 +1,58 @@
+"""What a study can measure of a training: the name, how it is written, and what it is read from."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a training."""
+
+    title: str
+    unit: str
+    scale: float = 1.0
+    """Stored value -> value in `unit`."""
+    digits: int = 2
+    of_curve: bool = False
+    """Read from the losses on the validation part, which then does not train."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+MEASURES: Mapping[str, Measure] = {
+    "test_oa": Measure("test OA", "%", 100.0),
+    "test_aa": Measure("test AA", "%", 100.0),
+    "test_kappa": Measure("test kappa", "x 100", 100.0),
+    "fit_seconds": Measure("training", "s", digits=1),
+    "predict_pixels_per_second": Measure("prediction", "pixels / s", digits=0),
+    "peak_memory_bytes": Measure("peak memory", "MiB", 2.0**-20, digits=0),
+    "parameters": Measure("parameters", "", digits=0),
+    "macs": Measure("multiply-adds", "M", 1e-6),
+    "labels_train": Measure("labels used", "", digits=0),
+    "val_loss": Measure("validation loss", "nats", digits=4, of_curve=True),
+    "epochs_to_val_loss": Measure("epochs to the loss", "", digits=1, of_curve=True),
+}
+"""Name -> measure. All but the last are columns of the leaderboard."""
+
+
+def column(name: str, event: Mapping[str, Any]) -> float:
+    """The measure `name` of a `refit` event; NaN where the training did not come to it."""
+    value = event.get(name) if event["state"] == "completed" else None
+    return math.nan if value is None else float(value)
+
+
+def epochs_to(val_losses: list[float | None], nats: float) -> float:
+    """The first epoch, counted from 1, whose validation loss is `nats` or less; NaN: none."""
+    return next((float(i) for i, loss in enumerate(val_losses, 1) if loss is not None and loss <= nats), math.nan)
+
+
+def loss_to_reach(reference: list[float | None], margin: float) -> float:
+    """The reference's lowest validation loss in nats, plus the share `margin` of it; NaN without one.
+
+    The margin keeps the last, tiny improvements out of the count.
+    """
+    return min((loss for loss in reference if loss is not None), default=math.nan) * (1.0 + margin)

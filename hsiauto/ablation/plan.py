@@ -1,0 +1,54 @@
+"""Which trainings a study is made of, in which order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hsiauto.ablation.cells import Cell, Grid
+from hsiauto.families import FAMILIES
+from hsiauto.refit.plan import REFERENCES
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """What the cells share that are compared with each other: pairs are taken within a run."""
+
+    split_seed: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """One cell in one run, or a reference (`coordinate_1nn`, `majority`) on a split."""
+
+    cell: Cell
+    run: Run
+
+    @property
+    def key(self) -> str:
+        """What was trained on what; the same key is scored once."""
+        return f"split-{self.run.split_seed}/{self.cell.key}/seed-{self.run.seed}"
+
+    @property
+    def kind(self) -> str:
+        return "baseline" if self.cell.config.kind == "reference" else "refit"
+
+
+def runs(seed: int, seeds: int, split_seed: int, splits: int) -> list[Run]:
+    """`seeds` runs, dealt over `splits` splits: run i trains with seed + i on split_seed + i mod splits.
+
+    With one split a difference holds for that split; with as many splits as seeds each run draws both, and the runs
+    are independent, as the paired test supposes.
+    """
+    return [Run(split_seed + i % splits, seed + i) for i in range(seeds)]
+
+
+def trainings(grid: Grid, runs: Sequence[Run]) -> list[Training]:
+    """All cells of a run before the next run, so that a deadline leaves whole pairs; references first."""
+    first = {run.split_seed: run for run in reversed(runs)}
+    references = [
+        Training(Cell({}, FAMILIES[name].preset("paper"), 1), run)
+        for run in sorted(first.values())
+        for name in REFERENCES
+    ]
+    ordered = [grid.reference, *(cell for cell in grid.cells if cell.key != grid.reference.key)]
+    return [*references, *(Training(cell, run) for run in runs for cell in ordered)]

@@ -1,0 +1,47 @@
+"""ablation.json: what was asked of a study, in its run folder."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hsiauto.ablation.definition import Definition
+from hsiauto.errors import UserError
+from hsiauto.files import atomic_path
+
+FILE = "ablation.json"
+
+
+class Asked(BaseModel):
+    """A study as it is run: the definition with the command line's changes in it, and how often it is repeated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    definition: Definition
+    seeds: int = Field(3, ge=1)
+    """Runs of each cell."""
+    splits: int = Field(1, ge=1)
+    """Splits over which the seeds are dealt."""
+    cells: tuple[dict[str, Any], ...] = ()
+    """Only the cells that have all values of one of these, and the reference; empty: all."""
+
+
+def write(folder: Path, asked: Asked) -> None:
+    with atomic_path(folder / FILE) as temporary:
+        temporary.write_text(asked.model_dump_json(indent=2) + "\n")
+
+
+def read(folder: Path) -> Asked:
+    """What was asked of the study in `folder`. Raises UserError for a folder of something else."""
+    path = folder / FILE
+    if not path.is_file():
+        raise UserError(
+            f"the run folder of a study holds {FILE}", folder, "Name the folder that `hsiauto study` printed."
+        )
+    try:
+        return Asked.model_validate_json(path.read_text())
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path} must be a study", str(error).splitlines()[0], "It was edited or damaged: restore it."
+        ) from error

@@ -1,0 +1,153 @@
+"""A study from its definition to its table and figure, in a run folder that can go on."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from hsiauto.ablation import record
+from hsiauto.ablation.cells import Grid, grid
+from hsiauto.ablation.panels import draw
+from hsiauto.ablation.plan import runs, trainings
+from hsiauto.ablation.record import Asked
+from hsiauto.ablation.table import HEADER, Line, lines, records
+from hsiauto.ablation.train import train
+from hsiauto.config import StudyConfig
+from hsiauto.errors import UserError
+from hsiauto.files import atomic_path, run_lock
+from hsiauto.report.downloads import download_bars
+from hsiauto.space import SceneSize
+from hsiauto.study import folder as folders
+from hsiauto.study.clock import Deadlines
+from hsiauto.study.opened import OpenRun, open_run
+from hsiauto.study.prepare import Prepared, prepare
+from hsiauto.study.run import reopen
+
+TABLE, FIGURE = "table.csv", "study.png"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study leaves and says."""
+
+    folder: Path
+    lines: tuple[Line, ...]
+    messages: tuple[str, ...] = ()
+    exit_code: int = 0
+
+
+def run(asked: Asked, study: StudyConfig, folder: Path, *, console: Console) -> Result:
+    """Train and score every cell of a study in a new folder. Bad input raises UserError before anything is written."""
+    deadlines = Deadlines.start(study.time_limit_s)
+    folders.check_new(folder)
+    if study.split.protocol == "fixed" and asked.splits > 1:
+        raise UserError("--splits needs a protocol that draws its split", "fixed", "Use blocks or random.")
+    of_study = study.model_copy(update={"command": "study", "families": asked.definition.families, "pins": {}})
+    with download_bars(console) as progress:
+        prepared = prepare(of_study, progress)
+    cells = _grid(asked, prepared)
+    folders.create(folder, prepared.study, prepared.split)
+    record.write(folder, asked)
+    with run_lock(folder):
+        return _drive(asked, cells, prepared, folder, console, deadlines)
+
+
+def resume(
+    folder: Path,
+    *,
+    seeds: int | None = None,
+    cells: Sequence[Mapping[str, Any]] | None = None,
+    time_limit_s: float | None = None,
+    data_dir: Path | None = None,
+    concurrency: int | None = None,
+    console: Console,
+) -> Result:
+    """Go on with the study in `folder`: what was scored is not trained again. More `seeds`, or other `cells` (empty:
+    all), extend it; a time limit counts from now."""
+    study, asked = folders.read_study(folder), record.read(folder)
+    if seeds is not None and seeds < asked.seeds:
+        raise UserError("a resumed study keeps or extends its seeds", f"{seeds}, below {asked.seeds}")
+    changes: dict[str, Any] = {"time_limit_s": time_limit_s}  # an old limit was of the old call
+    changes |= {} if concurrency is None else {"concurrency": concurrency}
+    changes |= {} if data_dir is None else {"scene": study.scene.model_copy(update={"data_dir": data_dir})}
+    asked = asked.model_copy(
+        update={"seeds": seeds or asked.seeds, "cells": asked.cells if cells is None else tuple(map(dict, cells))}
+    )
+    deadlines = Deadlines.start(time_limit_s)
+    with run_lock(folder):
+        prepared = reopen(study.model_copy(update=changes), folder, console)
+        whole = _grid(asked, prepared)
+        record.write(folder, asked)
+        return _drive(asked, whole, prepared, folder, console, deadlines)
+
+
+def _grid(asked: Asked, prepared: Prepared) -> Grid:
+    """Every cell of the study on its scene. Raises UserError for what cannot be trained, and --cells without one."""
+    scene, split = prepared.scene, prepared.split
+    grid(asked.definition, prepared.study.max_epochs)  # refuses what no scene mends
+    n_pixels = len(split.train if asked.definition.validates else split.pool)
+    whole = grid(
+        asked.definition, prepared.study.max_epochs, SceneSize(scene.n_bands, n_pixels, scene.height, scene.width)
+    )
+    for cell in whole.cells:
+        if cell.labels is not None:
+            cell.labels.plan(n_pixels, len(split.classes))
+    if asked.cells:
+        whole.only(asked.cells)
+    return whole
+
+
+def _drive(
+    asked: Asked, whole: Grid, prepared: Prepared, folder: Path, console: Console, deadlines: Deadlines
+) -> Result:
+    definition, study = asked.definition, prepared.study
+    wanted = whole.only(asked.cells) if asked.cells else whole
+    planned = trainings(wanted, runs(study.seed, asked.seeds, prepared.split.spec.seed, asked.splits))
+    with open_run(prepared, folder, console, f"hsiauto study --resume {folder}", deadlines.end) as opened:
+        opened.phase(
+            lambda: train(opened.work, opened.refits, planned, validates=definition.validates, deadline=deadlines.refit)
+        )
+        opened.write_board()
+        found = lines(whole, opened.refits.events, definition.measures, definition.loss_margin)
+        _write_table(found, folder / TABLE)
+        if found:
+            draw(asked.name, definition, prepared.scene.name, found, folder / FIGURE)
+        return Result(folder, tuple(found), _messages(asked, whole, opened), opened.exit_code)
+
+
+def _write_table(found: Sequence[Line], path: Path) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, HEADER)
+        writer.writeheader()
+        writer.writerows(records(found))
+
+
+def _messages(asked: Asked, whole: Grid, opened: OpenRun) -> tuple[str, ...]:
+    """What a reader of the table must be told."""
+    definition = asked.definition
+    latest = {event["key"]: event for event in opened.refits.events if event["event"] == "refit"}.values()
+    said = [f"question: {definition.question}", f"the source ({definition.source}) says: {definition.claim}"]
+    said += [f"note: {note}" for note in (*opened.prepared.notes, *whole.notes)]
+    said += [f"failed: {_of(event)}: {event['error']}" for event in latest if event["state"] == "failed"]
+    if asked.seeds > asked.splits:
+        where = "one split: the intervals say nothing about others" if asked.splits == 1 else f"{asked.splits} splits"
+        said.append(f"paired over {asked.seeds} seeds on {where}; --splits {asked.seeds} gives each seed its own")
+    if "epochs_to_val_loss" in definition.measures:
+        said.append(
+            "epochs are counted to the validation loss that the reference reaches in the same run at its best, plus "
+            f"{100 * definition.loss_margin:g} %; runs that never reach it are missing from mean and pairs"
+        )
+    skipped = sum(event["state"] == "skipped" for event in latest)
+    if skipped:
+        said.append(f"the time limit left out {skipped} trainings; `{opened.goes_on}` trains them")
+    if opened.interrupted:
+        said.append(f"interrupted; `{opened.goes_on}` goes on")
+    return tuple(said)
+
+
+def _of(event: Mapping[str, Any]) -> str:
+    cell = ", ".join(f"{axis}={value}" for axis, value in event["cell"].items()) or event["family"]
+    return f"{cell}, seed {event['seed']}, split {event['split_seed']}"

@@ -1,0 +1,132 @@
+"""Refit events -> the table of a study: mean, deviation and n of each cell, and its difference from the reference."""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hsiauto.ablation.cells import Cell, Grid
+from hsiauto.ablation.measures import MEASURES, column, epochs_to, loss_to_reach
+from hsiauto.ablation.plan import Run, Training
+from hsiauto.metrics import Paired, paired
+from hsiauto.search.journal import Event
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measure of one cell."""
+
+    measure: str
+    cell: Cell
+    is_reference: bool
+    mean: float
+    """NaN without a value; as stored: fractions, bytes, seconds."""
+    std: float
+    """n - 1; NaN below two values."""
+    n: int
+    missing: int
+    """Runs that ended without a value: a failed training, a loss that was never reached."""
+    against: Paired | None
+    """The cell minus the reference over the runs that have both; None: no such run, or the reference itself."""
+    p_holm: float
+    """`against.p`, adjusted by Holm's method for all cells that are compared in this measure; NaN without a p."""
+
+
+def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_margin: float) -> list[Line]:
+    """A line for each measure and each cell that was trained, in their order; the reference's are among them."""
+    latest = {e["key"]: e for e in events if e["event"] == "refit" and e["kind"] == "refit" and e["state"] != "skipped"}
+    runs = sorted({Run(event["split_seed"], event["seed"]) for event in latest.values()})
+    of_cell = {
+        cell.key: {run: latest[key] for run in runs if (key := Training(cell, run).key) in latest}
+        for cell in grid.cells
+    }
+    trained = [cell for cell in grid.cells if of_cell[cell.key]]
+    found: list[Line] = []
+    for measure in measures:
+        values = {cell.key: _values(measure, cell, grid, of_cell, loss_margin) for cell in trained}
+        base = values.get(grid.reference.key, {})
+        against = {key: _against(own, base) if key != grid.reference.key else None for key, own in values.items()}
+        adjusted = holm({key: pair.p for key, pair in against.items() if pair is not None})
+        found += [
+            _line(measure, cell, cell.key == grid.reference.key, values[cell.key], against[cell.key], adjusted)
+            for cell in trained
+        ]
+    return found
+
+
+def _values(
+    measure: str, cell: Cell, grid: Grid, of_cell: Mapping[str, Mapping[Run, Event]], loss_margin: float
+) -> dict[Run, float]:
+    """Run -> value; NaN where the training ended without one. `epochs_to_val_loss` is counted to the loss that the
+    reference gives in the same run, and has no value where the reference has none."""
+    own = of_cell[cell.key]
+    if measure != "epochs_to_val_loss":
+        return {run: column(measure, event) for run, event in own.items()}
+    reference = of_cell[grid.reference.key]
+    goals = {run: loss_to_reach(event.get("val_losses", []), loss_margin) for run, event in reference.items()}
+    return {run: epochs_to(event.get("val_losses", []), goals[run]) for run, event in own.items() if run in goals}
+
+
+def _against(own: Mapping[Run, float], base: Mapping[Run, float]) -> Paired | None:
+    runs = [run for run, value in own.items() if math.isfinite(value) and math.isfinite(base.get(run, math.nan))]
+    return paired([own[run] for run in runs], [base[run] for run in runs]) if runs else None
+
+
+def _line(
+    measure: str,
+    cell: Cell,
+    is_reference: bool,
+    values: Mapping[Run, float],
+    against: Paired | None,
+    adjusted: Mapping[str, float],
+) -> Line:
+    known = [value for value in values.values() if math.isfinite(value)]
+    return Line(
+        measure,
+        cell,
+        is_reference,
+        statistics.fmean(known) if known else math.nan,
+        statistics.stdev(known) if len(known) > 1 else math.nan,
+        len(known),
+        len(values) - len(known),
+        against,
+        adjusted.get(cell.key, math.nan),
+    )
+
+
+def holm(p: Mapping[str, float]) -> dict[str, float]:
+    """Holm's step-down adjustment of the finite `p`: the k-th smallest of m times (m - k + 1), made monotone, at most
+    1. Scandinavian Journal of Statistics 6 (1979), 65-70."""
+    finite = sorted((value, key) for key, value in p.items() if math.isfinite(value))
+    adjusted: dict[str, float] = {}
+    so_far = 0.0
+    for place, (value, key) in enumerate(finite):
+        so_far = max(so_far, min(1.0, value * (len(finite) - place)))
+        adjusted[key] = so_far
+    return adjusted
+
+
+HEADER = (
+    *("measure", "unit", "cell", "reference", "mean", "std", "n", "missing"),
+    *("difference", "low", "high", "p", "p_holm", "pairs"),
+)
+"""Of the stored table. difference: cell minus reference, low to high its 95 % interval."""
+
+
+def records(lines: Iterable[Line]) -> list[dict[str, object]]:
+    """The table as rows of HEADER, in the measure's unit; None where there is nothing to say."""
+    rows = []
+    for line in lines:
+        measure, pair = MEASURES[line.measure], line.against
+        scaled = {"mean": line.mean, "std": line.std}
+        if pair is not None:
+            scaled |= {"difference": pair.mean, "low": pair.low, "high": pair.high}
+        row: dict[str, object] = dict.fromkeys(HEADER)
+        row |= {"measure": line.measure, "unit": measure.unit, "cell": line.cell.name, "reference": line.is_reference}
+        row |= {name: value * measure.scale for name, value in scaled.items() if math.isfinite(value)}
+        row |= {"n": line.n, "missing": line.missing, "pairs": pair.n if pair else 0}
+        row |= {
+            name: p for name, p in (("p", pair.p if pair else math.nan), ("p_holm", line.p_holm)) if math.isfinite(p)
+        }
+        rows.append(row)
+    return rows

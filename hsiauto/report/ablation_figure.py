@@ -1,0 +1,135 @@
+"""study.png: one panel a measure, mean and deviation of each cell, the reference marked.
+
+By name: a row a cell, so that long names stay readable. Along a numeric axis: a line for each setting of the others.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display on a cluster node
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from hsiauto.files import atomic_path
+
+REFERENCE, OTHER = "tab:red", "tab:blue"
+_LOG_FROM = 20.0
+"""Ratio of the largest to the smallest mean from which a panel is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One cell in one panel, in the panel's unit."""
+
+    name: str
+    mean: float
+    """NaN: no training of the cell has a value."""
+    std: float
+    """NaN below two values."""
+    n: int
+    is_reference: bool
+    x: float | None = None
+    """Along the axis; None: the panel goes by name."""
+    series: str = ""
+    """The line that it belongs to."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    label: str
+    """The measure with its unit."""
+    points: Sequence[Point]
+
+
+def draw_study(title: str, panels: Sequence[Panel], path: Path, along: str | None = None) -> None:
+    """`along`: the axis that the points' `x` are of; None: they go by name."""
+    n_cells = max(len(panel.points) for panel in panels)
+    columns = len(panels) if along is None else min(2, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    height = 1.6 + 0.32 * n_cells if along is None else 3.8 * rows
+    longest = max(len(point.name) for panel in panels for point in panel.points)
+    names_width = 0.0 if along else 0.085 * longest
+    figure, grid = plt.subplots(
+        rows,
+        columns,
+        figsize=(names_width + (3.4 if along is None else 5.6) * columns, height),
+        sharey=along is None,
+        squeeze=False,
+        layout="constrained",
+    )
+    axes = grid.ravel().tolist()
+    for one, panel in zip(axes, panels, strict=False):
+        if along is None:
+            _by_name(one, panel)
+        else:
+            _along(one, panel, along)
+        one.grid(alpha=0.3)
+        one.set_axisbelow(True)
+    for empty in axes[len(panels) :]:
+        empty.set_visible(False)
+    figure.suptitle(title, fontsize=11)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+    plt.close(figure)
+
+
+def _by_name(axes: Axes, panel: Panel) -> None:
+    places = range(len(panel.points))
+    for place, point in zip(places, panel.points, strict=True):
+        if not math.isfinite(point.mean):
+            axes.text(
+                0.5, place, "no value", transform=axes.get_yaxis_transform(), ha="center", va="center", color="grey"
+            )
+            continue
+        colour = REFERENCE if point.is_reference else OTHER
+        axes.errorbar(
+            point.mean, place, xerr=_bar(point), fmt="D" if point.is_reference else "o", color=colour, capsize=3
+        )
+        if point.is_reference:
+            axes.axvline(point.mean, color=REFERENCE, linestyle="--", linewidth=1, alpha=0.6)
+    axes.set_yticks(list(places), [_name(point) for point in panel.points], fontsize=9)
+    axes.set_ylim(len(panel.points) - 0.5, -0.5)
+    axes.set_xlabel(panel.label)
+    if _is_wide(panel.points):
+        axes.set_xscale("log")
+
+
+def _along(axes: Axes, panel: Panel, along: str) -> None:
+    for series in dict.fromkeys(point.series for point in panel.points):
+        own = sorted(
+            (p for p in panel.points if p.series == series and math.isfinite(p.mean)), key=lambda p: p.x or 0.0
+        )
+        if own:
+            bars = [_bar(point) or 0.0 for point in own]
+            axes.errorbar(
+                [p.x for p in own], [p.mean for p in own], yerr=bars, marker="o", capsize=3, label=series or None
+            )
+    for point in panel.points:
+        if point.is_reference and math.isfinite(point.mean):
+            axes.plot(
+                point.x, point.mean, marker="o", markersize=14, markerfacecolor="none", color=REFERENCE,
+                linestyle="none", label="reference",
+            )  # fmt: skip
+    axes.set_xlabel(along)
+    axes.set_ylabel(panel.label)
+    if _is_wide(panel.points):
+        axes.set_yscale("log")
+    axes.legend(fontsize=8)
+
+
+def _name(point: Point) -> str:
+    return f"{point.name} (reference)" if point.is_reference else point.name
+
+
+def _bar(point: Point) -> float | None:
+    return point.std if math.isfinite(point.std) else None
+
+
+def _is_wide(points: Sequence[Point]) -> bool:
+    means = [point.mean for point in points if math.isfinite(point.mean)]
+    return bool(means) and min(means) > 0 and max(means) / min(means) >= _LOG_FROM
