@@ -28,6 +28,7 @@ bench: $(STAMP)  ## ratios measured side by side in one run; see benchmarks/READ
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.batches
 	$(BIN)/python -m benchmarks.predict
+	$(BIN)/python -m benchmarks.state_space
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

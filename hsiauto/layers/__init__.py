@@ -1,0 +1,5 @@
+"""Layers that several families share and torch does not have."""
+
+from hsiauto.layers.state_space import StateSpace
+
+__all__ = ["StateSpace"]
