@@ -14,6 +14,9 @@ import numpy as np
 
 from hsiauto.files import atomic_path
 
+REFERENCES = ("coordinate_1nn", "majority")
+"""Dotted and grey: what positions and class frequencies give on as many labels."""
+
 Points = list[tuple[int, float]]
 """(labels, test OA) of one training run, by cycle."""
 
@@ -27,12 +30,21 @@ def draw_labels(events: Iterable[dict[str, Any]], path: Path) -> bool:
     if not groups:
         return False
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    for i, (name, runs) in enumerate(groups.items()):
-        colour, n = plt.get_cmap("tab10")(i % 10), len(runs)
+    trained = [name for name in groups if not name.startswith(REFERENCES)]
+    for name, runs in groups.items():
+        known = name in trained
+        colour, n = plt.get_cmap("tab10")(trained.index(name) % 10) if known else "grey", len(runs)
         for run in runs:
             axes.plot(*zip(*run, strict=True), color=colour, alpha=0.35, linewidth=0.8)
         label = f"{name}, {n} seed{'s' if n > 1 else ''}"
-        axes.plot(*zip(*mean(runs), strict=True), color=colour, marker=".", linewidth=1.8, label=label)
+        axes.plot(
+            *zip(*mean(runs), strict=True),
+            color=colour,
+            marker=".",
+            linewidth=1.8,
+            label=label,
+            linestyle="-" if known else ":",
+        )
     axes.set_xlabel("labels that the oracle counted")
     axes.set_ylabel("test OA")
     axes.set_title("accuracy against labels; the last point is the result, no point was chosen by its score")

@@ -31,8 +31,9 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
 
 def _refits(lines: list[SummaryRow], objective: str, wide: bool) -> Table:
     caption = "%, mean ± standard deviation over n seeds; overlap: test patches that contain a training pixel"
-    if any(line.acquisition for line in lines):
-        caption += "\non: labels that were asked for, and how they were chosen"
+    asked = any(line.acquisition for line in lines)
+    if asked:
+        caption += "\nlabels: how many were asked for, and how they were chosen"
     if wide:
         caption += f"\nval OA: on the search's validation; fresh val: mean {objective} over fresh validations"
     title = "leaderboard: retrained on train + validation, scored once on test"
@@ -40,13 +41,15 @@ def _refits(lines: list[SummaryRow], objective: str, wide: bool) -> Table:
     for name in ("rank", "family", "kind"):
         table.add_column(name, no_wrap=True)
     costs = ("val OA", "fresh val", "parameters", "fit s", "pixels/s") if wide else ()
-    for name in ("n", "test OA", "AA", "kappa", "overlap", *costs):
+    labels = ("labels",) if asked else ()
+    for name in (*labels, "n", "test OA", "AA", "kappa", "overlap", *costs):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         cells = [
             "-" if line.rank is None else str(line.rank),
-            line.family if line.acquisition is None else f"{line.family} on {line.labels_train:.0f} {line.acquisition}",
+            line.family,
             line.kind,
+            *([f"{_number(line.labels_train, '.0f')} {line.acquisition or ''}"] if asked else []),
             str(line.n_seeds),
             *(_spread(spread) for spread in (line.test_oa, line.test_aa, line.test_kappa)),
             _percent(line.overlap_contains),
