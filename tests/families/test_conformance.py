@@ -1,6 +1,8 @@
 """What every torch family must be, tested over the registry: a new family is tested with no new test code."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import annotated_types
@@ -10,8 +12,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from hsiauto.costs import macs, parameters, training_bytes
 from hsiauto.families import FAMILIES
-from hsiauto.families.base import AtLeast, PatchConfig, PixelConfig, TileConfig, TorchConfig
+from hsiauto.families.base import AtLeast, Between, FamilyConfig, PatchConfig, PixelConfig, TileConfig, TorchConfig
 from hsiauto.seal import TrialData
 from hsiauto.trainer import Trainer
 
@@ -20,6 +23,8 @@ PRESETS = [(name, preset) for name, config in TORCH.items() for preset in config
 BANDS, CLASSES, SIDE = 12, 3, 14
 SMALL_TILE = 8
 """A tile family is the same network at every tile; this one is cheap, and smaller than the scene."""
+SMALL_PATCH = 5
+"""Of trainings here; a family whose layers need more gets more."""
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +36,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def scene(singleton: bool = False) -> TrialData:
-    """14 x 14 pixels, 12 noisy bands, 3 classes in stripes, 40 training pixels; `singleton`: one pixel in class 2."""
+def scene(singleton: bool = False, n_bands: int = BANDS) -> TrialData:
+    """14 x 14 pixels, noisy bands, 3 classes in stripes, 40 training pixels; `singleton`: one pixel in class 2."""
     rng = np.random.default_rng(0)
     truth = np.arange(SIDE * SIDE) // SIDE // 3 % CLASSES
-    spectra = rng.normal(size=(CLASSES, BANDS))
-    cube = spectra[truth].reshape(SIDE, SIDE, BANDS) + 0.5 * rng.normal(size=(SIDE, SIDE, BANDS))
+    spectra = rng.normal(size=(CLASSES, n_bands))
+    cube = spectra[truth].reshape(SIDE, SIDE, n_bands) + 0.5 * rng.normal(size=(SIDE, SIDE, n_bands))
     pixels = rng.permutation(SIDE * SIDE)
     if singleton:
         rare = pixels[truth[pixels] == 2]
@@ -86,9 +91,45 @@ def warm(module: nn.Module, x: Tensor, y: Tensor) -> nn.Module:
     return module
 
 
-def labels_like(config: TorchConfig, x: Tensor) -> Tensor:
+def labels_like(config: TorchConfig, x: Tensor, n_classes: int = CLASSES) -> Tensor:
     shape = (len(x), *x.shape[2:]) if isinstance(config, TileConfig) else (len(x),)
-    return torch.randint(CLASSES, shape)
+    return torch.randint(n_classes, shape)
+
+
+def step(module: nn.Module, config: TorchConfig, x: Tensor, y: Tensor) -> Tensor:
+    """The loss that a training takes its gradient of."""
+    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+    training_loss = getattr(module, "training_loss", None)
+    loss: Tensor = training_loss(x, y, criterion) if training_loss is not None else criterion(module(x), y)
+    return loss
+
+
+def with_axes(config: TorchConfig, **axes: Any) -> TorchConfig:
+    """`config` with other values, without the axes that cannot act beside them. Raises ValidationError."""
+    values = {**config.active(), **axes}
+    return type(config)(**{name: value for name, value in values.items() if type(config).acts(name, values)})
+
+
+def is_valid(config: TorchConfig, **axes: Any) -> bool:
+    try:
+        with_axes(config, **axes)
+    except ValidationError:
+        return False
+    return True
+
+
+@cache
+def cheapest_preset(family: str) -> str:
+    return min(TORCH[family].presets, key=lambda preset: macs(family_config(family, preset), BANDS, CLASSES) or 0)
+
+
+def cheapest(family: str, n_bands: int = BANDS) -> TorchConfig:
+    """The preset with the fewest multiply-adds, on the smallest patch or tile that suits it."""
+    config = family_config(family, cheapest_preset(family), n_bands)
+    if isinstance(config, PatchConfig):
+        sizes = range(min(SMALL_PATCH, config.patch), config.patch + 1)
+        config = with_axes(config, patch=next(patch for patch in sizes if is_valid(config, patch=patch)))
+    return config
 
 
 @pytest.mark.parametrize("family", TORCH)
@@ -116,6 +157,52 @@ def test_logits_have_their_shape(family: str, preset: str, n_bands: int, n_class
         assert logits.isfinite().all()
 
 
+@pytest.mark.parametrize("family", TORCH)
+def test_a_tile_may_have_any_sides_and_a_patch_any_size(family: str) -> None:
+    """Sides that halving does not divide, and a patch with an even side, whose centre lies beside its middle."""
+    config = cheapest(family)
+    if isinstance(config, TileConfig):
+        module, _ = module_and_input(config)
+        for shape in ((4, 4), (7, 13), (16, 9)):
+            with torch.no_grad():
+                assert module(torch.randn(2, config.components or BANDS, *shape)).shape == (2, CLASSES, *shape)
+    elif isinstance(config, PatchConfig):
+        sizes = [patch for patch in (1, 2, 8, 9, 16) if is_valid(config, patch=patch)]
+        assert sizes
+        for patch in sizes:
+            module, x = module_and_input(with_axes(config, patch=patch))
+            with torch.no_grad():
+                assert module(x).shape == (len(x), CLASSES)
+
+
+@pytest.mark.parametrize(("n_bands", "n_classes"), [(4, 2), (200, 30)])
+@pytest.mark.parametrize("family", TORCH)
+def test_a_step_of_training_has_a_finite_gradient(family: str, n_bands: int, n_classes: int) -> None:
+    """Of few bands and many, and where most classes are missing from the batch."""
+    config = cheapest(family, n_bands)
+    module, x = module_and_input(config, n_bands, n_classes)
+    y = labels_like(config, x, n_classes)
+    step(warm(module, x, y).train(), config, x, y).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+
+
+@pytest.mark.parametrize(("family", "preset"), PRESETS)
+def test_costs_are_known_without_training(family: str, preset: str) -> None:
+    config = family_config(family, preset)
+    module, _ = module_and_input(config)
+    weights = sum(p.numel() for p in module.parameters())
+    assert parameters(config, BANDS, CLASSES) == weights
+    assert (macs(config, BANDS, CLASSES) or 0) > 0
+    assert (training_bytes(config, BANDS, CLASSES) or 0) > 4 * 4 * weights, "weights, gradients, two moments"
+
+
+@pytest.mark.parametrize("family", TORCH)
+def test_the_paper_preset_has_its_published_parameters(family: str) -> None:
+    """Where the family declares them: (bands, classes) -> count."""
+    for (n_bands, n_classes), published in TORCH[family].published_parameters.items():
+        assert parameters(TORCH[family].preset("paper"), n_bands, n_classes) == published
+
+
 @pytest.mark.parametrize(("family", "preset"), PRESETS)
 def test_the_gradient_reaches_every_parameter(family: str, preset: str) -> None:
     """Or the module names it in `unused_parameters`, {name: reason}."""
@@ -123,9 +210,7 @@ def test_the_gradient_reaches_every_parameter(family: str, preset: str) -> None:
     module, x = module_and_input(config)
     y = labels_like(config, x)
     warm(module, x, y).train()
-    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
-    training_loss = getattr(module, "training_loss", None)
-    loss = training_loss(x, y, criterion) if training_loss is not None else criterion(module(x), y)
+    loss = step(module, config, x, y)
     assert loss.shape == ()
     loss.backward()
     unused: dict[str, str] = getattr(module, "unused_parameters", {})
@@ -184,10 +269,31 @@ def test_the_seed_makes_the_weights(family: str, preset: str) -> None:
 def test_one_training_pixel_in_a_class_is_enough(family: str) -> None:
     data = scene(singleton=True)
     assert (data.train_labels == 2).sum() == 1
-    config = small(family)
-    epochs = list(Trainer(config, data, seed=0, max_epochs=2, device="cpu").run(2))
+    epochs = list(Trainer(small(family), data, seed=0, max_epochs=2, device="cpu").run(2))
     assert len(epochs) == 2
     assert all(np.isfinite([epoch.train_loss, epoch.val_loss]).all() for epoch in epochs)
+
+
+@pytest.mark.parametrize("family", TORCH)
+def test_a_training_follows_from_its_seed_and_its_training_labels_alone(family: str) -> None:
+    """Losses and weights: the same again; the same where validation labels are poisoned, or nothing is validated;
+    others for another seed or other training labels. So training labels alone move prototypes and centres."""
+    data, config = scene(), small(family)
+    losses, weights = trained(config, data)
+    assert (losses, weights) == trained(config, data)
+    none = np.array([], np.int64)
+    assert trained(config, replace(data, val_labels=(data.val_labels + 1) % CLASSES)) == (losses, weights)
+    assert trained(config, replace(data, val_pixels=none, val_labels=none)) == (losses, weights)
+    assert trained(config, data, seed=1)[0] != losses
+    relabelled = replace(data, train_labels=np.random.default_rng(1).permutation(data.train_labels))
+    assert trained(config, relabelled)[1] != weights
+
+
+def trained(config: TorchConfig, data: TrialData, seed: int = 0) -> tuple[list[float], dict[str, bytes]]:
+    """(training losses, all of the module's state to the last bit) of two epochs."""
+    trainer = Trainer(config, data, seed=seed, max_epochs=2, device="cpu")
+    losses = [epoch.train_loss for epoch in trainer.run(2)]
+    return losses, {name: value.numpy().tobytes() for name, value in trainer.fitted().weights().items()}
 
 
 # Every axis acts: moved alone, it changes the module or what the training makes of it.
@@ -195,26 +301,31 @@ def test_one_training_pixel_in_a_class_is_enough(family: str) -> None:
 AXES = [(family, name) for family, config in TORCH.items() for name in config.model_fields if name != "family"]
 
 
-def small(family: str, **fields: Any) -> TorchConfig:
-    """The cheapest preset, with the shared axes set so that each of them can act on 40 pixels."""
-    presets = TORCH[family].presets
-    cheap = dict(presets["small" if "small" in presets else "paper"])
-    few = {"tile": SMALL_TILE, "batch_size": 32} if issubclass(TORCH[family], TileConfig) else {"batch_size": 8}
-    merged = {**cheap, **few, "weight_decay": 0.05, "learning_rate": 5e-3, **fields}
-    config = TORCH[family](**merged).bounded(BANDS, 40)
+def small(family: str, n_bands: int = BANDS, **fields: Any) -> TorchConfig:
+    """The cheapest config, with the shared axes set so that each of them can act on 40 pixels."""
+    tiles = issubclass(TORCH[family], TileConfig)
+    shared = {"weight_decay": 0.05, "batch_size": 32 if tiles else 8, "learning_rate": 5e-3}
+    config = with_axes(cheapest(family), **{**shared, **fields}).bounded(n_bands, 40)
     assert isinstance(config, TorchConfig)
     return config
 
 
-def enabling(config: type[TorchConfig], name: str) -> dict[str, Any]:
+def enabling(config: type[FamilyConfig], name: str) -> dict[str, Any]:
     """Values of the parents that make the axis `name` act."""
     values: dict[str, Any] = {}
     for parent, wanted in config.when(name).items():
         value: Any = wanted[0] if isinstance(wanted, tuple) else wanted
-        if isinstance(wanted, AtLeast):
-            value = type(config.model_fields[parent].default)(wanted.minimum + 2)
+        if isinstance(value, AtLeast | Between):
+            value = type(config.model_fields[parent].default)(value.minimum + 2)
         values |= {**enabling(config, parent), parent: value}
     return values
+
+
+def bands_wanted(config: type[FamilyConfig], name: str) -> int:
+    """Bands of a scene with which the axis acts, where it needs all bands to be many."""
+    wanted = config.when(name).get("components")
+    least = [int(one.minimum) for one in wanted if isinstance(one, AtLeast)] if isinstance(wanted, tuple) else []
+    return max([BANDS, *least])
 
 
 def candidates(config: type[TorchConfig], name: str, value: Any) -> list[Any]:
@@ -231,23 +342,35 @@ def candidates(config: type[TorchConfig], name: str, value: Any) -> list[Any]:
     return [candidate for candidate in near + ends if candidate != value]
 
 
-def moved(config: TorchConfig, name: str) -> list[TorchConfig]:
+def moved(config: TorchConfig, name: str, n_bands: int) -> Iterator[TorchConfig]:
     """`config` with the axis `name` at other values that are valid there."""
-    others: list[TorchConfig] = []
     for value in candidates(type(config), name, getattr(config, name)):
         active = {k: v for k, v in config.active().items() if not depends(type(config), k, name)}
         try:
-            other = type(config)(**{**active, name: value}).bounded(BANDS, 40)
+            other = type(config)(**{**active, name: value}).bounded(n_bands, 40)
         except ValidationError:
             continue
         if other != config:
             assert isinstance(other, TorchConfig)
-            others.append(other)
-    return others
+            yield other
 
 
-def depends(config: type[TorchConfig], name: str, parent: str) -> bool:
+def depends(config: type[FamilyConfig], name: str, parent: str) -> bool:
     return any(direct == parent or depends(config, direct, parent) for direct in config.when(name))
+
+
+def untrained(config: TorchConfig, n_bands: int) -> dict[str, Tensor]:
+    """Of the module from seed 0: its state, its logits, and the loss of a step."""
+    module, x = module_and_input(config, n_bands)
+    y = torch.arange(len(x)) % CLASSES
+    if isinstance(config, TileConfig):
+        y = y[:, None, None].expand(-1, *x.shape[2:])
+    found = {name: value.clone() for name, value in module.state_dict().items()}
+    with torch.no_grad():
+        found["logits"] = module(x)
+        torch.manual_seed(1)
+        found["loss"] = step(module.train(), config, x, y)
+    return found
 
 
 def outcome(config: TorchConfig, data: TrialData) -> dict[str, Tensor]:
@@ -273,13 +396,17 @@ def outcomes() -> dict[str, dict[str, Tensor]]:
 
 @pytest.mark.parametrize(("family", "name"), AXES)
 def test_every_axis_acts(family: str, name: str, outcomes: dict[str, dict[str, Tensor]]) -> None:
-    data = scene()
-    base = small(family, **enabling(TORCH[family], name))
+    """Seen in the untrained module, else after a training."""
+    n_bands = bands_wanted(TORCH[family], name)
+    base = small(family, n_bands, **enabling(TORCH[family], name))
     assert name in base.active()
-    others = moved(base, name)
-    assert others, f"{name} of {family} has one value only"
-    key = f"{family} {base.hash()}"
+    other = next(moved(base, name, n_bands), None)
+    assert other is not None, f"{name} of {family} has one value only"
+    assert other.hash() != base.hash()
+    if differ(untrained(base, n_bands), untrained(other, n_bands)):
+        return
+    data = scene(n_bands=n_bands)
+    key = f"{family} {n_bands} {base.hash()}"
     if key not in outcomes:
         outcomes[key] = outcome(base, data)
-    assert others[0].hash() != base.hash()
-    assert differ(outcomes[key], outcome(others[0], data))
+    assert differ(outcomes[key], outcome(other, data))
