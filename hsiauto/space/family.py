@@ -124,8 +124,11 @@ class FamilySpace:
         context = self.context(axis)
         configs = {v: self.witness({**context, axis: v}) for v in self.ranges[axis].probes}
         nearest = {v: scene.nearest(config).get(axis) for v, config in configs.items() if config}
+        acting = [near for near in nearest.values() if near is not None]
+        if not acting:  # clipping a parent has made it idle: `restricted` asks again, within the scene
+            return self.ranges[axis]
         narrowed = self.ranges[axis].narrowed(v for v, near in nearest.items() if near == v)
-        return narrowed or self.ranges[axis].only(next(near for near in nearest.values() if near is not None))
+        return narrowed or self.ranges[axis].only(acting[0])
 
     def context(self, axis: str) -> Values:
         """Values of the axis' parents under which it acts. Raises UserError when the space holds none."""
