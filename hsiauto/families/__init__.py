@@ -7,10 +7,12 @@ from pydantic import Field, ValidationError
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.claresnet import ClaresnetConfig
 from hsiauto.families.cnn1d import Cnn1dConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.cnn3d import Cnn3dConfig
 from hsiauto.families.cpdgal import CpdgalConfig, VitConfig
+from hsiauto.families.cssmamba import CssMambaConfig, MambaHsiConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.hybridsn import HybridsnConfig
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
@@ -22,8 +24,11 @@ __all__ = ["FAMILIES", "AnyConfig", "config_from"]
 
 AnyConfig = Annotated[
     SpectralMemoryConfig
+    | ClaresnetConfig
     | CpdgalConfig
     | VitConfig
+    | CssMambaConfig
+    | MambaHsiConfig
     | Cnn1dConfig
     | Cnn2dConfig
     | Cnn3dConfig
