@@ -95,6 +95,9 @@ class FamilyConfig(BaseModel):
     """The paper and section, or why the family is here."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
     """Named settings. Every family has `paper`, the family's first trial; empty = all defaults."""
+    published_parameters: ClassVar[Mapping[tuple[int, int], int]] = {}
+    """What the source prints of the `paper` preset: (bands of the scene, classes) -> parameters. The conformance suite
+    counts."""
 
     @classmethod
     def preset(cls, name: str = "paper") -> Self:
