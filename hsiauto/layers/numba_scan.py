@@ -83,7 +83,7 @@ def _arrays(*tensors: Tensor) -> tuple[Array, ...]:
     return tuple(t.detach().numpy() for t in tensors)
 
 
-@numba.njit(parallel=True)
+@numba.njit(parallel=True, cache=True)
 def _forward(decay: Array, drive: Array, write: Array, read: Array, state: Array, y: Array) -> None:
     T, b, N, E = decay.shape
     blocks = (E + CHANNELS - 1) // CHANNELS
@@ -99,7 +99,7 @@ def _forward(decay: Array, drive: Array, write: Array, read: Array, state: Array
                     y[t, s, e] += reads * h
 
 
-@numba.njit(parallel=True)
+@numba.njit(parallel=True, cache=True)
 def _backward(
     decay: Array,
     drive: Array,

@@ -115,3 +115,18 @@ def test_long_sequences_in_float32_keep_their_precision() -> None:
     ours = with_gradients(selective_scan(*tensors), tensors)
     for got, expected in zip(ours, with_gradients(selective_scan(*doubles), doubles), strict=True):
         torch.testing.assert_close(got.double(), expected, rtol=1e-4, atol=1e-5 * float(expected.detach().abs().max()))
+
+
+@pytest.mark.parametrize("form", ["mamba1", "ssd"])
+def test_the_states_are_not_held_for_backward(form: str) -> None:
+    B, L, E, N = 1, 2000, 32, 16
+    tensors = inputs(B, L, channels=(E,) if form == "mamba1" else (2, E // 2), N=N, dtype=torch.float32)
+    held: list[int] = []
+
+    def hold(tensor: Tensor) -> Tensor:
+        held.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(hold, lambda tensor: tensor):
+        (selective_scan if form == "mamba1" else ssd)(*tensors)
+    assert 0 < sum(held) < B * L * E * N / 2
