@@ -42,7 +42,7 @@ def _block(measure: Measure, lines: Sequence[Line]) -> Table:
 
 
 def _number(value: float, measure: Measure, sign: str = "") -> str:
-    return "-" if math.isnan(value) else format(value * measure.scale, f"{sign},.{measure.digits}f")
+    return "-" if math.isnan(value) else format(value * measure.scale, f"{sign}z,.{measure.digits}f")
 
 
 def _p(value: float) -> str:

@@ -108,7 +108,14 @@ def _drive(
     planned = trainings(wanted, runs(study.seed, asked.seeds, prepared.split.spec.seed, asked.splits))
     with open_run(prepared, folder, console, f"hsiauto study --resume {folder}", deadlines.end) as opened:
         opened.phase(
-            lambda: train(opened.work, opened.refits, planned, validates=definition.validates, deadline=deadlines.refit)
+            lambda: train(
+                opened.work,
+                opened.refits,
+                planned,
+                validates=definition.validates,
+                measures_memory="peak_memory_bytes" in definition.measures,
+                deadline=deadlines.refit,
+            )
         )
         opened.write_board()
         found = lines(whole, opened.refits.events, definition.measures, definition.loss_margin)

@@ -15,11 +15,18 @@ from hsiauto.search.journal import Journal
 
 
 def train(
-    work: Work, refits: Journal, trainings: Sequence[Training], *, validates: bool, deadline: float | None = None
+    work: Work,
+    refits: Journal,
+    trainings: Sequence[Training],
+    *,
+    validates: bool = False,
+    measures_memory: bool = False,
+    deadline: float | None = None,
 ) -> None:
     """Train what `refits` has not, append one `refit` event for each as it ends.
 
     `validates`: leave the validation part out of training, and keep the loss on it after each epoch.
+    `measures_memory`: a process for each training, so that its peak memory is its own.
     What a deadline (time.monotonic) skipped is done by a later call; what completed or failed is not done again.
     Raises UserError where a split cannot be drawn, before anything is trained.
     """
@@ -42,6 +49,7 @@ def train(
                 max_epochs=training.cell.max_epochs,
                 predict=target.split.test,
                 labels=training.cell.labels,
+                own_worker=measures_memory,
             )
         )
     if not jobs:

@@ -49,6 +49,7 @@ class Panel:
 def draw_study(title: str, panels: Sequence[Panel], path: Path, along: str | None = None) -> None:
     """`along`: the axis that the points' `x` are of; None: they go by name."""
     n_cells = max(len(panel.points) for panel in panels)
+    most = max(point.n for panel in panels for point in panel.points)
     columns = len(panels) if along is None else min(2, len(panels))
     rows = math.ceil(len(panels) / columns)
     height = 1.6 + 0.32 * n_cells if along is None else 3.8 * rows
@@ -65,9 +66,10 @@ def draw_study(title: str, panels: Sequence[Panel], path: Path, along: str | Non
     axes = grid.ravel().tolist()
     for one, panel in zip(axes, panels, strict=False):
         if along is None:
-            _by_name(one, panel)
+            _by_name(one, panel, most)
         else:
-            _along(one, panel, along)
+            _along(one, panel, along, most)
+            one.legend(fontsize=8, markerscale=0.7)
         one.grid(alpha=0.3)
         one.set_axisbelow(True)
     for empty in axes[len(panels) :]:
@@ -78,7 +80,7 @@ def draw_study(title: str, panels: Sequence[Panel], path: Path, along: str | Non
     plt.close(figure)
 
 
-def _by_name(axes: Axes, panel: Panel) -> None:
+def _by_name(axes: Axes, panel: Panel, most: int) -> None:
     places = range(len(panel.points))
     for place, point in zip(places, panel.points, strict=True):
         if not math.isfinite(point.mean):
@@ -90,16 +92,21 @@ def _by_name(axes: Axes, panel: Panel) -> None:
         axes.errorbar(
             point.mean, place, xerr=_bar(point), fmt="D" if point.is_reference else "o", color=colour, capsize=3
         )
+        _note_n(axes, point, (point.mean, place), most)
         if point.is_reference:
             axes.axvline(point.mean, color=REFERENCE, linestyle="--", linewidth=1, alpha=0.6)
-    axes.set_yticks(list(places), [_name(point) for point in panel.points], fontsize=9)
+    axes.set_yticks(
+        list(places), [f"{p.name} (reference)" if p.is_reference else p.name for p in panel.points], fontsize=9
+    )
     axes.set_ylim(len(panel.points) - 0.5, -0.5)
     axes.set_xlabel(panel.label)
     if _is_wide(panel.points):
         axes.set_xscale("log")
+    else:
+        axes.locator_params(axis="x", nbins=5)
 
 
-def _along(axes: Axes, panel: Panel, along: str) -> None:
+def _along(axes: Axes, panel: Panel, along: str, most: int) -> None:
     for series in dict.fromkeys(point.series for point in panel.points):
         own = sorted(
             (p for p in panel.points if p.series == series and math.isfinite(p.mean)), key=lambda p: p.x or 0.0
@@ -110,6 +117,8 @@ def _along(axes: Axes, panel: Panel, along: str) -> None:
                 [p.x for p in own], [p.mean for p in own], yerr=bars, marker="o", capsize=3, label=series or None
             )
     for point in panel.points:
+        if point.x is not None and math.isfinite(point.mean):
+            _note_n(axes, point, (point.x, point.mean), most)
         if point.is_reference and math.isfinite(point.mean):
             axes.plot(
                 point.x, point.mean, marker="o", markersize=14, markerfacecolor="none", color=REFERENCE,
@@ -119,11 +128,12 @@ def _along(axes: Axes, panel: Panel, along: str) -> None:
     axes.set_ylabel(panel.label)
     if _is_wide(panel.points):
         axes.set_yscale("log")
-    axes.legend(fontsize=8)
 
 
-def _name(point: Point) -> str:
-    return f"{point.name} (reference)" if point.is_reference else point.name
+def _note_n(axes: Axes, point: Point, at: tuple[float, float], most: int) -> None:
+    """Where a cell has fewer values than others have."""
+    if point.n < most:
+        axes.annotate(f"n = {point.n}", at, xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8)
 
 
 def _bar(point: Point) -> float | None:

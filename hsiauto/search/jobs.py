@@ -32,6 +32,8 @@ class Job:
     """What it will take on one worker, if known; a job that cannot end before the deadline is not started."""
     labels: ActiveLabels | None = None
     """The training pixels are a pool, whose labels are asked for cycle by cycle; None: all are known."""
+    own_worker: bool = False
+    """Train in a process of its own, so that what earlier jobs left in memory does not count as this one's peak."""
 
 
 @dataclass(frozen=True)

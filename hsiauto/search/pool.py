@@ -104,7 +104,7 @@ class _Pool:
                 reason = f"{OUT_OF_TIME}: it would take {needed:.0f} s, {max(0.0, self.left):.0f} s are left"
                 skipped.append(_without_result(job, "skipped", reason))
                 continue
-            actor = self.idle.pop() if self.idle else self._actor()
+            actor = self._worker(job)
             left = None if self.deadline is None else self.left
             self.running[actor.run.remote(job, self._place(job.data), left)] = (job, actor)
         return skipped
@@ -129,7 +129,10 @@ class _Pool:
                 return []
             words = str(death).strip().splitlines()[0]
             return [_without_result(job, "failed", f"its worker died twice: {words}")]
-        self.idle.append(actor)
+        if job.own_worker:
+            ray.kill(actor)
+        else:
+            self.idle.append(actor)
         return [result]
 
     def stop(self) -> None:
@@ -147,6 +150,15 @@ class _Pool:
             no_cube = np.empty((0, 0, data.cube.shape[2]), data.cube.dtype)
             self.placed[name] = Placed(replace(data, cube=no_cube), self.cubes[id(data.cube)])
         return self.placed[name]
+
+    def _worker(self, job: Job) -> Any:
+        """An idle worker, or a fresh one where there is none or the job wants its own, in the place of an idle one."""
+        if self.idle:
+            idle = self.idle.pop()
+            if not job.own_worker:
+                return idle
+            ray.kill(idle)
+        return self._actor()
 
     def _actor(self) -> Any:
         request = self.resources.request

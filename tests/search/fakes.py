@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,6 +125,13 @@ class ModellessTrial(FakeTrial):
     """For jobs that neither predict nor save."""
 
     def fitted(self) -> None: ...
+
+
+class ProcessTrial(ModellessTrial):
+    """Tells its process's id as its peak memory."""
+
+    def step(self) -> Report:
+        return replace(super().step(), peak_memory_bytes=os.getpid())
 
 
 class UnhurriedTrial(FakeTrial):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hsiauto.active.recipe import ActiveLabels
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import pool
@@ -27,13 +28,14 @@ def test_jobs_train_predict_save_fail_and_are_skipped(tmp_path: Path) -> None:
     deadline = time.monotonic() + 120
     jobs = [
         _job("good", FOREST, save_to=tmp_path / "model"),
+        _job("asks", FOREST, labels=ActiveLabels(initial=0.25, acquire=0.5, cycles=1, margin_rank=2)),
         _job("bad", fakes.Quick(mode="raise")),
         _job("long", FOREST, predicted_seconds=1000.0),
     ]
     seen: list[JobResult] = []
     study = fakes.study(concurrency=2)
     results = {r.key: r for r in run_jobs(jobs, {"split": fakes.tiny_data()}, study, deadline, seen.append)}
-    assert sorted(r.key for r in seen) == sorted(results) == ["bad", "good", "long"]
+    assert sorted(r.key for r in seen) == sorted(results) == ["asks", "bad", "good", "long"]
     good = results["good"]
     assert (good.state, good.error) == ("completed", "")
     assert good.predicted is not None
@@ -43,6 +45,14 @@ def test_jobs_train_predict_save_fail_and_are_skipped(tmp_path: Path) -> None:
     assert good.predict_seconds > 0
     assert good.started_at < good.finished_at
     assert (tmp_path / "model" / "config.json").exists()
+    assert good.cycles == ()
+    asked = results["asks"].cycles
+    assert [(cycle.number, cycle.labels, cycle.acquisition) for cycle in asked] == [
+        (0, 4, "initial"),
+        (1, 10, "margin-2"),
+    ]
+    assert asked[-1].report == results["asks"].report
+    assert np.array_equal(asked[-1].predicted, results["asks"].predicted)
     assert results["bad"].state == "failed"  # no such kind of family for the real Trial
     assert results["long"].state == "skipped"
     assert "1000 s" in results["long"].error
@@ -83,6 +93,15 @@ def test_a_dead_worker_is_replaced_once(tmp_path: Path) -> None:
     assert results["dies"].state == "failed"
     assert "died twice" in results["dies"].error
     assert results["lives"].state == "completed"
+
+
+def test_a_job_that_wants_its_own_worker_shares_its_process_with_no_other() -> None:
+    jobs = [_job(f"{own}-{i}", fakes.Quick(), predict=None, own_worker=own) for own in (False, True) for i in range(2)]
+    study = fakes.study(concurrency=1)
+    results = run_jobs(jobs, {"split": fakes.tiny_data()}, study, trial_type=fakes.ProcessTrial)
+    shared, also, *own = [result.report.peak_memory_bytes for result in results if result.report]
+    assert shared == also
+    assert len({shared, *own}) == 3
 
 
 def test_a_job_that_overruns_the_deadline_is_given_up_and_says_so() -> None:
