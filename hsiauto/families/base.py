@@ -33,6 +33,16 @@ class AtLeast:
 
 
 @dataclass(frozen=True, repr=False)
+class Above:
+    """A condition for `when`: the parent's value is more than this."""
+
+    bound: float
+
+    def __repr__(self) -> str:
+        return f"> {self.bound:g}"
+
+
+@dataclass(frozen=True, repr=False)
 class Between:
     """A condition for `when`: the parent's value is one of these or between them."""
 
@@ -48,6 +58,8 @@ def _allows(wanted: object, value: Any) -> bool:
         return any(_allows(one, value) for one in wanted)
     if isinstance(wanted, AtLeast):
         return bool(value >= wanted.minimum)
+    if isinstance(wanted, Above):
+        return bool(value > wanted.bound)
     if isinstance(wanted, Between):
         return bool(wanted.minimum <= value <= wanted.maximum)
     return bool(value == wanted)
@@ -80,7 +92,7 @@ def _words(condition: Mapping[str, object]) -> str:
 
 
 def _word(wanted: object) -> str:
-    return str(wanted) if isinstance(wanted, AtLeast | Between) else f"= {wanted}"
+    return str(wanted) if isinstance(wanted, AtLeast | Above | Between) else f"= {wanted}"
 
 
 class FamilyConfig(BaseModel):
@@ -235,6 +247,12 @@ class TorchConfig(SmoothedConfig):
         source="hsiauto",
         when={"components": AtLeast(1)},
     )
+
+    @classmethod
+    def when(cls, field: str) -> Mapping[str, object]:
+        """Without decay Adam and AdamW are the same: so in every family, whatever its default."""
+        condition = super().when(field)
+        return {**condition, "weight_decay": Above(0)} if field == "optimizer" else condition
 
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
         """The untrained module. `n_bands` counts the channels after preprocessing (bands or components).

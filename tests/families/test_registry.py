@@ -31,3 +31,13 @@ def test_the_preset_survives_json_and_the_union(family: str) -> None:
 def test_a_wrong_config_names_rule_value_and_remedy(fields: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
         config_from(fields)
+
+
+@pytest.mark.parametrize("family", [name for name, config in FAMILIES.items() if config.kind == "torch"])
+def test_adam_and_adamw_are_one_config_without_decay(family: str) -> None:
+    paper = FAMILIES[family].presets["paper"]
+    assert "optimizer" not in config_from({**paper, "family": family, "weight_decay": 0.0}).active()
+    assert "optimizer" in config_from({**paper, "family": family, "weight_decay": 0.01}).active()
+    other = ({"adam", "adamw"} - {FAMILIES[family].model_fields["optimizer"].default}).pop()
+    with pytest.raises(UserError, match="optimizer cannot act in this config: it needs weight_decay > 0"):
+        config_from({**paper, "family": family, "weight_decay": 0.0, "optimizer": other})
