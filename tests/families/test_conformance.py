@@ -14,7 +14,16 @@ from torch import Tensor, nn
 
 from hsiauto.costs import macs, parameters, training_bytes
 from hsiauto.families import FAMILIES
-from hsiauto.families.base import AtLeast, Between, FamilyConfig, PatchConfig, PixelConfig, TileConfig, TorchConfig
+from hsiauto.families.base import (
+    Above,
+    AtLeast,
+    Between,
+    FamilyConfig,
+    PatchConfig,
+    PixelConfig,
+    TileConfig,
+    TorchConfig,
+)
 from hsiauto.seal import TrialData
 from hsiauto.trainer import Trainer
 
@@ -317,6 +326,8 @@ def enabling(config: type[FamilyConfig], name: str) -> dict[str, Any]:
         value: Any = wanted[0] if isinstance(wanted, tuple) else wanted
         if isinstance(value, AtLeast | Between):
             value = type(config.model_fields[parent].default)(value.minimum + 2)
+        if isinstance(value, Above):
+            value = type(config.model_fields[parent].default)(value.bound + 0.05)
         values |= {**enabling(config, parent), parent: value}
     return values
 
