@@ -1,6 +1,6 @@
 """The tile kernel of the selective scan in torch: bulk operations on the tile, and `linear_scan_` along time.
 
-States lie as (T, b, N, E): tokens, sequences, states of a channel, channels. Channels last, so that every operation runs
+States lie as (T, b, N, E): tokens, sequences, states of a channel, channels. With channels last every operation runs
 along memory; sums over states and over channels are batched matrix products. Everything of the size of the states
 happens in place, in three buffers: fresh memory would cost more than the arithmetic.
 """
