@@ -1,0 +1,170 @@
+"""A study from the command line to its folder, on a pool that pretends to train."""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hsiauto.ablation import load, shipped
+from hsiauto.cli.app import main
+from hsiauto.scene import Scene
+from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.journal import read
+from hsiauto.trial import Report
+
+Run = Callable[..., tuple[int, str, str]]
+STUDY = """
+question: How wide a kernel?
+source: nobody
+claim: it matters
+family: svm
+axes:
+  C: [1.0, 10.0, 100.0]
+  label_noise: [0.0, 0.2]
+reference: {C: 10.0, label_noise: 0.0}
+measures: [test_oa, peak_memory_bytes]
+"""
+
+
+class Pretence:
+    """Stands for `run_jobs`: a wrong class for ever more pixels; Ctrl-C before job number `stop_at`."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self.stop_at: int | None = None
+
+    def __call__(
+        self, jobs: Sequence[Job], datasets: Mapping[str, Any], study: Any, deadline: float | None = None
+    ) -> Iterator[JobResult]:
+        for job in jobs:
+            if len(self.jobs) == self.stop_at:
+                raise KeyboardInterrupt
+            self.jobs.append(job)
+            assert job.predict is not None
+            predicted = np.full(len(job.predict), len(self.jobs) % 3, np.int64)
+            yield JobResult(
+                job.key, "completed", "", (Report(5, 0.1, 0.2, 0.5, 0.5, 0.5, 1.0, 2**30),), predicted, 0.5, "cpu", "n"
+            )
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Pretence:
+    pretence = Pretence()
+    monkeypatch.setattr("hsiauto.study.opened.run_jobs", pretence)
+    return pretence
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    tiny_scene: Scene,
+    pool: Pretence,
+) -> Run:
+    """Call `hsiauto study` in a folder with a scene and a study -> (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    np.save("cube.npy", tiny_scene.cube)
+    np.save("labels.npy", tiny_scene.labels)
+    Path("mine.yaml").write_text(STUDY)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["hsiauto", "study", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capsys.readouterr()
+        return int(exit_.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+SCENE = ("--dataset", "cube.npy", "--labels", "labels.npy", "--protocol", "random", "--train-fraction", "0.3")
+MINE = ("mine.yaml", *SCENE, "--max-epochs", "5", "--seeds", "2", "--out", "out")
+
+
+def test_a_study_ends_in_a_table_a_figure_and_a_leaderboard(run: Run, pool: Pretence) -> None:
+    code, said, _ = run(*MINE)
+    assert code == 0, said
+    assert len(pool.jobs) == 2 + 6 * 2
+    assert all(job.own_worker for job in pool.jobs), "memory is measured"
+    table = list(csv.DictReader(Path("out/table.csv").read_text().splitlines()))
+    assert len(table) == 6 * 2
+    assert [row["cell"] for row in table if row["reference"] == "True"] == ["C=10, label_noise=0"] * 2
+    assert {row["pairs"] for row in table if row["reference"] == "False"} == {"2"}
+    assert float(table[-1]["mean"]) == 1024.0
+    board = pd.read_parquet("out/leaderboard.parquet")
+    assert board.kind.value_counts().to_dict() == {"refit": 12, "baseline": 2}
+    assert board[board.kind == "refit"].groupby("cell").test_oa.count().tolist() == [2] * 6
+    assert Path("out/study.png").stat().st_size > 1000
+    for words in ("How wide a kernel?", "it matters", "C=10, label_noise=0 (reference)", "one split"):
+        assert words in said
+
+
+def test_what_ctrl_c_left_goes_on_and_is_extended(run: Run, pool: Pretence) -> None:
+    pool.stop_at = 5
+    code, said, _ = run(*MINE)
+    assert code == 130
+    assert "hsiauto study --resume out" in said
+    assert Path("out/table.csv").exists()
+    pool.stop_at = None
+    code, said, _ = run("--resume", "out")
+    assert code == 0, said
+    assert len(pool.jobs) == len({job.key for job in pool.jobs}) == 14, "nothing twice"
+    assert run("--resume", "out", "--seeds", "3")[0] == 0
+    assert {job.seed for job in pool.jobs[14:]} == {2}
+    assert len(pool.jobs) == 20
+    events = [event for event in read(Path("out/refits.jsonl")) if event["event"] == "refit"]
+    assert len(events) == len({event["key"] for event in events}) == 20
+
+
+def test_some_cells_first_the_others_later(run: Run, pool: Pretence) -> None:
+    assert run(*MINE, "--cells", "C=1,label_noise=0", "--cells", "C=100,label_noise=0.2")[0] == 0
+    cells = [(job.config.active()["C"], job.data) for job in pool.jobs if job.config.family == "svm"]
+    assert len(cells) == 3 * 2, "the reference too"
+    assert run("--resume", "out", "--cells", "all")[0] == 0
+    assert len(pool.jobs) == 2 + 6 * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("nowhere",), "hsiauto study"),
+        (("mine.yaml", "--cells", "C=7"), "C=7"),
+        (("mine.yaml", "--cells", "C"), "axis=value"),
+        (("mine.yaml", "--set", "svm.C=1"), "not pinned"),
+        (("mine.yaml", "--set", "cnn2d.width=8"), "svm"),
+        (("mine.yaml", "--preset", "huge"), "huge"),
+        (("mine.yaml", "--splits", "2", "--protocol", "fixed", "--train-map", "labels.npy"), "--splits"),
+        (("--seeds", "2"), "need the name of a study"),
+        (("--resume", "out", "--max-epochs", "3"), "own settings"),
+        (("--resume", "nowhere"), "run folder"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(run: Run, options: tuple[str, ...], words: str) -> None:
+    scene = SCENE[:4] if "fixed" in options else SCENE
+    code, _, error = run(*options, *(() if options[0].startswith("--") else (*scene, "--out", "out")))
+    assert code == 2
+    assert re.search(words, error), error
+    assert error.count("\n") == 1
+    assert not Path("out").exists()
+
+
+def test_a_resumed_study_keeps_its_seeds_and_its_folder_is_not_a_search(run: Run) -> None:
+    assert run(*MINE)[0] == 0
+    code, _, error = run("--resume", "out", "--seeds", "1")
+    assert code == 2
+    assert "below 2" in error
+    assert run(*MINE)[0] == 2, "a new study wants a new folder"
+
+
+def test_without_a_name_the_studies_are_listed(run: Run) -> None:
+    code, said, _ = run()
+    assert code == 0
+    assert all(name in said for name in shipped())
+    assert load(shipped()[0])[1].question.split()[0] in said
