@@ -1,5 +1,6 @@
 """The table of a study -> what its figure draws."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def panels(definition: Definition, lines: Sequence[Line]) -> list[Panel]:
 
 def _point(line: Line, x: str | None) -> Point:
     values, scale = dict(line.cell.values), MEASURES[line.measure].scale
-    along = None if x is None else float(values.pop(x))
+    along = math.nan if x is None else float(values.pop(x))
     return Point(
         name=line.cell.name,
         mean=line.mean * scale,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from hsiauto import costs
 from hsiauto.ablation.noise import noisy
@@ -70,7 +71,7 @@ def _data(training: Training, target: Target) -> tuple[str, TrialData]:
 def _record(work: Work, refits: Journal, training: Training, target: Target, result: JobResult) -> None:
     config, labels, last = training.cell.config, training.cell.labels, result.report
     trained = 1 if labels is None else len(labels.plan(len(target.data.train_pixels), target.data.n_classes))
-    fields = {
+    fields: dict[str, Any] = {
         "key": training.key,
         "kind": training.kind,
         "trial_id": None,

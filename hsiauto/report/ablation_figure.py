@@ -33,8 +33,8 @@ class Point:
     """NaN below two values."""
     n: int
     is_reference: bool
-    x: float | None = None
-    """Along the axis; None: the panel goes by name."""
+    x: float = math.nan
+    """Along the axis; NaN where the panel goes by name."""
     series: str = ""
     """The line that it belongs to."""
 
@@ -108,16 +108,14 @@ def _by_name(axes: Axes, panel: Panel, most: int) -> None:
 
 def _along(axes: Axes, panel: Panel, along: str, most: int) -> None:
     for series in dict.fromkeys(point.series for point in panel.points):
-        own = sorted(
-            (p for p in panel.points if p.series == series and math.isfinite(p.mean)), key=lambda p: p.x or 0.0
-        )
+        own = sorted((p for p in panel.points if p.series == series and math.isfinite(p.mean)), key=lambda p: p.x)
         if own:
             bars = [_bar(point) or 0.0 for point in own]
             axes.errorbar(
                 [p.x for p in own], [p.mean for p in own], yerr=bars, marker="o", capsize=3, label=series or None
             )
     for point in panel.points:
-        if point.x is not None and math.isfinite(point.mean):
+        if math.isfinite(point.mean):
             _note_n(axes, point, (point.x, point.mean), most)
         if point.is_reference and math.isfinite(point.mean):
             axes.plot(
