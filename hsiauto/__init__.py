@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hsiauto.active.recipe import ActiveLabels
     from hsiauto.bundle import load_bundle
     from hsiauto.config import SceneSource, StudyConfig
     from hsiauto.errors import UserError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hsiauto.study import resume, search, train
 
 __all__ = [
+    "ActiveLabels",
     "Scene",
     "SceneSource",
     "SplitSpec",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ActiveLabels": "active.recipe",
     "Scene": "scene",
     "SceneSource": "config",
     "SplitSpec": "split",

@@ -26,11 +26,12 @@ def acquire(
     return np.sort(pixels[order[:n]])
 
 
-def doubt(labels: ActiveLabels, p_NK: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def doubt(labels: ActiveLabels, probabilities_NK: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """(N,) the larger, the less sure."""
-    p_NK = p_NK.astype(np.float64)
+    p_NK = probabilities_NK.astype(np.float64)
     if labels.acquisition == "entropy":
-        return -(p_NK * np.log(p_NK, out=np.zeros_like(p_NK), where=p_NK > 0)).sum(axis=1)
+        entropy: npt.NDArray[np.float64] = -(p_NK * np.log(p_NK, out=np.zeros_like(p_NK), where=p_NK > 0)).sum(axis=1)
+        return entropy
     assert labels.acquisition == "margin"
-    ranked = -np.sort(-p_NK, axis=1)
-    return ranked[:, labels.margin_rank - 1] - ranked[:, 0]
+    ascending: npt.NDArray[np.float64] = np.sort(p_NK, axis=1)
+    return ascending[:, -labels.margin_rank] - ascending[:, -1]

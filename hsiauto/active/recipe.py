@@ -27,17 +27,17 @@ class ActiveLabels(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    initial: float = Field(0.05, gt=0, le=1)
+    initial: float = Field(default=0.05, gt=0, le=1)
     """Share of the pool that is labelled before the first training."""
-    acquire: float = Field(0.02, gt=0, le=1)
+    acquire: float = Field(default=0.02, gt=0, le=1)
     """Share of what is still unlabelled that a cycle asks for; at least one pixel."""
-    cycles: int = Field(30, ge=0)
+    cycles: int = Field(default=30, ge=0)
     """Rounds of asking. There is one training more: the one on the initial labels."""
-    budget: int | None = Field(None, ge=1)
+    budget: int | None = Field(default=None, ge=1)
     """Labels in all; None: as many as the cycles ask for."""
     acquisition: Acquisition = "margin"
     """Which pixels: the smallest P(top) - P(margin_rank-th), the largest entropy, or random ones (the control)."""
-    margin_rank: int = Field(3, ge=2)
+    margin_rank: int = Field(default=3, ge=2)
     """k of the margin; the paper's is 3, the usual margin sampling has 2."""
 
     @property

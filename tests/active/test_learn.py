@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from hsiauto.active import learn
+from hsiauto.active.cycle import Cycle
 from hsiauto.active.learn import ActiveTrial
 from hsiauto.active.oracle import Oracle
 from hsiauto.active.recipe import ActiveLabels
@@ -55,9 +57,9 @@ def test_every_family_learns_by_its_plan(family: str) -> None:
     assert set(asked.tolist()) <= set(data.train_pixels.tolist())
     assert reports[-1].epoch == trial.max_epochs == 2 * len(plan)
     assert [r.fit_seconds for r in reports] == sorted(r.fit_seconds for r in reports)
-    assert all(c.predicted is not None and c.predicted.shape == (3,) for c in trial.cycles)
+    assert all(_predicted(cycle).shape == (3,) for cycle in trial.cycles)
     last = trial.fitted().probabilities(data.cube, data.valid, ELSEWHERE).argmax(axis=1)
-    assert np.array_equal(last, trial.cycles[-1].predicted), "the last cycle's model is the result"
+    assert np.array_equal(last, _predicted(trial.cycles[-1])), "the last cycle's model is the result"
 
 
 @pytest.mark.parametrize("family", CONFIGS)
@@ -103,7 +105,7 @@ def test_random_acquisition_is_the_paired_control() -> None:
     cycles = [run(CONFIGS["cnn2d"], data, way).cycles for way in ways]
     for others in cycles[1:]:
         assert np.array_equal(cycles[0][0].acquired, others[0].acquired)
-        assert np.array_equal(cycles[0][0].predicted, others[0].predicted)
+        assert np.array_equal(_predicted(cycles[0][0]), _predicted(others[0]))
         assert [c.labels for c in others] == [c.labels for c in cycles[0]]
         assert any(not np.array_equal(a.acquired, b.acquired) for a, b in zip(cycles[0], others, strict=True))
     svm = run(CONFIGS["svm"], data, ways[2]).cycles
@@ -117,6 +119,11 @@ def test_a_seed_decides_everything() -> None:
     assert first.cycles[0].acquired.tolist() != other.cycles[0].acquired.tolist()
     for a, b in zip(_weights(first), _weights(again), strict=True):
         assert torch.equal(a, b)
+
+
+def _predicted(cycle: Cycle) -> npt.NDArray[np.int64]:
+    assert cycle.predicted is not None
+    return cycle.predicted
 
 
 def _weights(trial: ActiveTrial) -> list[torch.Tensor]:

@@ -40,7 +40,7 @@ def test_a_start_has_every_class_and_keeps_proportions(counts: list[int], data: 
     sizes = np.array(counts)
     if not sizes.any():
         return
-    n = data.draw(st.integers(np.count_nonzero(sizes), sizes.sum()))
+    n = data.draw(st.integers(int(np.count_nonzero(sizes)), int(sizes.sum())))
     given_ = apportion(sizes, n)
     assert given_.sum() == n
     assert (given_ <= sizes).all()
