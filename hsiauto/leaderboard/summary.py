@@ -39,6 +39,8 @@ class SummaryRow:
     rank: int | None
     kind: str
     family: str
+    cell: str | None
+    """Of a study, JSON {axis: value}; None outside studies."""
     acquisition: str | None
     """How its labels were asked for; None: all of the pool are known."""
     labels_train: float
@@ -120,6 +122,7 @@ def _line(group: Sequence[Row], trial: Row | None) -> SummaryRow:
         rank=first["rank"],
         kind=first["kind"],
         family=first["family"],
+        cell=first["cell"],
         acquisition=first["acquisition"],
         labels_train=_spread([row["labels_train"] for row in scored]).mean,
         trial_id=first["trial_id"],

@@ -1,5 +1,6 @@
 """The leaderboard on the console."""
 
+import json
 import math
 
 import pyarrow as pa
@@ -31,15 +32,15 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
 
 def _refits(lines: list[SummaryRow], objective: str, wide: bool) -> Table:
     caption = "%, mean ± standard deviation over n seeds; overlap: test patches that contain a training pixel"
-    asked = any(line.acquisition for line in lines)
+    asked, of_study = any(line.acquisition for line in lines), any(line.cell for line in lines)
     if asked:
         caption += "\nlabels: how many were asked for, and how they were chosen"
     if wide:
         caption += f"\nval OA: on the search's validation; fresh val: mean {objective} over fresh validations"
     title = "leaderboard: retrained on train + validation, scored once on test"
     table = Table(box=box.SIMPLE_HEAD, title=title, caption=caption, padding=(0, 1, 0, 0))
-    for name in ("rank", "family", "kind"):
-        table.add_column(name, no_wrap=True)
+    for name in ("rank", "family", *(("cell",) if of_study else ()), "kind"):
+        table.add_column(name, no_wrap=name != "cell")
     costs = ("val OA", "fresh val", "parameters", "fit s", "pixels/s") if wide else ()
     labels = ("labels",) if asked else ()
     for name in (*labels, "n", "test OA", "AA", "kappa", "overlap", *costs):
@@ -48,6 +49,7 @@ def _refits(lines: list[SummaryRow], objective: str, wide: bool) -> Table:
         cells = [
             "-" if line.rank is None else str(line.rank),
             line.family,
+            *([_cell(line.cell)] if of_study else []),
             line.kind,
             *([f"{_number(line.labels_train, '.0f')} {line.acquisition or ''}"] if asked else []),
             str(line.n_seeds),
@@ -87,6 +89,10 @@ def _trials(board: pa.Table) -> Table:
             escape((row["error"] or "").splitlines()[-1][:80] if row["error"] else ""),
         )
     return table
+
+
+def _cell(cell: str | None) -> str:
+    return ", ".join(f"{axis}={value}" for axis, value in json.loads(cell or "{}").items())
 
 
 def _spread(spread: Spread) -> str:

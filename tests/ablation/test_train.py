@@ -1,5 +1,6 @@
 """Trainings of a study: sealed, scored once, never done twice, in the leaderboard's own schema."""
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hsiauto.ablation.cells import Grid
 from hsiauto.ablation.plan import runs, trainings
@@ -15,6 +17,7 @@ from hsiauto.ablation.train import train
 from hsiauto.errors import UserError
 from hsiauto.leaderboard import Context, rows, summary
 from hsiauto.refit import Work
+from hsiauto.report.tables import print_leaderboard
 from hsiauto.search.jobs import Job
 from hsiauto.search.journal import Event, Journal
 from tests.ablation.fabricated import SVM, cells
@@ -140,3 +143,6 @@ def test_rows_have_the_leaderboards_schema_with_the_cell_in_them(
     assert all(row["rank"] is None for row in of_cells)
     lines = [line for line in summary(table) if line.kind == "refit"]
     assert [line.n_seeds for line in lines] == [2, 2], "cells of one config stay apart"
+    console = Console(width=150, record=True, file=io.StringIO())
+    print_leaderboard(table, console)
+    assert "label_noise=0.5" in console.export_text()
