@@ -17,7 +17,7 @@ own border. So there is no `dense`.
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, gelu
+from torch.nn.functional import adaptive_max_pool2d, conv2d, gelu
 
 STEM_KERNELS = (1, 3, 5, 7)
 SQUEEZE, SQUEEZE_LEAST = 16, 8
@@ -123,17 +123,20 @@ class Cbam(nn.Module):
 
     def forward(self, x_NcPP: Tensor) -> Tensor:
         x_NcPP = self.excite(x_NcPP)
-        variance, mean = torch.var_mean(x_NcPP, dim=1, keepdim=True)
-        spread = (variance + SPREAD_FLOOR).sqrt()
-        statistics_N4PP = torch.cat([mean, x_NcPP.amax(1, keepdim=True), spread, x_NcPP.amin(1, keepdim=True)], dim=1)
+        mean = x_NcPP.mean(1, keepdim=True)
+        variance = (x_NcPP - mean).square().sum(1, keepdim=True) / (
+            x_NcPP.shape[1] - 1
+        )  # var_mean takes 3 times as long
+        most, least = x_NcPP.max(1, keepdim=True).values, x_NcPP.min(1, keepdim=True).values
+        statistics_N4PP = torch.cat([mean, most, (variance + SPREAD_FLOOR).sqrt(), least], dim=1)
         h_N2PP = gelu(_convolve_and_norm(statistics_N4PP, self.first, self.norm))
         gate_N1PP: Tensor = self.second(h_N2PP).sigmoid()
         return x_NcPP * gate_N1PP
 
 
 def _mean_and_max(x_NcPP: Tensor) -> Tensor:
-    """Over the pixels: (N, 2c)."""
-    return torch.cat([x_NcPP.mean(dim=(2, 3)), x_NcPP.amax(dim=(2, 3))], dim=1)
+    """Over the pixels: (N, 2c). The pooling remembers where its maximum was: backwards it is faster than amax."""
+    return torch.cat([x_NcPP.mean(dim=(2, 3)), adaptive_max_pool2d(x_NcPP, 1).flatten(1)], dim=1)
 
 
 def _convolve_and_norm(x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:

@@ -19,7 +19,7 @@ from hsiauto.families.claresnet_encoder import (
     latents_wanted,
     sinusoid,
 )
-from hsiauto.families.claresnet_spatial import ResidualBlock, SpatialExtractor, SqueezeExcite, Stem
+from hsiauto.families.claresnet_spatial import Cbam, ResidualBlock, SpatialExtractor, SqueezeExcite, Stem
 
 
 def on_meta(components: int = 30, n_classes: int = 16, **axes: Any) -> Claresnet:
@@ -206,6 +206,18 @@ def test_excitation_scales_each_channel_by_one_gate() -> None:
     torch.testing.assert_close(gate, gate[:, :, :1, :1].expand_as(gate))
     assert ((gate > 0) & (gate < 1)).all()
     assert count(excite) == 3 * 16 * 8
+
+
+def test_the_gate_over_pixels_reads_four_statistics_of_the_channels() -> None:
+    torch.manual_seed(0)
+    cbam = trained_norms(Cbam(8, kernel=3, dropout=0.0))
+    assert isinstance(cbam, Cbam)
+    x_NcPP = torch.randn(2, 8, 5, 5)
+    with torch.no_grad():
+        excited = cbam.excite(x_NcPP)
+        statistics = torch.stack([excited.mean(1), excited.amax(1), excited.std(1), excited.amin(1)], dim=1)
+        gate = cbam.second(gelu(cbam.norm(cbam.first(statistics)))).sigmoid()
+        torch.testing.assert_close(cbam(x_NcPP), excited * gate, rtol=1e-5, atol=1e-5)
 
 
 def test_attention_is_multi_head_attention() -> None:
