@@ -17,7 +17,9 @@ Departures and choices of ours:
 * the public code's "decay 1e-6" divides the learning rate by 1 + 1e-6 a step: 0.1 % over its 1,200 steps, none here;
 * a kernel longer than what is left of an axis is cut to it, so that any number of channels and any patch works;
 * weights start as PyTorch's layers do, not from Glorot's uniform distribution;
-* widths keep the paper's ratios: K doubles twice, 8 K in two dimensions, and the second dense layer is half the first.
+* widths keep the paper's ratios: K doubles twice, 8 K in two dimensions, and the second dense layer is half the first;
+* `small` is for CPUs; its learning rate and dropout were chosen among three pairs, by OA after 36 of 40 epochs on 258
+  held-out pixels of Indian Pines, 8-bit, random 10 %, one seed: 0.91, with the paper's 1e-3 and 0.4 it was 0.79.
 """
 
 from typing import Any, ClassVar, Literal
@@ -44,7 +46,9 @@ class HybridsnConfig(PatchConfig):
             "patch": 11,
             "width": 4,
             "hidden": 64,
+            "dropout": 0.2,
             "batch_size": 32,
+            "learning_rate": 3e-3,
             "augmentation": "dihedral",
             "schedule": "onecycle",
         },

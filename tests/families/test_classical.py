@@ -13,6 +13,7 @@ from hsiauto.fitted.classical import fit_classical
 from tests.small_scene import small_data
 
 MULTI: dict[str, Any] = {"features": "multiscale", "components": 4, "sigma": 1.3}
+VOTES: dict[str, Any] = {"smoothing": "majority"}
 MOVES: list[tuple[type[ClassicalConfig], dict[str, Any], dict[str, Any]]] = [
     (SvmConfig, {}, MULTI),
     (SvmConfig, MULTI, {"components": 5}),
@@ -21,12 +22,16 @@ MOVES: list[tuple[type[ClassicalConfig], dict[str, Any], dict[str, Any]]] = [
     (SvmConfig, {}, {"gamma": 0.1}),
     (SvmConfig, {"C": 1.0}, {"class_weighting": "balanced"}),
     (SvmConfig, {}, {"max_train": 50}),
+    (SvmConfig, {}, VOTES),
+    (SvmConfig, VOTES, {"smoothing_radius": 1}),
     (ForestConfig, {"n_trees": 5}, MULTI),
     (ForestConfig, {"n_trees": 5}, {"trees": "random"}),
     (ForestConfig, {"n_trees": 5}, {"n_trees": 6}),
     (ForestConfig, {"n_trees": 5}, {"max_features": 0.7}),
     (ForestConfig, {"n_trees": 5}, {"min_samples_leaf": 4}),
     (ForestConfig, {"n_trees": 5}, {"class_weighting": "balanced"}),
+    (ForestConfig, {"n_trees": 5}, VOTES),
+    (ForestConfig, VOTES | {"n_trees": 5}, {"smoothing_radius": 1}),
 ]
 
 
