@@ -43,10 +43,15 @@ def runs(seed: int, seeds: int, split_seed: int, splits: int) -> list[Run]:
 
 
 def trainings(grid: Grid, runs: Sequence[Run]) -> list[Training]:
-    """All cells of a run before the next run, so that a deadline leaves whole pairs; references first."""
+    """All cells of a run before the next run, so that a deadline leaves whole pairs; references first.
+
+    Where labels are asked for, references learn from as many random ones as the reference cell.
+    """
     first = {run.split_seed: run for run in reversed(runs)}
+    labels = grid.reference.labels
+    at_random = None if labels is None else labels.model_copy(update={"acquisition": "random"})
     references = [
-        Training(Cell({}, FAMILIES[name].preset("paper"), 1), run)
+        Training(Cell({}, FAMILIES[name].preset("paper"), 1, labels=at_random), run)
         for run in sorted(first.values())
         for name in REFERENCES
     ]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from hsiauto.ablation.cells import Grid
 from hsiauto.ablation.plan import runs, trainings
+from hsiauto.ablation.table import lines
 from hsiauto.ablation.train import train
 from hsiauto.errors import UserError
 from hsiauto.leaderboard import Context, rows, summary
@@ -20,8 +22,9 @@ from hsiauto.refit import Work
 from hsiauto.report.tables import print_leaderboard
 from hsiauto.search.jobs import Job
 from hsiauto.search.journal import Event, Journal
-from tests.ablation.fabricated import SVM, cells
+from tests.ablation.fabricated import MASKING, SVM, cells
 from tests.refit.fabricated import Pool, scene, work
+from tests.refit.test_asked_labels import Training
 
 GRID = cells(SVM)
 
@@ -141,8 +144,44 @@ def test_rows_have_the_leaderboards_schema_with_the_cell_in_them(
     of_cells = [row for row in table.to_pylist() if row["kind"] == "refit"]
     assert [json.loads(row["cell"]) for row in of_cells] == [{"label_noise": 0.0}, {"label_noise": 0.5}] * 2
     assert all(row["rank"] is None for row in of_cells)
-    lines = [line for line in summary(table) if line.kind == "refit"]
-    assert [line.n_seeds for line in lines] == [2, 2], "cells of one config stay apart"
+    summarised = [line for line in summary(table) if line.kind == "refit"]
+    assert [line.n_seeds for line in summarised] == [2, 2], "cells of one config stay apart"
     console = Console(width=150, record=True, file=io.StringIO())
     print_leaderboard(table, console)
     assert "label_noise=0.5" in console.export_text()
+
+
+def test_labels_that_are_asked_for_are_counted_cycle_by_cycle(tmp_path: Path) -> None:
+    made = work(tmp_path, Training(scene()))
+    asked = {"labels": {"initial": 0.2, "cycles": 2, "acquisition": "entropy"}}
+    axes = {"axes": {"labels.acquire": [0.1, 0.4]}, "reference": {"labels.acquire": 0.1}}
+    grid = cells(SVM, **asked, **axes)
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        train(made, refits, trainings(grid, runs(0, 1, 0, 1)))
+    events = {kind: [e for e in refits.events if e["event"] == kind] for kind in ("refit", "cycle")}
+    plans = [cell.labels.plan(len(made.split.pool), 3) for cell in grid.cells if cell.labels]
+    found = [(e["cell"], e["labels_train"], e["acquisition"]) for e in events["refit"] if e["kind"] == "refit"]
+    assert found == [
+        ({"labels.acquire": share}, plan[-1], "entropy") for share, plan in zip((0.1, 0.4), plans, strict=True)
+    ]
+    assert {(e["labels_train"], e["acquisition"]) for e in events["refit"] if e["kind"] == "baseline"} == {
+        (plans[0][-1], "random")
+    }
+    of_last = [e["labels"] for e in events["cycle"] if e["key"] == events["refit"][-1]["key"]]
+    assert tuple(of_last) == plans[1]
+
+
+def test_a_real_curve_has_a_loss_for_every_epoch(tmp_path: Path) -> None:
+    made = work(tmp_path, Training(scene()))
+    axes = {"prototype_init": ["random", "kmeans"]}
+    memory = {"family": "spectral_memory", "axes": axes, "reference": {"prototype_init": "random"}}
+    grid = cells(MASKING, **memory, pins={"spectral_memory.width": 8, "spectral_memory.tokens": 6})
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        train(made, refits, trainings(grid, runs(0, 1, 0, 1)), validates=True)
+    of_cells = [event for event in refits.events if event["kind"] == "refit"]
+    for event in of_cells:
+        assert len(event["val_losses"]) == 5
+        assert event["val_losses"][-1] == event["val_loss"]
+        assert all(math.isfinite(loss) for loss in event["val_losses"])
+    reference = lines(grid, of_cells, ["epochs_to_val_loss"], 0.1)[0]
+    assert 1 <= reference.mean <= 5
