@@ -10,17 +10,23 @@ from rich.table import Table
 from hsiauto.ablation.measures import MEASURES, Measure
 from hsiauto.ablation.table import Line
 
+_WIDE = 110
+"""Columns of a terminal from which a cell's name stands on one line."""
+
 
 def print_table(lines: Sequence[Line], console: Console) -> None:
     """A block for each measure, a row for each cell."""
     for measure in dict.fromkeys(line.measure for line in lines):
-        console.print(_block(MEASURES[measure], [line for line in lines if line.measure == measure]))
+        of_measure = [line for line in lines if line.measure == measure]
+        console.print(_block(MEASURES[measure], of_measure, "\n" if console.width < _WIDE else " "))
 
 
-def _block(measure: Measure, lines: Sequence[Line]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=measure.label, title_justify="left", padding=(0, 1, 0, 0))
-    table.add_column("cell", overflow="fold")
-    for name in ("n", "mean", "sd", "- reference", "95 % interval", "p", "p (Holm)"):
+def _block(measure: Measure, lines: Sequence[Line], between: str) -> Table:
+    """`between`: what stands between the axes of a cell's name."""
+    table = Table(box=box.SIMPLE_HEAD, title=measure.label, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
+    table.caption, table.caption_justify = "diff: minus the reference, in pairs", "left"
+    table.add_column("cell", no_wrap=between == "\n", overflow="fold")
+    for name in ("n", "mean", "sd", "diff", "95 % interval", "p", "Holm p"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
         pair = line.against
@@ -28,7 +34,7 @@ def _block(measure: Measure, lines: Sequence[Line]) -> Table:
         if pair is not None and math.isfinite(pair.low):
             interval = f"{_number(pair.low, measure, '+')} to {_number(pair.high, measure, '+')}"
         table.add_row(
-            line.cell.name + (" (reference)" if line.is_reference else ""),
+            line.cell.name.replace(", ", f",{between}") + (f"{between}(reference)" if line.is_reference else ""),
             f"{line.n}" if not line.missing else f"{line.n} of {line.n + line.missing}",
             _number(line.mean, measure),
             _number(line.std, measure),
