@@ -53,7 +53,7 @@ class StudyConfig(BaseModel):
     objective: Objective = "kappa"
     sampler: SamplerName = "tpe"
     scheduler: SchedulerName = "asha"
-    reduction: int = Field(3, ge=2)
+    reduction: int = Field(4, ge=2)
     """ASHA keeps one in `reduction` at each rung."""
     grace_epochs: int = Field(4, ge=1)
     """ASHA's first rung."""

@@ -1,21 +1,22 @@
-"""Which family gets the next trial: an explicit rule over what the journal says. No clock, no randomness.
+"""Which family gets the next trial: an explicit rule over what the journal says. See docs/allocation.md.
 
 1. Each family's paper preset, cheapest predicted cost first.
 2. A floor of trials for each family, fewest first: no family is judged on its preset alone.
-3. The rest by successive elimination. With F families there are ceil(log2 F) rounds of equal length; in round r only
-   the best ceil(F / 2^r) families take part, by their best objective at full fidelity. Learning curves of families
-   cross, so a score at a lower rung never counts here. Within a round the family with the fewest trials is next.
+3. The rest by successive elimination on interval estimates of what a refit would reach (`outlook.py`). A family is out
+   while even the whole rest of the budget would not be expected to lift it to what another one has already; of those
+   that remain, the one with the highest upper end is next.
 
 Ties go to the cheaper family, then to the order of the space.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from hsiauto.search.journal import TrialState
+from hsiauto.search.outlook import outlooks
 
-LOWEST_FLOOR, HIGHEST_FLOOR = 2, 4
+LOWEST_FLOOR, HIGHEST_FLOOR = 2, 8
 """Floors take half of the budget, within these. A family for which there is no lowest floor is left out."""
 
 
@@ -40,34 +41,31 @@ def plan(families: Sequence[str], cost: Mapping[str, float], budget: int) -> Pla
 
 
 def next_family(
-    plan: Plan, trials: Mapping[str, TrialState], objective: str, closed: Collection[str] = ()
+    plan: Plan,
+    trials: Mapping[str, TrialState],
+    objective: str,
+    closed: Collection[str] = (),
+    affordable: Callable[[Sequence[TrialState]], float] = lambda _: math.inf,
 ) -> str | None:
     """The family of the next trial; None when the budget is spent or no family is open.
 
-    `closed` families have nothing left to propose, or nothing that fits the time left.
+    `closed` families have nothing left to propose, or nothing that fits the time left. affordable: how many more
+    trials like these the time left would buy.
     """
     if len(trials) >= plan.budget:
         return None
-    count = dict.fromkeys(plan.families, 0)
-    best = dict.fromkeys(plan.families, -math.inf)
+    members: dict[str, list[TrialState]] = {family: [] for family in plan.families}
     for trial in trials.values():
-        if trial.family in count:
-            count[trial.family] += 1
-            if trial.state == "completed":
-                best[trial.family] = max(best[trial.family], trial.score(objective))
+        if trial.family in members:
+            members[trial.family].append(trial)
     candidates = [family for family in plan.families if family not in closed]
-    wanting = [family for family in candidates if count[family] < plan.floor]
-    if not wanting:
-        # `closed` families stand in the ranking: a family that runs out must not lift a worse one over the line.
-        ranked = sorted(plan.families, key=lambda family: (-best[family], plan.families.index(family)))
-        inside = set(ranked[: _survivors(plan, len(trials))])
-        wanting = [family for family in candidates if family in inside] or candidates
-    return min(wanting, key=lambda family: (count[family], plan.families.index(family)), default=None)
-
-
-def _survivors(plan: Plan, proposed: int) -> int:
-    n = len(plan.families)
-    rounds = max(1, math.ceil(math.log2(n)))
-    floors = n * plan.floor
-    done = (proposed - floors) / max(1, plan.budget - floors)
-    return math.ceil(n / 2 ** min(rounds, 1 + math.floor(rounds * max(0.0, done))))
+    below_floor = [family for family in candidates if len(members[family]) < plan.floor]
+    if below_floor or not candidates:
+        return min(below_floor, key=lambda family: (len(members[family]), plan.families.index(family)), default=None)
+    left = plan.budget - len(trials)
+    seen = outlooks(members, objective, {f: min(left, affordable(own)) for f, own in members.items()})
+    # `closed` families stand in the comparison: a family that runs out must not lift a worse one over the line.
+    reached = max(one.lower for one in seen.values())
+    inside = [family for family in candidates if seen[family].upper >= reached] or candidates
+    known = [family for family in inside if seen[family].known] or inside
+    return max(known, key=lambda f: (seen[f].upper, -len(members[f]), -plan.families.index(f)))

@@ -155,7 +155,9 @@ class Engine:
     def _propose(self) -> Assignment | None:
         while True:
             closed = self._exhausted | self._pace.too_slow(self.trials.values())
-            family = allocation.next_family(self._plan, self.trials, self._study.objective, closed)
+            family = allocation.next_family(
+                self._plan, self.trials, self._study.objective, closed, self._pace.affordable
+            )
             if family is None:
                 return None
             past = [trial for trial in self.trials.values() if trial.family == family]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from hsiauto.search.journal import TrialState
@@ -46,6 +46,13 @@ class Pace:
         if self.deadline is None:
             return math.inf
         return min(LARGEST_SHARE * self.workers, LONGEST) * (self.deadline - self.started)
+
+    def affordable(self, trials: Sequence[TrialState]) -> float:
+        """How many more trials like these, early stopping included, all workers could run in the time left."""
+        if self.deadline is None:
+            return math.inf
+        spent = [float(trial.reports[-1]["fit_seconds"]) for trial in trials if trial.reports]
+        return math.inf if not sum(spent) else max(0.0, self.left) * self.workers * len(spent) / sum(spent)
 
     def verdict(self, trial: TrialState, others_wait: bool) -> str:
         """Why `trial`, which has just reported, must stop; empty where it may go on."""

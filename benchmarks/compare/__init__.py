@@ -1,0 +1,1 @@
+"""Search methods side by side on problems whose answers are known, in virtual time, over many seeds."""

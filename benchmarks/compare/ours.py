@@ -1,0 +1,118 @@
+"""Our engine as a method: the very object that a search runs, on a virtual clock."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from optuna.distributions import BaseDistribution
+from optuna.samplers import RandomSampler
+from optuna.study import create_study
+from optuna.trial import BaseTrial, FixedTrial
+
+from benchmarks.compare.problem import Problem
+from benchmarks.compare.virtual_time import Clock, Run
+from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search.engine import Cost, Engine
+from hsiauto.search.journal import Journal
+from hsiauto.search.samplers import quiet_optuna, seed_for
+from hsiauto.trial import Report
+
+
+class Point(FamilyConfig):
+    """A config of a problem, as the engine wants it."""
+
+    kind = "torch"
+    input = "pixel"
+    source = "benchmarks"
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}}
+    drawn: dict[str, Any]
+
+    def active(self) -> dict[str, Any]:
+        return {"family": self.family, "drawn": self.drawn}
+
+    def hash(self) -> str:
+        return hashlib.sha256(json.dumps(self.drawn, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class ProblemSpace:
+    """The search space of a problem. A problem has no published presets: a random config stands in for each."""
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self._problem, self.families, self._asked = problem, problem.families, _Asked(problem)
+        with quiet_optuna():
+            study = create_study(sampler=RandomSampler(seed=seed_for(seed, "presets")))
+            self._presets = {family: self.suggest(study.ask(), family) for family in self.families}
+
+    def suggest(self, trial: BaseTrial, family: str) -> Point:
+        return Point(family=family, drawn=dict(self._problem.suggest(trial, family)))
+
+    def preset(self, family: str) -> Point:
+        return self._presets[family]
+
+    def params(self, config: FamilyConfig) -> dict[str, Any]:
+        assert isinstance(config, Point)
+        return self._asked.of(config)[0]
+
+    def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]:
+        assert isinstance(config, Point)
+        return self._asked.of(config)[1]
+
+
+class _Asked:
+    """The parameter names under which a problem draws: found by drawing once more from the values."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+
+    def of(self, config: Point) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+        names = _Names(config.drawn)
+        self._problem.suggest(names, config.family)
+        return names.params, names.distributions
+
+
+class _Names(FixedTrial):
+    """Answers `family/axis` with the value of `axis`."""
+
+    def __init__(self, drawn: Mapping[str, Any]) -> None:
+        super().__init__({f"{drawn['family']}/{axis}": value for axis, value in drawn.items() if axis != "family"})
+
+
+class Ours:
+    """The engine with a journal in a temporary folder."""
+
+    def __init__(self, problem: Problem, clock: Clock, workers: int, budget_s: float, seed: int, **study: Any) -> None:
+        self._max_epochs = problem.max_epochs
+        self._folder = tempfile.TemporaryDirectory(prefix="hsiauto-compare-")
+        settings = {"budget": 1_000_000, "max_epochs": problem.max_epochs, "grace_epochs": 1, **study}
+        self.engine = Engine(
+            Journal(Path(self._folder.name) / "journal.jsonl"),
+            StudyConfig(scene=SceneSource(dataset="demo"), seed=seed, **settings),
+            ProblemSpace(problem, seed),
+            cost=lambda config: Cost(None, round(1000 * problem.seconds(config.drawn))),  # type: ignore[attr-defined]
+            parse=Point.model_validate,
+            workers=workers,
+            deadline=budget_s,
+            clock=clock,
+        )
+
+    def next(self) -> Run | None:
+        assignment = self.engine.next()
+        if assignment is None:
+            return None
+        self.engine.start(assignment.trial_id, assignment.attempt, "virtual", "cpu", 0)
+        assert isinstance(assignment.config, Point)
+        return Run(assignment.trial_id, assignment.config.drawn)
+
+    def report(self, run: Run, epoch: int, score: float) -> bool:
+        seconds = self.engine.trials[str(run.key)].reports[-1]["fit_seconds"] if epoch > 1 else 0.0
+        report = Report(epoch, 0.0, 0.0, score, score, score, seconds + self._seconds(run), 0)
+        return self.engine.report(str(run.key), 1, report) == "continue"
+
+    def _seconds(self, run: Run) -> float:
+        macs = self.engine.trials[str(run.key)].macs
+        assert macs is not None
+        return macs / 1000

@@ -1,0 +1,70 @@
+"""Outcomes of compared methods: a Parquet table, and curves of best-so-far against compute."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+@dataclass(frozen=True)
+class Record:
+    """One method, one seed."""
+
+    method: str
+    budget_s: float
+    seed: int
+    family: str
+    """Of the choice."""
+    refit: float
+    """What a refit of the choice reaches."""
+    trials: int
+    epochs: int
+    times: list[float]
+    """When the choice changed, in seconds, and
+    """
+    refits: list[float]
+    """what a refit of it would have reached."""
+
+
+def store(records: Sequence[Record], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist([asdict(one) for one in records]), path)
+
+
+def draw(records: Sequence[Record], path: Path, time_label: str) -> None:
+    """Mean over the seeds and the worst seed, one panel a budget."""
+    budgets = sorted({one.budget_s for one in records})
+    figure, panels = plt.subplots(1, len(budgets), figsize=(6.4 * len(budgets), 4.4), sharey=True, squeeze=False)
+    for panel, budget in zip(panels[0], budgets, strict=True):
+        grid = np.linspace(0.02, 1, 200) * budget
+        for name in dict.fromkeys(one.method for one in records):
+            runs = [one for one in records if one.method == name and one.budget_s == budget]
+            if not runs:
+                continue
+            held = np.array([_held(one, grid) for one in runs])
+            started = np.isfinite(held).all(axis=0)
+            (line,) = panel.plot(grid[started], held[:, started].mean(axis=0), label=f"{name} (n = {len(runs)})")
+            panel.plot(grid[started], held[:, started].min(axis=0), color=line.get_color(), lw=0.7, ls=":")
+        panel.set(xlabel=time_label, title=f"budget {budget:g} s")
+        panel.grid(alpha=0.3)
+    top = max(max(one.refits) for one in records)
+    panels[0, 0].set(ylabel="score of a refit of the best so far", ylim=(top - 0.14, top + 0.005))
+    panels[0, 0].legend(loc="lower right", fontsize=8, title="solid: mean; dotted: worst seed", title_fontsize=8)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def _held(one: Record, grid: np.ndarray) -> np.ndarray:
+    """The step function of the choice's refit score at the times of `grid`; NaN before the first choice."""
+    at = np.searchsorted(one.times, grid, side="right") - 1
+    return np.where(at >= 0, np.asarray(one.refits)[at.clip(min=0)], np.nan)

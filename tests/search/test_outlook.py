@@ -1,0 +1,66 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hsiauto.search.journal import TrialState
+from hsiauto.search.outlook import expected_maximum, outlooks, score_noise
+
+
+def trial(scores: dict[int, float], state: str = "completed") -> TrialState:
+    reports: list[dict[str, Any]] = [{"epoch": epoch, "val_kappa": score} for epoch, score in scores.items()]
+    return TrialState("t", "a", {}, {}, "", None, None, 1, "sampler", {}, "", state, reports=reports)
+
+
+def whole(final: float) -> TrialState:
+    return trial({1: 0.5 * final, 3: 0.8 * final, 9: final})
+
+
+def test_the_yardstick_is_the_expected_maximum_of_normal_numbers() -> None:
+    drawn = np.random.default_rng(0).normal(size=(20_000, 64))
+    for n in (2, 8, 64):
+        assert expected_maximum(n) == pytest.approx(drawn[:, :n].max(axis=1).mean(), abs=0.03)
+    assert expected_maximum(1) == 0.0
+
+
+def test_a_stopped_trial_counts_with_what_it_would_have_reached() -> None:
+    finals = (0.9, 0.8, 0.7, 0.6)
+    completed = outlooks({"a": [whole(f) for f in finals]}, "kappa", {"a": 20.0})["a"]
+    stopped = outlooks(
+        {"a": [whole(0.9), *(trial({1: 0.5 * f}, "stopped") for f in finals[1:])]}, "kappa", {"a": 20.0}
+    )["a"]
+    assert stopped.lower <= 0.9 < stopped.upper
+    assert stopped.upper == pytest.approx(completed.upper)
+    assert completed.upper > 0.9 + 0.1
+
+
+def test_the_upper_end_falls_with_the_budget_and_with_the_trials_of_the_family() -> None:
+    few, many = [whole(f) for f in (0.6, 0.7, 0.8)], [whole(f) for f in (0.6, 0.7, 0.8) * 4]
+    ends = [outlooks({"a": few}, "kappa", {"a": m})["a"].upper for m in (50.0, 10.0, 1.0, 0.0)]
+    assert ends == sorted(ends, reverse=True)
+    assert len(set(ends)) == 4
+    assert outlooks({"a": many}, "kappa", {"a": 10.0})["a"].upper < ends[1]
+
+
+def test_few_trials_that_are_alike_borrow_the_spread_of_other_families() -> None:
+    alike = [whole(0.8), whole(0.8)]
+    alone = outlooks({"a": alike}, "kappa", {"a": 20.0})["a"]
+    beside = outlooks({"a": alike, "b": [whole(f) for f in (0.5, 0.7, 0.9)]}, "kappa", {"a": 20.0, "b": 20.0})["a"]
+    assert beside.upper > alone.upper
+    assert beside.lower == alone.lower
+
+
+def test_the_noise_is_read_off_late_epochs() -> None:
+    rng = np.random.default_rng(1)
+    curves = [{e: 0.9 * (1 - math.exp(-e / 5)) + 0.01 * rng.normal() for e in range(1, 82)} for _ in range(20)]
+    assert score_noise(curves) == pytest.approx(0.01, rel=0.1)
+    assert score_noise([{3: 0.5, 9: 0.6}]) == 0.0
+    assert score_noise([]) == 0.0
+
+
+def test_a_family_without_a_completed_trial_is_unknown_while_one_is_under_way_and_out_when_none_is() -> None:
+    seen = outlooks({"a": [trial({1: 0.9}, "running")], "b": [trial({1: 0.9}, "failed")]}, "kappa", {"a": 9, "b": 9})
+    assert (seen["a"].upper, seen["b"].upper) == (math.inf, -math.inf)
+    assert not seen["a"].known
+    assert not seen["b"].known
