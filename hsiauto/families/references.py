@@ -5,7 +5,7 @@ skill. `majority` knows only how frequent the classes are.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from hsiauto.families.base import Input, ReferenceConfig
 
-Classifier = KNeighborsClassifier | DummyClassifier
+Classifier: TypeAlias = KNeighborsClassifier | DummyClassifier
 Coordinates = npt.NDArray[np.float64]
 """(N, 2): row and column of each pixel."""
 
