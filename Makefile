@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install search test lint bench clean
+.PHONY: install search test lint bench curves clean
 
 install: $(STAMP)
 
@@ -29,6 +29,9 @@ bench: $(STAMP)  ## ratios measured side by side in one run; see benchmarks/READ
 	$(BIN)/python -m benchmarks.batches
 	$(BIN)/python -m benchmarks.predict
 	$(BIN)/python -m benchmarks.state_space
+
+curves: $(STAMP)  ## record real learning curves where the table stops: make curves DATA_DIR=... [MINUTES=30]
+	$(BIN)/python -m benchmarks.curves.record --data-dir $(DATA_DIR) $(if $(MINUTES),--minutes $(MINUTES))
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
