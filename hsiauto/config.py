@@ -74,3 +74,8 @@ class StudyConfig(BaseModel):
     winner_seeds: int = Field(5, ge=1)
     other_seeds: int = Field(3, ge=1)
     further_splits: int = Field(5, ge=0)
+    address: str | None = Field(None, exclude=True)
+    """Of a running Ray cluster: `auto` or HOST:PORT; None: this machine. How a study runs and not what it is: in no file,
+    and asked for anew at each resume."""
+    storage: str | None = None
+    """Folder or URI for the checkpoints and logs of trials; None: the run folder."""

@@ -1,4 +1,4 @@
-"""Ray, started quietly on this machine or joined where it runs."""
+"""Ray, started quietly on this machine. `joining` joins one that runs."""
 
 import logging
 import os
@@ -20,15 +20,12 @@ import ray
 MIN_OBJECT_STORE_BYTES = 256 * 2**20
 
 
-def start_ray(resources: Resources, address: str | None = None, data_bytes: int = 0) -> None:
-    """Start Ray on this machine, or join the cluster at `address`. Does nothing where this process has one already.
+def start_ray(resources: Resources, data_bytes: int = 0) -> None:
+    """Start Ray on this machine. Does nothing where this process has one already, or has joined a cluster.
 
     data_bytes: what will be placed in the object store; it is made large enough for two copies.
     """
     if ray.is_initialized():
-        return
-    if address is not None:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         return
     machine = Machine.here()
     needed = resources.concurrency * resources.cpus_per_trial

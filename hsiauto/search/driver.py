@@ -4,7 +4,6 @@ Tune starts processes and carries messages. Its checkpoints, stoppers, time budg
 not used: each of them passes by the journal. A resume is a new Tuner over the same journal.
 """
 
-import shutil
 import signal
 import tempfile
 import threading
@@ -19,14 +18,16 @@ from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.seal import TrialData
 from hsiauto.search.cluster import quiet, start_ray  # before any other import of ray: it sets Ray's environment
-from hsiauto.search.engine import Assignment, Cost, Engine, OnEvent
+from hsiauto.search.engine import Assignment, Engine, OnEvent
+from hsiauto.search.joining import available
 from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
-from hsiauto.search.resources import Machine, Resources
+from hsiauto.search.resources import Resources
 from hsiauto.search.samplers import SearchSpace
-from hsiauto.search.trainable import Setting, TrialType, TrialWorker, attempt_folder
+from hsiauto.search.storage import Storage, open_storage
+from hsiauto.search.trainable import Setting, TrialType, TrialWorker
 from hsiauto.search.tune_adapters import EngineScheduler, EngineSearcher
-from hsiauto.trial import CHECKPOINT, Trial
+from hsiauto.trial import Trial
 
 from ray import tune  # isort: skip
 
@@ -51,7 +52,7 @@ def run_search(
     and `costs`, unless a test brings its own).
     Raises KeyboardInterrupt after Ctrl-C, with the journal closed in order; UserError where it cannot be written.
     """
-    resources = Resources.of(study, Machine.here())
+    resources = Resources.of(study, available(study.address))
     start_ray(resources, data_bytes=data.cube.nbytes)
     engine = Engine(
         journal,
@@ -66,7 +67,8 @@ def run_search(
     )
     setting = Setting(
         data=data,
-        folder=folder.resolve(),
+        storage=storage,
+    storage = open_storage(study.storage, folder)
         seed=study.seed,
         max_epochs=study.max_epochs,
         device=resources.device,
@@ -75,8 +77,8 @@ def run_search(
         parse=parse,
         trial_type=trial_type,
     )
-    weights = _Weights(folder, study, engine)
-    with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as storage, _signals_restored(), quiet():
+    weights = _Weights(storage, study, engine)
+    with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as tune_folder, _signals_restored(), quiet():
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
             tune_config=tune.TuneConfig(
@@ -90,7 +92,7 @@ def run_search(
             ),
             run_config=tune.RunConfig(
                 name="search",
-                storage_path=storage,
+                storage_path=tune_folder,
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -108,18 +110,12 @@ def run_search(
 class _Weights:
     """Which checkpoints stay on disk: of running trials, and of the best k completed ones of each family."""
 
-    def __init__(self, folder: Path, study: StudyConfig, engine: Engine) -> None:
-        self._folder, self._study, self._engine = folder, study, engine
+    def __init__(self, storage: Storage, study: StudyConfig, engine: Engine) -> None:
+        self._storage, self._study, self._engine = storage, study, engine
 
     def hand_over(self, assignment: Assignment) -> None:
         """Copy the last attempt's checkpoint into the new one's folder: an orphan may still write to the old."""
-        for attempt in range(assignment.attempt - 1, 0, -1):
-            source = attempt_folder(self._folder, assignment.trial_id, attempt) / CHECKPOINT
-            if source.exists():
-                target = attempt_folder(self._folder, assignment.trial_id, assignment.attempt)
-                target.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target / CHECKPOINT)
-                return
+        self._storage.hand_over(assignment.trial_id, assignment.attempt)
 
     def worth_saving(self, trial_id: str) -> bool:
         family = self._engine.trials[trial_id].family
@@ -134,7 +130,7 @@ class _Weights:
         for trial in self._engine.trials.values():
             if trial.family == family and trial.ended and trial.trial_id not in kept:
                 for attempt in range(1, trial.attempt + 1):
-                    (attempt_folder(self._folder, trial.trial_id, attempt) / CHECKPOINT).unlink(missing_ok=True)
+                    self._storage.drop(trial.trial_id, attempt)
 
 
 @contextmanager

@@ -18,9 +18,11 @@ from hsiauto.config import StudyConfig
 from hsiauto.fitted.base import Fitted
 from hsiauto.seal import TrialData
 from hsiauto.search.cluster import start_ray  # before any other import of ray: it sets Ray's environment
+from hsiauto.search.joining import available
 from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import now
-from hsiauto.search.resources import Machine, Resources
+from hsiauto.search.map_pace import seconds_a_pixel
+from hsiauto.search.resources import Resources
 from hsiauto.trial import Report, Trial
 
 import ray  # isort: skip
@@ -52,7 +54,7 @@ def run_jobs(
     that by its predicted_seconds or by its own pace cannot end before it is skipped. A job whose worker dies is tried
     once more. Closing the iterator stops the workers.
     """
-    resources = Resources.of(study, Machine.here())
+    resources = Resources.of(study, available(study.address))
     start_ray(resources, data_bytes=max((data.cube.nbytes for data in datasets.values()), default=0))
     pool = _Pool(resources, datasets, trial_type, deadline)
     waiting = deque(jobs)

@@ -23,6 +23,8 @@ class Machine:
     cpus: int
     gpu_bytes: tuple[int, ...] = ()
     """Memory of each GPU."""
+    node_cpus: tuple[int, ...] = ()
+    """CPUs of each node of a cluster; empty: one machine."""
 
     @classmethod
     def here(cls) -> "Machine":
@@ -60,6 +62,12 @@ class Resources:
 
         Raises UserError for GPUs that a trial cannot have: Ray would wait for them for ever, or refuse them late.
         """
+        if machine.node_cpus and (study.cpus_per_trial or 1) > max(machine.node_cpus):
+            raise UserError(
+                "--cpus-per-trial is at most what a node of the cluster has",
+                f"{study.cpus_per_trial} where the largest has {max(machine.node_cpus)}",
+                "Lower it, or leave it out.",
+            )
         gpus = study.gpus_per_trial
         if gpus is not None:
             _check_gpus(gpus, len(machine.gpu_bytes))
@@ -77,7 +85,15 @@ class Resources:
         cpus: float = study.cpus_per_trial or machine.cpus / concurrency
         if not study.cpus_per_trial and cpus > 1:
             cpus = float(math.floor(cpus))
+            if machine.node_cpus:  # a trial has its CPUs on one node
+                cpus = float(_cpus_on_nodes(machine.node_cpus, concurrency, int(cpus)))
         return cls(concurrency, cpus, gpus)
+
+
+def _cpus_on_nodes(node_cpus: tuple[int, ...], concurrency: int, most: int) -> int:
+    """The most CPUs, up to `most`, with which `concurrency` trials fit on the nodes at once; at least 1."""
+    fitting = (cpus for cpus in range(most, 1, -1) if sum(n // cpus for n in node_cpus) >= concurrency)
+    return next(fitting, 1)
 
 
 def _check_gpus(per_trial: float, there: int) -> None:

@@ -20,6 +20,8 @@ from ray import tune
 
 from hsiauto.families.base import FamilyConfig
 from hsiauto.seal import TrialData
+from hsiauto.search.map_pace import seconds_a_pixel
+from hsiauto.search.storage import Storage
 from hsiauto.search.trial_log import TrialLog
 from hsiauto.trial import CHECKPOINT, Diverged, Trial
 
@@ -36,8 +38,7 @@ class Setting:
     """What every trial of a search shares. Sent to a worker once."""
 
     data: TrialData
-    folder: Path
-    """The run folder."""
+    storage: Storage
     seed: int
     max_epochs: int
     device: str
@@ -45,10 +46,6 @@ class Setting:
     save_always: bool
     parse: Callable[[dict[str, Any]], FamilyConfig]
     trial_type: TrialType = Trial
-
-
-def attempt_folder(run: Path, trial_id: str, attempt: int) -> Path:
-    return run / "trials" / trial_id / f"attempt-{attempt}"
 
 
 class TrialWorker(tune.Trainable):
@@ -83,9 +80,8 @@ class TrialWorker(tune.Trainable):
 
     def _assign(self, config: dict[str, Any]) -> None:
         self._job = config
-        folder = attempt_folder(self._setting.folder, config["trial_id"], config["attempt"])
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._log = folder, TrialLog(folder)
+        self._folder = self._setting.storage.begin(config["trial_id"], config["attempt"])
+        self._log = TrialLog(self._folder)
         self._trial: Trial | None = None
         self._unsaved = False
         self._saved_at, self._save_seconds = time.monotonic(), 0.0
@@ -95,6 +91,7 @@ class TrialWorker(tune.Trainable):
         self._log.close()
         gc.collect()
         if torch.cuda.is_initialized():
+        self._setting.storage.end(self._job["trial_id"], self._job["attempt"], self._folder)
             torch.cuda.empty_cache()
 
     def _answer(self) -> dict[str, Any]:
@@ -102,7 +99,7 @@ class TrialWorker(tune.Trainable):
             self._trial = self._build()
             return {"message": "started", "node": platform.node(), "device": self._setting.device, "pid": os.getpid()}
         if self._trial.done:
-            self._trial.save()
+            self._save(self._trial)
             return {"message": "saved"}
         self._save_if_due(self._trial)
         report = self._trial.step()
@@ -138,7 +135,7 @@ class TrialWorker(tune.Trainable):
         started = time.monotonic()
         due = self._setting.save_always or started - self._saved_at >= self._save_seconds / SAVING_SHARE
         if self._unsaved and due:
-            trial.save()
+            self._save(trial)
             self._unsaved = False
             self._saved_at = time.monotonic()
             self._save_seconds = self._saved_at - started
@@ -148,6 +145,11 @@ class TrialWorker(tune.Trainable):
         self._trial = None
         return {
             "message": "failed",
+    def _save(self, trial: Trial) -> None:
+        trial.save()
+        if (self._folder / CHECKPOINT).exists():  # one-step families have none
+            self._setting.storage.put(self._job["trial_id"], self._job["attempt"], self._folder)
+
             "error": error,
             "node": platform.node(),
             "device": self._setting.device,
