@@ -7,7 +7,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from hsiauto.search.samplers import quiet_optuna
+from hsiauto.search.optuna_study import quiet_optuna
 
 
 class Mirror:

@@ -1,4 +1,4 @@
-"""What to try next within one family: one Optuna study a family, rebuilt from the journal for every question.
+"""What to try next within one family: one Optuna study a family, which follows the journal.
 
 So a proposal is a function of the journal and the seed, and a resumed run proposes what an undisturbed one would. A
 joint study over all families locks in on the one that leads early.
@@ -7,13 +7,10 @@ joint study over all families locks in on the one that leads early.
 import hashlib
 import io
 import pickle
-import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import BaseTrial, FrozenTrial, create_trial
@@ -23,6 +20,7 @@ from hsiauto.config import SamplerName
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search.journal import TrialState
+from hsiauto.search.optuna_study import FollowedStudy, quiet_optuna
 
 STARTUP_TRIALS = 1 + 3
 """The preset and three random ones. Optuna's ten would leave TPE asleep at usual budgets."""
@@ -63,8 +61,10 @@ class Sampling:
     space: SearchSpace
     parse: Callable[[dict[str, Any]], FamilyConfig]
     """A journalled config -> the config."""
+    _studies: dict[str, FollowedStudy] = field(default_factory=dict, repr=False)
+    """By family."""
     _distributions: dict[str, dict[str, BaseDistribution]] = field(default_factory=dict, repr=False)
-    """By config hash: a space works them out afresh each time, and a study is rebuilt for every question."""
+    """By config hash: a space works them out afresh each time."""
 
     def propose(self, family: str, past: Sequence[TrialState], taken: Collection[str]) -> Proposal | None:
         """The next config of `family`, given its trials so far; None where every draw has run already.
@@ -73,25 +73,25 @@ class Sampling:
         """
         if not past:
             return Proposal(self.space.preset(family), "preset")
-        frozen = [self.frozen(trial) for trial in past]
         asks = sum(trial.origin == "sampler" for trial in past)
-        for attempt in range(TRIES + RANDOM_TRIES):
-            name: SamplerName = self.sampler if attempt < TRIES else "random"
-            with quiet_optuna():
-                study = optuna.create_study(
-                    direction="maximize", sampler=_sampler(name, self.seed, family, (asks, attempt))
-                )
-                study.add_trials(frozen)
-                _recall(study, past)
-                trial = study.ask()
+        with quiet_optuna():
+            study = self._studies.setdefault(family, FollowedStudy())
+            study.follow(past, self.frozen)
+            for attempt in range(TRIES + RANDOM_TRIES):
+                name: SamplerName = self.sampler if attempt < TRIES else "random"
+                trial = study.ask(_sampler(name, self.seed, family, (asks, attempt)))
                 config = self.space.suggest(trial, family)
-            if config.hash() not in taken:
-                return Proposal(config, "sampler", _state(study, trial))
+                state = _own(study.attributes(trial))
+                study.forget(trial)
+                if config.hash() not in taken:
+                    self._distributions[config.hash()] = trial.distributions
+                    return Proposal(config, "sampler", state)
         return None
 
     def _asked(self, trial: TrialState) -> dict[str, BaseDistribution]:
         if trial.config_hash not in self._distributions:
-            self._distributions[trial.config_hash] = self.space.distributions(self.parse(trial.config))
+            with quiet_optuna():  # about choices that are no strings
+                self._distributions[trial.config_hash] = self.space.distributions(self.parse(trial.config))
         return self._distributions[trial.config_hash]
 
     def frozen(self, trial: TrialState, whole: bool = False) -> FrozenTrial:
@@ -109,15 +109,16 @@ class Sampling:
         if state == OptunaState.PRUNED and not curve:
             state = OptunaState.FAIL  # stopped before it had a score: nothing to learn
         complete = state == OptunaState.COMPLETE
-        with quiet_optuna():  # about choices that are no strings
-            return create_trial(
-                state=state,
-                value=value if complete else None,
-                params=dict(trial.axes),
-                distributions=self._asked(trial),
-                intermediate_values=curve if whole or state == OptunaState.PRUNED else {},
-                system_attrs=dict(trial.sampler_state.get("trial", {})),
-            )
+        attributes = dict(trial.sampler_state.get("trial", {}))
+        _check_optimizer(attributes)
+        return create_trial(
+            state=state,
+            value=value if complete else None,
+            params=dict(trial.axes),
+            distributions=self._asked(trial),
+            intermediate_values=curve if whole or state == OptunaState.PRUNED else {},
+            system_attrs=attributes,
+        )
 
 
 def seed_for(*parts: object) -> int:
@@ -142,39 +143,14 @@ def _sampler(name: SamplerName, seed: int, family: str, ask: tuple[int, int]) ->
             return QMCSampler(scramble=True, seed=seed_for(seed, family), independent_sampler=RandomSampler(seed=asked))
 
 
-@contextmanager
-def quiet_optuna() -> Iterator[None]:
-    """Within: no log line for each study, and no warning about samplers that we use knowingly."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        optuna.logging.set_verbosity(verbosity)
-
-
-def _state(study: optuna.Study, trial: optuna.Trial) -> dict[str, Any]:
+def _own(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What samplers hid in system attributes: CMA-ES its optimiser in the trial, QMC its place in the study."""
-    storage = study._storage  # no public way in
-    state = {
-        "trial": storage.get_trial_system_attrs(trial._trial_id),
-        "study": storage.get_study_system_attrs(study._study_id),
-    }
     own = {
         # TPE and GP note what they drew together: the journal has it as `axes`.
-        scope: {key: value for key, value in attributes.items() if ":relative_params:" not in key}
-        for scope, attributes in state.items()
+        scope: {key: value for key, value in inner.items() if ":relative_params:" not in key}
+        for scope, inner in attributes.items()
     }
-    return {scope: attributes for scope, attributes in own.items() if attributes}
-
-
-def _recall(study: optuna.Study, past: Sequence[TrialState]) -> None:
-    for trial in past:
-        for key, value in trial.sampler_state.get("study", {}).items():
-            study._storage.set_study_system_attr(study._study_id, key, value)
-        _check_optimizer(trial.sampler_state.get("trial", {}))
+    return {scope: inner for scope, inner in own.items() if inner}
 
 
 _OPTIMIZER = "cma:optimizer:"

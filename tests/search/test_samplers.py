@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,14 @@ SAMPLERS = ["tpe", "random", "gp", "cmaes", "qmc"]
 def _sampling(**changes: Any) -> Sampling:
     fields: dict[str, Any] = {"sampler": "tpe", "seed": 0, "objective": "kappa", "space": fakes.FakeSpace()}
     return Sampling(**fields | {"parse": fakes.parse} | changes)
+
+
+def _settings(sampling: Sampling) -> dict[str, Any]:
+    return {name: getattr(sampling, name) for name in ("sampler", "seed", "objective", "space", "parse")}
+
+
+def _curve(config: Any, epoch: int, max_epochs: int) -> float:
+    return math.nan if config.mode == "nan" else fakes.score(config, epoch, max_epochs)
 
 
 def _past(path: Path, n: int, **changes: Any) -> list[TrialState]:
@@ -40,6 +49,31 @@ def test_a_proposal_is_a_function_of_the_journal_and_the_seed(tmp_path: Path, sa
         other = _sampling(sampler=sampler, seed=1).propose("quick", past, ())
         assert other is not None
         assert other.config != first.config
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "qmc"])
+def test_a_study_that_followed_the_journal_proposes_what_one_made_from_it_does(tmp_path: Path, sampler: Any) -> None:
+    """With two trials at a time, failures, stops, and a space so small that draws are refused."""
+    space = fakes.FakeSpace(("quick",), modes=("train", "nan"), x_step=1 / 16)
+    study = fakes.study(budget=20, sampler=sampler, seed=3)
+    following, refused = _sampling(sampler=sampler, space=space, seed=3), 0
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        engine = fakes.engine(journal, study, space)
+        waiting = [engine.next(), engine.next()]
+        while (assignment := waiting.pop(0)) is not None:
+            fakes.train(engine, assignment, study.max_epochs, _curve)
+            past = list(engine.trials.values())
+            taken = {trial.config_hash for trial in past}
+            answers = [one.propose("quick", past, taken) for one in (following, _sampling(**_settings(following)))]
+            assert answers[0] == answers[1]
+            waiting.append(engine.next())
+            if waiting[-1] is not None:
+                assert answers[0] is not None
+                assert waiting[-1].config == answers[0].config
+            first = _sampling(**_settings(following)).propose("quick", past, ())
+            refused += first is not None and first.config.hash() in taken
+    assert refused
+    assert {trial.state for trial in trials(journal.events).values()} >= {"completed", "failed"}
 
 
 def test_samplers_that_keep_state_have_it_in_the_journal(tmp_path: Path) -> None:
