@@ -65,10 +65,10 @@ def run_search(
         on_event=on_event,
         mirror=Mirror(folder / "optuna.log"),
     )
+    storage = open_storage(study.storage, folder)
     setting = Setting(
         data=data,
         storage=storage,
-    storage = open_storage(study.storage, folder)
         seed=study.seed,
         max_epochs=study.max_epochs,
         device=resources.device,

@@ -18,8 +18,8 @@ from hsiauto.config import StudyConfig
 from hsiauto.fitted.base import Fitted
 from hsiauto.seal import TrialData
 from hsiauto.search.cluster import start_ray  # before any other import of ray: it sets Ray's environment
-from hsiauto.search.joining import available
 from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.joining import available
 from hsiauto.search.journal import now
 from hsiauto.search.map_pace import seconds_a_pixel
 from hsiauto.search.resources import Resources

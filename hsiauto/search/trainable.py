@@ -89,9 +89,9 @@ class TrialWorker(tune.Trainable):
     def _release(self) -> None:
         self._trial = None
         self._log.close()
+        self._setting.storage.end(self._job["trial_id"], self._job["attempt"], self._folder)
         gc.collect()
         if torch.cuda.is_initialized():
-        self._setting.storage.end(self._job["trial_id"], self._job["attempt"], self._folder)
             torch.cuda.empty_cache()
 
     def _answer(self) -> dict[str, Any]:
@@ -140,16 +140,16 @@ class TrialWorker(tune.Trainable):
             self._saved_at = time.monotonic()
             self._save_seconds = self._saved_at - started
 
-    def _failed(self, error: str) -> dict[str, Any]:
-        self._log.write(f"failed: {error}")
-        self._trial = None
-        return {
-            "message": "failed",
     def _save(self, trial: Trial) -> None:
         trial.save()
         if (self._folder / CHECKPOINT).exists():  # one-step families have none
             self._setting.storage.put(self._job["trial_id"], self._job["attempt"], self._folder)
 
+    def _failed(self, error: str) -> dict[str, Any]:
+        self._log.write(f"failed: {error}")
+        self._trial = None
+        return {
+            "message": "failed",
             "error": error,
             "node": platform.node(),
             "device": self._setting.device,
