@@ -11,6 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsiauto.families.base import FamilyConfig, PatchConfig, PixelConfig, TileConfig, TorchConfig
 
+FORWARD_AND_BACKWARD = 3
+"""Multiply-adds of a training step for each of a prediction: backward is a product for the inputs and one for the
+weights."""
 ADAM_MOMENTS = 2
 """Numbers that Adam and AdamW keep for each parameter."""
 

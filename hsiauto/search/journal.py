@@ -99,9 +99,13 @@ class TrialState:
     macs: int | None
     number: int
     origin: str
-    """preset | sampler."""
+    """preset | warm-start | sampler."""
     sampler_state: dict[str, Any]
     proposed_at: str
+    epoch_macs: int | None = None
+    """Multiply-adds of an epoch of training; None: not known, as in older journals."""
+    found_by: str = ""
+    """<run>/<trial id> that a warm start took the config from."""
     state: str = "proposed"
     """proposed | running | completed | stopped | failed | refused | interrupted."""
     error: str = ""
@@ -110,6 +114,8 @@ class TrialState:
     node: str = ""
     device: str = ""
     pid: int = 0
+    gpus: float = 0.0
+    """That the last attempt held."""
     started_at: str = ""
     """Of the first attempt."""
     finished_at: str = ""
@@ -133,6 +139,11 @@ class TrialState:
         """`objective` (kappa, oa, aa) on validation at the last report; NaN before it, or where it was not finite."""
         value = self.reports[-1][f"val_{objective}"] if self.reports else None
         return math.nan if value is None else float(value)
+
+    @property
+    def pixels_per_second(self) -> float | None:
+        """Of a map, as the last report has it; None where it was not measured."""
+        return self.reports[-1].get("pixels_per_second") if self.reports else None
 
     @property
     def seconds_per_epoch(self) -> float:
@@ -161,7 +172,11 @@ def fold(states: dict[str, TrialState], event: Event) -> None:
         names = ("trial_id", "family", "axes", "config", "config_hash", "parameters", "macs", "number", "origin")
         fields = {name: event[name] for name in names}
         states[event["trial_id"]] = TrialState(
-            **fields, sampler_state=event.get("sampler_state") or {}, proposed_at=event["at"]
+            **fields,
+            sampler_state=event.get("sampler_state") or {},
+            epoch_macs=event.get("epoch_macs"),  # older journals lack it, and the next two
+            found_by=event.get("found_by") or "",
+            proposed_at=event["at"],
         )
     elif kind in ("started", "report", "ended"):
         trial = states[event["trial_id"]]
@@ -171,6 +186,7 @@ def fold(states: dict[str, TrialState], event: Event) -> None:
             trial.state, trial.error, trial.finished_at = "running", "", ""
             trial.attempt, trial.node, trial.device = event["attempt"], event["node"], event["device"]
             trial.pid, trial.started_at = event["pid"], trial.started_at or event["at"]
+            trial.gpus = event.get("gpus", 0.0)
         elif kind == "report":
             trial.reports = [r for r in trial.reports if r["epoch"] < event["epoch"]] + [event]
         else:

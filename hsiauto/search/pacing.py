@@ -47,6 +47,10 @@ class Pace:
             return math.inf
         return min(LARGEST_SHARE * self.workers, LONGEST) * (self.deadline - self.started)
 
+    def room(self, others_wait: bool) -> float:
+        """Seconds that a trial which starts now may train."""
+        return min(self.left, self.cap) if others_wait else self.left
+
     def affordable(self, trials: Sequence[TrialState]) -> float:
         """How many more trials like these, early stopping included, all workers could run in the time left."""
         if self.deadline is None:

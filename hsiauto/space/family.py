@@ -100,6 +100,23 @@ class FamilySpace:
             )
         return self._preset
 
+    def presets(self) -> tuple[FamilyConfig, ...]:
+        """The paper preset, then the family's others in their order, each as `nearest`; equal ones once."""
+        found = {self.preset().hash(): self.preset()}
+        for name in self.config.presets:
+            config = self.nearest(self.config.preset(name))
+            if config is not None:
+                found.setdefault(config.hash(), config)
+        return tuple(found.values())
+
+    def nearest(self, config: FamilyConfig) -> FamilyConfig | None:
+        """The config of this space and scene that is nearest to `config` axis by axis, within the rules between them;
+        axes that are not searched keep the space's values. None if none was found.
+        """
+        values = self.scene.nearest(config) if self.scene else config.active()
+        near = {axis: self.ranges[axis].nearest(value) for axis, value in values.items() if axis in self.searched}
+        return self._witness(self.fixed, {**self.start, **near}, thorough=True)
+
     def witness(self, values: Mapping[str, Any]) -> FamilyConfig | None:
         """A valid config with `values` and some setting of the other searched axes; None if none was found."""
         return self._witness({**self.fixed, **values}, self.start)

@@ -87,6 +87,15 @@ class Space:
         """The family's paper preset under pins and bounds: its first trial."""
         return self.parts[family].preset()
 
+    def presets(self, family: str) -> tuple[FamilyConfig, ...]:
+        """The paper preset, then the family's others, each the nearest that this space holds; equal ones once."""
+        return self.parts[family].presets()
+
+    def nearest(self, config: FamilyConfig) -> FamilyConfig | None:
+        """The config of this space that is nearest to `config`, which may be of another space and scene; None if none
+        was found."""
+        return self.parts[config.family].nearest(config)
+
     def params(self, config: FamilyConfig) -> dict[str, Any]:
         """{"<family>.<axis>": value} of the searched axes that act in `config`, in the order of asking."""
         return {f"{config.family}.{axis}": value for axis, value in self.parts[config.family].params(config).items()}

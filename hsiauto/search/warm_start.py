@@ -1,0 +1,96 @@
+"""`--warm-start RUN ...`: the best configs of earlier runs are tried early in this one. Their scores stay there.
+
+What was found is written into this run's journal before the search begins, so that a resume does not need the earlier
+runs. A config is brought into this search's space and scene first: where it does not fit, its nearest one is tried.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from hsiauto.config import Objective
+from hsiauto.errors import UserError
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search.journal import Event, TrialState, read, trials
+
+PER_FAMILY = 3
+"""Configs of each family and run: the lowest floors leave room for no more."""
+EVENT = "warm_start"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A config that did well elsewhere."""
+
+    config: FamilyConfig
+    found_by: str
+    """<run>/<trial id>."""
+
+
+class Nearest(Protocol):
+    """What is needed of a space (`hsiauto.space.Space`, bound to a scene)."""
+
+    @property
+    def families(self) -> tuple[str, ...]: ...
+    def nearest(self, config: FamilyConfig) -> FamilyConfig | None: ...
+
+
+def gather(
+    runs: Sequence[Path], objective: Objective, space: Nearest, parse: Callable[[dict[str, Any]], FamilyConfig]
+) -> tuple[list[Known], list[str]]:
+    """The PER_FAMILY best completed trials of each family of `space` in each run, best of each run first; and notes on
+    what is left out. Raises UserError for a folder without a journal, or with nothing to start from.
+    """
+    found: list[tuple[int, Known]] = []
+    notes: list[str] = []
+    for run in runs:
+        before = len(found)
+        for place, trial in _best(trials(read(run / "journal.jsonl")).values(), objective, space.families):
+            name = f"{run.resolve().name}/{trial.trial_id}"
+            try:
+                config = space.nearest(parse(trial.config))
+            except (ValidationError, UserError) as error:
+                notes.append(f"warm start: {name} is no config of this version: {str(error).splitlines()[0]}")
+                continue
+            if config is None:
+                notes.append(f"warm start: nothing in this space and scene is near {name}")
+                continue
+            found.append((place, Known(config, name)))
+        if len(found) == before:
+            raise UserError(
+                "--warm-start takes runs with completed trials of this search's families",
+                run,
+                f"This search has {', '.join(space.families)}. Leave the run out.",
+            )
+    unique: dict[str, Known] = {}
+    for _, one in sorted(found, key=lambda ranked: ranked[0]):  # stable: runs in the order given
+        unique.setdefault(one.config.hash(), one)
+    return list(unique.values()), notes
+
+
+def event(found: Iterable[Known]) -> Event:
+    """The fields of the journal's `warm_start` event."""
+    return {"configs": [{"config": known.config.active(), "found_by": known.found_by} for known in found]}
+
+
+def known(events: Iterable[Event], parse: Callable[[dict[str, Any]], FamilyConfig]) -> list[Known]:
+    """What a journal says of it."""
+    told = [one for event in events if event["event"] == EVENT for one in event["configs"]]
+    return [Known(parse(one["config"]), one["found_by"]) for one in told]
+
+
+def _best(
+    found: Iterable[TrialState], objective: Objective, families: Sequence[str]
+) -> list[tuple[int, TrialState]]:
+    """(place within its family, trial)."""
+    completed = [trial for trial in found if trial.state == "completed" and math.isfinite(trial.score(objective))]
+    ranked: list[tuple[int, TrialState]] = []
+    for family in families:
+        own = [trial for trial in completed if trial.family == family]
+        own.sort(key=lambda trial: (-trial.score(objective), trial.number))
+        ranked += list(enumerate(own[:PER_FAMILY]))
+    return ranked
