@@ -12,9 +12,10 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,20 @@ def save_model(fitted: Fitted, folder: Path) -> None:
     """
     with _atomic_folder(Path(folder)) as temporary:
         _write_model(fitted, temporary)
+
+
+def model_files(fitted: Fitted) -> dict[str, bytes]:
+    """What `save_model` would write: {name: content}. For a model on its way to another machine."""
+    with tempfile.TemporaryDirectory(prefix="hsiauto-model-") as temporary:
+        _write_model(fitted, Path(temporary))
+        return {path.name: path.read_bytes() for path in sorted(Path(temporary).iterdir())}
+
+
+def save_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write `model_files` of another process into `folder`, as `save_model` does."""
+    with _atomic_folder(Path(folder)) as temporary:
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
 
 
 def save_bundle(fitted: Fitted, folder: Path, provenance: Provenance) -> None:

@@ -19,6 +19,9 @@ from hsiauto.config import StudyConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path, run_lock
 from hsiauto.report.downloads import download_bars
+from hsiauto.search.cluster import own_ray
+from hsiauto.search.joining import available, join
+from hsiauto.search.resources import BUDGET_PER_WORKER, Resources
 from hsiauto.space import SceneSize
 from hsiauto.study import folder as folders
 from hsiauto.study.clock import Deadlines
@@ -49,10 +52,12 @@ def run(asked: Asked, study: StudyConfig, folder: Path, *, console: Console) -> 
     with download_bars(console) as progress:
         prepared = prepare(of_study, progress)
     cells = _grid(asked, prepared)
-    folders.create(folder, prepared.study, prepared.split)
-    record.write(folder, asked)
-    with run_lock(folder):
-        return _drive(asked, cells, prepared, folder, console, deadlines)
+    with own_ray():
+        join(study.address)
+        folders.create(folder, prepared.study, prepared.split)
+        record.write(folder, asked)
+        with run_lock(folder):
+            return _drive(asked, cells, prepared, folder, console, deadlines)
 
 
 def resume(
@@ -63,6 +68,7 @@ def resume(
     time_limit_s: float | None = None,
     data_dir: Path | None = None,
     concurrency: int | None = None,
+    address: str | None = None,
     console: Console,
 ) -> Result:
     """Go on with the study in `folder`: what was scored is not trained again. More `seeds`, or other `cells` (empty:
@@ -70,14 +76,15 @@ def resume(
     study, asked = folders.read_study(folder), record.read(folder)
     if seeds is not None and seeds < asked.seeds:
         raise UserError("a resumed study keeps or extends its seeds", f"{seeds}, below {asked.seeds}")
-    changes: dict[str, Any] = {"time_limit_s": time_limit_s}  # an old limit was of the old call
+    changes: dict[str, Any] = {"time_limit_s": time_limit_s, "address": address}  # both of this call alone
     changes |= {} if concurrency is None else {"concurrency": concurrency}
     changes |= {} if data_dir is None else {"scene": study.scene.model_copy(update={"data_dir": data_dir})}
     asked = asked.model_copy(
         update={"seeds": seeds or asked.seeds, "cells": asked.cells if cells is None else tuple(map(dict, cells))}
     )
     deadlines = Deadlines.start(time_limit_s)
-    with run_lock(folder):
+    with own_ray(), run_lock(folder):
+        join(address)
         prepared = reopen(study.model_copy(update=changes), folder, console)
         whole = _grid(asked, prepared)
         record.write(folder, asked)

@@ -27,6 +27,20 @@ Key = Annotated[str | None, typer.Option(help="Name of the cube in a file of sev
 Layout = Annotated[
     str | None, typer.Option(help="Axis order of the cube in the file: HWC or CHW.", rich_help_panel=_SCENE)
 ]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Join a running Ray cluster: auto, or HOST:PORT of its head (see cluster/).", rich_help_panel="Machine"
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        help="Checkpoints and logs of trials: a shared folder, or a URI such as s3://bucket/run; new or empty. "
+        "[default: the run folder]",
+        rich_help_panel="Machine",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="Run folder, new or empty. Default: runs/<dataset>-<time>.")]
 
 

@@ -3,10 +3,11 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
+from hsiauto.config import Objective, SecondObjective
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
@@ -25,6 +26,37 @@ def duration(text: str) -> float:
     if seconds <= 0:
         raise UserError("a time limit is a positive duration", repr(text), "Write 90s, 30m or 1h30m.")
     return seconds
+
+
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)([kmg]?)")
+
+
+def count(text: str | None) -> int | None:
+    """`100000`, `100k`, `1.5M`, `2G` -> a whole number."""
+    if text is None:
+        return None
+    match = _COUNT.fullmatch(text.strip().replace(",", "").replace("_", "").lower())
+    number = round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[match[2]]) if match else 0
+    if number < 1:
+        raise UserError("a cap is a positive number", repr(text), "Write 100000, 100k, 1.5M or 2G.")
+    return number
+
+
+def objectives(given: list[str] | None) -> tuple[str, str | None]:
+    """`["kappa", "parameters"]` -> the objective that decides, and the cost that is weighed against it."""
+    scores, costs = get_args(Objective), get_args(SecondObjective)
+    named = given or [scores[0]]
+    if len(named) > 2 or named[0] not in scores or any(name not in costs for name in named[1:]):
+        raise UserError(
+            f"--objective is {_one_of(scores)}; given a second time it is {_one_of(costs)}",
+            " and ".join(named),
+            "For example --objective kappa --objective parameters.",
+        )
+    return named[0], named[1] if len(named) == 2 else None
+
+
+def _one_of(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def pins(settings: list[str]) -> dict[str, Any]:
@@ -71,6 +103,11 @@ def numbers(text: str | None) -> tuple[int, ...]:
 def absolute(path: Path | None) -> Path | None:
     """`path` as it is found from any folder; a link stays a link, for what lies beside it."""
     return None if path is None else Path(os.path.abspath(path.expanduser()))
+
+
+def storage(text: str | None) -> str | None:
+    """--storage: a URI as it is, a folder absolute."""
+    return text if text is None or "://" in text else str(absolute(Path(text)))
 
 
 def dataset(text: str) -> str:

@@ -30,6 +30,12 @@ def search(
             rich_help_panel=_BUDGET,
         ),
     ] = None,
+    max_gpu_hours: Annotated[
+        float | None,
+        typer.Option(
+            help="GPU time of all trials together, each counted by its GPUs; not on a CPU.", rich_help_panel=_BUDGET
+        ),
+    ] = None,
     max_epochs: Annotated[
         int | None,
         typer.Option(min=1, help="Epochs of a full training. [default: 60, on the demo 15]", rich_help_panel=_BUDGET),
@@ -43,13 +49,48 @@ def search(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Pin an axis, e.g. cpdgal.depth=6.", rich_help_panel=_SEARCH)
     ] = None,
-    objective: Annotated[str, typer.Option(help="kappa, oa or aa, on validation.", rich_help_panel=_SEARCH)] = "kappa",
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="kappa, oa or aa, on validation: it ranks. A second one, parameters, macs or pixels_per_second, is "
+            "weighed against it: the Pareto front is marked. [default: kappa]",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    max_parameters: Annotated[
+        str | None, typer.Option(help="No network with more parameters, e.g. 100k.", rich_help_panel=_SEARCH)
+    ] = None,
+    max_macs: Annotated[
+        str | None,
+        typer.Option(help="No network with more multiply-adds a prediction, e.g. 5M.", rich_help_panel=_SEARCH),
+    ] = None,
+    min_pixels_per_second: Annotated[
+        str | None,
+        typer.Option(
+            help="No model that draws a map more slowly: trials are timed once trained.", rich_help_panel=_SEARCH
+        ),
+    ] = None,
     sampler: Annotated[
         str, typer.Option(help="tpe, random, gp, cmaes or qmc (Optuna), one study per family.", rich_help_panel=_SEARCH)
     ] = "tpe",
     scheduler: Annotated[
         str, typer.Option(help="asha (Ray's, one per family) or none.", rich_help_panel=_SEARCH)
     ] = "asha",
+    allocation: Annotated[
+        str,
+        typer.Option(
+            help="elimination: a floor for each family, then the promising ones (docs/allocation.md); joint: one study "
+            "over all, for comparison.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = "elimination",
+    warm_start: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Run folder whose best configs are tried after the presets; may be given again.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(min=0, max=options.LARGEST_SEED, help="Of sampler, weights and batches.", rich_help_panel=_SEARCH),
@@ -79,6 +120,8 @@ def search(
         float | None, typer.Option(min=0, help="GPUs of a trial; a fraction shares one.", rich_help_panel=_MACHINE)
     ] = None,
     keep: Annotated[str, typer.Option(help="Weights that stay on disk: top or all.", rich_help_panel=_MACHINE)] = "top",
+    address: options.Address = None,
+    storage: options.Storage = None,
     out: options.Out = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with a search, with its own settings; --budget N extends it.")
@@ -91,12 +134,19 @@ def search(
         given.refuse_on_resume(context)
         data_dir = scene.data_dir if "data_dir" in given.given(context) else None
         result = studies.resume(
-            resume, budget=budget, time_limit_s=limit, data_dir=data_dir, concurrency=concurrency, console=console
+            resume,
+            budget=budget,
+            time_limit_s=limit,
+            data_dir=data_dir,
+            concurrency=concurrency,
+            address=address,
+            console=console,
         )
         _finish(result, console)
         return
     given.refuse_idle(context, split.protocol)
     asks = labels.wants_active(context)
+    first, second = parse.objectives(objective)
     study = options.validated(
         StudyConfig,
         scene=scene.model_copy(update={"labels": None}) if asks else scene,
@@ -107,8 +157,15 @@ def search(
         pins=parse.pins(set_ or []),
         budget=50 if budget is None else budget,
         time_limit_s=limit,
+        max_gpu_hours=max_gpu_hours,
         max_epochs=_epochs(max_epochs, scene),
-        objective=objective,
+        objective=first,
+        second_objective=second,
+        max_parameters=parse.count(max_parameters),
+        max_macs=parse.count(max_macs),
+        min_pixels_per_second=parse.count(min_pixels_per_second),
+        allocation=allocation,
+        warm_start=tuple(path.resolve() for path in warm_start or ()),
         sampler=sampler,
         scheduler=scheduler,
         seed=seed,
@@ -117,6 +174,8 @@ def search(
         gpus_per_trial=gpus_per_trial,
         transductive=transductive,
         keep=keep,
+        address=address,
+        storage=parse.storage(storage),
         top_k=top_k,
         winner_seeds=winner_seeds,
         other_seeds=other_seeds,
@@ -140,6 +199,7 @@ def train(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings, with this seed and the following.")] = 1,
     split: SplitSpec = SplitSpec(),
     asked: labels.Asked | None = None,
+    address: options.Address = None,
     out: options.Out = None,
 ) -> None:
     """Train one config without a search: the same rows, the same sealed test, the same bundle."""
@@ -155,6 +215,7 @@ def train(
         max_epochs=_epochs(settled.max_epochs, scene),
         seed=seed,
         winner_seeds=seeds,
+        address=address,
         labels=settled.labels,
         random_control=settled.control,
     )
@@ -168,10 +229,13 @@ def refit(
     split_seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Seed of the other split.")],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each config.")] = 1,
     top: Annotated[int | None, typer.Option(min=1, help="Only the first ranked configs. [default: all]")] = None,
+    address: options.Address = None,
 ) -> None:
     """Repeat the refit on a split: ranked configs, the best classical one, baselines, references."""
     console = Console()
-    result = studies.refit_other_split(folder, split_seed=split_seed, seeds=seeds, top=top, console=console)
+    result = studies.refit_other_split(
+        folder, split_seed=split_seed, seeds=seeds, top=top, address=address, console=console
+    )
     _finish(result, console)
 
 

@@ -18,7 +18,7 @@ from hsiauto.errors import UserError
 from hsiauto.split.model import SplitSpec
 
 _EPOCHS, _DEMO_EPOCHS = 60, 15
-_CELLS, _RESUMED = "Cells", ("name", "resume", "seeds", "cells", "time_limit", "data_dir", "concurrency")
+_CELLS, _RESUMED = "Cells", ("name", "resume", "seeds", "cells", "time_limit", "data_dir", "concurrency", "address")
 
 
 @options.with_groups(scene=options.scene_options, split=options.split_options)
@@ -69,6 +69,7 @@ def command(
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Trainings at a time. [default: from the machine]")
     ] = None,
+    address: options.Address = None,
     out: options.Out = None,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with a study; --seeds and --cells extend it. --cells all: every cell.")
@@ -87,6 +88,8 @@ def command(
             time_limit_s=limit,
             data_dir=scene.data_dir if "data_dir" in typed else None,
             concurrency=concurrency,
+        address=address,
+            address=address,
             console=console,
         )
         _finish(result, console)

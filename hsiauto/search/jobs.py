@@ -1,5 +1,6 @@
 """Job: one full training that is not a trial (re-evaluation, refit, further split). Plain data, sent to a worker."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Job:
     predict: Pixels | None = None
     """Predict the class at these pixels after training. Positions only: the worker never sees their labels."""
     save_to: Path | None = None
-    """Save the fitted model into this folder."""
+    """Save the fitted model into this folder of the driver's machine."""
     predicted_seconds: float | None = None
     """What it will take on one worker, if known; a job that cannot end before the deadline is not started."""
     labels: ActiveLabels | None = None
@@ -53,6 +54,8 @@ class JobResult:
     started_at: str = ""
     finished_at: str = ""
     """ISO 8601, UTC."""
+    model: Mapping[str, bytes] | None = None
+    """Files of the fitted model on their way to `job.save_to`; None once they are there."""
     cycles: tuple[Cycle, ...] = ()
     """Of a completed job with `labels`. The last one's model is the job's."""
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from hsiauto.active.learn import ActiveTrial
-from hsiauto.bundle import save_model
+from hsiauto.bundle import model_files, save_files
 from hsiauto.config import StudyConfig
 from hsiauto.fitted.base import Fitted
 from hsiauto.seal import TrialData
@@ -135,6 +135,9 @@ class _Pool:
             ray.kill(actor)
         else:
             self.idle.append(actor)
+        if job.save_to is not None and result.model is not None:  # the worker may be on another machine
+            save_files(result.model, job.save_to)
+            result = replace(result, model=None)
         return [result]
 
     def stop(self) -> None:
@@ -215,9 +218,7 @@ class JobWorker:
         predicted, seconds = None, math.nan
         if job.predict is not None:
             predicted = fitted.probabilities(data.cube, data.valid, job.predict).argmax(axis=1)
-            seconds = _seconds_a_pixel(fitted, data) * len(job.predict)
-        if job.save_to is not None:
-            save_model(fitted, job.save_to)
+            seconds = seconds_a_pixel(fitted, data) * len(job.predict)
         return JobResult(
             job.key,
             "completed",
@@ -225,6 +226,7 @@ class JobWorker:
             predicted=predicted,
             predict_seconds=seconds,
             finished_at=now(),
+            model=None if job.save_to is None else model_files(fitted),
             cycles=tuple(trial.cycles) if job.labels is not None else (),
             **place,
         )

@@ -13,7 +13,9 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.files import run_lock
 from hsiauto.refit import reevaluate, refit, refit_config, refit_on_split
 from hsiauto.report.downloads import download_bars
+from hsiauto.search.cluster import own_ray
 from hsiauto.search.driver import run_search
+from hsiauto.search.joining import join, reach
 from hsiauto.search.journal import read
 from hsiauto.split import load_split
 from hsiauto.study import folder as folders
@@ -35,9 +37,11 @@ def search(study: StudyConfig, folder: Path, *, console: Console) -> Result:
     folders.check_new(folder)
     with download_bars(console) as progress:
         prepared = prepare(study, progress)
-    folders.create(folder, prepared.study, prepared.split)
-    with run_lock(folder):
-        return _drive(prepared, folder, console, deadlines)
+    with own_ray():
+        reach(study, folder, new=True)
+        folders.create(folder, prepared.study, prepared.split)
+        with run_lock(folder):
+            return _drive(prepared, folder, console, deadlines)
 
 
 def resume(
@@ -47,24 +51,26 @@ def resume(
     time_limit_s: float | None = None,
     data_dir: Path | None = None,
     concurrency: int | None = None,
+    address: str | None = None,
     console: Console,
 ) -> Result:
-    """Go on with the search in `folder`; a larger `budget` extends it, a time limit counts from now. `data_dir` and
-    `concurrency` are of the machine that it goes on."""
+    """Go on with the search in `folder`; a larger `budget` extends it, a time limit counts from now. `data_dir`,
+    `concurrency` and `address` are of the machines that it goes on."""
     study = folders.read_study(folder)
     _check_search(study, folder, "--resume")
     if budget is not None and budget < study.budget:
         raise UserError(
             "a resumed run keeps or extends its budget", f"{budget}, below {study.budget}", "Leave --budget out."
         )
-    given = {"budget": budget, "time_limit_s": time_limit_s, "concurrency": concurrency}
+    given = {"budget": budget, "time_limit_s": time_limit_s, "concurrency": concurrency, "address": address}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if data_dir is not None:
         changes["scene"] = study.scene.model_copy(update={"data_dir": data_dir})
     study = study.model_copy(update=changes)
     deadlines = Deadlines.start(study.time_limit_s)
-    with run_lock(folder):
+    with own_ray(), run_lock(folder):
         prepared = reopen(study, folder, console)
+        reach(study, folder, new=False)
         folders.write_study(folder, prepared.study)
         return _drive(prepared, folder, console, deadlines)
 
@@ -91,20 +97,31 @@ def train(
     fed, notes = feedable(prepared, config, explicit)
     if study.labels is not None:
         study.labels.plan(len(prepared.split.pool), len(prepared.split.classes))  # refuses what cannot be asked for
-    folders.create(folder, prepared.study, prepared.split)
-    with run_lock(folder), open_run(prepared, folder, console) as run:
-        run.phase(lambda: refit_config(run.work, run.refits, fed, study.winner_seeds, folder))
-        result = run.finish()
-        return replace(result, messages=(*notes, *result.messages))
+    with own_ray():
+        join(study.address)
+        folders.create(folder, prepared.study, prepared.split)
+        with run_lock(folder), open_run(prepared, folder, console) as run:
+            run.phase(lambda: refit_config(run.work, run.refits, fed, study.winner_seeds, folder))
+            result = run.finish()
+            return replace(result, messages=(*notes, *result.messages))
 
 
-def refit_other_split(folder: Path, *, split_seed: int, seeds: int, top: int | None = None, console: Console) -> Result:
+def refit_other_split(
+    folder: Path,
+    *,
+    split_seed: int,
+    seeds: int,
+    top: int | None = None,
+    address: str | None = None,
+    console: Console,
+) -> Result:
     """Retrain the chosen configs of a finished search on the split of another seed, or of its own; what the study has
     scored there already is taken over. The table is `leaderboard-split-<seed>.parquet`."""
-    study = folders.read_study(folder)
+    study = folders.read_study(folder).model_copy(update={"address": address})
     _check_search(study, folder, "refit")
     goes_on = f"hsiauto refit {folder} --split-seed {split_seed} --seeds {seeds}" + (f" --top {top}" if top else "")
-    with run_lock(folder):
+    with own_ray(), run_lock(folder):
+        join(address)
         last = [e["event"] for e in read(folder / folders.JOURNAL) if e["event"] in ("ranked", "ended")][-1:]
         if last != ["ranked"]:
             raise UserError(
