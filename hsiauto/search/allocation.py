@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
 from hsiauto.search.outlook import outlooks
 
@@ -44,13 +45,14 @@ def next_family(
     plan: Plan,
     trials: Mapping[str, TrialState],
     objective: str,
+    completed: Completed,
     closed: Collection[str] = (),
     affordable: Callable[[Sequence[TrialState]], float] = lambda _: math.inf,
 ) -> str | None:
     """The family of the next trial; None when the budget is spent or no family is open.
 
-    `closed` families have nothing left to propose, or nothing that fits the time left. affordable: how many more
-    trials like these the time left would buy.
+    completed: the completed ones of `trials`. `closed` families have nothing left to propose, or nothing that fits the
+    time left. affordable: how many more trials like these the time left would buy.
     """
     if len(trials) >= plan.budget:
         return None
@@ -63,7 +65,7 @@ def next_family(
     if below_floor or not candidates:
         return min(below_floor, key=lambda family: (len(members[family]), plan.families.index(family)), default=None)
     left = plan.budget - len(trials)
-    seen = outlooks(members, objective, {f: min(left, affordable(own)) for f, own in members.items()})
+    seen = outlooks(members, objective, {f: min(left, affordable(own)) for f, own in members.items()}, completed)
     # `closed` families stand in the comparison: a family that runs out must not lift a worse one over the line.
     reached = max(one.lower for one in seen.values())
     inside = [family for family in candidates if seen[family].upper >= reached] or candidates

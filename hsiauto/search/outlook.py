@@ -19,17 +19,15 @@ the family is tried (z flattens), as the budget runs out (m shrinks), and where 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median, pvariance
+from statistics import pvariance
 
 from scipy.special import ndtri
 
+from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
 
 PRIOR = 3
 """Trials that the spread over all families counts as, in the spread of one: four alike by chance prove nothing."""
-
-Curve = Mapping[int, float]
-"""Epoch -> score."""
 
 
 @dataclass(frozen=True)
@@ -46,45 +44,22 @@ class Outlook:
 
 
 def outlooks(
-    trials: Mapping[str, Sequence[TrialState]], objective: str, further: Mapping[str, float]
+    trials: Mapping[str, Sequence[TrialState]], objective: str, further: Mapping[str, float], completed: Completed
 ) -> dict[str, Outlook]:
     """By family. trials: of each family; further: how many more of its trials the rest of the budget would buy."""
-    curves = {family: [(t.state == "completed", curve(t, objective)) for t in own] for family, own in trials.items()}
-    completed = {family: [c for done, c in own if done and c] for family, own in curves.items()}
-    noise = score_noise([c for own in completed.values() for c in own])
-    values = {family: _at_full_fidelity(own, completed[family]) for family, own in curves.items()}
+    values = {family: _at_full_fidelity(own, objective, completed) for family, own in trials.items()}
     pooled = _pooled_variance(values.values())
     found: dict[str, Outlook] = {}
     for family, own in trials.items():
-        if not completed[family]:
+        if family not in completed.best:
             under_way = any(not trial.ended for trial in own)
             found[family] = Outlook(-math.inf, math.inf if under_way else -math.inf)
             continue
-        v, n = values[family], len(own)
+        v, n, best = values[family], len(own), completed.best[family]
         spread = math.sqrt((len(v) * pvariance(v) + PRIOR * pooled) / (len(v) + PRIOR))
-        best = max(c[max(c)] for c in completed[family])
         gain = spread * (expected_maximum(n + further[family]) - expected_maximum(n))
-        found[family] = Outlook(best - noise, best + noise + gain)
+        found[family] = Outlook(best - completed.noise, best + completed.noise + gain)
     return found
-
-
-def curve(trial: TrialState, objective: str) -> dict[int, float]:
-    """The trial's finite scores by epoch."""
-    name = f"val_{objective}"
-    return {r["epoch"]: r[name] for r in trial.reports if r[name] is not None}
-
-
-def score_noise(completed: Iterable[Curve]) -> float:
-    """Standard deviation of a validation score: from the second differences over the later half of completed curves.
-
-    There the curve itself is nearly straight, and second differences of noise have six times its variance. 0 where no
-    curve has three scores in its later half.
-    """
-    squares: list[float] = []
-    for whole in completed:
-        late = list(whole.values())[len(whole) // 2 :]
-        squares += [(late[i] - 2 * late[i + 1] + late[i + 2]) ** 2 / 6 for i in range(len(late) - 2)]
-    return math.sqrt(sum(squares) / len(squares)) if squares else 0.0
 
 
 def expected_maximum(n: float) -> float:
@@ -92,14 +67,13 @@ def expected_maximum(n: float) -> float:
     return float(ndtri((n - 0.375) / (n + 0.25))) if n > 1 else 0.0
 
 
-def _at_full_fidelity(curves: Sequence[tuple[bool, Curve]], completed: Sequence[Curve]) -> list[float]:
-    """What each curve ended at, or would end at if it went on in proportion to the completed ones; at most 1."""
+def _at_full_fidelity(trials: Sequence[TrialState], objective: str, completed: Completed) -> list[float]:
     values: list[float] = []
-    for done, own in curves:
-        epoch = max(own, default=0)
-        ratios = [1.0] if done else [c[max(c)] / c[epoch] for c in completed if c.get(epoch, 0.0) > 0.0]
-        if own and ratios:
-            values.append(min(1.0, own[epoch] * median(ratios)))
+    for trial in trials:
+        score = trial.score(objective)
+        if math.isfinite(score):
+            end = score if trial.state == "completed" else completed.end(trial.family, trial.epochs, score)
+            values += [] if end is None else [end]
     return values
 
 

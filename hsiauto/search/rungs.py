@@ -50,6 +50,10 @@ class Rungs:
             asha.on_trial_add(no_controller, trial)
         return asha.on_trial_result(no_controller, trial, {"epoch": epoch, "score": score}) != TrialScheduler.STOP
 
+    def judges(self, epoch: int) -> bool:
+        """Whether a trial may be stopped after `epoch`: from the first rung on, until it is complete."""
+        return self._on and self._grace <= epoch < self._max_epochs
+
     def rung(self, epoch: int, previous: int) -> int | None:
         """The rung that a trial reaches at `epoch` coming from `previous`, if any."""
         return max((e for e in self.epochs if previous < e <= epoch), default=None)

@@ -2,12 +2,15 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hsiauto.search.allocation import LOWEST_FLOOR, next_family, plan
+from hsiauto.search.allocation import LOWEST_FLOOR, Plan, plan
+from hsiauto.search.allocation import next_family as next_family_given
+from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState, fold
 from hsiauto.search.outlook import outlooks
 
@@ -29,6 +32,18 @@ def _add(states: dict[str, TrialState], family: str, state: str, value: float | 
     fold(states, {"event": "report", "trial_id": trial, "attempt": 1, "epoch": 1, "val_kappa": value, "decision": ""})
     if state != "running":
         fold(states, {"event": "ended", "at": "", "trial_id": trial, "attempt": 1, "state": state, "error": None})
+
+
+def _completed(states: dict[str, TrialState]) -> Completed:
+    completed = Completed("kappa")
+    for trial in states.values():
+        if trial.state == "completed":
+            completed.add(trial)
+    return completed
+
+
+def next_family(plan: Plan, states: dict[str, TrialState], objective: str, **given: Any) -> str | None:
+    return next_family_given(plan, states, objective, _completed(states), **given)
 
 
 def _sequence(budget: int, states: tuple[str, ...] = ("completed",)) -> list[str]:
@@ -114,7 +129,9 @@ def test_a_slow_family_is_not_judged_before_a_trial_of_it_is_done() -> None:
         _add(done, "slow", "stopped", 0.05)
     _add(done, "slow", "running", 0.2)
     assert next_family(divided, done, "kappa") == "a"
-    seen = outlooks({"slow": [t for t in done.values() if t.family == "slow"]}, "kappa", {"slow": 10.0})["slow"]
+    seen = outlooks(
+        {"slow": [t for t in done.values() if t.family == "slow"]}, "kappa", {"slow": 10.0}, _completed(done)
+    )["slow"]
     assert (seen.lower, seen.upper, seen.known) == (-math.inf, math.inf, False)
 
 

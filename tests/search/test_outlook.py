@@ -1,20 +1,35 @@
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
-from hsiauto.search.outlook import expected_maximum, outlooks, score_noise
+from hsiauto.search.outlook import Outlook, expected_maximum
+from hsiauto.search.outlook import outlooks as outlooks_given
 
 
-def trial(scores: dict[int, float], state: str = "completed") -> TrialState:
+def trial(scores: dict[int, float], state: str = "completed", family: str = "a") -> TrialState:
     reports: list[dict[str, Any]] = [{"epoch": epoch, "val_kappa": score} for epoch, score in scores.items()]
-    return TrialState("t", "a", {}, {}, "", None, None, 1, "sampler", {}, "", state, reports=reports)
+    return TrialState("t", family, {}, {}, "", None, None, 1, "sampler", {}, "", state=state, reports=reports)
 
 
-def whole(final: float) -> TrialState:
-    return trial({1: 0.5 * final, 3: 0.8 * final, 9: final})
+def whole(final: float, family: str = "a") -> TrialState:
+    return trial({1: 0.5 * final, 3: 0.8 * final, 9: final}, family=family)
+
+
+def completed(trials: Iterable[TrialState]) -> Completed:
+    curves = Completed("kappa")
+    for one in trials:
+        if one.state == "completed":
+            curves.add(one)
+    return curves
+
+
+def outlooks(trials: dict[str, list[TrialState]], objective: str, further: dict[str, float]) -> dict[str, Outlook]:
+    return outlooks_given(trials, objective, further, completed(t for own in trials.values() for t in own))
 
 
 def test_the_yardstick_is_the_expected_maximum_of_normal_numbers() -> None:
@@ -46,21 +61,15 @@ def test_the_upper_end_falls_with_the_budget_and_with_the_trials_of_the_family()
 def test_few_trials_that_are_alike_borrow_the_spread_of_other_families() -> None:
     alike = [whole(0.8), whole(0.8)]
     alone = outlooks({"a": alike}, "kappa", {"a": 20.0})["a"]
-    beside = outlooks({"a": alike, "b": [whole(f) for f in (0.5, 0.7, 0.9)]}, "kappa", {"a": 20.0, "b": 20.0})["a"]
+    beside = outlooks({"a": alike, "b": [whole(f, "b") for f in (0.5, 0.7, 0.9)]}, "kappa", {"a": 20.0, "b": 20.0})["a"]
     assert beside.upper > alone.upper
     assert beside.lower == alone.lower
 
 
-def test_the_noise_is_read_off_late_epochs() -> None:
-    rng = np.random.default_rng(1)
-    curves = [{e: 0.9 * (1 - math.exp(-e / 5)) + 0.01 * rng.normal() for e in range(1, 82)} for _ in range(20)]
-    assert score_noise(curves) == pytest.approx(0.01, rel=0.1)
-    assert score_noise([{3: 0.5, 9: 0.6}]) == 0.0
-    assert score_noise([]) == 0.0
-
-
 def test_a_family_without_a_completed_trial_is_unknown_while_one_is_under_way_and_out_when_none_is() -> None:
-    seen = outlooks({"a": [trial({1: 0.9}, "running")], "b": [trial({1: 0.9}, "failed")]}, "kappa", {"a": 9, "b": 9})
+    seen = outlooks(
+        {"a": [trial({1: 0.9}, "running")], "b": [trial({1: 0.9}, "failed", "b")]}, "kappa", {"a": 9, "b": 9}
+    )
     assert (seen["a"].upper, seen["b"].upper) == (math.inf, -math.inf)
     assert not seen["a"].known
     assert not seen["b"].known

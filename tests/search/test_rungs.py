@@ -46,3 +46,9 @@ def test_a_score_that_is_not_finite_never_goes_on_and_is_not_compared(score: flo
     rungs = Rungs("asha", 9, 1, 3)
     rungs.goes_on("f", "t1", 1, score)
     assert rungs.goes_on("f", "t2", 1, 0.0)  # the first real score of its rung
+
+
+def test_trials_are_judged_from_the_first_rung_until_they_are_complete() -> None:
+    rungs = Rungs("asha", max_epochs=27, grace_epochs=3, reduction=3)
+    assert [epoch for epoch in range(1, 28) if rungs.judges(epoch)] == list(range(3, 27))
+    assert not any(Rungs("none", 27, 3, 3).judges(epoch) for epoch in range(1, 28))

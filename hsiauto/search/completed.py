@@ -1,0 +1,83 @@
+"""The completed learning curves of a search: how high it came, how noisy a score is, where a running trial will end.
+
+Grows with every completion; each question is answered from what it holds, not from the journal.
+"""
+
+import math
+from collections.abc import Mapping
+from statistics import median
+
+from hsiauto.search.journal import TrialState
+
+Curve = Mapping[int, float]
+"""Epoch -> score."""
+
+DOUBT = 1 / 4
+"""Of the rise that is still predicted for a trial, by which the prediction may be wrong: curves of a family differ in
+shape, and the more so the earlier they are judged."""
+
+
+class Completed:
+    """Curves at full fidelity, by family."""
+
+    def __init__(self, objective: str) -> None:
+        self._objective = objective
+        self.curves: dict[str, list[Curve]] = {}
+        self.best: dict[str, float] = {}
+        """The best score at full fidelity of each family that has one."""
+        self._squares, self._n_squares = 0.0, 0
+
+    def add(self, trial: TrialState) -> None:
+        """A trial that completed. One without a finite score is left out."""
+        whole = curve(trial, self._objective)
+        if not whole:
+            return
+        self.curves.setdefault(trial.family, []).append(whole)
+        self.best[trial.family] = max(self.best.get(trial.family, -math.inf), whole[max(whole)])
+        late = list(whole.values())[len(whole) // 2 :]
+        self._squares += sum((late[i] - 2 * late[i + 1] + late[i + 2]) ** 2 / 6 for i in range(len(late) - 2))
+        self._n_squares += max(0, len(late) - 2)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of a validation score: from the second differences over the later half of the curves.
+
+        There a curve is nearly straight, and second differences of noise have six times its variance. 0 where no curve
+        has three scores in its later half.
+        """
+        return math.sqrt(self._squares / self._n_squares) if self._n_squares else 0.0
+
+    @property
+    def reached(self) -> float:
+        """What the search has for certain: its best score, less the noise. -inf before a trial has completed."""
+        return max(self.best.values(), default=-math.inf) - self.noise
+
+    def end(self, family: str, epoch: int, score: float) -> float | None:
+        """Where a trial with `score` after `epoch` ends if it goes on in proportion to its family's completed curves.
+
+        At most 1; None where there is no telling.
+        """
+        ratios = [
+            whole[max(whole)] / whole[epoch] for whole in self.curves.get(family, ()) if whole.get(epoch, 0.0) > 0
+        ]
+        return min(1.0, score * median(ratios)) if ratios else None
+
+    def cannot_win(self, family: str, epoch: int, score: float) -> str:
+        """Why a trial with `score` after `epoch` will not come to what the search has already; empty where it may.
+
+        Its own family's curves tell, so a slow family is not held against a fast one; a doubt about the shape and the
+        noise of the score, both scaled to the end, speak for the trial.
+        """
+        end = self.end(family, epoch, score)
+        if end is None or score <= 0 or end < score:
+            return ""
+        highest = end + DOUBT * (end - score) + self.noise * end / score
+        if highest >= self.reached:
+            return ""
+        return f"would end at {end:.3f}, at most {highest:.3f}, by its family's curves; {self.reached:.3f} is reached"
+
+
+def curve(trial: TrialState, objective: str) -> dict[int, float]:
+    """The trial's finite scores by epoch."""
+    name = f"val_{objective}"
+    return {r["epoch"]: r[name] for r in trial.reports if r[name] is not None}
