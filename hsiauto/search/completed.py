@@ -26,6 +26,8 @@ class Completed:
         self.best: dict[str, float] = {}
         """The best score at full fidelity of each family that has one."""
         self._squares, self._n_squares = 0.0, 0
+        self._ratios: dict[str, dict[int, float | None]] = {}
+        """By family, and epoch that was asked for; until the family's next completion."""
 
     def add(self, trial: TrialState) -> None:
         """A trial that completed. One without a finite score is left out."""
@@ -33,6 +35,7 @@ class Completed:
         if not whole:
             return
         self.curves.setdefault(trial.family, []).append(whole)
+        self._ratios.pop(trial.family, None)
         self.best[trial.family] = max(self.best.get(trial.family, -math.inf), whole[max(whole)])
         late = list(whole.values())[len(whole) // 2 :]
         self._squares += sum((late[i] - 2 * late[i + 1] + late[i + 2]) ** 2 / 6 for i in range(len(late) - 2))
@@ -57,10 +60,12 @@ class Completed:
 
         At most 1; None where there is no telling.
         """
-        ratios = [
-            whole[max(whole)] / whole[epoch] for whole in self.curves.get(family, ()) if whole.get(epoch, 0.0) > 0
-        ]
-        return min(1.0, score * median(ratios)) if ratios else None
+        known = self._ratios.setdefault(family, {})
+        if epoch not in known:
+            wholes = [whole for whole in self.curves.get(family, ()) if whole.get(epoch, 0.0) > 0]
+            known[epoch] = median(whole[max(whole)] / whole[epoch] for whole in wholes) if wholes else None
+        ratio = known[epoch]
+        return None if ratio is None else min(1.0, score * ratio)
 
     def cannot_win(self, family: str, epoch: int, score: float) -> str:
         """Why a trial with `score` after `epoch` will not come to what the search has already; empty where it may.

@@ -188,7 +188,9 @@ def fold(states: dict[str, TrialState], event: Event) -> None:
             trial.pid, trial.started_at = event["pid"], trial.started_at or event["at"]
             trial.gpus = event.get("gpus", 0.0)
         elif kind == "report":
-            trial.reports = [r for r in trial.reports if r["epoch"] < event["epoch"]] + [event]
+            if trial.epochs >= event["epoch"]:
+                trial.reports = [r for r in trial.reports if r["epoch"] < event["epoch"]]
+            trial.reports.append(event)
         else:
             trial.state, trial.error, trial.finished_at = event["state"], event["error"] or "", event["at"]
 
