@@ -95,7 +95,7 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no config after so many")
     parser.add_argument("--each", type=int, default=24, help="configs of each family, refused ones included")
-    parser.add_argument("--most-seconds", type=float, default=40.0, help="CPU seconds of a trial; dearer is refused")
+    parser.add_argument("--most-seconds", type=float, default=20.0, help="CPU seconds of a trial; dearer is refused")
     parser.add_argument("--processes", type=int, default=2, help="of one thread each")
     parser.add_argument("--seed", type=int, default=0, help="of the random draws and of the trainings")
     parser.add_argument("--out", type=Path, default=FOLDER)
