@@ -88,7 +88,6 @@ def command(
             time_limit_s=limit,
             data_dir=scene.data_dir if "data_dir" in typed else None,
             concurrency=concurrency,
-        address=address,
             address=address,
             console=console,
         )
@@ -111,6 +110,7 @@ def command(
         max_epochs=definition.max_epochs or (_DEMO_EPOCHS if scene.dataset == "demo" else _EPOCHS),
         seed=seed,
         concurrency=concurrency,
+        address=address,
         transductive=transductive,
     )
     asked = ablation.Asked(name=name, definition=definition, seeds=seeds or 3, splits=splits, cells=_cells(cells or []))

@@ -106,7 +106,7 @@ def _check_node(node: dict[str, Any], storage: Storage, place: str, content: byt
     except (ray.exceptions.RayError, ImportError, OSError) as error:  # a task raises what it raised, too
         raise UserError(
             "every node of the cluster runs this version of hsiauto and reaches the place of the checkpoints",
-            f"node {name}: {_first_line(error)}",
+            f"node {name}: {str(error).strip().splitlines()[-1]}",  # above it is the worker's traceback
             "Install hsiauto on every node, and give each the credentials of --storage.",
         ) from error
     if seen != content:

@@ -33,7 +33,7 @@ class Storage(ABC):
 
     @abstractmethod
     def put(self, trial_id: str, attempt: int, folder: Path) -> None:
-        """Keep the checkpoint that was written into `folder`, the one of `begin`; the old one stays until it is whole."""
+        """Keep the checkpoint that was written into `folder`, `begin`'s; the old one stays until it is whole."""
 
     @abstractmethod
     def end(self, trial_id: str, attempt: int, folder: Path) -> None:

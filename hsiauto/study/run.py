@@ -9,14 +9,17 @@ from rich.console import Console
 
 from hsiauto.config import StudyConfig
 from hsiauto.errors import UserError
+from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.files import run_lock
 from hsiauto.refit import reevaluate, refit, refit_config, refit_on_split
 from hsiauto.report.downloads import download_bars
+from hsiauto.search import warm_start
 from hsiauto.search.cluster import own_ray
 from hsiauto.search.driver import run_search
-from hsiauto.search.joining import join, reach
+from hsiauto.search.joining import available, join, reach
 from hsiauto.search.journal import read
+from hsiauto.search.resources import Resources
 from hsiauto.split import load_split
 from hsiauto.study import folder as folders
 from hsiauto.study.clock import Deadlines
@@ -37,11 +40,13 @@ def search(study: StudyConfig, folder: Path, *, console: Console) -> Result:
     folders.check_new(folder)
     with download_bars(console) as progress:
         prepared = prepare(study, progress)
+    found = _from_earlier(prepared)
     with own_ray():
         reach(study, folder, new=True)
+        Resources.of(study, available(study.address))  # refuses what the machine cannot give
         folders.create(folder, prepared.study, prepared.split)
         with run_lock(folder):
-            return _drive(prepared, folder, console, deadlines)
+            return _drive(prepared, folder, console, deadlines, found)
 
 
 def resume(
@@ -49,12 +54,14 @@ def resume(
     *,
     budget: int | None = None,
     time_limit_s: float | None = None,
+    max_gpu_hours: float | None = None,
     data_dir: Path | None = None,
     concurrency: int | None = None,
     address: str | None = None,
     console: Console,
 ) -> Result:
-    """Go on with the search in `folder`; a larger `budget` extends it, a time limit counts from now. `data_dir`,
+    """Go on with the search in `folder`; a larger `budget` extends it, a time limit counts from now, GPU-hours from the
+    search's beginning. `data_dir`,
     `concurrency` and `address` are of the machines that it goes on."""
     study = folders.read_study(folder)
     _check_search(study, folder, "--resume")
@@ -62,7 +69,13 @@ def resume(
         raise UserError(
             "a resumed run keeps or extends its budget", f"{budget}, below {study.budget}", "Leave --budget out."
         )
-    given = {"budget": budget, "time_limit_s": time_limit_s, "concurrency": concurrency, "address": address}
+    given = {
+        "budget": budget,
+        "time_limit_s": time_limit_s,
+        "max_gpu_hours": max_gpu_hours,
+        "concurrency": concurrency,
+        "address": address,
+    }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if data_dir is not None:
         changes["scene"] = study.scene.model_copy(update={"data_dir": data_dir})
@@ -71,8 +84,10 @@ def resume(
     with own_ray(), run_lock(folder):
         prepared = reopen(study, folder, console)
         reach(study, folder, new=False)
+        Resources.of(study, available(study.address))
         folders.write_study(folder, prepared.study)
-        return _drive(prepared, folder, console, deadlines)
+        told = any(event["event"] == warm_start.EVENT for event in read(folder / folders.JOURNAL))
+        return _drive(prepared, folder, console, deadlines, None if told else _from_earlier(prepared))
 
 
 def train(
@@ -135,9 +150,21 @@ def refit_other_split(
             return Result(folder, table, run.messages(table), run.exit_code)
 
 
-def _drive(prepared: Prepared, folder: Path, console: Console, deadlines: Deadlines) -> Result:
+def _from_earlier(prepared: Prepared) -> warm_start.Found | None:
+    """What `--warm-start` brings; None without it."""
+    study = prepared.study
+    if not study.warm_start:
+        return None
+    return warm_start.gather(study.warm_start, study.objective, prepared.space, config_from)
+
+
+def _drive(
+    prepared: Prepared, folder: Path, console: Console, deadlines: Deadlines, found: warm_start.Found | None
+) -> Result:
     study = prepared.study
     with open_run(prepared, folder, console, f"hsiauto search --resume {folder}", deadlines.end, searches=True) as run:
+        if found is not None:
+            warm_start.tell(found, run.journal)
         run.phase(
             lambda: run_search(
                 folder, study, prepared.space, prepared.data, run.journal, deadlines.search, run.work.on_event
@@ -159,7 +186,7 @@ def _check_search(study: StudyConfig, folder: Path, what: str) -> None:
 
 
 def reopen(study: StudyConfig, folder: Path, console: Console) -> Prepared:
-    """`study`, of the run in `folder`, on the same scene and split as before. Raises UserError where one has changed."""
+    """`study`, of the run in `folder`, on the same scene and split as before. Raises UserError where one changed."""
     with download_bars(console) as progress:
         prepared = prepare(study, progress)
     split = load_split(folder / folders.SPLIT)
