@@ -19,6 +19,7 @@ import torch
 
 from hsiauto.batches import batches_for, resident
 from hsiauto.batches.labelled import every_class_first
+from hsiauto.batches.tiles import TRAINING_PIXELS
 from hsiauto.costs import macs, parameters, training_bytes
 from hsiauto.families.base import ClassicalConfig, FamilyConfig, TileConfig, TorchConfig
 from hsiauto.features import Features
@@ -100,7 +101,8 @@ def _predicted_bytes(config: TorchConfig, data: TrialData) -> int:
     if isinstance(config, TileConfig):
         config = config.model_copy(update={"tile": min(config.tile, max(height, width))})
         n_tiles = math.ceil(height / config.tile) * math.ceil(width / config.tile)
-        samples = math.ceil(n_tiles * min(1.0, config.batch_size / len(data.train_pixels)))
+        share = min(1.0, config.batch_size / len(data.train_pixels))
+        samples = min(math.ceil(n_tiles * share), max(1, TRAINING_PIXELS // config.tile**2))
     step = training_bytes(config, n_bands, data.n_classes, samples)
     assert step is not None
     return step + height * width * (config.components or n_bands) * np.dtype(np.float32).itemsize

@@ -14,6 +14,7 @@ from hsiauto.batches.patches import PatchBatches
 from hsiauto.costs import macs, parameters, training_bytes
 from hsiauto.estimate import estimate
 from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.families.cssmamba import MambaHsiConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.seal import TrialData
@@ -123,6 +124,16 @@ def test_what_does_not_fit_is_not_started(data: TrialData, monkeypatch: pytest.M
     assert math.isnan(cost.full_seconds)
     assert "more memory than is free" in cost.basis
     assert cost.memory_bytes > 1000
+
+
+def test_a_step_of_tiles_holds_no_more_than_a_training_does(data: TrialData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of 4,096 pixels wants all of the 4 x 3 tiles; a step takes two of them."""
+    monkeypatch.setattr(estimates, "TRAINING_PIXELS", 2 * 8 * 8)
+    monkeypatch.setattr("hsiauto.batches.tiles.TRAINING_PIXELS", 2 * 8 * 8)
+    config = MambaHsiConfig(components=4, tile=8, width=4, blocks=1, state=2, batch_size=4096)
+    step = training_bytes(config, 10, 3, 2)
+    assert step is not None
+    assert estimate(config, data, max_epochs=1, limit_s=0.2).memory_bytes == step + 29 * 17 * 4 * 4
 
 
 @pytest.mark.parametrize("config", [SvmConfig(), ForestConfig(n_trees=5, features="multiscale", components=4)])

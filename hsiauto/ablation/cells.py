@@ -74,8 +74,8 @@ def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None
     """Every cell of a study, clipped to `scene` (None: to nothing).
 
     `max_epochs`: of a training, where the study does not move it.
-    Raises UserError for a family, preset, axis or value that is none, a reference that is not one cell, a study that
-    compares nothing and, without a scene, for an axis or pin that acts in no cell.
+    Raises UserError for a family, preset, axis or value that is none, a reference that is not one cell, an `x` that a
+    cell has not, a study that compares nothing and, without a scene, for an axis or pin that acts in no cell.
     """
     _check_names(definition)
     cells: dict[str, Cell] = {}
@@ -96,6 +96,8 @@ def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None
             references[cell.key] = cell
     if scene is None:
         _check_all_act(definition, list(cells.values()))
+    if without := [cell.name for cell in cells.values() if definition.x and definition.x not in cell.values]:
+        raise UserError(f"x: {definition.x} must act in every cell, to be drawn along it", without[0], "Leave x out.")
     if len(references) != 1:
         raise UserError(
             "the reference of a study is one cell",

@@ -54,7 +54,7 @@ class Definition(BaseModel):
     """Values that single out one cell of the grid."""
     measures: tuple[str, ...] = ("test_oa",)
     x: str | None = None
-    """A numeric axis: drawn along the figure, with one line for each setting of the others."""
+    """A numeric axis that acts in every cell: drawn along the figure, with one line for each setting of the others."""
     loss_margin: float = Field(0.1, ge=0)
     """`epochs_to_val_loss` counts to the reference's lowest validation loss plus this share of it."""
 
@@ -78,6 +78,10 @@ class Definition(BaseModel):
         for name in (*self.reference, *([self.x] if self.x else [])):
             if name not in names:
                 raise ValueError(f"{name} is no axis of this study: {', '.join(names)}")
+        if self.x:
+            along = [values[self.x] for values in self.settings() if self.x in values]
+            if self.sweep == "one_at_a_time" or not all(type(value) in (int, float) for value in along):
+                raise ValueError("x is an axis of numbers, in a grid")
         for name in self.measures:
             if name not in MEASURES:
                 raise ValueError(f"{name} is no measure: {', '.join(MEASURES)}")

@@ -126,6 +126,7 @@ def test_choosing_cells_keeps_the_reference() -> None:
         ({"axes": {"label_noise": [0.0, 1.5]}, "reference": {"label_noise": 0.0}}, "label_noise"),
         ({"axes": {"max_epochs": [1, 2.5]}, "reference": {"max_epochs": 1}}, "max_epochs"),
         ({"labels": {"colour": 1}}, "labels.colour"),
+        ({"x": "mask_probability"}, "every cell"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(changes: dict[str, Any], words: str) -> None:

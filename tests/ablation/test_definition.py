@@ -49,6 +49,8 @@ def test_one_at_a_time_starts_at_the_preset_and_leaves_it_by_one_axis() -> None:
         ({"sweep": "one_at_a_time"}, "one_at_a_time"),
         ({"measures": ["luck"]}, "no measure"),
         ({"x": "depth"}, "no axis"),
+        ({"x": "masking"}, "axis of numbers"),
+        ({"x": "depth", "sweep": "one_at_a_time", "reference": {}, "axes": {"depth": [1, 2]}}, "in a grid"),
         ({"axes": {"labels.acquire": [0.1, 0.2]}, "reference": {"labels.acquire": 0.1}}, "recipe"),
         ({"labels": {}, "measures": ["epochs_to_val_loss"]}, "curve"),
         ({"colour": "red"}, "colour"),
