@@ -1,14 +1,18 @@
 """StudyConfig: everything that defines a study. Frozen, validated, stored as study.json in the run folder."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hsiauto.active.recipe import ActiveLabels
 from hsiauto.split.model import SplitSpec
 
 Objective = Literal["kappa", "oa", "aa"]
+SecondObjective = Literal["parameters", "macs", "pixels_per_second"]
+"""What a model costs once it is trained. Seconds of training are no objective: limits of time bound them, and early
+stopping makes those of two trials incomparable."""
+AllocationName = Literal["elimination", "joint"]
 SamplerName = Literal["tpe", "random", "gp", "cmaes", "qmc"]
 SchedulerName = Literal["asha", "none"]
 
@@ -49,8 +53,20 @@ class StudyConfig(BaseModel):
     """Trials."""
     time_limit_s: float | None = Field(None, gt=0)
     """Seconds for the whole study: search at most 40 %, re-evaluation 20 %, refit 40 %."""
+    max_gpu_hours: float | None = Field(None, gt=0)
+    """Of all trials, over all sessions of the search."""
     max_epochs: int = Field(60, ge=1)
     objective: Objective = "kappa"
+    """Decides: rungs, allocation, ranking."""
+    second_objective: SecondObjective | None = None
+    """What samplers weigh against it, and the Pareto front is of."""
+    max_parameters: int | None = Field(None, ge=1)
+    max_macs: int | None = Field(None, ge=1)
+    """Of one prediction."""
+    min_pixels_per_second: float | None = Field(None, gt=0)
+    allocation: AllocationName = "elimination"
+    warm_start: tuple[Path, ...] = ()
+    """Run folders whose best configs are tried after the presets."""
     sampler: SamplerName = "tpe"
     scheduler: SchedulerName = "asha"
     reduction: int = Field(4, ge=2)
@@ -62,6 +78,11 @@ class StudyConfig(BaseModel):
     """Trials at a time; None: from the machine."""
     cpus_per_trial: int | None = Field(None, ge=1)
     gpus_per_trial: float | None = Field(None, ge=0)
+    address: str | None = Field(None, exclude=True)
+    """Of a running Ray cluster: `auto` or HOST:PORT; None: this machine. How a study runs and not what it is: in no file,
+    and asked for anew at each resume."""
+    storage: str | None = None
+    """Folder or URI for the checkpoints and logs of trials; None: the run folder."""
     transductive: bool = False
     labels: ActiveLabels | None = None
     """Trainings ask for the labels of their pool; None: all are known. Not of a search, whose trials read them all."""
@@ -74,8 +95,16 @@ class StudyConfig(BaseModel):
     winner_seeds: int = Field(5, ge=1)
     other_seeds: int = Field(3, ge=1)
     further_splits: int = Field(5, ge=0)
-    address: str | None = Field(None, exclude=True)
-    """Of a running Ray cluster: `auto` or HOST:PORT; None: this machine. How a study runs and not what it is: in no file,
-    and asked for anew at each resume."""
-    storage: str | None = None
-    """Folder or URI for the checkpoints and logs of trials; None: the run folder."""
+
+    @model_validator(mode="after")
+    def _second_objective_is_possible(self) -> Self:
+        if self.second_objective is not None and self.sampler == "cmaes":
+            raise ValueError("--sampler cmaes has one objective; leave the second out, or take another sampler")
+        if self.second_objective is not None and self.allocation == "joint":
+            raise ValueError("--allocation joint has one objective; leave the second out")
+        return self
+
+    @property
+    def times_inference(self) -> bool:
+        """Whether completed trials are timed on a part of the scene."""
+        return self.min_pixels_per_second is not None or self.second_objective == "pixels_per_second"

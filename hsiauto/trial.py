@@ -51,6 +51,8 @@ class Report:
     """Training and validation of this trial so far, over all its attempts that a checkpoint links."""
     peak_memory_bytes: int
     """CUDA: the most that was allocated; else the most resident memory of the process seen at the end of an epoch."""
+    pixels_per_second: float | None = None
+    """Of a map, measured after the last epoch where the search asks for it (`search/map_pace.py`)."""
 
 
 class Trial:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,11 +12,12 @@ from optuna.samplers import RandomSampler
 from optuna.study import create_study
 from optuna.trial import BaseTrial, FixedTrial
 
-from benchmarks.compare.problem import Problem
+from benchmarks.compare.problem import Config, Problem
 from benchmarks.compare.virtual_time import Clock, Run
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.engine import Cost, Engine
+from hsiauto.search.affordable import Cost
+from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Journal
 from hsiauto.search.samplers import quiet_optuna, seed_for
 from hsiauto.trial import Report
@@ -39,18 +40,19 @@ class Point(FamilyConfig):
 
 
 class ProblemSpace:
-    """The search space of a problem. A problem has no published presets: a random config stands in for each."""
+    """The search space of a problem. A random config stands in for the presets of a family that has none."""
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self._problem, self.families, self._asked = problem, problem.families, _Asked(problem)
         with quiet_optuna():
             study = create_study(sampler=RandomSampler(seed=seed_for(seed, "presets")))
-            self._presets = {family: self.suggest(study.ask(), family) for family in self.families}
+            drawn = {family: self.suggest(study.ask(), family) for family in self.families}
+        self._presets = {family: _points(family, problem.presets(family)) or (drawn[family],) for family in drawn}
 
     def suggest(self, trial: BaseTrial, family: str) -> Point:
         return Point(family=family, drawn=dict(self._problem.suggest(trial, family)))
 
-    def preset(self, family: str) -> Point:
+    def presets(self, family: str) -> tuple[Point, ...]:
         return self._presets[family]
 
     def params(self, config: FamilyConfig) -> dict[str, Any]:
@@ -60,6 +62,10 @@ class ProblemSpace:
     def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]:
         assert isinstance(config, Point)
         return self._asked.of(config)[1]
+
+
+def _points(family: str, configs: Iterable[Config]) -> tuple[Point, ...]:
+    return tuple(Point(family=family, drawn=dict(config)) for config in configs)
 
 
 class _Asked:
@@ -85,14 +91,14 @@ class Ours:
     """The engine with a journal in a temporary folder."""
 
     def __init__(self, problem: Problem, clock: Clock, workers: int, budget_s: float, seed: int, **study: Any) -> None:
-        self._max_epochs = problem.max_epochs
+        self._problem, self._spent_s = problem, dict[str, float]()
         self._folder = tempfile.TemporaryDirectory(prefix="hsiauto-compare-")
         settings = {"budget": 1_000_000, "max_epochs": problem.max_epochs, "grace_epochs": 1, **study}
         self.engine = Engine(
             Journal(Path(self._folder.name) / "journal.jsonl"),
             StudyConfig(scene=SceneSource(dataset="demo"), seed=seed, **settings),
             ProblemSpace(problem, seed),
-            cost=lambda config: Cost(None, round(1000 * problem.seconds(config.drawn))),  # type: ignore[attr-defined]
+            cost=self._cost,
             parse=Point.model_validate,
             workers=workers,
             deadline=budget_s,
@@ -108,11 +114,13 @@ class Ours:
         return Run(assignment.trial_id, assignment.config.drawn)
 
     def report(self, run: Run, epoch: int, score: float) -> bool:
-        seconds = self.engine.trials[str(run.key)].reports[-1]["fit_seconds"] if epoch > 1 else 0.0
-        report = Report(epoch, 0.0, 0.0, score, score, score, seconds + self._seconds(run), 0)
-        return self.engine.report(str(run.key), 1, report) == "continue"
+        trial_id = str(run.key)
+        self._spent_s[trial_id] = self._spent_s.get(trial_id, 0.0) + self._problem.seconds(run.config)
+        report = Report(epoch, 0.0, 0.0, score, score, score, self._spent_s[trial_id], 0)
+        return self.engine.report(trial_id, 1, report) == "continue"
 
-    def _seconds(self, run: Run) -> float:
-        macs = self.engine.trials[str(run.key)].macs
-        assert macs is not None
-        return macs / 1000
+    def _cost(self, config: FamilyConfig) -> Cost:
+        """Multiply-adds in proportion to the seconds of an epoch; none for a config of one step, as of no network."""
+        assert isinstance(config, Point)
+        one_step = self._problem.first_epoch(config.drawn) > 1
+        return Cost(None, None if one_step else round(1000 * self._problem.seconds(config.drawn)))

@@ -6,7 +6,7 @@ import typer
 
 from hsiauto.errors import UserError
 
-_RESUME = ("resume", "budget", "time_limit", "data_dir", "concurrency", "address")
+_RESUME = ("resume", "budget", "time_limit", "max_gpu_hours", "data_dir", "concurrency", "address")
 _PROTOCOLS: Mapping[str, Collection[str]] = {
     "test_fraction": ("blocks",),
     "block_size": ("blocks", "fixed"),

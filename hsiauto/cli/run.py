@@ -137,6 +137,7 @@ def search(
             resume,
             budget=budget,
             time_limit_s=limit,
+            max_gpu_hours=max_gpu_hours,
             data_dir=data_dir,
             concurrency=concurrency,
             address=address,

@@ -55,7 +55,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     }
     shares = cache(lambda support: overlap(context.split, support))
     started = [trial for trial in states.values() if trial.attempt > 0 or trial.ended]
-    on_front = _pareto(started, context.study.objective)
+    on_front = _pareto(started, context.study)
     records = [
         shared | _trial(trial, ranks.get(trial.trial_id), on_front.get(trial.trial_id), context, shares)
         for trial in started
@@ -98,6 +98,8 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "kind": "trial",
         "split_seed": context.split.spec.seed,
         "trial_id": trial.trial_id,
+        "origin": trial.origin,
+        "found_by": trial.found_by or None,
         "state": trial.state,
         "error": trial.error or None,
         "rank": rank,
@@ -116,6 +118,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "labels_val": len(context.split.val),
         "pixels_test": len(context.split.test),
         **_size_of(trial),
+        "predict_pixels_per_second": trial.pixels_per_second,
         "device": trial.device or None,
         "node": trial.node or None,
         "started_at": trial.started_at or None,
@@ -223,15 +226,18 @@ def _fresh(events: Iterable[Event], objective: str) -> dict[str, Record]:
     }
 
 
-def _pareto(started: Iterable[TrialState], objective: str) -> dict[str, bool]:
-    """Trial id -> whether it is on the front of objective (up) and parameters (down), among completed networks."""
-    networks = [t for t in started if t.state == "completed" and t.parameters and math.isfinite(t.score(objective))]
+def _pareto(started: Iterable[TrialState], study: StudyConfig) -> dict[str, bool]:
+    """Trial id -> whether it is on the front of both objectives, among completed trials that have a value for each."""
+    second = study.second_objective or "parameters"
+    points: dict[str, tuple[float, float]] = {}
+    for trial in started:
+        cost, score = getattr(trial, second), trial.score(study.objective)
+        if trial.state == "completed" and cost and math.isfinite(score):
+            points[trial.trial_id] = (-cost if second == "pixels_per_second" else cost, score)
     front: dict[str, bool] = {}
-    best_smaller, best_same = -math.inf, -math.inf
-    size = 0
-    for trial in sorted(networks, key=lambda t: (t.parameters, -t.score(objective))):
-        score = trial.score(objective)
-        if trial.parameters != size:
-            best_smaller, size, best_same = max(best_smaller, best_same), trial.parameters or 0, score
-        front[trial.trial_id] = score > best_smaller and score == best_same
+    best_cheaper, best_same, last = -math.inf, -math.inf, -math.inf
+    for trial_id, (cost, score) in sorted(points.items(), key=lambda item: (item[1][0], -item[1][1])):
+        if cost != last:
+            best_cheaper, best_same, last = max(best_cheaper, best_same), score, cost
+        front[trial_id] = score > best_cheaper and score == best_same
     return front

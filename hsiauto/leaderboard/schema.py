@@ -26,6 +26,8 @@ IDENTITY = (
     Column("split_seed", _INT, "seed of the split; on rows of other splits than the study's, theirs"),
     Column("kind", _STRING, "trial | refit | ensemble | baseline (references and presets that a sceptic asks for)"),
     Column("trial_id", _STRING, "the trial, or the trial that found the refitted config"),
+    Column("origin", _STRING, "where a trial's config comes from: preset | warm-start | sampler; null on other rows"),
+    Column("found_by", _STRING, "<run>/<trial> that a warm start took the config from; null otherwise"),
     Column("family", _STRING, "architecture family"),
     Column("state", _STRING, "completed | stopped | failed | refused | interrupted | running; refits: also skipped"),
     Column("error", _STRING, "why it failed, was refused or skipped; null otherwise"),
@@ -85,8 +87,8 @@ RESULTS = (
     Column(
         "pareto",
         _BOOL,
-        "whether no other completed network trial has as good an objective on validation with as few parameters, one "
-        "of them better; null for other rows",
+        "whether no other completed trial has as good an objective on validation at as good a second one, one of them "
+        "better; the second is the one of --objective, without that parameters; null for rows without either value",
     ),
     Column("attempt", _INT, "attempt at the trial; a resume after a crash starts another one"),
     Column("labels_train", _INT, "labelled pixels that trained: a refit trains on all that may be labelled"),
@@ -103,7 +105,8 @@ RESULTS = (
     Column(
         "predict_pixels_per_second",
         _FLOAT,
-        "pixels per second of a map: every pixel of a block of the scene, preprocessing included; refits and baselines",
+        "pixels per second of a map: every pixel of a block of the scene, preprocessing included; refits, baselines, "
+        "and trials at full fidelity where the search asks for it",
     ),
     Column("peak_memory_bytes", _INT, "CUDA: most that was allocated; CPU: most resident memory of the process"),
     Column("device", _STRING, "where it trained"),

@@ -15,8 +15,9 @@ from typing import Any
 from hsiauto import costs
 from hsiauto.config import StudyConfig
 from hsiauto.families import config_from
-from hsiauto.families.base import FamilyConfig
+from hsiauto.families.base import FamilyConfig, TileConfig
 from hsiauto.seal import TrialData
+from hsiauto.search.affordable import Cost, Speed, nominal_rate
 from hsiauto.search.cluster import quiet, start_ray  # before any other import of ray: it sets Ray's environment
 from hsiauto.search.engine import Assignment, Engine, OnEvent
 from hsiauto.search.joining import available
@@ -61,6 +62,8 @@ def run_search(
         cost or _cost_on(data),
         parse,
         workers=resources.concurrency,
+        gpus=resources.gpus_per_trial,
+        speed=Speed(nominal_rate(resources.device, resources.threads)),
         deadline=deadline,
         on_event=on_event,
         mirror=Mirror(folder / "optuna.log"),
@@ -74,6 +77,7 @@ def run_search(
         device=resources.device,
         threads=resources.threads,
         save_always=study.keep == "all",
+        times_inference=study.times_inference,
         parse=parse,
         trial_type=trial_type,
     )
@@ -149,11 +153,13 @@ def _signals_restored() -> Iterator[None]:
 
 
 def _cost_on(data: TrialData) -> Callable[[FamilyConfig], Cost]:
-    n_bands = int(data.cube.shape[2])
+    height, width, n_bands = data.cube.shape
 
     def cost(config: FamilyConfig) -> Cost:
         parameters = costs.parameters(config, n_bands, data.n_classes)
-        return Cost(parameters, costs.macs(config, n_bands, data.n_classes))
+        macs = costs.macs(config, n_bands, data.n_classes)
+        n_pixels = height * width if isinstance(config, TileConfig) else len(data.train_pixels)
+        return Cost(parameters, macs, None if macs is None else costs.FORWARD_AND_BACKWARD * macs * n_pixels)
 
     return cost
 

@@ -4,33 +4,31 @@ Every answer is written to the journal before it is given, and is a function of 
 the clock). So a resume is an Engine made on the same journal, and a simulation in virtual time uses this very object.
 """
 
+import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search import allocation
+from hsiauto.search import warm_start
+from hsiauto.search.affordable import Cost, Speed
+from hsiauto.search.completed import Completed
+from hsiauto.search.gpu_hours import GpuHours
+from hsiauto.search.joint import JOINT, JointSpace
 from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.pacing import Pace
+from hsiauto.search.proposals import Proposals
 from hsiauto.search.rungs import Rungs
 from hsiauto.search.samplers import Proposal, Sampling, SearchSpace
+from hsiauto.search.screen import Screen
 from hsiauto.trial import Report
 
 Decision = Literal["continue", "stop", "complete"]
 OnEvent = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one config, predicted."""
-
-    parameters: int | None
-    macs: int | None
-    """Multiply-adds of one prediction; None for a family that is no network."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,8 @@ class Assignment:
 class Engine:
     """One search over one journal.
 
-    cost: of a config on this scene. parse: a journalled config -> the config. clock: seconds, like `deadline`.
+    cost: of a config on this scene. parse: a journalled config -> the config. clock: seconds, like `deadline`. gpus: of
+    each trial. speed: of a worker, for what may be started with a deadline.
     Raises UserError where the journal cannot be written.
     """
 
@@ -60,41 +59,52 @@ class Engine:
         parse: Callable[[dict[str, Any]], FamilyConfig],
         *,
         workers: int = 1,
+        gpus: float = 0.0,
+        speed: Speed = Speed(),
         deadline: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_event: OnEvent | None = None,
         mirror: Mirror | None = None,
     ) -> None:
-        self._journal, self._study, self._space, self._cost, self._parse = journal, study, space, cost, parse
+        if study.allocation == "joint":
+            space = JointSpace(space)
+        self._journal, self._study, self._space, self._parse = journal, study, space, parse
+        self._cost = _remembered(cost)
+        self._gpus, self._gpu_hours, self._speed = gpus, GpuHours(study.max_gpu_hours), speed
         self._on_event, self._mirror = on_event, mirror
-        self._sampling = Sampling(study.sampler, study.seed, study.objective, space, parse)
+        self._sampling = Sampling(study.sampler, study.seed, study.objective, space, parse, study.second_objective)
         self._pace = Pace.start(deadline, workers, study.max_epochs, clock)
         self._rungs = Rungs(study.scheduler, study.max_epochs, study.grace_epochs, study.reduction)
-        self._exhausted: set[str] = set()
         self.finished = False
         """Nothing more to start; set by `next`."""
         self.trials: dict[str, TrialState] = trials(journal.events)
-        preset_costs = {family: cost(space.preset(family)).macs or 0 for family in space.families}
-        self._plan = allocation.plan(space.families, preset_costs, study.budget)
-        self._warn_of_skipped()
+        self._completed = Completed(study.objective)
+        for trial in self.trials.values():
+            if trial.state == "completed":
+                self._completed.add(trial)
+        self._waiting: list[TrialState] = []
+        """Trials of an earlier driver that go on before anything new."""
+        known = warm_start.known(journal.events, parse)
+        self._proposals = Proposals(
+            study, space, self._sampling, self._screen, known, self._pace, self._completed, self.trials, self._warn
+        )
         self._replay()
         self._waiting = [trial for trial in self.trials.values() if not trial.ended]
-        """Trials of an earlier driver that go on before anything new."""
 
     def next(self) -> Assignment | None:
         """A trial to start now; None when there is none, now or later."""
-        if not self.finished and self._pace.left > 0:
+        if not self.finished and self._pace.left > 0 and not self._gpu_hours.verdict(self.trials.values()):
             if self._waiting:
                 trial = self._waiting.pop(0)
                 return Assignment(trial.trial_id, trial.attempt + 1, self._parse(trial.config), trial.epochs)
-            if (new := self._propose()) is not None:
-                return new
+            if (new := self._proposals.next(self.trials)) is not None:
+                return self._journalled(new)
         self.finished = True
         return None
 
     def start(self, trial_id: str, attempt: int, node: str, device: str, pid: int) -> None:
         """A worker has taken the trial."""
-        self._write("started", trial_id=trial_id, attempt=attempt, node=node, device=device, pid=pid)
+        self._write("started", trial_id=trial_id, attempt=attempt, node=node, device=device, pid=pid, gpus=self._gpus)
 
     def report(self, trial_id: str, attempt: int, report: Report) -> Decision:
         """Take the report of an epoch, in order, and say whether the trial goes on."""
@@ -107,16 +117,19 @@ class Engine:
         rung = self._rungs.rung(report.epoch, trial.epochs)
         goes_on = self._rungs.goes_on(trial.family, trial_id, report.epoch, score)
         complete = report.epoch >= self._study.max_epochs
-        tentative = TrialState(**{**vars(trial), "reports": [*trial.reports, {**asdict(report), "decision": ""}]})
-        out_of_time = "" if complete else self._pace.verdict(tentative, others_wait=self._others_wait())
-        decision: Decision = "stop" if not goes_on or out_of_time else "complete" if complete else "continue"
-        self._write("report", trial_id=trial_id, attempt=attempt, **asdict(report), decision=decision, rung=rung)
+        tentative = TrialState(**{**vars(trial), "reports": [*trial.reports, {**_fields(report), "decision": ""}]})
+        no_use = "" if complete else self._limit(tentative)
+        if goes_on and not no_use and self._rungs.judges(report.epoch):
+            no_use = self._completed.cannot_win(trial.family, report.epoch, score)
+        decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
+        self._write("report", trial_id=trial_id, attempt=attempt, **_fields(report), decision=decision, rung=rung)
         if not math.isfinite(score):
             self._end(trial, "failed", f"validation {self._study.objective} is {score} after epoch {report.epoch}")
         elif decision == "complete":
-            self._end(trial, "completed", "")
+            slow = self._too_slow_to_predict(report)
+            self._end(trial, "refused" if slow else "completed", slow)
         elif decision == "stop":
-            self._end(trial, "stopped", out_of_time if goes_on else "")
+            self._end(trial, "stopped", no_use if goes_on else "")
         return decision
 
     def fail(self, trial_id: str, attempt: int, error: str) -> None:
@@ -152,35 +165,20 @@ class Engine:
         done = [t for t in self.trials.values() if t.family == family and t.state == "completed"]
         return [t.trial_id for t in sorted(done, key=lambda t: (-t.score(self._study.objective), t.number))[:k]]
 
-    def _propose(self) -> Assignment | None:
-        while True:
-            closed = self._exhausted | self._pace.too_slow(self.trials.values())
-            family = allocation.next_family(
-                self._plan, self.trials, self._study.objective, closed, self._pace.affordable
-            )
-            if family is None:
-                return None
-            past = [trial for trial in self.trials.values() if trial.family == family]
-            taken = {trial.config_hash for trial in past}
-            proposal = self._sampling.propose(family, past, taken)
-            if proposal is not None:
-                return self._journalled(family, proposal)
-            self._exhausted.add(family)
-            self._write("warning", text=f"{family}: every config that the sampler draws has run", families=[family])
-
-    def _journalled(self, family: str, proposal: Proposal) -> Assignment:
+    def _journalled(self, proposal: Proposal) -> Assignment:
         number, config, cost = len(self.trials) + 1, proposal.config, self._cost(proposal.config)
         trial_id = f"t{number:04d}"
         self._write(
             "proposed",
             trial_id=trial_id,
-            family=family,
+            family=config.family,
             axes=self._space.params(config),
             config=config.active(),
             config_hash=config.hash(),
             **asdict(cost),
             number=number,
             origin=proposal.origin,
+            found_by=proposal.found_by or None,
             sampler_state=proposal.sampler_state,
         )
         return Assignment(trial_id, 1, config, 0)
@@ -193,6 +191,26 @@ class Engine:
         assert trial.epochs < report.epoch <= self._study.max_epochs, f"epoch {report.epoch} after {trial.epochs}"
         return score
 
+    def _screen(self) -> Screen:
+        """What may start now."""
+        room = self._pace.room(others_wait=bool(self._waiting) or len(self.trials) + 1 < self._study.budget)
+        if self._gpus:
+            room = min(room, self._gpu_hours.left_s(self.trials.values()) / self._gpus)
+        return Screen(self._study, self._cost, room, self._speed, self.trials.values())
+
+    def _limit(self, trial: TrialState) -> str:
+        """The limit for which `trial`, which has just reported, must stop; empty where it may go on."""
+        others = (other for other in self.trials.values() if other.trial_id != trial.trial_id)
+        late = self._pace.verdict(trial, others_wait=self._others_wait())
+        return late or self._gpu_hours.verdict(itertools.chain(others, [trial]))
+
+    def _too_slow_to_predict(self, report: Report) -> str:
+        """Why a trial at full fidelity may not rank; empty: it may."""
+        least, measured = self._study.min_pixels_per_second, report.pixels_per_second
+        if least is None or (measured is not None and measured >= least):
+            return ""
+        return f"predicts {measured or 0:.0f} pixels a second; --min-pixels-per-second is {least:g}"
+
     def _others_wait(self) -> bool:
         """Whether the time of a trial could go to another one."""
         return bool(self._waiting) or (not self.finished and len(self.trials) < self._study.budget)
@@ -200,8 +218,10 @@ class Engine:
     def _end(self, trial: TrialState, state: str, error: str, attempt: int | None = None) -> None:
         attempt = trial.attempt if attempt is None else attempt
         self._write("ended", trial_id=trial.trial_id, attempt=attempt, state=state, error=error or None)
-        if self._mirror is not None and trial.ended:
-            self._mirror.add(trial.family, self._sampling.frozen(trial, whole=True))
+        if state == "completed":
+            self._completed.add(trial)
+        if trial.ended:
+            self._copy(trial)
 
     def _write(self, event: str, **fields: Any) -> None:
         record = self._journal.append(event, **fields)
@@ -209,15 +229,11 @@ class Engine:
         if self._on_event is not None:
             self._on_event(record)
 
-    def _warn_of_skipped(self) -> None:
-        skipped = list(self._plan.skipped)
-        if not skipped or any(e["event"] == "warning" and e["families"] == skipped for e in self._journal.events):
-            return
-        text = (
-            f"a budget of {self._study.budget} cannot give each of {len(self._space.families)} families "
-            f"{allocation.LOWEST_FLOOR} trials; left out: {', '.join(skipped)}"
-        )
-        self._write("warning", text=text, families=skipped)
+    def _warn(self, about: str, text: str, families: Sequence[str]) -> None:
+        """Once in a journal for each subject and family. Older journals have warnings about the budget alone."""
+        told = (e for e in self._journal.events if e["event"] == "warning")
+        if not any((e.get("about", "budget"), e["families"]) == (about, list(families)) for e in told):
+            self._write("warning", about=about, text=text, families=list(families))
 
     def _replay(self) -> None:
         """Bring rungs, mirror and outcomes to where the journal stands."""
@@ -230,11 +246,34 @@ class Engine:
                 family = self.trials[event["trial_id"]].family
                 self._rungs.goes_on(family, event["trial_id"], event["epoch"], score)
         for trial in self.trials.values():
-            if trial.ended and self._mirror is not None:
-                self._mirror.add(trial.family, self._sampling.frozen(trial, whole=True))
+            if trial.ended:
+                self._copy(trial)
             elif not trial.ended and trial.decision in ("stop", "complete"):  # killed between the two lines
                 scored = math.isfinite(trial.score(self._study.objective))
                 state = "failed" if not scored else "completed" if trial.decision == "complete" else "stopped"
                 self._end(trial, state, "" if scored else f"validation {self._study.objective} is not finite")
             elif trial.state == "running":
                 self._end(trial, "interrupted", "the driver ended before the trial")
+
+    def _copy(self, trial: TrialState) -> None:
+        """Show an ended trial in the mirror."""
+        if self._mirror is not None:
+            study = JOINT if self._study.allocation == "joint" else trial.family
+            self._mirror.add(study, self._sampling.frozen(trial, whole=True), self._sampling.directions(study))
+
+
+def _fields(report: Report) -> dict[str, Any]:
+    """As journalled: what was not measured is left out."""
+    return {name: value for name, value in asdict(report).items() if value is not None}
+
+
+def _remembered(cost: Callable[[FamilyConfig], Cost]) -> Callable[[FamilyConfig], Cost]:
+    """`cost`, which builds a network and runs it without data, once a config."""
+    known: dict[str, Cost] = {}
+
+    def remembered(config: FamilyConfig) -> Cost:
+        if config.hash() not in known:
+            known[config.hash()] = cost(config)
+        return known[config.hash()]
+
+    return remembered

@@ -1,6 +1,7 @@
 """optuna.log: a copy of the finished trials for optuna-dashboard. Written only: nothing here is ever read back."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ class Mirror:
         self._storage = JournalStorage(_Unsynced(str(path)))
         self._studies: dict[str, optuna.Study] = {}
 
-    def add(self, family: str, trial: FrozenTrial) -> None:
+    def add(self, family: str, trial: FrozenTrial, directions: Sequence[str] = ("maximize",)) -> None:
         """Add one finished trial with its learning curve."""
         if family not in self._studies:
             with quiet_optuna():
                 self._studies[family] = optuna.create_study(
-                    study_name=family, storage=self._storage, direction="maximize"
+                    study_name=family, storage=self._storage, directions=directions
                 )
         self._studies[family].add_trial(trial)
 

@@ -20,10 +20,10 @@ from hsiauto.search.journal import TrialState
 class FollowedStudy:
     """Trials in the order of their proposals. `follow` before each `ask`; `forget` after it."""
 
-    def __init__(self) -> None:
+    def __init__(self, directions: Sequence[str] = ("maximize",)) -> None:
         self._storage = _Storage()
         with quiet_optuna():
-            self._study = optuna.create_study(storage=self._storage, direction="maximize")
+            self._study = optuna.create_study(storage=self._storage, directions=directions)
         self._id = self._study._study_id
         self._numbers: dict[str, int] = {}
         """Trial id of the journal -> number in the study."""

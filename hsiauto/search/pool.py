@@ -15,7 +15,6 @@ import torch
 from hsiauto.active.learn import ActiveTrial
 from hsiauto.bundle import model_files, save_files
 from hsiauto.config import StudyConfig
-from hsiauto.fitted.base import Fitted
 from hsiauto.seal import TrialData
 from hsiauto.search.cluster import start_ray  # before any other import of ray: it sets Ray's environment
 from hsiauto.search.jobs import Job, JobResult
@@ -32,8 +31,6 @@ OVERDUE_S = 5.0
 JUDGED_FROM = 4
 """Epochs after which a job is judged by its own pace: the first one carries the warm-up, one alone may be a hiccup."""
 OUT_OF_TIME = "time limit reached"
-TIMED_SIDE = 64
-"""Of the block of pixels, in pixels, that inference is timed on; larger where a model reads further."""
 
 TrialType = Callable[..., Any]
 """`Trial`, or what a test puts in its place."""
@@ -241,24 +238,6 @@ class JobWorker:
         if job.labels is None:
             return self._trial_type(job.config, data, **common)
         return ActiveTrial(job.config, data, job.labels, predict=job.predict, trial_type=self._trial_type, **common)
-
-
-def _seconds_a_pixel(fitted: Fitted, data: TrialData) -> float:
-    """Of a map: all valid pixels in a block amid the scene, so that preprocessing counts for these alone. NaN: none.
-
-    Scattered pixels would be charged with the whole scene's preprocessing, and with pixels that nobody asked for where
-    a family labels whole blocks in one pass.
-    """
-    side = max(TIMED_SIDE, 2 * fitted.support + 1)
-    corner = [(size - min(side, size)) // 2 for size in data.valid.shape]
-    block = tuple(slice(start, start + side) for start in corner)
-    cube, valid = np.ascontiguousarray(data.cube[block]), data.valid[block]
-    pixels = np.flatnonzero(valid)
-    if not len(pixels):
-        return math.nan
-    clock = time.perf_counter()
-    fitted.probabilities(cube, valid, pixels)
-    return (time.perf_counter() - clock) / len(pixels)
 
 
 def _without_result(job: Job, state: str, reason: str) -> JobResult:

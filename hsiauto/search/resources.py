@@ -60,7 +60,8 @@ class Resources:
     def of(cls, study: StudyConfig, machine: Machine) -> "Resources":
         """GPUs are shared by up to MOST_PER_GPU trials, CPUs divided among them; what the study sets stands.
 
-        Raises UserError for GPUs that a trial cannot have: Ray would wait for them for ever, or refuse them late.
+        Raises UserError for GPUs that a trial cannot have: Ray would wait for them for ever, or refuse them late; and
+        for GPU-hours without a GPU.
         """
         if machine.node_cpus and (study.cpus_per_trial or 1) > max(machine.node_cpus):
             raise UserError(
@@ -74,6 +75,12 @@ class Resources:
         if gpus is None:
             per_gpu = min((max(1, min(MOST_PER_GPU, b // GPU_BYTES_PER_TRIAL)) for b in machine.gpu_bytes), default=0)
             gpus = 1 / per_gpu if per_gpu else 0.0
+        if study.max_gpu_hours is not None and not gpus:
+            raise UserError(
+                "--max-gpu-hours counts the GPU time of trials",
+                "a search on the CPU",
+                "Use --time-limit or --budget there.",
+            )
         concurrency = study.concurrency
         if concurrency is None:
             places = machine.cpus // (study.cpus_per_trial or 1)

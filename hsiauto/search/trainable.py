@@ -11,7 +11,7 @@ import platform
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ class Setting:
     device: str
     threads: int
     save_always: bool
+    times_inference: bool
+    """Whether a trial at full fidelity is timed on a part of the scene."""
     parse: Callable[[dict[str, Any]], FamilyConfig]
     trial_type: TrialType = Trial
 
@@ -103,6 +105,9 @@ class TrialWorker(tune.Trainable):
             return {"message": "saved"}
         self._save_if_due(self._trial)
         report = self._trial.step()
+        if self._setting.times_inference and self._trial.done:
+            pace = seconds_a_pixel(self._trial.fitted(), self._setting.data)
+            report = replace(report, pixels_per_second=1 / pace if pace > 0 else None)
         self._unsaved = True
         self._log.report(report)
         return {"message": "report", **asdict(report)}

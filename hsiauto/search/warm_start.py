@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from hsiauto.config import Objective
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.journal import Event, TrialState, read, trials
+from hsiauto.search.journal import Event, Journal, TrialState, read, trials
 
 PER_FAMILY = 3
 """Configs of each family and run: the lowest floors leave room for no more."""
@@ -31,6 +31,16 @@ class Known:
     """<run>/<trial id>."""
 
 
+@dataclass(frozen=True)
+class Found:
+    """What earlier runs give."""
+
+    configs: tuple[Known, ...]
+    """Best of each family and run first."""
+    notes: tuple[str, ...]
+    """What is left out, and why."""
+
+
 class Nearest(Protocol):
     """What is needed of a space (`hsiauto.space.Space`, bound to a scene)."""
 
@@ -41,9 +51,10 @@ class Nearest(Protocol):
 
 def gather(
     runs: Sequence[Path], objective: Objective, space: Nearest, parse: Callable[[dict[str, Any]], FamilyConfig]
-) -> tuple[list[Known], list[str]]:
-    """The PER_FAMILY best completed trials of each family of `space` in each run, best of each run first; and notes on
-    what is left out. Raises UserError for a folder without a journal, or with nothing to start from.
+) -> Found:
+    """The PER_FAMILY best completed trials of each family of `space` in each run.
+
+    Raises UserError for a folder without a journal, or with nothing to start from.
     """
     found: list[tuple[int, Known]] = []
     notes: list[str] = []
@@ -69,12 +80,15 @@ def gather(
     unique: dict[str, Known] = {}
     for _, one in sorted(found, key=lambda ranked: ranked[0]):  # stable: runs in the order given
         unique.setdefault(one.config.hash(), one)
-    return list(unique.values()), notes
+    return Found(tuple(unique.values()), tuple(notes))
 
 
-def event(found: Iterable[Known]) -> Event:
-    """The fields of the journal's `warm_start` event."""
-    return {"configs": [{"config": known.config.active(), "found_by": known.found_by} for known in found]}
+def tell(found: Found, journal: Journal) -> None:
+    """Write it into the journal of a search that begins."""
+    configs = [{"config": known.config.active(), "found_by": known.found_by} for known in found.configs]
+    journal.append(EVENT, configs=configs)
+    for note in found.notes:
+        journal.append("warning", about="warm start", text=note, families=[])
 
 
 def known(events: Iterable[Event], parse: Callable[[dict[str, Any]], FamilyConfig]) -> list[Known]:
@@ -83,9 +97,7 @@ def known(events: Iterable[Event], parse: Callable[[dict[str, Any]], FamilyConfi
     return [Known(parse(one["config"]), one["found_by"]) for one in told]
 
 
-def _best(
-    found: Iterable[TrialState], objective: Objective, families: Sequence[str]
-) -> list[tuple[int, TrialState]]:
+def _best(found: Iterable[TrialState], objective: Objective, families: Sequence[str]) -> list[tuple[int, TrialState]]:
     """(place within its family, trial)."""
     completed = [trial for trial in found if trial.state == "completed" and math.isfinite(trial.score(objective))]
     ranked: list[tuple[int, TrialState]] = []

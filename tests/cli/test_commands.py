@@ -99,6 +99,15 @@ def test_bad_scenes(run: Run, files: Path, cube: str, labels: str, words: str) -
         (["--sampler", "magic"], "sampler"),
         (["--scheduler", "hope"], "scheduler"),
         (["--objective", "luck"], "objective"),
+        (["--objective", "kappa", "--objective", "aa"], "second time"),
+        (["--objective", "parameters"], "--objective is kappa"),
+        (["--objective", "kappa", "--objective", "macs", "--sampler", "cmaes"], "one objective"),
+        (["--objective", "kappa", "--objective", "macs", "--allocation", "joint"], "one objective"),
+        (["--allocation", "luck"], "allocation"),
+        (["--max-parameters", "few"], "100k"),
+        (["--max-gpu-hours", "1"], "--time-limit"),
+        (["--max-gpu-hours", "0"], "max-gpu-hours"),
+        (["--warm-start", "nowhere"], "nowhere"),
         (["--protocol", "honest"], "protocol"),
         (["--set", "cnn2d.colour=3"], "colour"),
         (["--set", "cnn2d.width=0"], "width"),
@@ -236,6 +245,8 @@ def test_options_are_frozen() -> None:
     """An option is a promise: add it here, to the README where it is named, and to the changelog."""
     assert options_of("search") == SHARED | {
         *("--budget", "--time-limit", "--families", "--space", "--objective", "--sampler", "--scheduler"),
+        *("--max-gpu-hours", "--max-parameters", "--max-macs", "--min-pixels-per-second", "--allocation"),
+        "--warm-start",
         *("--transductive", "--top-k", "--winner-seeds", "--other-seeds", "--further-splits", "--concurrency"),
         *("--cpus-per-trial", "--gpus-per-trial", "--keep", "--resume"),
     }

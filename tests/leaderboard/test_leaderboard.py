@@ -26,6 +26,8 @@ CONTRACT = [
     "split_seed",
     "kind",
     "trial_id",
+    "origin",
+    "found_by",
     "family",
     "state",
     "error",

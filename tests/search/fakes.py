@@ -16,7 +16,8 @@ from optuna.trial import BaseTrial
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.families.base import FamilyConfig, axis
 from hsiauto.seal import TrialData
-from hsiauto.search.engine import Assignment, Cost, Engine
+from hsiauto.search.affordable import Cost
+from hsiauto.search.engine import Assignment, Engine
 from hsiauto.search.journal import Journal
 from hsiauto.trial import Report
 
@@ -61,8 +62,8 @@ class FakeSpace:
         mode = trial.suggest_categorical(f"{family}.mode", self._modes)
         return parse({"family": family, "x": trial.suggest_float(f"{family}.x", 0, 1, step=self._step), "mode": mode})
 
-    def preset(self, family: str) -> FamilyConfig:
-        return parse({"family": family, "x": 0.5, "mode": self._modes[0]})
+    def presets(self, family: str) -> tuple[FamilyConfig, ...]:
+        return tuple(parse({"family": family, "x": x, "mode": self._modes[0]}) for x in (0.5, 0.25))
 
     def params(self, config: FamilyConfig) -> dict[str, Any]:
         return {f"{config.family}.{name}": getattr(config, name) for name in ("mode", "x")}

@@ -8,7 +8,8 @@ from hsiauto import costs
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.seal import TrialData
-from hsiauto.search.engine import Cost, Engine
+from hsiauto.search.affordable import Cost
+from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Event, Journal, trials
 from hsiauto.search.rungs import Rungs
 from hsiauto.trial import Trial

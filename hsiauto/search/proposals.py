@@ -1,0 +1,139 @@
+"""What to try next: whose turn it is, and a config of it that may start.
+
+A family begins with its paper preset, or the first of its other presets that may start; then comes what an earlier run
+found (`--warm-start`), then what the sampler draws. A draw that may not start is drawn again.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from hsiauto.config import StudyConfig
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search import allocation
+from hsiauto.search.completed import Completed
+from hsiauto.search.joint import JOINT
+from hsiauto.search.journal import TrialState
+from hsiauto.search.pacing import Pace
+from hsiauto.search.samplers import Proposal, Sampling, SearchSpace
+from hsiauto.search.screen import Screen
+from hsiauto.search.warm_start import Known
+
+Warn = Callable[[str, str, Sequence[str]], None]
+"""(what about, text, families): journalled once."""
+Trials = Mapping[str, TrialState]
+
+
+class Proposals:
+    """Proposes for one search. Every answer is a function of the trials and, with a limit of time, of the clock."""
+
+    def __init__(
+        self,
+        study: StudyConfig,
+        space: SearchSpace,
+        sampling: Sampling,
+        screen: Callable[[], Screen],
+        known: Sequence[Known],
+        pace: Pace,
+        completed: Completed,
+        trials: Trials,
+        warn: Warn,
+    ) -> None:
+        self._study, self._space, self._sampling, self._screen = study, space, sampling, screen
+        self._known, self._pace, self._completed, self._warn = known, pace, completed, warn
+        self._closed: set[str] = set()
+        """Families, and in a joint search the one study, that have nothing more to propose."""
+        weights = self._weights(trials)
+        budget = max(study.budget, allocation.LOWEST_FLOOR * len(weights)) if self._joint else study.budget
+        self._plan = allocation.plan(space.families, weights, budget)
+        if self._plan.skipped:
+            skipped = self._plan.skipped
+            text = (
+                f"a budget of {study.budget} cannot give each of {len(space.families)} families "
+                f"{allocation.LOWEST_FLOOR} trials; left out: {', '.join(skipped)}"
+            )
+            warn("budget", text, skipped)
+
+    def next(self, trials: Trials) -> Proposal | None:
+        """The next config to run; None when the budget is spent or nothing may start."""
+        while len(trials) < self._study.budget:
+            closed = self._closed | self._pace.too_slow(trials.values())
+            turn = self._turn(trials, closed)
+            if turn is None:
+                return None
+            screen = self._screen()
+            proposal = self._proposal(turn, trials, closed, screen)
+            if proposal is not None:
+                return proposal
+            self._closed.add(turn)
+        return None
+
+    def _turn(self, trials: Trials, closed: Collection[str]) -> str | None:
+        """A family; in a joint search JOINT, once every family has had its preset."""
+        if not self._joint:
+            objective, affordable = self._study.objective, self._pace.affordable
+            return allocation.next_family(self._plan, trials, objective, self._completed, closed, affordable)
+        begun = {trial.family for trial in trials.values()}
+        fresh = [family for family in self._plan.families if family not in begun | set(closed)]
+        return fresh[0] if fresh else None if JOINT in closed else JOINT
+
+    def _proposal(self, turn: str, trials: Trials, closed: Collection[str], screen: Screen) -> Proposal | None:
+        past = [trial for trial in trials.values() if turn in (trial.family, JOINT)]
+        if not past:
+            preset, closes = self._preset(turn, screen)
+            if preset is not None or closes:
+                return preset
+        taken = {trial.config_hash for trial in past}
+        for known in self._known:
+            of_turn = turn in (known.config.family, JOINT) and known.config.family not in closed
+            if of_turn and known.config.hash() not in taken and screen.allows(known.config):
+                return Proposal(known.config, "warm-start", found_by=known.found_by)
+        refused: list[str] = []
+
+        def allowed(config: FamilyConfig) -> bool:
+            why = "closed" if config.family in closed else screen.over_cap(config) or screen.too_long(config)
+            refused.extend([why] if why else [])
+            return not why
+
+        family, group = (turn, past) if turn != JOINT else (JOINT, list(trials.values()))
+        proposal = self._sampling.propose(family, group, taken, allowed)
+        if proposal is None and not refused:
+            self._warn("exhausted", f"{turn}: every config that the sampler draws has run", [turn])
+        elif proposal is None and not past:
+            self._warn("refused", f"{turn} is left out: every config that the sampler draws {refused[-1]}", [turn])
+        return proposal
+
+    def _preset(self, family: str, screen: Screen) -> tuple[Proposal | None, bool]:
+        """The preset to begin with, and whether the family is out where there is none.
+
+        Where caps alone are in the way, the sampler may draw something smaller.
+        """
+        presets = self._space.presets(family)
+        over = [screen.over_cap(preset) for preset in presets]
+        long = [screen.too_long(preset) for preset in presets]
+        for i, preset in enumerate(presets):
+            if not over[i] and not long[i]:
+                if i > 0:
+                    text = f"{family} starts with a smaller preset: that of the paper {over[0] or long[0]}"
+                    self._warn("preset", text, [family])
+                return Proposal(preset, "preset"), False
+        within_caps = [too_long for is_over, too_long in zip(over, long, strict=True) if not is_over]
+        if within_caps:
+            self._warn("time", f"{family} is left out: its smallest preset {within_caps[-1]}", [family])
+        return None, bool(within_caps)
+
+    def _weights(self, trials: Trials) -> dict[str, int]:
+        """Predicted cost of the preset that each family began or will begin with."""
+        screen = self._screen()
+        begun = {t.family: t for t in reversed(list(trials.values())) if t.origin == "preset"}
+        weights: dict[str, int] = {}
+        for family in self._space.families:
+            if family in begun:
+                weights[family] = begun[family].epoch_macs or begun[family].macs or 0
+                continue
+            presets = self._space.presets(family)
+            start = next((preset for preset in presets if screen.allows(preset)), presets[0])
+            weights[family] = screen.cost(start).weight
+        return weights
+
+    @property
+    def _joint(self) -> bool:
+        return self._study.allocation == "joint"
