@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,8 @@ def _drive(
     definition, study = asked.definition, prepared.study
     wanted = whole.only(asked.cells) if asked.cells else whole
     planned = trainings(wanted, runs(study.seed, asked.seeds, prepared.split.spec.seed, asked.splits))
+    workers = study.concurrency or _places(study, sum(training.kind == "refit" for training in planned))
+    prepared = replace(prepared, study=study.model_copy(update={"concurrency": workers}))
     with open_run(prepared, folder, console, f"hsiauto study --resume {folder}", deadlines.end) as opened:
         opened.phase(
             lambda: train(
@@ -121,6 +123,7 @@ def _drive(
                 planned,
                 validates=definition.validates,
                 measures_memory="peak_memory_bytes" in definition.measures,
+                workers=workers,
                 deadline=deadlines.refit,
             )
         )
@@ -130,6 +133,13 @@ def _drive(
         if found:
             draw(asked.name, definition, prepared.scene.name, found, folder / FIGURE)
         return Result(folder, tuple(found), _messages(asked, whole, opened), opened.exit_code)
+
+
+def _places(study: StudyConfig, n_trainings: int) -> int:
+    """Trainings at a time: what the machine holds, of which a search would leave some to learn from the others. Counted
+    over the whole study, so that a resume times its trainings as the first call did."""
+    many = study.model_copy(update={"budget": n_trainings * BUDGET_PER_WORKER})
+    return Resources.of(many, available(study.address)).concurrency
 
 
 def _write_table(found: Sequence[Line], path: Path) -> None:

@@ -1,11 +1,13 @@
 """Train the cells of a study and score each once a run: the refits of a study."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 from hsiauto import costs
 from hsiauto.ablation.noise import noisy
+from hsiauto.ablation.pace import pace
 from hsiauto.ablation.plan import Training
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit import Work
@@ -22,12 +24,14 @@ def train(
     *,
     validates: bool = False,
     measures_memory: bool = False,
+    workers: int = 1,
     deadline: float | None = None,
 ) -> None:
-    """Train what `refits` has not, append one `refit` event for each as it ends.
+    """Train what `refits` has not, append one `refit` event for each as it ends, and say how long the rest will take.
 
     `validates`: leave the validation part out of training, and keep the loss on it after each epoch.
     `measures_memory`: a process for each training, so that its peak memory is its own.
+    `workers`: trainings at a time, for the prediction of what is left.
     What a deadline (time.monotonic) skipped is done by a later call; what completed or failed is not done again.
     Raises UserError where a split cannot be drawn, before anything is trained.
     """
@@ -55,9 +59,15 @@ def train(
         )
     if not jobs:
         return
+
+    def say() -> None:
+        work.on_event({"event": "pace", **asdict(pace(trainings, refits.events, workers))})
+
+    say()
     for result in work.train(jobs, datasets, deadline):
         training = to_do[result.key]
         _record(work, refits, training, targets[training.run.split_seed], result)
+        say()
 
 
 def _data(training: Training, target: Target) -> tuple[str, TrialData]:

@@ -1,4 +1,5 @@
-"""Live progress of a study: what is done, the best so far, the time left. A function of journal events alone."""
+"""Live progress of a study: what is done, the best so far, the time left. A function of journal events, and of `pace`
+{done, of, seconds_left}, which is in no journal: where a grid of trainings stands."""
 
 import time
 from collections import Counter
@@ -33,6 +34,8 @@ class Progress:
         self._latest: dict[str, tuple[int, float | None]] = {}
         self._best: dict[str, tuple[float, str]] = {}
         self._jobs: Counter[str] = Counter()
+        self._pace: dict[str, Any] = {}
+        self._paced = self._started
         self._last_line = self._started
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2, transient=True)
 
@@ -66,9 +69,13 @@ class Progress:
                 self._report(trial, event)
             case "ended":
                 self._states[trial] = event["state"]
+            case "refit" if self._pace:
+                return  # its pace follows
             case "reevaluated" | "refit":
                 self._jobs[event["event"]] += event["state"] != "skipped"
                 self._phase = {"reevaluated": "re-evaluation", "refit": "refit"}[event["event"]]
+            case "pace":
+                self._forecast(event)
         if not self._console.is_terminal and time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._last_line = time.monotonic()
             self._console.print(self._line(), highlight=False)
@@ -82,7 +89,16 @@ class Progress:
         if family not in self._best or value > self._best[family][0]:
             self._best[family] = (value, trial)
 
+    def _forecast(self, event: dict[str, Any]) -> None:
+        """Says once, as soon as it can be known, how long all of it will take."""
+        known = self._pace.get("seconds_left") is not None
+        self._phase, self._pace, self._paced = "study", event, time.monotonic()
+        if not known and event["seconds_left"]:
+            self._console.print(f"{event['of']} trainings, {_roughly(event['seconds_left'])} to go", highlight=False)
+
     def _counts(self) -> str:
+        if self._pace:
+            return f"{self._pace['done']} of {self._pace['of']} trainings"
         states = Counter(self._states.values())
         parts = []
         if self._budget is not None:
@@ -94,7 +110,9 @@ class Progress:
     def _clock(self) -> str:
         now = time.monotonic()
         left = "" if self._end is None else f", at most {_minutes(max(0.0, self._end - now))} left"
-        return f"{_minutes(now - self._started)} used{left}"
+        predicted = (self._pace.get("seconds_left") or 0.0) - (now - self._paced)
+        to_go = f", {_roughly(predicted)} to go" if predicted > 0 else ""
+        return f"{_minutes(now - self._started)} used{to_go}{left}"
 
     def _line(self) -> str:
         parts = [self._counts()]
@@ -116,6 +134,14 @@ class Progress:
                 so_far = "" if latest is None else f", {self._objective} {latest:.4f} so far"
                 grid.add_row(self._family.get(trial, "?"), f"running: {trial} epoch {epoch}{so_far}")
         return grid
+
+
+def _roughly(seconds: float) -> str:
+    """A prediction, with no more digits than it has."""
+    for unit, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"about {seconds / unit:.{int(seconds < 10 * unit and unit > 60)}f} {name}"
+    return f"about {seconds:.0f} s"
 
 
 def _minutes(seconds: float) -> str:

@@ -37,10 +37,12 @@ class Pretence:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.stop_at: int | None = None
+        self.at_a_time: int | None = None
 
     def __call__(
         self, jobs: Sequence[Job], datasets: Mapping[str, Any], study: Any, deadline: float | None = None
     ) -> Iterator[JobResult]:
+        self.at_a_time = study.concurrency
         for job in jobs:
             if len(self.jobs) == self.stop_at:
                 raise KeyboardInterrupt
@@ -129,6 +131,18 @@ def test_some_cells_first_the_others_later(run: Run, pool: Pretence) -> None:
     assert len(cells) == 3 * 2, "the reference too"
     assert run("--resume", "out", "--cells", "all")[0] == 0
     assert len(pool.jobs) == 2 + 6 * 2
+
+
+def test_as_many_train_at_a_time_as_the_machine_holds(
+    run: Run, pool: Pretence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(4)), raising=False)
+    assert run(*MINE)[0] == 0
+    assert pool.at_a_time == 4
+    assert run(*MINE[:-1], "few", "--seeds", "1", "--cells", "C=1,label_noise=0")[0] == 0
+    assert pool.at_a_time == 2, "there are no more"
+    assert run(*MINE[:-1], "one", "--concurrency", "1")[0] == 0
+    assert pool.at_a_time == 1
 
 
 @pytest.mark.parametrize(

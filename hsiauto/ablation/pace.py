@@ -1,0 +1,45 @@
+"""How far a study is, and how long what is left of it will take. References take no time and are not counted."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import fmean
+
+from hsiauto.ablation.plan import Training
+from hsiauto.search.journal import Event
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Where a study stands."""
+
+    done: int
+    of: int
+    """Trainings, those of earlier calls included."""
+    seconds_left: float | None
+    """Predicted; None before a training has completed."""
+
+
+def pace(trainings: Sequence[Training], events: Iterable[Event], workers: int) -> Pace:
+    """From the `refit` events so far. A cell takes as long as its own trainings took, on average; one that has none, as
+    long as the others took an epoch. `workers`: trainings at a time."""
+    planned = {training.key: training for training in trainings if training.kind != "baseline"}
+    ended = {e["key"]: e for e in events if e["event"] == "refit" and e["key"] in planned and e["state"] != "skipped"}
+    of_cell: dict[str, list[float]] = defaultdict(list)
+    an_epoch: list[float] = []
+    for key, event in ended.items():
+        if event["state"] == "completed" and event["started_at"]:
+            seconds, cell = _seconds(event), planned[key].cell
+            of_cell[cell.key].append(seconds)
+            an_epoch.append(seconds / cell.max_epochs)
+    left = [training.cell for key, training in planned.items() if key not in ended]
+    if not an_epoch:
+        return Pace(len(ended), len(planned), None)
+    seconds = sum(fmean(of_cell.get(cell.key) or [fmean(an_epoch) * cell.max_epochs]) for cell in left)
+    return Pace(len(ended), len(planned), seconds / max(1, min(workers, len(left))))
+
+
+def _seconds(event: Event) -> float:
+    started, finished = (datetime.fromisoformat(event[name]) for name in ("started_at", "finished_at"))
+    return (finished - started).total_seconds()
