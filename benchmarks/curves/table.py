@@ -95,4 +95,4 @@ def _place(row: Row) -> tuple[str, bool, int, str, int]:
     """By family, presets before draws, draws by number, then by epoch."""
     label = row["name"].rpartition("/")[2]
     drawn = label.isdigit()
-    return row["family"], drawn, int(label) if drawn else 0, row["name"], row["epoch"] or 0
+    return row["family"], drawn, int(label) if drawn else 0, row["name"], row.get("epoch") or 0

@@ -102,6 +102,17 @@ def test_a_config_is_refused_by_its_multiply_adds() -> None:
     assert "multiply-adds" in row["error"]
 
 
+def test_a_refused_config_is_recorded_and_not_tried_again(tmp_path: Path, executor: Executor) -> None:
+    path, dear = tmp_path / "curves.parquet", a_bench(most_seconds=1e-9)
+    for _ in range(2):
+        waiting = iter([Candidate("cnn1d/paper", CNN1D), Candidate("cnn1d/1", CNN1D)])
+        assert go_on(path, executor, waiting, dear.measure) == []
+    assert [(row["name"], row["state"], row["epoch"]) for row in read(path)[0]] == [
+        ("cnn1d/paper", "refused", None),
+        ("cnn1d/1", "refused", None),
+    ]
+
+
 def test_a_config_is_refused_by_its_first_epoch() -> None:
     seconds = itertools.count(0.0, 30.0)
     (row,) = a_bench(most_seconds=100.0, clock=lambda: next(seconds)).measure(Candidate("cnn1d/1", CNN1D))
