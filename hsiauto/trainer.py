@@ -6,6 +6,8 @@ Decisions, where a config leaves room:
   gives the same weights, bit for bit, whatever else the process does.
 * A single sample left over at the end of an epoch joins the batch before it. Where a batch must have one sample
   (batch_size 1, one labelled pixel), BatchNorm uses its running statistics for that step.
+* A batch may go through the module in micro-batches, and be shared among processes (`hsiauto.ranks`): the step is
+  that of the whole batch, but for dropout's draws and BatchNorm's statistics.
 * bf16 autocast on CUDA alone: on CPUs it costs time.
 * Nothing is read back from the device before the end of an epoch.
 """
@@ -13,7 +15,7 @@ Decisions, where a config leaves room:
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +25,12 @@ import torch
 from torch import nn
 
 from hsiauto.batches import IGNORE, Labelled, batches_for, resident
-from hsiauto.families.base import TileConfig, TorchConfig
+from hsiauto.batches.portions import Portion, portions, runs
+from hsiauto.families.base import Criterion, TileConfig, TorchConfig
 from hsiauto.fitted.torch import TorchFitted, channels_last
 from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.randomness import Randomness
+from hsiauto.ranks import ALONE, Ranks
 from hsiauto.schedule import learning_rate_factor
 from hsiauto.seal import TrialData
 from hsiauto.smoothing import guide_for, smooth
@@ -65,6 +69,8 @@ class Trainer:
 
     weights: a state of the module to start from instead of a drawn one, after which the family's `warm_start` would
     undo what was learned and is left out. Optimiser and schedule start anew.
+    micro_batch: pixels, patches or tiles that go through the module at once; None: all that a step has.
+    ranks: the place among processes that train this model together; each is made with the same arguments.
 
     Raises UserError where `data` cannot feed `config` (components, patch), Diverged from `run`.
     """
@@ -78,9 +84,14 @@ class Trainer:
         max_epochs: int,
         device: torch.device | str = "cpu",
         weights: Mapping[str, torch.Tensor] | None = None,
+        micro_batch: int | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.config, self.data, self.max_epochs, self.device = config, data, max_epochs, torch.device(device)
+        self.micro_batch, self._ranks = micro_batch, ranks
         self.epoch = 0
+        self.most_samples = 0
+        """That went through the module at once in a training step, so far."""
         scene = resident(data, config.components, config.whiten, self.device)
         self.projection = scene.projection
         self._guide = guide_for(config, data.cube, data.preprocess_pixels)
@@ -135,13 +146,19 @@ class Trainer:
 
     def _one_epoch(self) -> Epoch:
         started = time.perf_counter()
+        train_loss = self.train()
+        val_loss, val_scores = self._validate()
+        return Epoch(self.epoch, train_loss, val_loss, val_scores, time.perf_counter() - started)
+
+    def train(self) -> float:
+        """Train one epoch without validation, as a rank that only helps does; `run` validates. The mean loss."""
         with self._random.installed():
             if self.epoch == 0 and not self._starts_warm:
                 self._warm_start()
+            self._ranks.seed_own(self._random.generator)
             train_loss = self._train_once()
         self.epoch += 1
-        val_loss, val_scores = self._validate()
-        return Epoch(self.epoch, train_loss, val_loss, val_scores, time.perf_counter() - started)
+        return train_loss
 
     def _warm_start(self) -> None:
         """Prototypes and centres start from the training set, seen by the untrained module."""
@@ -150,6 +167,7 @@ class Trainer:
             self.module.eval()
             with torch.no_grad():
                 warm_start(*self._batches.sample(self._train, self._random.generator))
+            self._ranks.share(self.module)
 
     def _train_once(self) -> float:
         total = torch.zeros((), device=self.device)
@@ -157,28 +175,52 @@ class Trainer:
         for loss in self.steps():
             total += loss
             n_batches += 1
+        total = self._ranks.sum(total)
+        self._ranks.average_buffers(self.module)
         norm = nn.utils.get_total_norm(self.module.parameters())
         mean_loss, weights_norm = (float(v) for v in torch.stack([total / n_batches, norm]).tolist())
         self._check(mean_loss, weights_norm)
         return mean_loss
 
     def steps(self) -> Iterator[torch.Tensor]:
-        """The training steps of one epoch, each step's loss as it is done. `run` takes them all; a timing takes a few,
-        of a trainer that it then throws away."""
+        """The training steps of one epoch, each step's loss as it is done (of several ranks: this one's part of it).
+        `run` takes them all; a timing takes a few, of a trainer that it then throws away."""
         self.module.train()
         for x, y in self._batches.epoch(self._train, self.config.batch_size, self._random.generator):
             factor = learning_rate_factor(self.config.schedule, self._step, self._n_steps)
             for group in self._optimizer.param_groups:
                 group["lr"] = self.config.learning_rate * factor
-            if len(x) == 1 and not isinstance(self.config, TileConfig):
-                _freeze_batch_norm(self.module)
             self._optimizer.zero_grad()
-            with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-                loss = self._loss(x, y, self._criterion)
-            loss.backward()
+            loss = self._backward(x, y)
+            self._ranks.sum_gradients(self.module)
             self._optimizer.step()
             self._step += 1
-            yield loss.detach()
+            yield loss
+
+    def _backward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Add up the gradients of this rank's portions of a batch; their part of its loss."""
+        total = torch.zeros((), device=self.device)
+        for portion in self._portions(x, y):
+            self.most_samples = max(self.most_samples, len(portion.x))
+            if len(portion.x) == 1 and not isinstance(self.config, TileConfig):
+                _freeze_batch_norm(self.module)
+            with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+                loss = portion.share * self._loss(portion.x, portion.y, portion.criterion)
+            loss.backward()
+            total += loss.detach()
+        return total
+
+    def _portions(self, x: torch.Tensor, y: torch.Tensor) -> Iterator[Portion]:
+        least = self.least_samples
+        own = self._ranks.own(len(x), least)
+        n_own = own.stop - own.start
+        parts = runs(own, -(-n_own // (self.micro_batch or n_own)), least) if n_own else []
+        return portions(x, y, parts, self._criterion)
+
+    @property
+    def least_samples(self) -> int:
+        """Of a portion of a batch: BatchNorm needs two pixels or patches, or one tile."""
+        return 1 if isinstance(self.config, TileConfig) else 2
 
     def _check(self, loss: float, weights_norm: float) -> None:
         at = f"in epoch {self.epoch + 1}"
@@ -192,9 +234,7 @@ class Trainer:
         if loss > limit:
             raise Diverged(f"the training loss rose to {loss:.4g} {at}, beyond {limit:.4g}")
 
-    def _cross_entropy(
-        self, x: torch.Tensor, y: torch.Tensor, criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    ) -> torch.Tensor:
+    def _cross_entropy(self, x: torch.Tensor, y: torch.Tensor, criterion: Criterion) -> torch.Tensor:
         return criterion(self.module(x), y)
 
     @torch.no_grad()

@@ -51,3 +51,8 @@ def resident(data: TrialData, components: int, whiten: bool, device: torch.devic
         found = _Entry(tuple(weakref.ref(array) for array in arrays), key, Resident(projection, cube))
     _recent[:] = [found, *(entry for entry in alive if entry is not found)]
     return found.value
+
+
+def forget_residents() -> None:
+    """Free what former trials have left on the device: memory has run out."""
+    _recent.clear()
