@@ -80,6 +80,9 @@ class ClaresnetConfig(PatchConfig):
             "label_smoothing": 0.1,
         },
     }
+    published_parameters: ClassVar[Mapping[tuple[int, int], int]] = {
+        (200, n_classes): 15_415_598 + 129 * n_classes for n_classes in (9, 16)
+    }  # without what its code never reads
 
     components: int = axis(
         30,

@@ -39,6 +39,7 @@ class Cnn1dConfig(PixelConfig):
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {"learning_rate": 3e-3, "weight_decay": 0.0, "schedule": "onecycle"}
     }
+    published_parameters: ClassVar[dict[tuple[int, int], int]] = {(224, 16): 82_216}
 
     width: int = axis(20, "kernels of every convolution", source=_SOURCE, ge=1, le=256)
     kernels_per_spectrum: int = axis(

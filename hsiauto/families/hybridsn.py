@@ -53,6 +53,7 @@ class HybridsnConfig(PatchConfig):
             "schedule": "onecycle",
         },
     }
+    published_parameters: ClassVar[dict[tuple[int, int], int]] = {(200, 16): 5_122_176}
 
     components: int = axis(
         30,
