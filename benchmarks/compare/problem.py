@@ -30,12 +30,24 @@ class Problem(Protocol):
         """Draw a config of `family`."""
         ...
 
+    def presets(self, family: str) -> tuple[Config, ...]:
+        """Configs of `family` that are known beforehand; empty where there are none."""
+        ...
+
+    def begin(self, config: Config) -> None:
+        """A worker starts to train it. A problem of few configs does not draw it again."""
+        ...
+
+    def first_epoch(self, config: Config) -> int:
+        """Of its first report: 1, or `max_epochs` for a config that is trained in one step."""
+        ...
+
     def score(self, config: Config, epoch: int, seed: int) -> float:
         """On validation after `epoch`, with the noise of `seed`."""
         ...
 
     def seconds(self, config: Config) -> float:
-        """Of one epoch."""
+        """Of one report after the other: of an epoch, or of the one step that is all."""
         ...
 
     def final(self, config: Config) -> float:
@@ -73,6 +85,15 @@ class Surrogate:
     def suggest(self, trial: BaseTrial, family: str) -> Config:
         drawn: Config = self.module.suggest_in(trial, family)
         return drawn
+
+    def presets(self, family: str) -> tuple[Config, ...]:
+        return ()
+
+    def begin(self, config: Config) -> None:
+        pass
+
+    def first_epoch(self, config: Config) -> int:
+        return 1
 
     def score(self, config: Config, epoch: int, seed: int) -> float:
         return float(self.module.score(config, epoch, seed))

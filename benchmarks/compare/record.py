@@ -49,10 +49,10 @@ def draw(records: Sequence[Record], path: Path, time_label: str) -> None:
             runs = [one for one in records if one.method == name and one.budget_s == budget]
             if not runs:
                 continue
-            held = np.array([_held(one, grid) for one in runs])
-            started = np.isfinite(held).all(axis=0)
-            (line,) = panel.plot(grid[started], held[:, started].mean(axis=0), label=f"{name} (n = {len(runs)})")
-            panel.plot(grid[started], held[:, started].min(axis=0), color=line.get_color(), lw=0.7, ls=":")
+            refits = np.array([held(one.times, one.refits, grid) for one in runs])
+            started = np.isfinite(refits).all(axis=0)
+            (line,) = panel.plot(grid[started], refits[:, started].mean(axis=0), label=f"{name} (n = {len(runs)})")
+            panel.plot(grid[started], refits[:, started].min(axis=0), color=line.get_color(), lw=0.7, ls=":")
         panel.set(xlabel=time_label, title=f"budget {budget:g} s")
         panel.grid(alpha=0.3)
     top = max(max(one.refits) for one in records)
@@ -64,7 +64,7 @@ def draw(records: Sequence[Record], path: Path, time_label: str) -> None:
     plt.close(figure)
 
 
-def _held(one: Record, grid: np.ndarray) -> np.ndarray:
-    """The step function of the choice's refit score at the times of `grid`; NaN before the first choice."""
-    at = np.searchsorted(one.times, grid, side="right") - 1
-    return np.where(at >= 0, np.asarray(one.refits)[at.clip(min=0)], np.nan)
+def held(times: Sequence[float], values: Sequence[float], grid: np.ndarray) -> np.ndarray:
+    """The step function that takes `values` at `times`, on the times of `grid`; NaN before the first one."""
+    at = np.searchsorted(times, grid, side="right") - 1
+    return np.where(at >= 0, np.asarray(values)[at.clip(min=0)], np.nan)

@@ -117,7 +117,7 @@ class OneEpoch(Joint):
         return run
 
     def report(self, run: Run, epoch: int, score: float) -> bool:
-        if run.key in self._full:
+        if run.key in self._full or epoch == self._problem.max_epochs:  # a family of one step has had it all
             return epoch < self._problem.max_epochs
         self._seen.append((score, -int(str(run.key)), run))
         return False

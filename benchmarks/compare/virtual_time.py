@@ -47,6 +47,7 @@ class Outcome:
     """When the choice changed, virtual seconds."""
     refits: list[float] = field(default_factory=list)
     """What a refit of the choice reaches."""
+    choices: list[Config] = field(default_factory=list)
     choice: Config | None = None
     trials: int = 0
     epochs: int = 0
@@ -65,7 +66,8 @@ def simulate(problem: Problem, method: Method, clock: Clock, *, workers: int, bu
         run = method.next()
         if run is not None:
             outcome.trials += 1
-            begin(run, 1)
+            problem.begin(run.config)
+            begin(run, problem.first_epoch(run.config))
 
     for _ in range(workers):
         occupy()
@@ -81,6 +83,7 @@ def simulate(problem: Problem, method: Method, clock: Clock, *, workers: int, bu
             best, outcome.choice = rank, run.config
             outcome.times.append(when)
             outcome.refits.append(problem.final(run.config))
+            outcome.choices.append(run.config)
         goes_on = method.report(run, epoch, score)
         if goes_on and epoch < problem.max_epochs:
             begin(run, epoch + 1)
