@@ -1,7 +1,6 @@
 """optuna.log: a copy of the finished trials for optuna-dashboard. Written only: nothing here is ever read back."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from hsiauto.search.optuna_study import quiet_optuna
+from hsiauto.search.optuna_study import Directions, quiet_optuna
 
 
 class Mirror:
@@ -23,7 +22,7 @@ class Mirror:
         self._storage = JournalStorage(_Unsynced(str(path)))
         self._studies: dict[str, optuna.Study] = {}
 
-    def add(self, family: str, trial: FrozenTrial, directions: Sequence[str] = ("maximize",)) -> None:
+    def add(self, family: str, trial: FrozenTrial, directions: Directions = ("maximize",)) -> None:
         """Add one finished trial with its learning curve."""
         if family not in self._studies:
             with quiet_optuna():

@@ -7,7 +7,7 @@ costs what the sampler takes, not the making of all trials anew.
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -16,11 +16,13 @@ from optuna.trial import FrozenTrial
 
 from hsiauto.search.journal import TrialState
 
+Directions = tuple[Literal["maximize", "minimize"], ...]
+
 
 class FollowedStudy:
     """Trials in the order of their proposals. `follow` before each `ask`; `forget` after it."""
 
-    def __init__(self, directions: Sequence[str] = ("maximize",)) -> None:
+    def __init__(self, directions: Directions = ("maximize",)) -> None:
         self._storage = _Storage()
         with quiet_optuna():
             self._study = optuna.create_study(storage=self._storage, directions=directions)

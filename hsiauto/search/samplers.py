@@ -6,6 +6,7 @@ joint study over all families locks in on the one that leads early.
 
 import hashlib
 import io
+import math
 import pickle
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,11 +18,11 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, Ra
 from optuna.trial import BaseTrial, FrozenTrial, create_trial
 from optuna.trial import TrialState as OptunaState
 
-from hsiauto.config import SamplerName
+from hsiauto.config import SamplerName, SecondObjective
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search.journal import TrialState
-from hsiauto.search.optuna_study import FollowedStudy, quiet_optuna
+from hsiauto.search.optuna_study import Directions, FollowedStudy, quiet_optuna
 
 STARTUP_TRIALS = 1 + 3
 """The preset and three random ones. Optuna's ten would leave TPE asleep at usual budgets."""
@@ -38,7 +39,7 @@ class SearchSpace(Protocol):
     @property
     def families(self) -> tuple[str, ...]: ...
     def suggest(self, trial: BaseTrial, family: str) -> FamilyConfig: ...
-    def preset(self, family: str) -> FamilyConfig: ...
+    def presets(self, family: str) -> Sequence[FamilyConfig]: ...
     def params(self, config: FamilyConfig) -> dict[str, Any]: ...
     def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]: ...
 
@@ -50,6 +51,8 @@ class Proposal:
     config: FamilyConfig
     origin: str
     sampler_state: dict[str, Any] = field(default_factory=dict)
+    found_by: str = ""
+    """<run>/<trial id> of a warm start."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +65,26 @@ class Sampling:
     space: SearchSpace
     parse: Callable[[dict[str, Any]], FamilyConfig]
     """A journalled config -> the config."""
+    second_objective: SecondObjective | None = None
     _studies: dict[str, FollowedStudy] = field(default_factory=dict, repr=False)
     """By family."""
     _distributions: dict[str, dict[str, BaseDistribution]] = field(default_factory=dict, repr=False)
     """By config hash: a space works them out afresh each time."""
 
-    def propose(self, family: str, past: Sequence[TrialState], taken: Collection[str]) -> Proposal | None:
-        """The next config of `family`, given its trials so far; None where every draw has run already.
+    def propose(
+        self,
+        family: str,
+        past: Sequence[TrialState],
+        taken: Collection[str],
+        allowed: Callable[[FamilyConfig], bool] = lambda _: True,
+    ) -> Proposal | None:
+        """The next config of `family`, given its trials so far; None where every draw has run or is not `allowed`.
 
-        The first is the preset. `taken` holds the config hashes that have run.
+        `taken` holds the config hashes that have run.
         """
-        if not past:
-            return Proposal(self.space.preset(family), "preset")
         asks = sum(trial.origin == "sampler" for trial in past)
         with quiet_optuna():
-            study = self._studies.setdefault(family, FollowedStudy())
+            study = self._studies.setdefault(family, FollowedStudy(self.directions(family)))
             study.follow(past, self.frozen)
             for attempt in range(TRIES + RANDOM_TRIES):
                 name: SamplerName = self.sampler if attempt < TRIES else "random"
@@ -84,7 +92,7 @@ class Sampling:
                 config = self.space.suggest(trial, family)
                 state = _own(study.attributes(trial))
                 study.forget(trial)
-                if config.hash() not in taken:
+                if config.hash() not in taken and allowed(config):
                     self._distributions[config.hash()] = trial.distributions
                     return Proposal(config, "sampler", state)
         return None
@@ -96,17 +104,32 @@ class Sampling:
                 self._distributions[trial.config_hash] = self.space.distributions(self.parse(trial.config))
         return self._distributions[trial.config_hash]
 
+    def directions(self, family: str) -> Directions:
+        """Of the objectives in the study of `family`. A family that is no network has no size to weigh."""
+        if self.second_objective is None or family not in self.space.families:
+            return ("maximize",)
+        if self.second_objective == "pixels_per_second":
+            return ("maximize", "maximize")
+        sized = self.space.presets(family)[0].kind == "torch"
+        return ("maximize", "minimize") if sized else ("maximize",)
+
     def frozen(self, trial: TrialState, whole: bool = False) -> FrozenTrial:
         """A journalled trial as Optuna's: stopped = PRUNED with its intermediate values, not finite = FAIL.
 
         Completed trials teach by their value at full fidelity; `whole` adds their learning curves, for the mirror.
+        With two objectives nothing below full fidelity teaches: Optuna has no intermediate values then.
         """
-        value = trial.score(self.objective)
+        values = [trial.score(self.objective)]
+        if weighed := len(self.directions(trial.family)) > 1:
+            second = getattr(trial, str(self.second_objective))
+            values.append(math.nan if second is None else float(second))
         state = OptunaState.FAIL if trial.state in _FAILED else _STATES.get(trial.state, OptunaState.RUNNING)
+        if state == OptunaState.COMPLETE and not all(map(math.isfinite, values)):
+            state = OptunaState.FAIL
         curve = {
             int(report["epoch"]): float(score)
             for report in trial.reports
-            if (score := report[f"val_{self.objective}"]) is not None
+            if not weighed and (score := report[f"val_{self.objective}"]) is not None
         }
         if state == OptunaState.PRUNED and not curve:
             state = OptunaState.FAIL  # stopped before it had a score: nothing to learn
@@ -115,7 +138,7 @@ class Sampling:
         _check_optimizer(attributes)
         return create_trial(
             state=state,
-            value=value if complete else None,
+            values=values if complete else None,
             params=dict(trial.axes),
             distributions=self._asked(trial),
             intermediate_values=curve if whole or state == OptunaState.PRUNED else {},
