@@ -1,0 +1,313 @@
+"""What may start, what must stop: predicted seconds, caps, GPU-hours, limits of time and of trials, in virtual time."""
+
+import heapq
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ray.tune.schedulers import TrialScheduler
+
+from hsiauto.errors import UserError
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search.affordable import CPU_MACS_PER_SECOND, Cost, Speed, nominal_rate
+from hsiauto.search.engine import Assignment, Engine
+from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.resources import Machine, Resources
+from hsiauto.search.tune_adapters import EngineScheduler
+from tests.search import fakes
+
+EPOCHS = 9
+BIG = 1000
+
+
+def _cost(config: FamilyConfig) -> Cost:
+    """`late` costs BIG multiply-adds x an epoch; `quick` a thousandth. x = 0.5 is the paper preset, 0.25 the small."""
+    assert isinstance(config, fakes.Quick | fakes.Late)
+    macs = round(BIG * config.x * (1 if config.family == "late" else 1e-3)) + 1
+    return Cost(parameters=macs, macs=macs, epoch_macs=macs)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _engine(journal: Journal, clock: Clock, rate: float = 1.0, **options: Any) -> Engine:
+    fields = {"scheduler": "none", "max_epochs": EPOCHS, "sampler": "random"}
+    fields |= {k: options.pop(k) for k in list(options) if k not in ("deadline", "workers", "gpus", "space", "cost")}
+    space = options.pop("space", None) or fakes.FakeSpace()
+    cost = options.pop("cost", _cost)
+    study = fakes.study(**fields)
+    return Engine(journal, study, space, cost, fakes.parse, clock=clock, speed=Speed(rate), **options)
+
+
+def _simulate(
+    engine: Engine, clock: Clock, seconds: Callable[[FamilyConfig], float], workers: int = 1
+) -> list[tuple[float, float]]:
+    """Run to the end; (began, reported) of each epoch. A freed worker asks at once."""
+    busy: list[tuple[float, int, Assignment, int, float]] = []
+    tie, epochs = itertools.count(), list[tuple[float, float]]()
+    device = "cuda" if engine._gpus else "cpu"
+
+    def occupy() -> None:
+        if (one := engine.next()) is not None:
+            engine.start(one.trial_id, one.attempt, "n", device, 1)
+            heapq.heappush(busy, (clock.now + seconds(one.config), next(tie), one, 1, clock.now))
+
+    for _ in range(workers):
+        occupy()
+    while busy:
+        clock.now, _, one, epoch, began = heapq.heappop(busy)
+        epochs.append((began, clock.now))
+        assert isinstance(one.config, fakes.Quick | fakes.Late)
+        told = fakes.report(epoch, one.config.x, fit_seconds=epoch * seconds(one.config))
+        if engine.report(one.trial_id, one.attempt, told) == "continue":
+            heapq.heappush(busy, (clock.now + seconds(one.config), next(tie), one, epoch + 1, clock.now))
+        else:
+            occupy()
+    return epochs
+
+
+def _warnings(journal: Journal) -> list[str]:
+    return [event["text"] for event in journal.events if event["event"] == "warning"]
+
+
+def _at_rate(rate: float) -> Callable[[FamilyConfig], float]:
+    return lambda config: (_cost(config).epoch_macs or 0) / rate
+
+
+def _found(journal: Journal) -> list[TrialState]:
+    return list(trials(journal.events).values())
+
+
+def test_a_family_starts_with_the_first_preset_that_can_end(tmp_path: Path) -> None:
+    """Of late, 9 epochs take 4,509 s for the paper's preset and 2,259 s for the small one; one trial may take 3,000."""
+    clock = Clock()
+    with Journal(tmp_path / "j") as journal:
+        _simulate(_engine(journal, clock, deadline=9000.0, budget=12), clock, _at_rate(1.0))
+        presets = {t.family: t.config["x"] for t in _found(journal) if t.origin == "preset"}
+        assert presets == {"quick": 0.5, "late": 0.25}
+        told = [text for text in _warnings(journal) if text.startswith("late starts with a smaller preset")]
+        assert len(told) == 1
+        assert "would take 4509 s" in told[0]
+        drawn = [t for t in _found(journal) if t.family == "late" and t.origin == "sampler"]
+        assert drawn, "not all of the family is too dear"
+        assert all(9 * (t.epoch_macs or 0) <= 3000 for t in drawn)
+
+
+def test_a_family_without_an_affordable_preset_is_left_out_and_says_so_once(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        for _ in range(2):  # the second is a resume
+            clock = Clock()
+            _simulate(_engine(journal, clock, deadline=600.0, budget=8), clock, _at_rate(1.0))
+        assert {t.family for t in _found(journal)} == {"quick"}
+        assert len(_found(journal)) == 8
+        assert [text.split(":")[0] for text in _warnings(journal)] == ["late is left out"]
+
+
+def test_without_a_deadline_nothing_is_refused(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        engine = _engine(journal, Clock(), rate=1e-9, budget=8)
+        fakes.run(engine, EPOCHS)
+        assert {t.family: t.config["x"] for t in _found(journal) if t.origin == "preset"} == {"quick": 0.5, "late": 0.5}
+        assert not _warnings(journal)
+
+
+def test_the_order_of_the_presets_is_that_of_what_will_be_started(tmp_path: Path) -> None:
+    """quick's paper preset is the dearer one, but cannot start; its small preset is the cheaper one."""
+    cost = {("quick", 0.5): 900, ("quick", 0.25): 10}
+
+    def by_preset(config: FamilyConfig) -> Cost:
+        assert isinstance(config, fakes.Quick | fakes.Late)
+        macs = cost.get((config.family, config.x), 100)
+        return Cost(1, macs, macs)
+
+    for deadline, first in ((None, "late"), (9 * 900.0, "quick")):
+        with Journal(tmp_path / f"{deadline}") as journal:
+            engine = _engine(journal, Clock(), deadline=deadline, budget=8, cost=by_preset)
+            assignment = engine.next()
+            assert assignment is not None
+            assert assignment.config.family == first
+
+
+def _timed(family: str, macs: int, seconds: float, n: int = 1) -> list[TrialState]:
+    fields: dict[str, Any] = {"axes": {}, "config": {}, "parameters": 1, "macs": 1, "origin": "sampler"}
+    return [
+        TrialState(
+            f"{family}{i}", family, config_hash=str(i), number=i, sampler_state={}, proposed_at="", epoch_macs=macs,
+            reports=[{"epoch": e, "fit_seconds": e * seconds, "decision": ""} for e in (1, 2, 3)], **fields,
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def test_the_rate_errs_on_the_fast_side() -> None:
+    speed = Speed(nominal=10.0)
+    slow, fast = _timed("a", 10, 5.0, 3), _timed("b", 100, 5.0)
+    assert speed.rate("c", []) == 10
+    assert speed.rate("c", slow) == 10, "a family is not held to another one's slow trials"
+    assert speed.rate("c", [*slow, *fast]) == 20, "the best that was seen"
+    assert speed.rate("a", [*slow, *fast]) == 4, "three own trials: twice the best of them"
+    assert nominal_rate("cpu", 2) == 2 * CPU_MACS_PER_SECOND
+    assert nominal_rate("cuda", 2) > nominal_rate("cpu", 64)
+
+
+def test_a_family_that_turns_out_slower_than_it_looked_gets_smaller_configs(tmp_path: Path) -> None:
+    """At a tenth of the nominal rate: what its first trials show bounds the later ones."""
+    clock = Clock()
+    with Journal(tmp_path / "j") as journal:
+        engine = _engine(journal, clock, rate=10.0, deadline=30_000.0, budget=30, space=fakes.FakeSpace(("late",)))
+        _simulate(engine, clock, _at_rate(1.0))
+        later = _found(journal)[4:]
+    assert later
+    assert all(9 * (t.epoch_macs or 0) / 2 <= 10_000 for t in later)
+
+
+def test_caps_hold_before_a_trial_starts(tmp_path: Path) -> None:
+    for cap in ("max_parameters", "max_macs"):
+        with Journal(tmp_path / cap) as journal:
+            fakes.run(_engine(journal, Clock(), budget=16, **{cap: 300}), EPOCHS)
+            found = _found(journal)
+            assert len(found) == 16
+            assert all((t.parameters or 0) <= 300 for t in found)
+            assert {t.config["x"] for t in found if t.origin == "preset" and t.family == "late"} == {0.25}
+            assert any("--max-" in text and "is 300" in text for text in _warnings(journal))
+
+
+def test_a_family_with_presets_over_the_cap_begins_with_what_the_sampler_draws(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        fakes.run(_engine(journal, Clock(), budget=8, max_parameters=200), EPOCHS)
+        late = [t for t in _found(journal) if t.family == "late"]
+        assert late
+        assert {t.origin for t in late} == {"sampler"}
+    with Journal(tmp_path / "none") as journal:
+        fakes.run(_engine(journal, Clock(), budget=8, max_parameters=1, space=fakes.FakeSpace(("late",))), EPOCHS)
+        assert not _found(journal)
+        assert ["late is left out" in text for text in _warnings(journal)] == [True]
+
+
+def test_a_model_that_predicts_too_slowly_cannot_rank(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        engine = _engine(journal, Clock(), budget=8, min_pixels_per_second=100)
+        for pace in (99.0, 100.0, None):
+            assignment = engine.next()
+            assert assignment is not None
+            engine.start(assignment.trial_id, 1, "n", "cpu", 1)
+            told = fakes.report(EPOCHS, 0.9)
+            told = type(told)(**{**vars(told), "pixels_per_second": pace})
+            assert engine.report(assignment.trial_id, 1, told) == "complete"
+        found = _found(journal)
+        assert [t.state for t in found] == ["refused", "completed", "refused"]
+        assert "99 pixels a second; --min-pixels-per-second is 100" in found[0].error
+        assert [t.pixels_per_second for t in found] == [99.0, 100.0, None]
+        assert engine.best(found[1].family, 3) == [found[1].trial_id]
+
+
+@pytest.mark.parametrize("gpus", [1.0, 0.25])
+def test_gpu_hours_are_kept_to_within_one_epoch_of_the_running_trials(tmp_path: Path, gpus: float) -> None:
+    workers, epoch_s, limit_s = 4, 7.0, 1000.0
+    clock = Clock()
+    with Journal(tmp_path / "j") as journal:
+        settings = {"budget": 10_000, "max_gpu_hours": limit_s / 3600, "workers": workers, "gpus": gpus}
+        _simulate(_engine(journal, clock, rate=1e9, **settings), clock, lambda _: epoch_s, workers)
+        used = sum(t.gpus * t.reports[-1]["fit_seconds"] for t in _found(journal) if t.reports)
+        assert limit_s <= used <= limit_s + workers * gpus * epoch_s
+        stopped = [t for t in _found(journal) if t.state == "stopped"]
+        assert len(stopped) <= workers
+        assert all("GPU-hours of the search are spent" in t.error for t in stopped)
+        assert all(t.ended for t in _found(journal))
+        before = len(_found(journal))
+        _simulate(_engine(journal, clock, rate=1e9, **settings), clock, lambda _: epoch_s, workers)
+        assert len(_found(journal)) == before, "a resume counts what was spent"
+
+
+def test_what_the_gpu_hours_left_cannot_train_is_not_started(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        engine = _engine(journal, Clock(), gpus=2.0, budget=20, max_gpu_hours=2 * 2300 / 3600)
+        assignments = [engine.next() for _ in range(2)]
+        assert [(a.config.family, a.config.x) for a in assignments if a] == [("quick", 0.5), ("late", 0.25)]  # type: ignore[attr-defined]
+
+
+def test_gpu_hours_on_a_cpu_are_refused() -> None:
+    study = fakes.study(max_gpu_hours=1.0)
+    with pytest.raises(UserError, match="--time-limit"):
+        Resources.of(study, Machine(4))
+    with pytest.raises(UserError, match="--max-gpu-hours"):
+        Resources.of(study.model_copy(update={"gpus_per_trial": 0.0}), Machine(4, (2**35,)))
+    assert Resources.of(study, Machine(4, (2**35,))).gpus_per_trial > 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    workers=st.integers(1, 5),
+    budget=st.integers(1, 25),
+    limit=st.one_of(st.none(), st.floats(20, 400)),
+    seconds=st.tuples(st.floats(0.1, 9), st.floats(0.1, 9)),
+    scheduler=st.sampled_from(["asha", "none"]),
+    allocation=st.sampled_from(["elimination", "joint"]),
+)
+def test_limits_hold_presets_come_first_and_nothing_runs_twice(
+    tmp_path_factory: pytest.TempPathFactory,
+    workers: int,
+    budget: int,
+    limit: float | None,
+    seconds: tuple[float, float],
+    scheduler: str,
+    allocation: str,
+) -> None:
+    clock, epoch_s = Clock(), {"quick": seconds[0], "late": seconds[1]}
+    with Journal(tmp_path_factory.mktemp("run") / "j") as journal:
+        engine = _engine(
+            journal, clock, rate=1e9, deadline=limit, workers=workers, budget=budget, scheduler=scheduler,
+            allocation=allocation,
+        )  # fmt: skip
+        epochs = _simulate(engine, clock, lambda config: epoch_s[config.family], workers)
+        found = _found(journal)
+    assert len(found) <= budget
+    assert limit is not None or len(found) == budget
+    assert len({t.config_hash for t in found}) == len(found)
+    assert all(t.ended for t in found)
+    if limit is not None:
+        assert all(began < limit for began, _ in epochs), "after the limit no epoch begins"
+    for family in epoch_s:
+        origins = [t.origin for t in found if t.family == family]
+        assert origins[:1] in ([], ["preset"])
+        assert origins[1:].count("preset") == 0
+
+
+def test_a_stopped_trial_frees_its_worker_at_once() -> None:
+    """Tune is told STOP with the report itself; only a completed trial whose weights are kept is asked once more."""
+    ended: list[str] = []
+
+    def told(decision: str, worth_saving: bool) -> str:
+        engine: Any = SimpleNamespace(report=lambda *_: decision)
+        scheduler = EngineScheduler(engine, lambda _: worth_saving, ended.append)
+        trial = SimpleNamespace(config={"trial_id": "t1", "attempt": 1})
+        return scheduler.on_trial_result(None, trial, {"message": "report", **vars(fakes.report(1, 0.5))})
+
+    assert told("stop", True) == TrialScheduler.STOP
+    assert told("complete", False) == TrialScheduler.STOP
+    assert ended == ["t1", "t1"]
+    assert told("complete", True) == TrialScheduler.CONTINUE
+    assert told("continue", False) == TrialScheduler.CONTINUE
+    assert len(ended) == 2
+
+
+def test_an_older_journal_is_read(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        fakes.run(_engine(journal, Clock(), budget=3), EPOCHS)
+        old = [
+            {k: v for k, v in event.items() if k not in ("epoch_macs", "found_by", "gpus", "about")}
+            for event in journal.events
+        ]
+    states = trials(old)
+    assert all(
+        (t.epoch_macs, t.found_by, t.gpus, t.pixels_per_second) == (None, "", 0.0, None) for t in states.values()
+    )

@@ -1,0 +1,109 @@
+"""A second objective: what samplers learn, what the mirror shows."""
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState as OptunaState
+from pydantic import ValidationError
+
+from hsiauto.config import StudyConfig
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search.affordable import Cost
+from hsiauto.search.engine import Engine
+from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.mirror import Mirror
+from hsiauto.search.samplers import Sampling
+from tests.search import fakes
+
+
+def _cost(config: FamilyConfig) -> Cost:
+    """The better, the larger: so that every x is on the front. Above 0.8 size doubles for nothing."""
+    assert isinstance(config, fakes.Quick | fakes.Late)
+    size = round(1000 * config.x) * (2 if config.x > 0.8 else 1)
+    return Cost(parameters=size, macs=size)
+
+
+def _score(config: Any, epoch: int, max_epochs: int) -> float:
+    return min(config.x, 0.8)
+
+
+def _search(folder: Path, **changes: Any) -> list[TrialState]:
+    study = fakes.study(**{"budget": 30, "second_objective": "parameters"} | changes)
+    mirror = Mirror(folder / "optuna.log")
+    with Journal(folder / "j") as journal:
+        engine = Engine(journal, study, fakes.FakeSpace(("quick",)), _cost, fakes.parse, mirror=mirror)
+        while (assignment := engine.next()) is not None:
+            fakes.train(engine, assignment, study.max_epochs, _score)
+        return list(trials(journal.events).values())
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
+def test_samplers_weigh_both_and_the_mirror_shows_both(tmp_path: Path, sampler: str) -> None:
+    found = _search(tmp_path, sampler=sampler)
+    assert len({t.config_hash for t in found}) == 30
+    completed = [t for t in found if t.state == "completed"]
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "optuna.log")))
+    study = optuna.load_study(study_name="quick", storage=storage)
+    assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    shown = [t.values for t in study.trials if t.state == OptunaState.COMPLETE]
+    assert shown == [[t.score("kappa"), t.parameters] for t in completed]
+    if sampler == "tpe":
+        wasteful = [t for t in found[12:] if t.config["x"] > 0.81]
+        assert len(wasteful) < 0.25 * len(found[12:]), "larger and no better: off the front"
+
+
+def test_with_two_objectives_only_full_fidelity_teaches() -> None:
+    sampling = Sampling(
+        "tpe", 0, "kappa", fakes.FakeSpace(("quick",)), fakes.parse, second_objective="pixels_per_second"
+    )
+    assert sampling.directions("quick") == ("maximize", "maximize")
+    report = {"epoch": 9, "val_kappa": 0.5, "pixels_per_second": 70.0, "decision": "complete"}
+    trial = TrialState(
+        "t1", "quick", {"quick.x": 0.5, "quick.mode": "train"}, {"family": "quick"}, "h", 1, 1, 1, "sampler", {}, "",
+        state="completed", reports=[report],
+    )  # fmt: skip
+    assert sampling.frozen(trial).values == [0.5, 70.0]
+    trial.reports = [report | {"pixels_per_second": None}]
+    assert sampling.frozen(trial).state == OptunaState.FAIL, "not measured"
+    trial.state, trial.reports = "stopped", [report]
+    frozen = sampling.frozen(trial)
+    assert (frozen.state, frozen.intermediate_values) == (OptunaState.FAIL, {})
+
+
+def test_a_family_without_parameters_has_one_objective(tmp_path: Path) -> None:
+    class Classical(fakes.Quick):
+        kind = "classical"
+
+    class Space(fakes.FakeSpace):
+        def presets(self, family: str) -> tuple[FamilyConfig, ...]:
+            return (Classical(),)
+
+    sampling = Sampling("tpe", 0, "kappa", Space(("quick",)), fakes.parse, second_objective="parameters")
+    assert sampling.directions("quick") == ("maximize",)
+
+
+def test_rungs_allocation_and_best_use_the_first(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    alone = _search(one, sampler="random", second_objective=None)
+    both = _search(two, sampler="random")
+    assert [(t.config_hash, t.state, t.epochs) for t in alone] == [(t.config_hash, t.state, t.epochs) for t in both]
+
+
+def test_what_cannot_be_weighed_is_refused() -> None:
+    for changes in ({"sampler": "cmaes"}, {"allocation": "joint"}):
+        with pytest.raises(ValidationError, match="one objective"):
+            fakes.study(second_objective="macs", **changes)
+
+
+def test_an_older_study_is_read() -> None:
+    new = ("max_gpu_hours", "second_objective", "max_parameters", "max_macs", "min_pixels_per_second", "allocation")
+    older = {k: v for k, v in fakes.study().model_dump(mode="json").items() if k not in (*new, "warm_start")}
+    read = StudyConfig.model_validate(older)
+    assert read == fakes.study()
+    assert (read.objective, read.second_objective, read.allocation) == ("kappa", None, "elimination")

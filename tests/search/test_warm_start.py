@@ -1,0 +1,132 @@
+"""Configs of earlier runs: which are taken, what becomes of them, and that their scores stay there."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hsiauto.errors import UserError
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search import warm_start
+from hsiauto.search.journal import Journal, TrialState, trials
+from tests.search import fakes
+
+
+class Space(fakes.FakeSpace):
+    """Holds x up to `top`."""
+
+    top = 1.0
+
+    def nearest(self, config: FamilyConfig) -> FamilyConfig | None:
+        assert isinstance(config, fakes.Quick | fakes.Late)
+        return None if config.mode == "nan" else config.model_copy(update={"x": min(config.x, self.top)})
+
+
+class Narrow(Space):
+    top = 0.9
+
+
+def _earlier(folder: Path, seed: int = 7) -> list[TrialState]:
+    """An ended search in `folder`."""
+    folder.mkdir()
+    study = fakes.study(budget=20, seed=seed, scheduler="none")
+    with Journal(folder / "journal.jsonl") as journal:
+        fakes.run(fakes.engine(journal, study), study.max_epochs)
+        return list(trials(journal.events).values())
+
+
+def _best(found: list[TrialState], family: str) -> list[TrialState]:
+    own = [t for t in found if t.family == family]
+    return sorted(own, key=lambda t: -t.score("kappa"))[: warm_start.PER_FAMILY]
+
+
+def test_the_best_of_each_family_follow_the_presets_and_bring_no_scores(tmp_path: Path) -> None:
+    earlier = _earlier(tmp_path / "first")
+    found = warm_start.gather([tmp_path / "first"], "kappa", Space(), fakes.parse)
+    assert {known.found_by for known in found.configs} == {
+        f"first/{t.trial_id}" for family in ("quick", "late") for t in _best(earlier, family)
+    }
+    study = fakes.study(budget=16)
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        warm_start.tell(found, journal)
+        engine = fakes.engine(journal, study)
+        assert not engine.trials
+        fakes.run(engine, study.max_epochs)
+        mine = list(trials(journal.events).values())
+    assert len({t.config_hash for t in mine}) == 16
+    for family in ("quick", "late"):
+        own = [t for t in mine if t.family == family]
+        origins = [t.origin for t in own]
+        warm = [t for t in own if t.origin == "warm-start"]
+        assert origins == ["preset"] + ["warm-start"] * len(warm) + ["sampler"] * (len(own) - len(warm) - 1)
+        best = [t.trial_id for t in _best(earlier, family) if t.origin != "preset"]  # which has run by then
+        assert best
+        assert [t.found_by for t in warm] == [f"first/{trial_id}" for trial_id in best]
+        assert all(t.found_by == "" for t in own if t.origin != "warm-start")
+
+
+def test_a_config_is_brought_into_this_space_or_left_out_with_a_note(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    modes = fakes.FakeSpace(("quick",))
+    study = fakes.study(budget=20, scheduler="none", seed=7)
+    with Journal(run / "journal.jsonl") as journal:
+        fakes.run(fakes.engine(journal, study, modes), study.max_epochs)
+        assert max(t.config["x"] for t in trials(journal.events).values()) > 0.9
+    found = warm_start.gather([run], "kappa", Narrow(), fakes.parse)
+    assert max(known.config.x for known in found.configs) == 0.9  # type: ignore[attr-defined]
+    assert len({known.config.hash() for known in found.configs}) == len(found.configs)
+    lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    best = max((e for e in lines if e["event"] == "proposed"), key=lambda e: e["config"]["x"])
+    for strange in ({"mode": "nan"}, {"colour": 3}):
+        changed = [e | {"config": e["config"] | strange} if e == best else e
+                   for e in lines if "trial_id" in e]  # fmt: skip
+        other = tmp_path / next(iter(strange))
+        other.mkdir()
+        (other / "journal.jsonl").write_text("".join(json.dumps(e) + "\n" for e in changed))
+        found = warm_start.gather([other], "kappa", Narrow(), fakes.parse)
+        assert all(not known.found_by.endswith(best["trial_id"]) for known in found.configs)
+        assert [best["trial_id"] in note for note in found.notes] == [True]
+        with Journal(other / "mine.jsonl") as journal:
+            warm_start.tell(found, journal)
+            assert [e["text"] for e in journal.events if e["event"] == "warning"] == list(found.notes)
+
+
+def test_runs_take_turns_and_the_same_config_is_tried_once(tmp_path: Path) -> None:
+    _earlier(tmp_path / "a", seed=1)
+    _earlier(tmp_path / "b", seed=2)
+    found = warm_start.gather([tmp_path / "a", tmp_path / "b", tmp_path / "a"], "kappa", Space(), fakes.parse)
+    quick = [known.found_by.split("/")[0] for known in found.configs if known.config.family == "quick"]
+    assert quick[:2] == ["a", "b"]
+    assert len({known.config.hash() for known in found.configs}) == len(found.configs)
+
+
+def test_what_gives_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="journal"):
+        warm_start.gather([tmp_path / "nowhere"], "kappa", Space(), fakes.parse)
+    (tmp_path / "empty").mkdir()
+    Journal(tmp_path / "empty" / "journal.jsonl").close()
+    with pytest.raises(UserError, match="--warm-start"):
+        warm_start.gather([tmp_path / "empty"], "kappa", Space(), fakes.parse)
+    _earlier(tmp_path / "run")
+    with pytest.raises(UserError, match="has other"):
+        warm_start.gather([tmp_path / "run"], "kappa", Space(("other",)), fakes.parse)
+
+
+def test_a_resume_does_not_need_the_earlier_run(tmp_path: Path) -> None:
+    _earlier(tmp_path / "first")
+    study = fakes.study(budget=12)
+
+    def table(path: Path, limits: list[int | None]) -> list[tuple[str, str]]:
+        found = warm_start.gather([tmp_path / "first"], "kappa", Space(), fakes.parse) if "whole" in path.name else None
+        with Journal(path) as journal:
+            if found is not None:
+                warm_start.tell(found, journal)
+            for limit in limits:
+                fakes.run(fakes.engine(journal, study), study.max_epochs, limit)
+            return [(t.config_hash, t.found_by) for t in trials(journal.events).values()]
+
+    undisturbed = table(tmp_path / "whole", [None])
+    told = (tmp_path / "whole").read_text().splitlines(keepends=True)[0]
+    (tmp_path / "cut").write_text(told)
+    assert table(tmp_path / "cut", [3, 2, None]) == undisturbed
