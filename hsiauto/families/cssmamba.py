@@ -19,6 +19,9 @@ corners, as published. At D = 128, 9 classes, 103 bands it has 412,239 parameter
 126,914 (spatial scan 116,480 + norm 256, spectral scan 9,920 + norm 256, mixture 2); head 17,929 (conv1x1 D -> 128,
 GroupNorm, SiLU, conv1x1). `cssmamba` keeps full resolution, and its head starts with a conv3x3 of width D.
 
+What a tile does not show (pixels that are not training pixels, in training; pixels without data) is absent, not a zero
+spectrum: `presence`. Fed whole, as published, the networks are the published ones.
+
 Departures: every tile is a sequence of its own, where the published MambaHSI folds a batch into one. Pooling averages
 what is left of an odd border, where it would drop it. A step trains on a few tiles (`batch_size`), not on the image.
 Where CSSMamba is silent:
@@ -37,10 +40,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, silu
+from torch.nn.functional import silu
 
 from hsiauto.families.base import Criterion, TileConfig, axis
 from hsiauto.families.clustering import LearnableClustering
+from hsiauto.families.presence import Presence, PresentNorm
 from hsiauto.families.token_order import DualAttention, Order, arrange
 from hsiauto.layers.precision import without_autocast
 from hsiauto.layers.state_space import StateSpace
@@ -131,16 +135,18 @@ class MambaHsi(nn.Module):
 
     def __init__(self, config: MambaHsiConfig, n_bands: int, n_classes: int) -> None:
         super().__init__()
-        self.embedding = _embedding(n_bands, config.width)
+        self.embedding = Embedding(n_bands, config.width)
         self.blocks = nn.ModuleList(Block(PlainSpatial(config), Spectral(config)) for _ in range(config.blocks))
-        self.pool = nn.AvgPool2d(2, ceil_mode=True)
-        self.head = _head(config.width, PLAIN_HEAD_WIDTH, 1, n_classes)
+        self.head = Head(config.width, PLAIN_HEAD_WIDTH, 1, n_classes)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        x_BDHW = self.embedding(x_BCHW)
+        presence = Presence.of(x_BCHW)
+        x_BDHW = self.embedding(x_BCHW, presence)
         for n, block in enumerate(self.blocks):
-            x_BDHW = block(self.pool(x_BDHW) if n else x_BDHW)
-        return interpolate(self.head(x_BDHW), x_BCHW.shape[2:], mode="bilinear", align_corners=True)
+            if n:
+                x_BDHW, presence = presence.halved(x_BDHW)
+            x_BDHW = block(x_BDHW, presence)
+        return presence.enlarged(self.head(x_BDHW, presence), *x_BCHW.shape[2:])
 
 
 class CssMamba(nn.Module):
@@ -149,17 +155,18 @@ class CssMamba(nn.Module):
     def __init__(self, config: CssMambaConfig, n_bands: int, n_classes: int) -> None:
         super().__init__()
         self.cluster_loss_weight = config.cluster_loss_weight
-        self.embedding = _embedding(n_bands, config.width)
+        self.embedding = Embedding(n_bands, config.width)
         self.blocks = nn.ModuleList(
             Block(ClusteredSpatial(config, n_classes), Spectral(config)) for _ in range(config.blocks)
         )
-        self.head = _head(config.width, config.width, 3, n_classes)
+        self.head = Head(config.width, config.width, 3, n_classes)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        x_BDHW = self.embedding(x_BCHW)
+        presence = Presence.of(x_BCHW)
+        x_BDHW = self.embedding(x_BCHW, presence)
         for block in self.blocks:
-            x_BDHW = block(x_BDHW)
-        return self.head(x_BDHW)
+            x_BDHW = block(x_BDHW, presence)
+        return self.head(x_BDHW, presence)
 
     def training_loss(self, x_BCHW: Tensor, y_BHW: Tensor, criterion: Criterion) -> Tensor:
         """Cross-entropy + weight x mean cluster loss of the blocks. Moves the centres, by the labelled pixels alone.
@@ -167,12 +174,13 @@ class CssMamba(nn.Module):
         A label below 0 is none.
         """
         place_N, labels_N = _labelled(y_BHW)
-        x_BDHW = self.embedding(x_BCHW)
+        presence = Presence.of(x_BCHW)
+        x_BDHW = self.embedding(x_BCHW, presence)
         cluster_losses = []
         for block, clustering in zip(self.blocks, self.clusterings(), strict=True):
             cluster_losses.append(clustering.learn(_tokens(x_BDHW).flatten(0, 1)[place_N], labels_N))
-            x_BDHW = block(x_BDHW)
-        loss = criterion(self.head(x_BDHW), y_BHW)
+            x_BDHW = block(x_BDHW, presence)
+        loss = criterion(self.head(x_BDHW, presence), y_BHW)
         return loss + self.cluster_loss_weight * torch.stack(cluster_losses).mean()
 
     @torch.no_grad()
@@ -183,8 +191,9 @@ class CssMamba(nn.Module):
         """
         rng = np.random.default_rng(int(torch.randint(2**31, ())))
         place_N, labels_N = _labelled(y)
+        presence = [Presence.of(tile) for tile in x.split(1)]
         for before, clustering in zip([self.embedding, *self.blocks[:-1]], self.clusterings(), strict=True):
-            x = torch.cat([before(tile) for tile in x.split(1)])
+            x = torch.cat([before(tile, there) for tile, there in zip(x.split(1), presence, strict=True)])
             clustering.start(_tokens(x).flatten(0, 1)[place_N], labels_N, rng)
 
     def clusterings(self) -> list[LearnableClustering]:
@@ -200,9 +209,9 @@ class Block(nn.Module):
         self.spatial, self.spectral = spatial, spectral
         self.mixture = nn.Parameter(torch.full((2,), 0.5))
 
-    def forward(self, x_BDHW: Tensor) -> Tensor:
+    def forward(self, x_BDHW: Tensor, presence: Presence) -> Tensor:
         spatial, spectral = self.mixture.softmax(dim=0)
-        return x_BDHW + spatial * self.spatial(x_BDHW) + spectral * self.spectral(x_BDHW)
+        return x_BDHW + spatial * self.spatial(x_BDHW, presence) + spectral * self.spectral(x_BDHW, presence)
 
 
 class PlainSpatial(nn.Module):
@@ -211,11 +220,11 @@ class PlainSpatial(nn.Module):
     def __init__(self, config: _MambaConfig) -> None:
         super().__init__()
         self.scan = _scan(config, config.width)
-        self.norm = nn.GroupNorm(GROUPS, config.width)
+        self.norm = PresentNorm(GROUPS, config.width)
 
-    def forward(self, x_BDHW: Tensor) -> Tensor:
-        scanned_BDHW = _image(self.scan(_tokens(x_BDHW)), x_BDHW)
-        return x_BDHW + silu(self.norm(scanned_BDHW))
+    def forward(self, x_BDHW: Tensor, presence: Presence) -> Tensor:
+        scanned_BDHW = presence.image(self.scan(presence.tokens(x_BDHW)))
+        return x_BDHW + silu(self.norm(scanned_BDHW, presence))
 
 
 class ClusteredSpatial(nn.Module):
@@ -232,19 +241,20 @@ class ClusteredSpatial(nn.Module):
         self.cluster_scan, self.raster_scan = _scan(config, D), _scan(config, D)
         self.raster_norm = nn.RMSNorm(D)
 
-    def forward(self, x_BDHW: Tensor) -> Tensor:
-        x_BLD = _tokens(x_BDHW)
-        x_BLD = x_BLD + self._clustered(x_BLD)
+    def forward(self, x_BDHW: Tensor, presence: Presence) -> Tensor:
+        x_BLD = presence.tokens(x_BDHW)
+        x_BLD = x_BLD + self._clustered(x_BLD, presence.there_BT)
         x_BLD = x_BLD + self.raster_scan(self.raster_norm(x_BLD))
-        return _image(x_BLD, x_BDHW)
+        return presence.image(x_BLD)
 
-    def _clustered(self, x_BLD: Tensor) -> Tensor:
+    def _clustered(self, x_BLD: Tensor, there_BL: Tensor) -> Tensor:
         """What the clustered scan adds to each token; 0 for the dropped ones."""
         n_clusters = len(self.clustering.centres_MF)
         with without_autocast(x_BLD.device):  # a hard order turns rounding into another sequence
             cluster_BL, weight_BL = self.clustering.assign(x_BLD.float())
+            cluster_BL = cluster_BL.where(there_BL, n_clusters)
             tokens_BLD = self.clustering.norm(x_BLD.float())
-            score_BL = self.attention(tokens_BLD, cluster_BL, weight_BL, n_clusters)
+            score_BL = self.attention(tokens_BLD, cluster_BL, weight_BL, n_clusters + 1)
         place_BT, starts_BT, kept_BT = arrange(cluster_BL, score_BL, n_clusters, self.keep_ratio, self.token_order)
         place_BTD = place_BT[..., None].expand(-1, -1, x_BLD.shape[2])
         scanned_BTD = self.cluster_scan(tokens_BLD.gather(1, place_BTD), starts_BT)
@@ -260,39 +270,48 @@ class Spectral(nn.Module):
     def __init__(self, config: _MambaConfig) -> None:
         super().__init__()
         self.scan = _scan(config, config.width // GROUPS)
-        self.norm = nn.GroupNorm(GROUPS, config.width)
+        self.norm = PresentNorm(GROUPS, config.width)
 
-    def forward(self, x_BDHW: Tensor) -> Tensor:
-        x_BLD = _tokens(x_BDHW)
-        scanned_NGd = self.scan(x_BLD.reshape(-1, GROUPS, x_BLD.shape[2] // GROUPS))
-        scanned_BDHW = _image(scanned_NGd.reshape(x_BLD.shape), x_BDHW)
-        return x_BDHW + silu(self.norm(scanned_BDHW))
+    def forward(self, x_BDHW: Tensor, presence: Presence) -> Tensor:
+        x_BTD = presence.tokens(x_BDHW)
+        scanned_NGd = self.scan(x_BTD.reshape(-1, GROUPS, x_BTD.shape[2] // GROUPS))
+        scanned_BDHW = presence.image(scanned_NGd.reshape(x_BTD.shape))
+        return x_BDHW + silu(self.norm(scanned_BDHW, presence))
 
 
 def _scan(config: _MambaConfig, width: int) -> StateSpace:
     return StateSpace(width, form=config.scan, state=config.state)
 
 
-def _embedding(n_bands: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(n_bands, width, 1), nn.GroupNorm(GROUPS, width), nn.SiLU())
+class Embedding(nn.Module):
+    """conv1x1 -> GroupNorm -> SiLU. (B, C, H, W) -> (B, D, H, W)."""
+
+    def __init__(self, n_bands: int, width: int) -> None:
+        super().__init__()
+        self.lift, self.norm = nn.Conv2d(n_bands, width, 1), PresentNorm(GROUPS, width)
+
+    def forward(self, x_BCHW: Tensor, presence: Presence) -> Tensor:
+        return silu(self.norm(self.lift(x_BCHW), presence))
 
 
-def _head(width: int, hidden: int, kernel: int, n_classes: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(width, hidden, kernel, padding=kernel // 2),
-        nn.GroupNorm(GROUPS, hidden),
-        nn.SiLU(),
-        nn.Conv2d(hidden, n_classes, 1),
-    )
+class Head(nn.Module):
+    """Convolution -> GroupNorm -> SiLU -> conv1x1. (B, D, H, W) -> logits (B, K, H, W)."""
+
+    def __init__(self, width: int, hidden: int, kernel: Literal[1, 3], n_classes: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(width, hidden, kernel, padding=kernel // 2)
+        self.norm = PresentNorm(GROUPS, hidden)
+        self.classify = nn.Conv2d(hidden, n_classes, 1)
+
+    def forward(self, x_BDHW: Tensor, presence: Presence) -> Tensor:
+        if self.mix.padding != (0, 0):
+            x_BDHW = presence.filled(x_BDHW)
+        return self.classify(silu(self.norm(self.mix(x_BDHW), presence)))
 
 
 def _tokens(x_BDHW: Tensor) -> Tensor:
     """Pixels in raster order, (B, L, D)."""
     return x_BDHW.flatten(2).mT
-
-
-def _image(x_BLD: Tensor, like_BDHW: Tensor) -> Tensor:
-    return x_BLD.mT.reshape(like_BDHW.shape)
 
 
 def _labelled(y_BHW: Tensor) -> tuple[Tensor, Tensor]:

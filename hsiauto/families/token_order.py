@@ -71,17 +71,19 @@ class Sequence(NamedTuple):
 def arrange(cluster_BL: Tensor, score_BL: Tensor, n_clusters: int, keep_ratio: float, order: Order) -> Sequence:
     """Tokens cluster by cluster, each cluster's best ceil(keep_ratio * size) in `order`. No sample sees another.
 
+    A token of "cluster" `n_clusters` is none: it is never kept.
     T depends on L, M and `keep_ratio` alone, so that a sample has the same sequence in any batch.
     """
     L = cluster_BL.shape[1]
-    size_BM = counts(cluster_BL, n_clusters)
+    size_BM = counts(cluster_BL, n_clusters + 1)
     by_score_BL = score_BL.argsort(dim=1, descending=True, stable=True)
     by_cluster_BL = cluster_BL.gather(1, by_score_BL).argsort(dim=1, stable=True)
     place_BL = by_score_BL.gather(1, by_cluster_BL)
     sorted_BL = cluster_BL.gather(1, place_BL)
     first_BM = size_BM.cumsum(dim=1) - size_BM
     rank_BL = torch.arange(L, device=cluster_BL.device) - first_BM.gather(1, sorted_BL)  # 0 = the cluster's best
-    kept_BL = rank_BL < (keep_ratio * size_BM).ceil().gather(1, sorted_BL)
+    best_BL = rank_BL < (keep_ratio * size_BM).ceil().gather(1, sorted_BL)
+    kept_BL = best_BL & (sorted_BL < n_clusters)
     segment_BL = torch.where(kept_BL, sorted_BL, n_clusters)
     within_BL = {"descending": rank_BL, "ascending": L - 1 - rank_BL, "raster": place_BL}[order]
     T = min(L, int(keep_ratio * L) + n_clusters)  # as many as the clusters can keep, rounded up one by one
