@@ -16,6 +16,8 @@ FORWARD_AND_BACKWARD = 3
 weights."""
 ADAM_MOMENTS = 2
 """Numbers that Adam and AdamW keep for each parameter."""
+_BATCH_NORM_NEEDS = 2
+"""Samples, to take statistics in training; the trainer freezes it for a step of one."""
 
 
 def parameters(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
@@ -52,7 +54,7 @@ def training_bytes(config: FamilyConfig, n_bands: int, n_classes: int, n_samples
     module, n_channels = _on_meta(config, n_bands, n_classes), _channels(config, n_bands)
     kept = sum(_bytes(t) for t in (*module.parameters(), *module.buffers()))
     moments = ADAM_MOMENTS * sum(_bytes(p) for p in module.parameters() if p.requires_grad)
-    samples = n_samples or (1 if isinstance(config, TileConfig) else config.batch_size)
+    samples = n_samples or (1 if isinstance(config, TileConfig) else max(_BATCH_NORM_NEEDS, config.batch_size))
     shape = (samples, *_input_shape(config, n_channels)[0][1:])
     x = torch.empty(shape, device="meta")
     y = torch.zeros((samples, *(shape[2:] if isinstance(config, TileConfig) else ())), dtype=torch.long, device="meta")

@@ -43,6 +43,12 @@ def test_predicted_memory_is_near_what_the_allocator_gave(family: str) -> None:
     assert 0.4 < predicted / allocated_bytes(config) < 2.5
 
 
+def test_a_batch_of_one_has_its_memory() -> None:
+    """One sample whose convolutions leave one pixel: nothing to take statistics over."""
+    config = FAMILIES["ssftt"].preset("paper").model_copy(update={"patch": 5, "batch_size": 1})
+    assert (training_bytes(config, 200, 9) or 0) > 0
+
+
 def test_memory_grows_with_the_batch_and_a_forest_is_no_network() -> None:
     config = FAMILIES["cnn2d"].preset("paper")
     small, large = (training_bytes(config, 200, 9, n) or 0 for n in (8, 64))
