@@ -55,6 +55,8 @@ class StudyConfig(BaseModel):
     """Seconds for the whole study: search at most 40 %, re-evaluation 20 %, refit 40 %."""
     max_gpu_hours: float | None = Field(None, gt=0)
     """Of all trials, over all sessions of the search."""
+    trial_timeout_s: float | None = Field(None, gt=0)
+    """Seconds without a report after which a trial, or a later training, is ended as hung; None: never."""
     max_epochs: int = Field(60, ge=1)
     objective: Objective = "kappa"
     """Decides: rungs, allocation, ranking."""

@@ -6,7 +6,7 @@ import typer
 
 from hsiauto.errors import UserError
 
-_RESUME = ("resume", "budget", "time_limit", "max_gpu_hours", "data_dir", "concurrency", "address")
+_RESUME = ("resume", "budget", "time_limit", "max_gpu_hours", "data_dir", "concurrency", "trial_timeout", "address")
 _PROTOCOLS: Mapping[str, Collection[str]] = {
     "test_fraction": ("blocks",),
     "block_size": ("blocks", "fixed"),
@@ -31,8 +31,8 @@ def refuse_on_resume(context: typer.Context) -> None:
     strange = [option for name, option in given(context).items() if name not in _RESUME]
     if strange:
         raise UserError(
-            "--resume goes on with the run's own settings; only --budget, --time-limit, --data-dir, --concurrency and "
-            "--address go with it",
+            "--resume goes on with the run's own settings; only --budget, --time-limit, --max-gpu-hours, "
+            "--data-dir, --concurrency, --trial-timeout and --address go with it",
             " ".join(strange),
             "Leave it out, or start a new run.",
         )

@@ -24,7 +24,7 @@ def duration(text: str) -> float:
     if match:
         seconds = sum(float(match[unit] or 0) * factor for unit, factor in (("h", 3600), ("m", 60), ("s", 1)))
     if seconds <= 0:
-        raise UserError("a time limit is a positive duration", repr(text), "Write 90s, 30m or 1h30m.")
+        raise UserError("a time is a positive duration", repr(text), "Write 90s, 30m or 1h30m.")
     return seconds
 
 

@@ -119,6 +119,13 @@ def search(
     gpus_per_trial: Annotated[
         float | None, typer.Option(min=0, help="GPUs of a trial; a fraction shares one.", rich_help_panel=_MACHINE)
     ] = None,
+    trial_timeout: Annotated[
+        str | None,
+        typer.Option(
+            help="End a trial as failed that has not reported for so long, e.g. 10m. [default: never]",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
     keep: Annotated[str, typer.Option(help="Weights that stay on disk: top or all.", rich_help_panel=_MACHINE)] = "top",
     address: options.Address = None,
     storage: options.Storage = None,
@@ -130,6 +137,7 @@ def search(
     """Search the best classifier for a scene, retrain it over several seeds, export it, write the leaderboard."""
     console = Console()
     limit = parse.duration(time_limit) if time_limit else None
+    patience = parse.duration(trial_timeout) if trial_timeout else None
     if resume is not None:
         given.refuse_on_resume(context)
         data_dir = scene.data_dir if "data_dir" in given.given(context) else None
@@ -140,6 +148,7 @@ def search(
             max_gpu_hours=max_gpu_hours,
             data_dir=data_dir,
             concurrency=concurrency,
+            trial_timeout_s=patience,
             address=address,
             console=console,
         )
@@ -173,6 +182,7 @@ def search(
         concurrency=concurrency,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
+        trial_timeout_s=patience,
         transductive=transductive,
         keep=keep,
         address=address,

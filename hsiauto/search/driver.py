@@ -25,6 +25,7 @@ from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.resources import Resources
 from hsiauto.search.samplers import SearchSpace
+from hsiauto.search.silence import Silence
 from hsiauto.search.storage import Storage, open_storage
 from hsiauto.search.trainable import Setting, TrialType, TrialWorker
 from hsiauto.search.tune_adapters import EngineScheduler, EngineSearcher
@@ -87,7 +88,7 @@ def run_search(
             tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
             tune_config=tune.TuneConfig(
                 search_alg=EngineSearcher(engine, weights.hand_over),
-                scheduler=EngineScheduler(engine, weights.worth_saving, weights.tidy),
+                scheduler=EngineScheduler(engine, weights.worth_saving, weights.tidy, Silence(study.trial_timeout_s)),
                 num_samples=-1,  # the searcher says when
                 max_concurrent_trials=resources.concurrency,  # unset, custom searchers run slower
                 reuse_actors=True,

@@ -22,6 +22,7 @@ from hsiauto.search.joining import available
 from hsiauto.search.journal import now
 from hsiauto.search.map_pace import seconds_a_pixel
 from hsiauto.search.resources import Resources
+from hsiauto.search.silence import Silence
 from hsiauto.trial import Report, Trial
 
 import ray  # isort: skip
@@ -31,6 +32,8 @@ OVERDUE_S = 5.0
 JUDGED_FROM = 4
 """Epochs after which a job is judged by its own pace: the first one carries the warm-up, one alone may be a hiccup."""
 OUT_OF_TIME = "time limit reached"
+LISTEN_S = 1.0
+"""Workers are asked so often how many epochs they have trained, where a silent one is ended."""
 
 TrialType = Callable[..., Any]
 """`Trial`, or what a test puts in its place."""
@@ -49,11 +52,11 @@ def run_jobs(
 
     datasets: what `job.data` names; placed once, shared by all workers. deadline: a `time.monotonic()` value; a job
     that by its predicted_seconds or by its own pace cannot end before it is skipped. A job whose worker dies is tried
-    once more. Closing the iterator stops the workers.
+    once more; one that trains no epoch for study.trial_timeout_s has failed. Closing the iterator stops the workers.
     """
     resources = Resources.of(study, available(study.address))
     start_ray(resources, data_bytes=max((data.cube.nbytes for data in datasets.values()), default=0))
-    pool = _Pool(resources, datasets, trial_type, deadline)
+    pool = _Pool(resources, datasets, trial_type, deadline, Silence(study.trial_timeout_s))
     waiting = deque(jobs)
     try:
         while waiting or pool.running:
@@ -80,6 +83,7 @@ class _Pool:
     datasets: Mapping[str, TrialData]
     trial_type: TrialType
     deadline: float | None
+    silence: Silence
     running: dict[Any, tuple[Job, Any]] = field(default_factory=dict)
     """Future -> the job and its actor."""
     idle: list[Any] = field(default_factory=list)
@@ -88,6 +92,8 @@ class _Pool:
     """id of a cube -> where it lies in the object store."""
     tried: set[str] = field(default_factory=set)
     """Keys of jobs whose worker died once."""
+    pulses: dict[Any, tuple[Any, int]] = field(default_factory=dict)
+    """Future of a job -> the unanswered question how many epochs its worker has trained, and the last answer."""
 
     @property
     def left(self) -> float:
@@ -113,7 +119,11 @@ class _Pool:
         if not self.running:
             return []
         patience = None if self.deadline is None else max(0.0, self.left + OVERDUE_S)
+        if self.silence.limit_s is not None:
+            patience = LISTEN_S if patience is None else min(LISTEN_S, patience)
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=patience)
+        if not ready and self.left > -OVERDUE_S:
+            return self._hung()
         if not ready:
             overdue = [job for job, _ in self.running.values()]
             self.stop()
@@ -136,6 +146,24 @@ class _Pool:
             save_files(result.model, job.save_to)
             result = replace(result, model=None)
         return [result]
+
+    def _hung(self) -> list[JobResult]:
+        """Listen to the workers; end those that have been silent for too long."""
+        for future, (_, actor) in self.running.items():
+            question, known = self.pulses.get(future) or (actor.epochs.remote(), -1)
+            if ray.wait([question], timeout=0)[0]:
+                question, known, before = actor.epochs.remote(), _answer(question), known
+                if known != before:
+                    self.silence.heard(future)
+            self.pulses[future] = (question, known)
+        results = []
+        at_work = [future for future, (_, known) in self.pulses.items() if known >= 0]  # their process has started
+        for future in self.silence.hung(at_work):
+            job, actor = self.running.pop(future)
+            ray.kill(actor)
+            results.append(_without_result(job, "failed", self.silence.reason))
+        self.pulses = {future: pulse for future, pulse in self.pulses.items() if future in self.running}
+        return results
 
     def stop(self) -> None:
         for actor in (*self.idle, *(actor for _, actor in self.running.values())):
@@ -164,8 +192,11 @@ class _Pool:
 
     def _actor(self) -> Any:
         request = self.resources.request
+        # A second thread answers while the first one trains.
+        threads = 1 if self.silence.limit_s is None else 2
         worker = ray.remote(num_cpus=request["cpu"], num_gpus=request["gpu"], max_restarts=0)(JobWorker)
-        return worker.remote(self.resources.device, self.resources.threads, self.trial_type)
+        start = worker.options(max_concurrency=threads)
+        return start.remote(self.resources.device, self.resources.threads, self.trial_type)
 
 
 class JobWorker:
@@ -175,6 +206,11 @@ class JobWorker:
         self._device, self._threads, self._trial_type = device, threads, trial_type
         self._data: tuple[str, TrialData] | None = None
         """The last one: jobs on the same data share its preprocessing."""
+        self._epochs = 0
+
+    def epochs(self) -> int:
+        """Trained by this process so far, over all its jobs."""
+        return self._epochs
 
     def run(self, job: Job, placed: Placed, seconds_left: float | None) -> JobResult:
         """Train `job`, predict, save. Whatever it raises becomes a failed result."""
@@ -204,6 +240,7 @@ class JobWorker:
         warm = started
         while not trial.done:
             reports.append(report := trial.step())
+            self._epochs += 1
             clock = time.monotonic()
             warm = clock if report.epoch == 1 else warm
             to_come = (clock - warm) / max(1, report.epoch - 1) * (trial.max_epochs - report.epoch)
@@ -238,6 +275,15 @@ class JobWorker:
         if job.labels is None:
             return self._trial_type(job.config, data, **common)
         return ActiveTrial(job.config, data, job.labels, predict=job.predict, trial_type=self._trial_type, **common)
+
+
+def _answer(question: Any) -> int:
+    """-1 from a dead worker: its job's own future tells what happened."""
+    try:
+        epochs: int = ray.get(question)
+    except ray.exceptions.RayActorError:
+        return -1
+    return epochs
 
 
 def _without_result(job: Job, state: str, reason: str) -> JobResult:

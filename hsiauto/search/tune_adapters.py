@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
+import ray
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from hsiauto.search.engine import Assignment, Engine
+from hsiauto.search.silence import Silence
 from hsiauto.trial import Report
 
 
@@ -54,12 +56,15 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
 
     _supports_buffered_results = False
 
-    def __init__(self, engine: Engine, worth_saving: Callable[[str], bool], ended: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: Engine, worth_saving: Callable[[str], bool], ended: Callable[[str], None], silence: Silence
+    ) -> None:
         super().__init__()
-        self._engine, self._worth_saving, self._ended = engine, worth_saving, ended
+        self._engine, self._worth_saving, self._ended, self._silence = engine, worth_saving, ended, silence
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         trial_id, attempt = trial.config["trial_id"], trial.config["attempt"]
+        self._silence.heard(trial)
         match result["message"]:
             case "started":
                 self._start(trial_id, attempt, result)
@@ -87,13 +92,17 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
         self._ended(trial_id)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """Tune calls this in every round, reports or not: the place to give up what outlasts the deadline."""
+        """Tune calls this in every round, reports or not: the place to give up what outlasts the deadline or hangs."""
         if self._engine.overdue(OVERDUE_S):
             for trial in list(tune_controller.get_live_trials()):
                 self._engine.expire(trial.config["trial_id"], trial.config["attempt"])
                 self._ended(trial.config["trial_id"])
                 tune_controller.stop_trial(trial)
             return None
+        running = [trial for trial in tune_controller.get_live_trials() if trial.status == trial.RUNNING]
+        for trial in self._silence.hung(running):
+            self._engine.fail(trial.config["trial_id"], trial.config["attempt"], self._silence.reason)
+            ray.kill(trial.temporary_state.ray_actor)  # Tune hears of its death and starts another worker
         return super().choose_trial_to_run(tune_controller)
 
     def _start(self, trial_id: str, attempt: int, result: dict[str, Any]) -> None:

@@ -57,12 +57,13 @@ def resume(
     max_gpu_hours: float | None = None,
     data_dir: Path | None = None,
     concurrency: int | None = None,
+    trial_timeout_s: float | None = None,
     address: str | None = None,
     console: Console,
 ) -> Result:
     """Go on with the search in `folder`; a larger `budget` extends it, a time limit counts from now, GPU-hours from the
-    search's beginning. `data_dir`,
-    `concurrency` and `address` are of the machines that it goes on."""
+    search's beginning. `data_dir`, `concurrency`, `trial_timeout_s` and `address` are of the machines
+    that it goes on."""
     study = folders.read_study(folder)
     _check_search(study, folder, "--resume")
     if budget is not None and budget < study.budget:
@@ -74,6 +75,7 @@ def resume(
         "time_limit_s": time_limit_s,
         "max_gpu_hours": max_gpu_hours,
         "concurrency": concurrency,
+        "trial_timeout_s": trial_timeout_s,
         "address": address,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -248,7 +248,7 @@ def test_options_are_frozen() -> None:
         *("--max-gpu-hours", "--max-parameters", "--max-macs", "--min-pixels-per-second", "--allocation"),
         "--warm-start",
         *("--transductive", "--top-k", "--winner-seeds", "--other-seeds", "--further-splits", "--concurrency"),
-        *("--cpus-per-trial", "--gpus-per-trial", "--keep", "--resume"),
+        *("--cpus-per-trial", "--gpus-per-trial", "--trial-timeout", "--keep", "--resume"),
     }
     assert options_of("train") == SHARED | {
         *("--preset", "--config", "--seeds", "--recipe", "--initial", "--acquire", "--cycles", "--label-budget"),

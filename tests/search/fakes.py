@@ -29,7 +29,7 @@ class _Curve(FamilyConfig):
     presets = {"paper": {}}  # noqa: RUF012
 
     x: float = axis(0.5, "the score at full fidelity", source="tests", ge=0, le=1)
-    mode: Literal["train", "raise", "nan", "slow", "die"] = axis("train", "what happens", source="tests")
+    mode: Literal["train", "raise", "nan", "slow", "die", "hang"] = axis("train", "what happens", source="tests")
 
 
 class Quick(_Curve):
@@ -113,6 +113,8 @@ class FakeTrial:
             raise ValueError("a first line\nno such layer")
         if mode == "die":
             os._exit(1)
+        if mode == "hang":
+            time.sleep(3600)
         time.sleep(0.3 if mode == "slow" else self.epoch_seconds)
         kappa = math.nan if mode == "nan" else score(self.config, self.epoch, self.max_epochs)
         return report(self.epoch, kappa, fit_seconds=0.01 * self.epoch)
