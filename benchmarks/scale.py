@@ -1,0 +1,115 @@
+"""The driver with 100, 1,000 and 10,000 trials: memory, seconds a decision, and seconds to resume.
+
+The engine alone, without Ray, on trials that train nothing: each size in a process of its own. A journal of that many
+trials is resumed, then DECISIONS more trials are proposed and reported to their end. Promised: memory and seconds a
+decision grow linearly or slower, and the longest journal is resumed within PROMISE_S.
+"""
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+
+from benchmarks import trivial
+from hsiauto.search.engine import Engine
+from hsiauto.search.journal import Journal
+from hsiauto.search.mirror import Mirror
+
+SIZES = (100, 1_000, 10_000)
+DECISIONS = 20
+PROMISE_S = 60.0
+NOISE = 1.5
+"""Of a ratio: what may be above linear by measurement alone."""
+
+
+def write_journal(path: Path, n: int) -> None:
+    """A journal of `n` finished trials, a third of them completed: the lines that an engine would write."""
+    rng, space, families = random.Random(0), trivial.TrivialSpace(), trivial.TrivialSpace.families
+    max_epochs = trivial.study().max_epochs
+    at = "2026-01-01T00:00:00.000+00:00"
+    with path.open("w") as file:
+
+        def line(**event: object) -> None:
+            file.write(json.dumps({"event": event.pop("event"), "at": at, **event}) + "\n")
+
+        for number in range(1, n + 1):
+            values = {"family": families[number % 4], "height": rng.random(), "slope": rng.random(), "sign": "plus"}
+            config = trivial.parse(values if number > 4 else {"family": values["family"]})
+            trial = {"trial_id": f"t{number:04d}"}
+            line(
+                event="proposed", **trial, family=config.family, axes=space.params(config), config=config.active(),
+                config_hash=config.hash(), parameters=1, macs=1, number=number,
+                origin="sampler" if number > 4 else "preset", sampler_state={},
+            )  # fmt: skip
+            line(event="started", **trial, attempt=1, node="node", device="cpu", pid=1)
+            complete = number % 3 == 1
+            last = max_epochs if complete else rng.choice((1, 3))
+            for epoch in range(1, last + 1):
+                decision = "continue" if epoch < last else "complete" if complete else "stop"
+                report = vars(trivial.report(config, epoch, max_epochs))
+                line(event="report", **trial, attempt=1, **report, decision=decision, rung=None)
+            line(event="ended", **trial, attempt=1, state="completed" if complete else "stopped", error=None)
+
+
+def measure(n: int, folder: Path) -> dict[str, float]:
+    """Resume a journal of `n` trials and go on."""
+    path, study = folder / "journal.jsonl", trivial.study(budget=n + DECISIONS)
+    write_journal(path, n)
+    before = psutil.Process().memory_info().rss
+    clock = time.perf_counter()
+    with Journal(path) as journal:
+        engine = Engine(
+            journal, study, trivial.TrivialSpace(), trivial.cost, trivial.parse, mirror=Mirror(folder / "optuna.log")
+        )
+        seconds: list[float] = []
+        resumed = 0.0
+        for _ in range(DECISIONS):
+            asked = time.perf_counter()
+            assignment = engine.next()
+            assert assignment is not None
+            engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
+            resumed = resumed or time.perf_counter() - clock
+            assert isinstance(assignment.config, trivial._Trivial)
+            for epoch in range(1, study.max_epochs + 1):
+                told = trivial.report(assignment.config, epoch, study.max_epochs)
+                if engine.report(assignment.trial_id, assignment.attempt, told) != "continue":
+                    break
+            seconds.append(time.perf_counter() - asked)
+    used = psutil.Process().memory_info().rss - before
+    # The first decision makes the samplers' studies: that belongs to the resume.
+    return {"resume_s": resumed, "decision_s": sorted(seconds[1:])[len(seconds) // 2], "bytes": float(used)}
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(measure(int(sys.argv[1]), Path(folder))))
+        return
+    found: dict[int, dict[str, float]] = {}
+    print(f"{'trials':>8} {'resume':>9} {'decision':>11} {'memory':>10}")
+    for n in SIZES:
+        answer = subprocess.run(
+            [sys.executable, "-m", "benchmarks.scale", str(n)], stdout=subprocess.PIPE, check=True, text=True
+        )
+        found[n] = json.loads(answer.stdout)
+        one = found[n]
+        print(f"{n:8d} {one['resume_s']:7.2f} s {1e3 * one['decision_s']:8.1f} ms {one['bytes'] / 2**20:6.0f} MiB")
+    kept = found[SIZES[-1]]["resume_s"] <= PROMISE_S
+    for small, large in pairwise(SIZES):
+        for what in ("decision_s", "bytes"):
+            kept &= found[large][what] <= NOISE * found[small][what] * large / small
+    print(
+        f"memory and seconds a decision linear or better, {SIZES[-1]} trials resumed within {PROMISE_S:.0f} s: "
+        f"{'kept' if kept else 'NOT kept'}"
+    )
+    sys.exit(not kept)
+
+
+if __name__ == "__main__":
+    main()
