@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
-from hsiauto.leaderboard.schema import SCHEMA_VERSION
+from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -17,7 +17,10 @@ def write(table: pa.Table, path: Path) -> None:
 
 
 def read(path: Path) -> pa.Table:
-    """The table, with its schema version and provenance in `table.schema.metadata`. UserError: not one of ours."""
+    """The table, with its schema version and provenance in `table.schema.metadata`. UserError: not one of ours.
+
+    Within a version columns are only added: those that came after the file was written are null.
+    """
     if not Path(path).is_file():
         raise UserError(
             "a leaderboard must be a file", f"{path}, which is none", "Name a run folder that has finished."
@@ -33,4 +36,8 @@ def read(path: Path) -> pa.Table:
             f"{path} with {version}",
             "Use a matching hsiauto.",
         )
+    for column in COLUMNS:
+        if column.name not in table.column_names:
+            field = pa.field(column.name, column.type, metadata={"description": column.meaning})
+            table = table.append_column(field, pa.nulls(table.num_rows, column.type))
     return table

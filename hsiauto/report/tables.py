@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 from rich import box
@@ -12,15 +13,18 @@ from rich.table import Table
 from hsiauto.leaderboard import SummaryRow, summary
 from hsiauto.leaderboard.summary import Spread
 
-_WIDE = 110
-"""Columns of a terminal from which the costs are shown too."""
+_TEXT = ("rank", "family", "cell", "kind", "labels")
+_DROPPED_FIRST = ("pixels/s", "fit s", "parameters", "fresh val", "val OA", "overlap", "kappa", "AA")
+"""Columns that a terminal may be too narrow for. The others are always there, and no figure is ever cut."""
+_ENOUGH = 10_000
+"""Columns of a terminal in which every table fits."""
 
 
 def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False) -> None:
     """Refits and baselines, a line each; with `trials` every started trial after them."""
     lines = summary(table)
     if lines:
-        console.print(_refits(lines, table["objective"][0].as_py(), wide=console.width >= _WIDE))
+        console.print(_fitting(lines, table, console))
         for line in lines:
             if line.note:
                 console.print(f"{line.family}: {line.note}", markup=False, highlight=False, style="dim")
@@ -30,42 +34,81 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
         console.print(_trials(table))
 
 
-def _refits(lines: list[SummaryRow], objective: str, wide: bool) -> Table:
-    caption = "%, mean ± standard deviation over n seeds; overlap: test patches that contain a training pixel"
-    asked, of_study = any(line.acquisition for line in lines), any(line.cell for line in lines)
-    if asked:
-        caption += "\nlabels: how many were asked for, and how they were chosen"
-    if wide:
-        caption += f"\nval OA: on the search's validation; fresh val: mean {objective} over fresh validations"
-    title = "leaderboard: retrained on train + validation, scored once on test"
-    table = Table(box=box.SIMPLE_HEAD, title=title, caption=caption, padding=(0, 1, 0, 0))
-    for name in ("rank", "family", *(("cell",) if of_study else ()), "kind"):
-        table.add_column(name, no_wrap=name != "cell")
-    costs = ("val OA", "fresh val", "parameters", "fit s", "pixels/s") if wide else ()
-    labels = ("labels",) if asked else ()
-    for name in (*labels, "n", "test OA", "AA", "kappa", "overlap", *costs):
-        table.add_column(name, justify="right", no_wrap=True)
-    for line in lines:
-        cells = [
-            "-" if line.rank is None else str(line.rank),
-            line.family,
-            *([_cell(line.cell)] if of_study else []),
-            line.kind,
-            *([f"{_number(line.labels_train, '.0f')} {line.acquisition or ''}"] if asked else []),
-            str(line.n_seeds),
-            *(_spread(spread) for spread in (line.test_oa, line.test_aa, line.test_kappa)),
-            _percent(line.overlap_contains),
-        ]
-        if wide:
-            cells += [
-                _percent(line.val_oa),
-                _percent(line.fresh_val_mean),
-                f"{line.parameters:,}" if line.parameters else "-",
-                _number(line.fit_seconds, ".1f"),
-                _number(line.predict_pixels_per_second, ",.0f"),
-            ]
-        table.add_row(*cells, style="bold" if line.rank == 1 else "dim" if line.kind == "baseline" else None)
+def _fitting(lines: list[SummaryRow], table: pa.Table, console: Console) -> Table:
+    """All columns that fit into the terminal; the caption names the others."""
+    validated = any(row["kind"] == "refit" and row["labels_val"] for row in table.to_pylist())
+    objective: str = table["objective"][0].as_py()
+    columns = _columns(lines)
+    left_out: list[str] = []
+    for name in ("", *_DROPPED_FIRST):
+        if columns.pop(name, None) is not None:
+            left_out.insert(0, name)
+        fitting = _refits(lines, columns, left_out, objective, validated)
+        if console.measure(fitting, options=console.options.update(width=_ENOUGH)).maximum <= console.width:
+            break
+    return fitting
+
+
+def _refits(
+    lines: list[SummaryRow],
+    columns: Mapping[str, Sequence[str]],
+    left_out: Sequence[str],
+    objective: str,
+    validated: bool,
+) -> Table:
+    """`validated`: the validation part was left out of training."""
+    caption = ["%, mean ± standard deviation over n trainings"]
+    if "overlap" in columns:
+        caption.append("overlap: test patches that contain a training pixel")
+    if "labels" in columns:
+        caption.append("labels: how many were asked for, and how they were chosen")
+    if "val OA" in columns:
+        caption.append("val OA: on the search's validation")
+    if "fresh val" in columns:
+        caption.append(f"fresh val: mean {objective} over fresh validations")
+    if left_out:
+        caption.append(f"a wider terminal also shows {', '.join(left_out)}")
+    trained_on = "trained without the validation part" if validated else "retrained on train + validation"
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=f"leaderboard: {trained_on}, scored once on test",
+        caption="\n".join(caption),
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
+    for name in columns:
+        table.add_column(name, justify="left" if name in _TEXT else "right", no_wrap=name != "cell", overflow="fold")
+    for i, line in enumerate(lines):
+        style = "bold" if line.rank == 1 else "dim" if line.kind == "baseline" else None
+        table.add_row(*(cells[i] for cells in columns.values()), style=style)
     return table
+
+
+def _columns(lines: list[SummaryRow]) -> dict[str, list[str]]:
+    """Heading -> a cell for each line. Where nothing has a value there is no column."""
+    ranked, of_study = any(line.rank is not None for line in lines), any(line.cell for line in lines)
+    asked = any(line.acquisition for line in lines)
+    columns = {"rank": ["-" if line.rank is None else str(line.rank) for line in lines]} if ranked else {}
+    columns["family"] = [line.family for line in lines]
+    if of_study:
+        columns["cell"] = [_cell(line.cell) for line in lines]
+    columns["kind"] = [line.kind for line in lines]
+    if asked:
+        columns["labels"] = [f"{_number(line.labels_train, '.0f')} {line.acquisition or ''}" for line in lines]
+    columns["n"] = [str(line.n_seeds) for line in lines]
+    columns["test OA"] = [_spread(line.test_oa) for line in lines]
+    columns["AA"] = [_spread(line.test_aa) for line in lines]
+    columns["kappa"] = [_spread(line.test_kappa) for line in lines]
+    columns["overlap"] = [_percent(line.overlap_contains) for line in lines]
+    costs = {
+        "val OA": [_percent(line.val_oa) for line in lines],
+        "fresh val": [_percent(line.fresh_val_mean) for line in lines],
+        "parameters": [f"{line.parameters:,}" if line.parameters else "-" for line in lines],
+        "fit s": [_number(line.fit_seconds, ".1f") for line in lines],
+        "pixels/s": [_number(line.predict_pixels_per_second, ",.0f") for line in lines],
+    }
+    return columns | {name: cells for name, cells in costs.items() if set(cells) != {"-"}}
 
 
 def _trials(board: pa.Table) -> Table:
