@@ -21,6 +21,9 @@ Warn = Callable[[str, str, Sequence[str]], None]
 """(what about, text, families): journalled once."""
 Trials = Mapping[str, TrialState]
 
+MOST_REFUSED = 16
+"""Draws that may be weighed for one proposal: weighing a large network takes about a second."""
+
 
 class Proposals:
     """Proposes for one search. Every answer is a function of the trials and, with a limit of time, of the clock."""
@@ -89,12 +92,13 @@ class Proposals:
         refused: list[str] = []
 
         def allowed(config: FamilyConfig) -> bool:
-            why = "closed" if config.family in closed else screen.over_cap(config) or screen.too_long(config)
-            refused.extend([why] if why else [])
+            if config.family in closed or len(refused) == MOST_REFUSED:
+                return False
+            if why := screen.over_cap(config) or screen.too_long(config):
+                refused.append(why)
             return not why
 
-        family, group = (turn, past) if turn != JOINT else (JOINT, list(trials.values()))
-        proposal = self._sampling.propose(family, group, taken, allowed)
+        proposal = self._sampling.propose(turn, past, taken, allowed)
         if proposal is None and not refused:
             self._warn("exhausted", f"{turn}: every config that the sampler draws has run", [turn])
         elif proposal is None and not past:
@@ -106,19 +110,19 @@ class Proposals:
 
         Where caps alone are in the way, the sampler may draw something smaller.
         """
-        presets = self._space.presets(family)
-        over = [screen.over_cap(preset) for preset in presets]
-        long = [screen.too_long(preset) for preset in presets]
-        for i, preset in enumerate(presets):
-            if not over[i] and not long[i]:
-                if i > 0:
-                    text = f"{family} starts with a smaller preset: that of the paper {over[0] or long[0]}"
+        first = late = ""
+        for preset in self._space.presets(family):
+            over = screen.over_cap(preset)
+            late = late if over else screen.too_long(preset)
+            if not over and not late:
+                if first:
+                    text = f"{family} starts with a smaller preset: that of the paper {first}"
                     self._warn("preset", text, [family])
                 return Proposal(preset, "preset"), False
-        within_caps = [too_long for is_over, too_long in zip(over, long, strict=True) if not is_over]
-        if within_caps:
-            self._warn("time", f"{family} is left out: its smallest preset {within_caps[-1]}", [family])
-        return None, bool(within_caps)
+            first = first or over or late
+        if late:
+            self._warn("time", f"{family} is left out: its smallest preset {late}", [family])
+        return None, bool(late)
 
     def _weights(self, trials: Trials) -> dict[str, int]:
         """Predicted cost of the preset that each family began or will begin with."""

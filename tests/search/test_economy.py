@@ -18,6 +18,7 @@ from hsiauto.search.affordable import CPU_MACS_PER_SECOND, Cost, Speed, nominal_
 from hsiauto.search.engine import Assignment, Engine
 from hsiauto.search.journal import Journal, TrialState, trials
 from hsiauto.search.resources import Machine, Resources
+from hsiauto.search.silence import Silence
 from hsiauto.search.tune_adapters import EngineScheduler
 from tests.search import fakes
 
@@ -288,7 +289,7 @@ def test_a_stopped_trial_frees_its_worker_at_once() -> None:
 
     def told(decision: str, worth_saving: bool) -> str:
         engine: Any = SimpleNamespace(report=lambda *_: decision)
-        scheduler = EngineScheduler(engine, lambda _: worth_saving, ended.append)
+        scheduler = EngineScheduler(engine, lambda _: worth_saving, ended.append, Silence(None))
         trial = SimpleNamespace(config={"trial_id": "t1", "attempt": 1})
         return scheduler.on_trial_result(None, trial, {"message": "report", **vars(fakes.report(1, 0.5))})
 

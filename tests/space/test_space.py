@@ -192,3 +192,27 @@ def test_an_axis_that_no_scene_of_few_bands_lets_act_is_not_asked(tmp_path: Path
     components = {config.components: trial.params for trial, config in draws(many, "claresnet", 20)}
     assert all(("claresnet.latent_max" in params) == (C >= 67) for C, params in components.items())
     assert min(components) < 67 <= max(components)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("family", SEARCHED)
+def test_presets_are_in_the_space_and_start_with_the_papers(family: str, scene: str) -> None:
+    space = Space.load("unified", families=[family]).bind(*SCENES[scene])
+    presets = space.presets(family)
+    assert presets[0] == space.preset(family)
+    assert len({preset.hash() for preset in presets}) == len(presets) <= len(FAMILIES[family].presets)
+    for preset in presets:
+        create_trial(value=0.0, params=space.params(preset), distributions=space.distributions(preset))
+    if scene == "ordinary":
+        assert presets == tuple(FAMILIES[family].preset(name) for name in FAMILIES[family].presets)[: len(presets)]
+
+
+def test_the_nearest_config_keeps_to_scene_pins_and_what_is_not_searched() -> None:
+    foreign = FAMILIES["cnn2d"](components=60, patch=15, width=64)  # type: ignore[call-arg]
+    small = Space.load("unified", families=["cnn2d"], pins={"cnn2d.width": 16}).bind(*SCENES["few bands"])
+    near = small.nearest(foreign)
+    assert near is not None
+    values = near.active()
+    assert (values["components"] <= 8, values["patch"] <= 14, values["width"]) == (True, True, 16)
+    own = next(config for _, config in draws(small, "cnn2d", 1))
+    assert small.nearest(own) == own
