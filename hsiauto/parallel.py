@@ -2,7 +2,7 @@
 
 This process reports, validates and holds the state, as if it were alone. Others start from its state and train the
 same epochs, each with its share of every batch (`hsiauto.ranks`); they come with the first epoch, and leave with the
-last one, an error, or this object.
+last one, an error, or this object. A process leads one such training at a time.
 
 Whatever a rank raises ends the training here: a process that leaves breaks the connection on which others wait. On
 GPUs, where NCCL may not notice, and for a process that hangs, TIMEOUT_S ends the wait.
@@ -39,6 +39,8 @@ START_S = 300.0
 _FAULT_S = 1.0
 """For the words of a rank that broke a connection to arrive: it says them first."""
 _LEAVE_S = 5.0
+PRELOADED = (__name__, "hsiauto.families", "torch._dynamo")
+"""Imported once for all ranks that a process ever starts: with what a first optimiser imports."""
 _START, _MEETING = "start.pt", "meeting"
 
 
@@ -181,7 +183,7 @@ class _Team:
         self._meeting = Path(self._folder.name) / _MEETING
         torch.save(start, Path(self._folder.name) / _START)
         context = multiprocessing.get_context("forkserver")  # imports torch once, touches no GPU
-        context.set_forkserver_preload([__name__])
+        context.set_forkserver_preload(list(PRELOADED))
         self._members: list[tuple[BaseProcess, Connection[Any, Any]]] = []
         for rank in range(1, place.world):
             device = f"cuda:{rank}" if place.device.startswith("cuda") else place.device

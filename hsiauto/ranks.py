@@ -58,7 +58,9 @@ class Ranks:
     def seed_own(self, generator: torch.Generator) -> None:
         """Seed torch's global generators for one epoch, from `generator`, which all ranks have in the same state."""
         if self.world > 1:
-            common = torch.randint(_SEEDS, (), generator=generator, device=generator.device)
+            copy = torch.Generator(generator.device)
+            copy.set_state(generator.get_state())  # so that the batches are those of one process
+            common = torch.randint(_SEEDS, (), generator=copy, device=copy.device)
             torch.manual_seed(int(common) + self.rank)
 
     def sum(self, value: torch.Tensor) -> torch.Tensor:
