@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from hsiauto.cli import datasets, estimate, inspect, run, study
+from hsiauto.cli import datasets, estimate, inspect, run, study, submit
 from hsiauto.errors import UserError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -49,6 +49,7 @@ app.command()(run.search)
 app.command()(run.train)
 app.command()(run.refit)
 app.command("study")(study.command)
+app.command("submit", context_settings=submit.CONTEXT)(submit.command)
 app.command()(run.predict)
 app.command("estimate")(estimate.command)
 app.command()(inspect.leaderboard)

@@ -43,11 +43,11 @@ def join(address: str | None) -> None:
     try:
         with quiet():
             ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
         raise UserError(
-            "--address names a running Ray cluster of the same Ray and Python versions",
+            "--address names a running Ray cluster of the same Ray and Python versions, and of this user's token",
             f"{address}: {_first_line(error)}",
-            "`ray start --head` starts one; see cluster/README.md.",
+            "`ray start --head` starts one; with a token, set RAY_AUTH_MODE=token here too; see cluster/README.md.",
         ) from error
 
 

@@ -1,0 +1,159 @@
+"""The files of cluster/ against the rules of those who read them. What passes here is validated, which is not run."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from hsiauto.cli.app import app
+
+FOLDER = Path(__file__).resolve().parents[2] / "cluster"
+SCRIPTS = sorted(FOLDER.glob("*.sh"))
+AUTOSCALER = ["aws.yaml", "own_machines.yaml"]
+
+# Fields of KubeRay's ray.io/v1 (github.com/ray-project/kuberay: ray-operator/apis/ray/v1/raycluster_types.go and
+# rayjob_types.go): those that these manifests may use. A pod is checked for what Ray needs of it.
+_POD_TEMPLATE: dict[str, Any] = {"spec": "pod"}
+_CLUSTER_SPEC: dict[str, Any] = {
+    "rayVersion": str,
+    "enableInTreeAutoscaling": bool,
+    "authOptions": {"mode": ("disabled", "token")},
+    "autoscalerOptions": {"idleTimeoutSeconds": int, "upscalingMode": ("Default", "Aggressive", "Conservative")},
+    "headGroupSpec": {"rayStartParams": "strings", "template": _POD_TEMPLATE},
+    "workerGroupSpecs": [
+        {
+            "groupName": str,
+            "replicas": int,
+            "minReplicas": int,
+            "maxReplicas": int,
+            "rayStartParams": "strings",
+            "template": _POD_TEMPLATE,
+        }
+    ],
+}
+_KINDS = {
+    "RayCluster": _CLUSTER_SPEC,
+    "RayJob": {
+        "entrypoint": str,
+        "submissionMode": ("K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode"),
+        "backoffLimit": int,
+        "shutdownAfterJobFinishes": bool,
+        "ttlSecondsAfterFinished": int,
+        "rayClusterSpec": _CLUSTER_SPEC,
+    },
+}
+
+
+@pytest.mark.parametrize("name", AUTOSCALER)
+def test_rays_own_validator_takes_the_autoscaler_files(name: str) -> None:
+    """As `ray up` does: fill in the provider's defaults, then the schema that Ray ships."""
+    util = pytest.importorskip("ray.autoscaler._private.util", reason="Ray moved its validator")
+    config = yaml.safe_load((FOLDER / name).read_text())
+    prepared = util.prepare_config(config)
+    util.validate_config(prepared)
+    for command in ("head_start_ray_commands", "worker_start_ray_commands"):
+        assert prepared[command] == config[command]  # ours, not the provider's defaults
+    broken = {**prepared, "workers": 3}
+    with pytest.raises(Exception, match="workers"):
+        util.validate_config(broken)
+
+
+def test_cloud_workers_are_spot_and_the_head_is_not() -> None:
+    config = yaml.safe_load((FOLDER / "aws.yaml").read_text())
+    types = config["available_node_types"]
+    market = {name: "InstanceMarketOptions" in fields["node_config"] for name, fields in types.items()}
+    assert market == {config["head_node_type"]: False, "gpu_spot": True}
+    assert types["gpu_spot"]["min_workers"] >= 1
+
+
+@pytest.mark.parametrize("name", ["raycluster.yaml", "rayjob.yaml"])
+def test_manifests_have_the_fields_of_kuberays_v1(name: str) -> None:
+    manifest = yaml.safe_load((FOLDER / "kubernetes" / name).read_text())
+    assert manifest.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert manifest["apiVersion"] == "ray.io/v1"
+    _check(manifest["spec"], _KINDS[manifest["kind"]], "spec")
+
+
+@pytest.mark.parametrize("fault", ["unknown", "type", "choice"])
+def test_the_check_of_manifests_finds_faults(fault: str) -> None:
+    spec = yaml.safe_load((FOLDER / "kubernetes" / "raycluster.yaml").read_text())["spec"]
+    match fault:
+        case "unknown":
+            spec["headGroupSpec"]["rayStartParameters"] = {}
+        case "type":
+            spec["headGroupSpec"]["rayStartParams"]["num-cpus"] = 0
+        case "choice":
+            spec["autoscalerOptions"]["upscalingMode"] = "default"
+    with pytest.raises(AssertionError):
+        _check(spec, _CLUSTER_SPEC, "spec")
+
+
+def _check(value: Any, rule: Any, where: str) -> None:
+    match rule:
+        case "strings":
+            assert all(isinstance(v, str) for v in value.values()), f"{where}: Ray's start parameters are strings"
+        case "pod":
+            _check_pod(value, where)
+        case dict():
+            assert value.keys() <= rule.keys(), f"{where}: {value.keys() - rule.keys()}"
+            for name, part in value.items():
+                _check(part, rule[name], f"{where}.{name}")
+        case [item]:
+            for part in value:
+                _check(part, item, where)
+        case tuple():
+            assert value in rule, f"{where}: {value}"
+        case _:
+            assert type(value) is rule, f"{where}: {value!r}"
+
+
+def _check_pod(pod: Mapping[str, Any], where: str) -> None:
+    assert pod.keys() <= {"containers", "volumes"}, where
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    for container in pod["containers"]:
+        assert container.keys() <= {"name", "image", "ports", "env", "resources", "volumeMounts"}, where
+        assert container["resources"]["limits"] == container["resources"]["requests"], f"{where}: Ray counts the limits"
+        assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_are_bash(script: Path) -> None:
+    subprocess.run(["bash", "-n", str(script)], check=True)
+    assert script.stat().st_mode & 0o111, "not executable"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_finds_nothing(script: Path) -> None:
+    found = subprocess.run(["shellcheck", str(script)], capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout
+
+
+def test_options_of_hsiauto_in_these_files_exist() -> None:
+    commands: Mapping[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    used = 0
+    for path in sorted(FOLDER.rglob("*")):
+        if path.is_file():
+            for name, rest in re.findall(r"hsiauto (search|submit)\b((?:[^\n;`#]|\\\n)*)", path.read_text()):
+                known = {option for command in (name, "search") for p in commands[command].params for option in p.opts}
+                asked = set(re.findall(r"--[a-z-]+", rest))
+                used += len(asked)
+                assert asked <= known, f"{path.name}: {asked - known}"
+    assert used > 10
+
+
+def test_each_file_is_labelled_validated_or_run() -> None:
+    table = (FOLDER / "README.md").read_text()
+    for path in sorted(FOLDER.rglob("*")):
+        if path.is_file() and path.name != "README.md":
+            rows = [
+                line for line in table.splitlines() if line.startswith("|") and f"`{path.relative_to(FOLDER)}`" in line
+            ]
+            assert len(rows) == 1, path
+            assert re.search(r"\*\*(validated, not run|run)\*\*", rows[0]), rows
