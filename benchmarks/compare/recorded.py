@@ -3,10 +3,10 @@
 A method draws the axes of a family as it would from a space: numbers between the least and the largest recorded value,
 choices among the recorded ones, an axis only where it acts. The draw snaps to the nearest recorded config that has not
 been begun: Gower's distance, |a - b| / range of a number (of its logarithm where the axis is drawn so), 0 or 1 for a
-choice, 1 where an axis acts in one of the two alone.
+choice, 1 where an axis acts in one of the two alone. Methods are told what they drew, with the name of what was run.
 
 A table is not the space. It holds some tens of configs a family, so the best of them is soon found by chance; a sampler
-learns from values that are near what ran, not what ran; a family whose configs have all begun gives the nearest again;
+learns from what it drew, not from what ran; a family whose configs have all begun gives the nearest again;
 what cost too much to record is missing; and each curve is of one training seed, so that runs differ by the method's
 seed alone. Seconds are the recorded CPU seconds, an epoch's the mean of its config's.
 """
@@ -15,7 +15,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from benchmarks.compare.problem import Config
 from benchmarks.curves.table import Row, read
 from hsiauto.families import FAMILIES
 
+RECORDED = "recorded"
+"""Key of a config: the name of what was run."""
 LOG_FROM = 20.0
 """A number whose largest value is so many times its least is drawn by its logarithm."""
 
@@ -35,6 +37,7 @@ class Curve:
     """What a method may learn of one config, epoch by epoch."""
 
     config: Config
+    """`family`, the axes that act, and under `recorded` its name in the table."""
     preset: bool
     scores: Mapping[int, float]
     """By epoch; a classical family has its last one alone."""
@@ -81,10 +84,10 @@ class Recorded:
     """The completed configs of a table. `for_method` is what a method gets: the same, without test scores."""
 
     curves: Mapping[str, Curve]
-    """By `key_of(config)`."""
+    """By name."""
     max_epochs: int
     finals: Mapping[str, float] | None
-    """Test scores of the refits, likewise; None for a method."""
+    """Test scores of the refits, by name; None for a method."""
     begun: set[str] = field(default_factory=set)
 
     @classmethod
@@ -102,18 +105,18 @@ class Recorded:
                 configs[row["name"]].append(row)
         curves, finals = dict[str, Curve](), dict[str, float]()
         for name, own in configs.items():
-            config: Config = json.loads(own[0]["config"])
+            config: Config = {**json.loads(own[0]["config"]), RECORDED: name}
             scores = {row["epoch"]: row[f"val_{objective}"] for row in own}
             seconds = sum(row["cpu_seconds"] for row in own) / len(own)
-            curves[key_of(config)] = Curve(config, not name.rpartition("/")[2].isdigit(), scores, seconds)
-            finals[key_of(config)] = own[0][f"test_{objective}"]
+            curves[name] = Curve(config, not name.rpartition("/")[2].isdigit(), scores, seconds)
+            finals[name] = own[0][f"test_{objective}"]
         return cls(curves, max_epochs, finals)
 
     def for_method(self, *, presets: bool = True) -> "Recorded":
         """This problem without test scores; without `presets` they are configs like others. What begins is shared."""
         known = self.curves
         if not presets:
-            known = {key: Curve(c.config, False, c.scores, c.seconds) for key, c in known.items()}
+            known = {name: replace(curve, preset=False) for name, curve in known.items()}
         return Recorded(known, self.max_epochs, None, self.begun)
 
     @property
@@ -129,39 +132,42 @@ class Recorded:
         for name, axis in axes.items():
             if FAMILIES[family].acts(name, values):
                 values[name] = axis.ask(trial, f"{family}/{name}")
-        own = {key: curve.config for key, curve in self.curves.items() if curve.config["family"] == family}
-        left = [config for key, config in own.items() if key not in self.begun] or own.values()
-        return min(left, key=lambda config: sum(a.distance(values.get(n), config.get(n)) for n, a in axes.items()))
+        own = {name: curve.config for name, curve in self.curves.items() if curve.config["family"] == family}
+        left = [name for name in own if name not in self.begun] or own
+        apart = {name: sum(a.distance(values.get(n), own[name].get(n)) for n, a in axes.items()) for name in left}
+        return {**values, RECORDED: min(apart, key=apart.__getitem__)}
 
     def presets(self, family: str) -> tuple[Config, ...]:
-        return tuple(c.config for c in self.curves.values() if c.preset and c.config["family"] == family)
+        """`paper` first, as in a search."""
+        own = [curve.config for curve in self.curves.values() if curve.preset and curve.config["family"] == family]
+        return tuple(sorted(own, key=lambda config: config[RECORDED] != f"{family}/paper"))
 
     def begin(self, config: Config) -> None:
-        self.begun.add(key_of(config))
+        self.begun.add(config[RECORDED])
 
     def first_epoch(self, config: Config) -> int:
-        return min(self.curves[key_of(config)].scores)
+        return min(self.curves[config[RECORDED]].scores)
 
     def score(self, config: Config, epoch: int, seed: int) -> float:
         """The same for every seed: a config was trained once."""
-        return self.curves[key_of(config)].scores[epoch]
+        return self.curves[config[RECORDED]].scores[epoch]
 
     def seconds(self, config: Config) -> float:
-        return self.curves[key_of(config)].seconds
+        return self.curves[config[RECORDED]].seconds
 
     def whole_seconds(self, config: Config) -> float:
         """Of the whole training."""
-        return self.seconds(config) * len(self.curves[key_of(config)].scores)
+        return self.seconds(config) * len(self.curves[config[RECORDED]].scores)
 
     def last(self, config: Config) -> float:
         """The validation score at full fidelity."""
-        return self.curves[key_of(config)].scores[self.max_epochs]
+        return self.curves[config[RECORDED]].scores[self.max_epochs]
 
     def final(self, config: Config) -> float:
         """Raises RuntimeError where a method asks."""
         if self.finals is None:
             raise RuntimeError("test scores are for the judge alone")
-        return self.finals[key_of(config)]
+        return self.finals[config[RECORDED]]
 
     @cached_property
     def _axes(self) -> dict[str, dict[str, Axis]]:
@@ -174,7 +180,3 @@ class Recorded:
                 if name != "family" and values:
                     axes[name] = Axis(tuple(values))
         return found
-
-
-def key_of(config: Config) -> str:
-    return json.dumps(dict(config), sort_keys=True)

@@ -14,7 +14,7 @@ from optuna.trial import FixedTrial
 from benchmarks.compare import curves, curves_figure
 from benchmarks.compare.problem import Config
 from benchmarks.compare.record import store
-from benchmarks.compare.recorded import Axis, Recorded, key_of
+from benchmarks.compare.recorded import RECORDED, Axis, Recorded
 from benchmarks.compare.surrogate import METHODS, method
 from benchmarks.compare.virtual_time import Clock, Run, simulate
 from benchmarks.curves.table import CurveTable, Row
@@ -79,18 +79,19 @@ def test_what_diverged_is_left_out(judge: Recorded) -> None:
 
 
 def test_draws_are_recorded_configs_each_once_while_there_are_any(judge: Recorded) -> None:
-    drawn = [key_of(config) for config in draws(judge, "cnn1d", 5)]
+    drawn = [config[RECORDED] for config in draws(judge, "cnn1d", 5)]
     assert len(set(drawn)) == 5
     assert set(drawn) <= judge.curves.keys()
-    (again,) = (key_of(config) for config in draws(judge, "cnn1d", 1))
+    (again,) = (config[RECORDED] for config in draws(judge, "cnn1d", 1))
     assert again in drawn
 
 
 def test_a_draw_snaps_to_the_nearest_config(judge: Recorded) -> None:
     near = FixedTrial({"cnn1d/learning_rate": 1.1e-3, "cnn1d/depth": 2})
-    assert judge.suggest(near, "cnn1d")["learning_rate"] == RATES[1]
-    judge.begin(judge.suggest(near, "cnn1d"))
-    assert judge.suggest(near, "cnn1d")["learning_rate"] == RATES[3]  # of the same depth, which weighs a whole range
+    first = judge.suggest(near, "cnn1d")
+    assert (first[RECORDED], first["learning_rate"]) == ("cnn1d/2", 1.1e-3)  # what it drew is what a method is told
+    judge.begin(first)
+    assert judge.suggest(near, "cnn1d")[RECORDED] == "cnn1d/4"  # of the same depth, which weighs a whole range
 
 
 def test_numbers_are_drawn_over_their_range_and_choices_by_name() -> None:
@@ -149,7 +150,27 @@ def test_a_method_cannot_read_test_scores(judge: Recorded) -> None:
     with pytest.raises(RuntimeError, match="judge"):
         known.final(next(iter(known.curves.values())).config)
     known.begin(config := known.presets("svm")[0])
-    assert judge.suggest(FixedTrial({"svm/C": 100.0}), "svm") != config
+    assert judge.suggest(FixedTrial({"svm/C": 100.0}), "svm")[RECORDED] == "svm/1" != config[RECORDED]
+
+
+def test_an_axis_is_drawn_only_where_it_acts() -> None:
+    rows = [
+        row
+        for number, config in enumerate(
+            (Cnn1dConfig(), Cnn1dConfig(components=30), Cnn1dConfig(components=30, whiten=False))
+        )
+        for row in rows_of(f"cnn1d/{number}", config, 0.5, 0.5, range(1, MAX_EPOCHS + 1))
+    ]
+    problem = Recorded.of(rows, MAX_EPOCHS)
+    assert "whiten" not in problem.suggest(FixedTrial({"cnn1d/components": 0}), "cnn1d")
+    drawn = problem.suggest(FixedTrial({"cnn1d/components": 28, "cnn1d/whiten": False}), "cnn1d")
+    assert (drawn["components"], drawn["whiten"], drawn[RECORDED]) == (28, False, "cnn1d/2")
+    clock = Clock()
+    outcome = simulate(
+        problem, method("ours", problem.for_method(), clock, 200.0, 0), clock, workers=1, budget_s=200.0, seed=0
+    )
+    assert problem.begun == set(problem.curves)
+    assert outcome.epochs > 3
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -159,6 +180,13 @@ def test_every_method_runs_without_test_scores(judge: Recorded, name: str) -> No
     outcome = simulate(judge, chosen, clock, workers=2, budget_s=40.0, seed=0)
     assert outcome.choice is not None
     assert outcome.refits == [judge.final(config) for config in outcome.choices]
+
+
+def test_the_paper_preset_is_the_first() -> None:
+    rows = [
+        row for name in ("multiscale", "paper") for row in rows_of(f"svm/{name}", SvmConfig(), 0.5, 0.5, range(9, 10))
+    ]
+    assert [config[RECORDED] for config in Recorded.of(rows, 9).presets("svm")] == ["svm/paper", "svm/multiscale"]
 
 
 def test_ours_starts_with_the_presets_where_they_are_known(judge: Recorded) -> None:
