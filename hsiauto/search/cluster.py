@@ -30,6 +30,7 @@ def start_ray(resources: Resources, data_bytes: int = 0) -> None:
     machine = Machine.here()
     needed = resources.concurrency * resources.cpus_per_trial
     ray.init(
+        address="local",  # unset, Ray would join a cluster that somebody else runs on this machine, and then refuse
         num_cpus=max(machine.cpus, round(needed + 0.5)),  # whoever asks for more trials than cores gets them
         num_gpus=len(machine.gpu_bytes),
         include_dashboard=False,
