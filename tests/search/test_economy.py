@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -283,6 +283,10 @@ def test_limits_hold_presets_come_first_and_nothing_runs_twice(
         assert origins[1:].count("preset") == 0
 
 
+class _TuneTrial:
+    config: ClassVar[dict[str, Any]] = {"trial_id": "t1", "attempt": 1}
+
+
 def test_a_stopped_trial_frees_its_worker_at_once() -> None:
     """Tune is told STOP with the report itself; only a completed trial whose weights are kept is asked once more."""
     ended: list[str] = []
@@ -290,7 +294,7 @@ def test_a_stopped_trial_frees_its_worker_at_once() -> None:
     def told(decision: str, worth_saving: bool) -> str:
         engine: Any = SimpleNamespace(report=lambda *_: decision)
         scheduler = EngineScheduler(engine, lambda _: worth_saving, ended.append, Silence(None))
-        trial = SimpleNamespace(config={"trial_id": "t1", "attempt": 1})
+        trial = _TuneTrial()
         return scheduler.on_trial_result(None, trial, {"message": "report", **vars(fakes.report(1, 0.5))})
 
     assert told("stop", True) == TrialScheduler.STOP
