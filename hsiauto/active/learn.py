@@ -50,6 +50,7 @@ class ActiveTrial:
         seed: int,
         max_epochs: int,
         device: torch.device | str = "cpu",
+        n_devices: int = 1,
         n_threads: int | None = None,
         predict: Pixels | None = None,
         trial_type: Callable[..., Any] = Trial,
@@ -62,6 +63,7 @@ class ActiveTrial:
         self._data = replace(data, train_pixels=none, train_labels=none, fitted_on=data.train_pixels)
         self._epochs_a_cycle, self._trial_type = max_epochs, trial_type
         self._device, self._n_threads = device, n_threads
+        self._several = {"n_devices": n_devices} if n_devices > 1 else {}
         self._acquire_seconds = 0.0
         self._begin(self._oracle.representative(self._plan[0], self._rng(_START)), go_on_from=None)
 
@@ -102,6 +104,7 @@ class ActiveTrial:
             max_epochs=self._epochs_a_cycle,
             device=self._device,
             n_threads=self._n_threads,
+            **self._several,
             **start,
         )
 

@@ -76,6 +76,7 @@ def run_search(
         seed=study.seed,
         max_epochs=study.max_epochs,
         device=resources.device,
+        n_devices=resources.n_devices,
         threads=resources.threads,
         save_always=study.keep == "all",
         times_inference=study.times_inference,

@@ -123,6 +123,7 @@ class Engine:
             no_use = self._completed.cannot_win(trial.family, report.epoch, score)
         decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
         self._write("report", trial_id=trial_id, attempt=attempt, **_fields(report), decision=decision, rung=rung)
+        self._warn_of_micro_batches(trial)
         if not math.isfinite(score):
             self._end(trial, "failed", f"validation {self._study.objective} is {score} after epoch {report.epoch}")
         elif decision == "complete":
@@ -132,11 +133,11 @@ class Engine:
             self._end(trial, "stopped", no_use if goes_on else "")
         return decision
 
-    def fail(self, trial_id: str, attempt: int, error: str) -> None:
-        """The trial raised, or its worker died. The search goes on."""
+    def fail(self, trial_id: str, attempt: int, error: str, peak_memory_bytes: int | None = None) -> None:
+        """The trial raised, or its worker died. The search goes on. peak_memory_bytes: if it ran out of memory."""
         trial = self.trials[trial_id]
         if not trial.ended and attempt >= trial.attempt:
-            self._end(trial, "failed", error, attempt)
+            self._end(trial, "failed", error, attempt, peak_memory_bytes)
 
     def overdue(self, grace_s: float) -> bool:
         """Whether the deadline passed so long ago that trials without a report must not be waited for."""
@@ -215,13 +216,33 @@ class Engine:
         """Whether the time of a trial could go to another one."""
         return bool(self._waiting) or (not self.finished and len(self.trials) < self._study.budget)
 
-    def _end(self, trial: TrialState, state: str, error: str, attempt: int | None = None) -> None:
+    def _end(
+        self,
+        trial: TrialState,
+        state: str,
+        error: str,
+        attempt: int | None = None,
+        peak_memory_bytes: int | None = None,
+    ) -> None:
         attempt = trial.attempt if attempt is None else attempt
-        self._write("ended", trial_id=trial.trial_id, attempt=attempt, state=state, error=error or None)
+        peak = {} if peak_memory_bytes is None else {"peak_memory_bytes": peak_memory_bytes}
+        self._write("ended", trial_id=trial.trial_id, attempt=attempt, state=state, error=error or None, **peak)
         if state == "completed":
             self._completed.add(trial)
         if trial.ended:
             self._copy(trial)
+
+    def _warn_of_micro_batches(self, trial: TrialState) -> None:
+        """Once, with the first report after memory ran out."""
+        *before, now = [report.get("micro_batch") for report in trial.reports[-2:]]
+        if now is None or before == [now]:
+            return
+        peak = trial.reports[-1]["peak_memory_bytes"] / 2**30
+        text = (
+            f"{trial.trial_id}, {trial.family}: out of memory at {peak:.2f} GiB; it goes on with {now} samples at once "
+            "and the same effective batch"
+        )
+        self._write("warning", text=text, families=[trial.family])
 
     def _write(self, event: str, **fields: Any) -> None:
         record = self._journal.append(event, **fields)

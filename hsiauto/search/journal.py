@@ -119,6 +119,8 @@ class TrialState:
     started_at: str = ""
     """Of the first attempt."""
     finished_at: str = ""
+    peak_memory_bytes: int | None = None
+    """Of a trial that memory ended; others have it in their reports."""
     reports: list[Event] = field(default_factory=list)
     """By epoch. An epoch that was trained again after a crash counts once."""
 
@@ -193,6 +195,7 @@ def fold(states: dict[str, TrialState], event: Event) -> None:
             trial.reports.append(event)
         else:
             trial.state, trial.error, trial.finished_at = event["state"], event["error"] or "", event["at"]
+            trial.peak_memory_bytes = event.get("peak_memory_bytes")
 
 
 def _parse(path: Path) -> tuple[list[Event], int]:

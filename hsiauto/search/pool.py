@@ -196,14 +196,15 @@ class _Pool:
         threads = 1 if self.silence.limit_s is None else 2
         worker = ray.remote(num_cpus=request["cpu"], num_gpus=request["gpu"], max_restarts=0)(JobWorker)
         start = worker.options(max_concurrency=threads)
-        return start.remote(self.resources.device, self.resources.threads, self.trial_type)
+        resources = self.resources
+        return start.remote(resources.device, resources.n_devices, resources.threads, self.trial_type)
 
 
 class JobWorker:
     """One process of the pool."""
 
-    def __init__(self, device: str, threads: int, trial_type: TrialType) -> None:
-        self._device, self._threads, self._trial_type = device, threads, trial_type
+    def __init__(self, device: str, n_devices: int, threads: int, trial_type: TrialType) -> None:
+        self._device, self._n_devices, self._threads, self._trial_type = device, n_devices, threads, trial_type
         self._data: tuple[str, TrialData] | None = None
         """The last one: jobs on the same data share its preprocessing."""
         self._epochs = 0
@@ -271,6 +272,7 @@ class JobWorker:
             "max_epochs": job.max_epochs,
             "device": self._device,
             "n_threads": self._threads,
+            **({"n_devices": self._n_devices} if self._n_devices > 1 else {}),
         }
         if job.labels is None:
             return self._trial_type(job.config, data, **common)

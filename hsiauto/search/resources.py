@@ -52,6 +52,11 @@ class Resources:
         return "cuda" if self.gpus_per_trial > 0 else "cpu"
 
     @property
+    def n_devices(self) -> int:
+        """GPUs of a trial, if it has several whole ones: they share each of its batches."""
+        return max(1, int(self.gpus_per_trial))
+
+    @property
     def request(self) -> dict[str, float]:
         """As Ray wants it."""
         return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}

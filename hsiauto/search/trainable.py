@@ -19,11 +19,12 @@ import torch
 from ray import tune
 
 from hsiauto.families.base import FamilyConfig
+from hsiauto.memory import ran_out_of_memory
 from hsiauto.seal import TrialData
 from hsiauto.search.map_pace import seconds_a_pixel
 from hsiauto.search.storage import Storage
 from hsiauto.search.trial_log import TrialLog
-from hsiauto.trial import CHECKPOINT, Diverged, Trial
+from hsiauto.trial import CHECKPOINT, Diverged, OutOfMemory, Trial
 
 SAVING_SHARE = 1 / 20
 """Of a worker's time that checkpoints may take."""
@@ -42,6 +43,8 @@ class Setting:
     seed: int
     max_epochs: int
     device: str
+    n_devices: int
+    """GPUs of a trial that share its batches."""
     threads: int
     save_always: bool
     times_inference: bool
@@ -70,6 +73,9 @@ class TrialWorker(tune.Trainable):
             return self._answer()
         except Diverged as divergence:
             return self._failed(f"diverged: {divergence}")
+        except OutOfMemory as lack:
+            self._log.write(traceback.format_exc())
+            return self._failed(str(lack), lack.peak_memory_bytes)
         except Exception as error:
             if _device_is_lost(error):
                 self._log.write(traceback.format_exc())
@@ -126,6 +132,7 @@ class TrialWorker(tune.Trainable):
                 folder=self._folder,
                 device=s.device,
                 n_threads=s.threads,
+                **({"n_devices": s.n_devices} if s.n_devices > 1 else {}),
             )
 
         trial = build()
@@ -150,12 +157,13 @@ class TrialWorker(tune.Trainable):
         if (self._folder / CHECKPOINT).exists():  # one-step families have none
             self._setting.storage.put(self._job["trial_id"], self._job["attempt"], self._folder)
 
-    def _failed(self, error: str) -> dict[str, Any]:
+    def _failed(self, error: str, peak_memory_bytes: int | None = None) -> dict[str, Any]:
         self._log.write(f"failed: {error}")
         self._trial = None
         return {
             "message": "failed",
             "error": error,
+            "peak_memory_bytes": peak_memory_bytes,
             "node": platform.node(),
             "device": self._setting.device,
             "pid": os.getpid(),
@@ -174,7 +182,7 @@ def _device_is_lost(error: Exception) -> bool:
     """After a fault on the GPU, other than a lack of memory, every later call in this process fails too."""
     return (
         isinstance(error, RuntimeError)
-        and not isinstance(error, torch.OutOfMemoryError)
+        and not ran_out_of_memory(error)
         and torch.cuda.is_initialized()
         and "CUDA error" in str(error)
     )

@@ -78,7 +78,7 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
             case "failed":
                 if self._engine.trials[trial_id].attempt < attempt:
                     self._start(trial_id, attempt, result)
-                self._engine.fail(trial_id, attempt, result["error"])
+                self._engine.fail(trial_id, attempt, result["error"], result["peak_memory_bytes"])
             case "saved":
                 pass
         self._ended(trial_id)
