@@ -10,22 +10,29 @@ from rich.table import Table
 from hsiauto.ablation.measures import MEASURES, Measure
 from hsiauto.ablation.table import Line
 
-_WIDE = 110
-"""Columns of a terminal from which a cell's name stands on one line."""
+_BREAKS = (("=", " "), ("=", "\n"), ("=\n  ", "\n"))
+"""How a cell's name is written in ever narrower terminals: what stands within an axis, and between two."""
+_ENOUGH = 10_000
+"""Columns of a terminal in which every table fits."""
 
 
 def print_table(lines: Sequence[Line], console: Console) -> None:
-    """A block for each measure, a row for each cell."""
+    """A block for each measure, a row for each cell. Names take lines, so that figures are whole."""
     for measure in dict.fromkeys(line.measure for line in lines):
         of_measure = [line for line in lines if line.measure == measure]
-        console.print(_block(MEASURES[measure], of_measure, "\n" if console.width < _WIDE else " "))
+        for breaks in _BREAKS:
+            block = _block(MEASURES[measure], of_measure, *breaks)
+            if console.measure(block, options=console.options.update(width=_ENOUGH)).maximum <= console.width:
+                break
+        console.print(block)
 
 
-def _block(measure: Measure, lines: Sequence[Line], between: str) -> Table:
-    """`between`: what stands between the axes of a cell's name."""
+def _block(measure: Measure, lines: Sequence[Line], within: str, between: str) -> Table:
+    """`within`, `between`: as in `_BREAKS`."""
     table = Table(box=box.SIMPLE_HEAD, title=measure.label, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
-    table.caption, table.caption_justify = "diff: minus the reference, in pairs", "left"
-    table.add_column("cell", no_wrap=between == "\n", overflow="fold")
+    table.show_edge = False
+    table.caption, table.caption_justify = "diff: minus the reference, in pairs\n", "left"
+    table.add_column("cell", overflow="fold")
     for name in ("n", "mean", "sd", "diff", "95 % interval", "p", "Holm p"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in lines:
@@ -33,8 +40,9 @@ def _block(measure: Measure, lines: Sequence[Line], between: str) -> Table:
         interval = "-"
         if pair is not None and math.isfinite(pair.low):
             interval = f"{_number(pair.low, measure, '+')} to {_number(pair.high, measure, '+')}"
+        name = line.cell.name.replace("=", within).replace(", ", f",{between}")
         table.add_row(
-            line.cell.name.replace(", ", f",{between}") + (f"{between}(reference)" if line.is_reference else ""),
+            name + (f"{between}(reference)" if line.is_reference else ""),
             f"{line.n}" if not line.missing else f"{line.n} of {line.n + line.missing}",
             _number(line.mean, measure),
             _number(line.std, measure),

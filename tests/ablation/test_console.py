@@ -10,11 +10,11 @@ from hsiauto.ablation.plan import runs
 from hsiauto.ablation.table import lines
 from tests.ablation.fabricated import cells, event
 
-GRID = cells()
+GRID, RUNS = cells(), runs(0, 3, 0, 1)
 EVENTS = [
     event(cell, run, test_oa=0.9 - 0.1 * i - 0.01 * run.seed * (i + 1))
     for i, cell in enumerate(GRID.cells)
-    for run in runs(0, 3, 0, 1)
+    for run in RUNS
 ]
 
 
@@ -23,7 +23,26 @@ def test_names_and_figures_are_whole_at_every_width(width: int) -> None:
     console = Console(width=width, record=True, file=io.StringIO())
     print_table(lines(GRID, EVENTS, ["test_oa"], 0.1), console)
     said = console.export_text()
-    for words in ("masking=dynamic", "mask_probability=0.4", "(reference)", "89.00", "-22.00", "Holm p"):
+    for words in ("masking=dynamic", "mask_probability=0.4", "(reference)", " n ", " 3 ", "89.00", "-22.00", "Holm p"):
         assert words in said
+    assert "…" not in said
     assert max(map(len, said.splitlines())) <= width
     assert ("masking=static, mask_probability=0.2" in said) == (width > 100)
+
+
+def test_long_values_stand_below_their_axis() -> None:
+    initial = cells(
+        family="spectral_memory",
+        axes={"prototype_init": ["random", "kmeans", "kmeans_per_class"]},
+        reference={"prototype_init": "random"},
+    )
+    events = [
+        event(cell, run, val_loss=2.0 + 0.1 * i * run.seed) for i, cell in enumerate(initial.cells) for run in RUNS
+    ]
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_table(lines(initial, events, ["val_loss"], 0.1), console)
+    said = console.export_text()
+    assert "…" not in said
+    assert max(map(len, said.splitlines())) <= 80
+    for words in ("prototype_init=", "  kmeans_per_class", "2.2000", "-0.2968 to +0.6968"):
+        assert words in said
