@@ -14,8 +14,8 @@ import numpy as np
 
 from hsiauto.files import atomic_path
 
-REFERENCES = ("coordinate_1nn", "majority")
-"""Dotted and grey: what positions and class frequencies give on as many labels."""
+REFERENCES = {"coordinate_1nn": ":", "majority": "--"}
+"""Family -> line, in grey: what positions and class frequencies give on as many labels."""
 
 Points = list[tuple[int, float]]
 """(labels, test OA) of one training run, by cycle."""
@@ -29,27 +29,27 @@ def draw_labels(events: Iterable[dict[str, Any]], path: Path) -> bool:
     groups = curves(events)
     if not groups:
         return False
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    trained = [name for name in groups if not name.startswith(REFERENCES)]
+    figure, axes = plt.subplots(figsize=(8, 5.4), layout="constrained")
+    lines = {name: REFERENCES.get(name.partition(",")[0], "-") for name in groups}
+    trained = [name for name in groups if lines[name] == "-"]
     for name, runs in groups.items():
-        known = name in trained
-        colour, n = plt.get_cmap("tab10")(trained.index(name) % 10) if known else "grey", len(runs)
+        colour, n = plt.get_cmap("tab10")(trained.index(name) % 10) if name in trained else "grey", len(runs)
         for run in runs:
-            axes.plot(*zip(*run, strict=True), color=colour, alpha=0.35, linewidth=0.8)
+            axes.plot(*_percent(run), color=colour, alpha=0.35, linewidth=0.8)
         label = f"{name}, {n} seed{'s' if n > 1 else ''}"
         axes.plot(
-            *zip(*mean(runs), strict=True),
+            *_percent(mean(runs)),
             color=colour,
             marker=".",
             linewidth=1.8,
             label=label,
-            linestyle="-" if known else ":",
+            linestyle=lines[name],
         )
     axes.set_xlabel("labels that the oracle counted")
-    axes.set_ylabel("test OA")
+    axes.set_ylabel("test OA (%)")
     axes.set_title("accuracy against labels; the last point is the result, no point was chosen by its score")
     axes.title.set_fontsize(10)
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     axes.grid(alpha=0.3)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
@@ -78,3 +78,7 @@ def mean(runs: list[Points]) -> Points:
         for labels, score in run:
             at[labels].append(score)
     return [(labels, float(np.mean(scores))) for labels, scores in sorted(at.items())]
+
+
+def _percent(run: Points) -> tuple[list[int], list[float]]:
+    return [labels for labels, _ in run], [100 * score for _, score in run]
