@@ -27,11 +27,15 @@ Where the source is silent: attention weights are not dropped out, BatchNorm mom
 components are scaled by one factor (`whiten` off), the learning rate is constant after a short warm-up.
 
 The published result (99.71 % on Indian Pines) trains on 70 % of the labelled pixels. On few labels its recipe does not
-converge; `small` has a higher learning rate, a one-cycle schedule and a network that a CPU can train. Its values are a
-start for a search, not tuned: it wants hundreds of steps (96 on Indian Pines did not leave the majority class).
+converge, and at the width that a CPU can train neither do its first weights: a deviation of 0.02 suits D = 256, not 32.
+`init="glorot"` scales them by their width. `small` has that, a higher learning rate, one cycle, and no regularisation
+but a little dropout, since it underfits: it wants hundreds of steps. Chosen among 8 variants by OA on 258 held-out
+pixels of Indian Pines, 8-bit, random 10 %, one seed, about 30 CPU seconds each: 0.73 after 384 steps, 0.46 with the
+paper's first weights; a learning rate of 6e-3 does not train.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import count
 from typing import Any, ClassVar, Literal
 
@@ -67,17 +71,19 @@ class ClaresnetConfig(PatchConfig):
         "small": {
             "components": 15,
             "whiten": True,
-            "patch": 9,
+            "patch": 7,
             "base_channels": 8,
             "residual_blocks": 2,
-            "width": 64,
+            "width": 32,
             "depth": 1,
             "heads": 4,
-            "head_dropout": 0.2,
+            "init": "glorot",
+            "dropout": 0.0,
+            "head_dropout": 0.1,
+            "noise": 0.0,
             "learning_rate": 3e-3,
             "schedule": "onecycle",
             "batch_size": 32,
-            "label_smoothing": 0.1,
         },
     }
     published_parameters: ClassVar[Mapping[tuple[int, int], int]] = {
@@ -143,6 +149,12 @@ class ClaresnetConfig(PatchConfig):
     dropout: float = axis(0.1, "dropout in extractor and encoder", source=PAPER, ge=0, lt=1)
     head_dropout: float = axis(0.5, "dropout before the head; half of it inside", source=PAPER, ge=0, lt=1)
 
+    init: Literal["paper", "glorot"] = axis(
+        "paper",
+        "first weights of linear maps: truncated normal of deviation 0.02, or Glorot's uniform (by their widths)",
+        source=f"{PAPER}, published code; glorot: hsiauto",
+    )
+
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
         return Claresnet(self, n_bands, n_classes)
 
@@ -172,7 +184,7 @@ class Claresnet(nn.Module):
             nn.Dropout(p / 2),
             nn.Linear(D // 2, n_classes),
         )
-        self.apply(_initialise)
+        self.apply(partial(_initialise, init=config.init))
 
     def forward(self, x_BCPP: Tensor) -> Tensor:
         y_BCD = self.spatial(x_BCPP)
@@ -216,8 +228,11 @@ def _attention(config: ClaresnetConfig, components: int) -> nn.Module:
     )
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialise(module: nn.Module, init: Literal["paper", "glorot"]) -> None:
     if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
+        if init == "paper":
+            nn.init.trunc_normal_(module.weight, std=0.02)
+        else:
+            nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)

@@ -103,7 +103,10 @@ class CpdgalConfig(_TransformerConfig):
     family: Literal["cpdgal"] = "cpdgal"
     source: ClassVar[str] = PAPER
     published_parameters: ClassVar[dict[tuple[int, int], int]] = {(200, 14): 87_538 + 1}  # and the masking scale
-    presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {}, "small": {"patch": 8, "depth": 2, "heads": 4}}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "paper": {},
+        "small": {"patch": 10, "depth": 3, "heads": 4, "batch_size": 32},
+    }
 
     dgfr: bool = axis(True, "refine tokens in training by noising and denoising them", source=f"{PAPER}, DGFR")
     diffusion_steps: int = axis(

@@ -19,6 +19,10 @@ corners, as published. At D = 128, 9 classes, 103 bands it has 412,239 parameter
 126,914 (spatial scan 116,480 + norm 256, spectral scan 9,920 + norm 256, mixture 2); head 17,929 (conv1x1 D -> 128,
 GroupNorm, SiLU, conv1x1). `cssmamba` keeps full resolution, and its head starts with a conv3x3 of width D.
 
+A clustered scan meets a few tokens a cluster in training, where tiles are sparse, and many in prediction; the more
+clusters, the fewer. On Indian Pines, 8-bit, random 10 %, one block of width 32, 50 epochs, one seed: OA on 258 held-out
+pixels 0.52 with 3 centres a class (training loss 0.46), 0.73 with 1 (0.43). So `small` has 1.
+
 What a tile does not show (pixels that are not training pixels, in training; pixels without data) is absent, not a zero
 spectrum: `presence`. Fed whole, as published, the networks are the published ones.
 
@@ -101,7 +105,7 @@ class CssMambaConfig(_MambaConfig):
     source: ClassVar[str] = CSSMAMBA
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {},
-        "small": {"width": 16, "blocks": 2, **SMALL},
+        "small": {"width": 32, "blocks": 1, "centres_per_class": 1, "keep_ratio": 1.0, **SMALL},
     }
 
     width: int = axis(32, "features of a pixel, D", source=CSSMAMBA, ge=4, le=512, multiple_of=GROUPS)

@@ -20,6 +20,9 @@ AdamW 3e-3, weight decay 1e-4, cosine; positions as large as the values. Prototy
 pixels than prototypes: the pixels are repeated with jitter of a hundredth of the embeddings' deviation.
 The learning rate was chosen between two, by OA on 462 held-out pixels of Indian Pines, 8-bit, random 10 %, 50 tokens,
 20 epochs, one seed: 0.48, with 1e-3 0.43 (without memory, at 1e-3: 0.52).
+With 769 training pixels it underfits: `small` has no dropout of any kind, one cycle, small batches, and gives the head
+the query too: 0.73 on 258 held-out pixels after 60 epochs (17 CPU seconds, one seed), with dropouts and batches of 32
+0.64.
 Departures: none; `memory=False` puts the head on the query, `readout="query_and_context"` gives it both.
 """
 
@@ -46,7 +49,18 @@ class SpectralMemoryConfig(PixelConfig):
     source: ClassVar[str] = ARTICLE
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "paper": {},
-        "small": {"tokens": 32, "width": 32, "heads": 2, "depth": 1, "prototypes_per_class": 4},
+        "small": {
+            "tokens": 40,
+            "width": 32,
+            "depth": 1,
+            "prototypes_per_class": 4,
+            "readout": "query_and_context",
+            "dropout": 0.0,
+            "band_dropout": 0.0,
+            "learning_rate": 5e-3,
+            "schedule": "onecycle",
+            "batch_size": 16,
+        },
     }
 
     label_smoothing: float = axis(0.1, "mass moved from the label to all classes", source=ARTICLE, ge=0, lt=1)

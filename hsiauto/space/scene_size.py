@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hsiauto.families.base import FamilyConfig
+from hsiauto.families.base import FamilyConfig, PatchConfig, TileConfig
 
 
 @dataclass(frozen=True)
 class SceneSize:
-    """What bounds a config: bands, pixels that train, and the sides of the scene."""
+    """What bounds a config: bands, pixels that train, and the sides of the scene.
+
+    A patch must fit the shorter side. A tile is cut to the scene, so one beyond the longer side is the same as that.
+    """
 
     n_bands: int
     n_pixels: int
@@ -16,23 +19,21 @@ class SceneSize:
     width: int
 
     def fits(self, config: FamilyConfig) -> bool:
-        """Whether the scene can feed `config`: components within bands and pixels, a patch within the scene."""
-        return config.bounded(self.n_bands, self.n_pixels) == config and self._patch(config) <= self._side
+        """Whether the scene can feed `config` as it is: components within bands and pixels, patch or tile within the
+        scene."""
+        return config.bounded(self.n_bands, self.n_pixels) == config and not self._too_large(config)
 
     def nearest(self, config: FamilyConfig) -> dict[str, Any]:
         """The acting values of `config`, clipped to the scene. They may break a rule between axes."""
-        values = config.bounded(self.n_bands, self.n_pixels).active()
-        if self._patch(config) > self._side:
-            values["patch"] = self._side
-        return values
+        return {**config.bounded(self.n_bands, self.n_pixels).active(), **self._too_large(config)}
 
-    @property
-    def _side(self) -> int:
-        return min(self.height, self.width)
-
-    @staticmethod
-    def _patch(config: FamilyConfig) -> int:
-        return int(getattr(config, "patch", 1))
+    def _too_large(self, config: FamilyConfig) -> dict[str, int]:
+        """The sides of its input that leave the scene -> the largest that does not."""
+        if isinstance(config, PatchConfig) and config.patch > (most := min(self.height, self.width)):
+            return {"patch": most}
+        if isinstance(config, TileConfig) and config.tile > (most := max(self.height, self.width)):
+            return {"tile": most}
+        return {}
 
 
 def fit_preset(config: FamilyConfig, scene: SceneSize) -> FamilyConfig:

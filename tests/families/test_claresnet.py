@@ -149,6 +149,16 @@ def test_linear_weights_start_small_and_biases_at_zero() -> None:
     assert [tuple(table.shape) for table in tables] == [(6, 32)] * 2
 
 
+def test_glorot_weights_grow_as_the_width_shrinks() -> None:
+    torch.manual_seed(0)
+    small = [ClaresnetConfig(**{**ClaresnetConfig.presets["small"], "init": init}) for init in ("paper", "glorot")]
+    paper, glorot = (config.build(15, 9) for config in small)
+    assert isinstance(paper, Claresnet)
+    assert isinstance(glorot, Claresnet)
+    assert paper.layers[0].ffn[0].weight.std().item() == pytest.approx(0.02, rel=0.1)
+    assert glorot.layers[0].ffn[0].weight.std().item() == pytest.approx((2 / (32 + 128)) ** 0.5, rel=0.1)
+
+
 def test_positions_are_half_sinusoid_half_table() -> None:
     positions = Positions(7, 12)
     table_CD = positions()

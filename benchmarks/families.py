@@ -1,0 +1,204 @@
+"""Every family at a preset that a CPU affords, on one scene and split: scores on the sealed test, and what they cost.
+
+    python -m benchmarks.families --data-dir DIR --protocol random --out runs/families-random
+
+One CPU core and at most `--seconds` of it a training: an epoch is timed first, and the schedule then has as many epochs
+as fit, 60 at most; both are printed. Training, seal and scoring are the refit's own: train + validation pixels, the
+last epoch's weights, each training scored once. A training that is done is not repeated: the same command goes on.
+`families.parquet` in the folder is the table, in the columns of a leaderboard.
+
+Seconds are of CPU time, which a busy machine changes little; fit_seconds in the table is wall time.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import pyarrow as pa
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from hsiauto import leaderboard as boards
+from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.families import FAMILIES
+from hsiauto.families.base import FamilyConfig, TorchConfig
+from hsiauto.provenance import git_commit, versions
+from hsiauto.refit import Work, refit_config
+from hsiauto.seal import TrialData, training_data
+from hsiauto.search.cluster import own_ray
+from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.journal import Event, Journal
+from hsiauto.search.pool import run_jobs
+from hsiauto.space import SceneSize, fit_preset
+from hsiauto.split.model import SplitSpec
+from hsiauto.study.prepare import Prepared, prepare
+from hsiauto.trainer import Trainer
+
+PUBLISHED = ("claresnet", "spectral_memory", "cssmamba", "cpdgal")
+"""Three seeds each; the others one."""
+SEEDS, MOST_EPOCHS = 3, 60
+PRESET = "small"
+"""Where a family has it; else the paper preset, which is small enough."""
+
+
+def main() -> None:
+    asked = _arguments()
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    prepared = prepare(_study(asked))
+    with own_ray(), Journal(asked.out / "journal.jsonl") as journal, Journal(asked.out / "refits.jsonl") as refits:
+        if not journal.events:
+            journal.append("study", **_opening(prepared))
+        for family in asked.families:
+            config = fit_preset(_preset(family), _size(prepared))
+            n_epochs = _epochs(config, prepared, journal, asked.seconds)
+            for seed in range(SEEDS if family in PUBLISHED else 1):
+                if (config.hash(), seed) not in _done(refits):
+                    study = prepared.study.model_copy(update={"max_epochs": n_epochs, "seed": seed})
+                    work = Work(study, prepared.scene, prepared.split, journal, _own_processes)
+                    refit_config(work, refits, config, 1, asked.out)
+                    boards.write(_table(prepared, journal, refits, asked.out), asked.out / "families.parquet")
+        _print(_table(prepared, journal, refits, asked.out), journal.events, asked)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", default="indian_pines")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--protocol", choices=["random", "blocks"], default="random")
+    parser.add_argument("--train-fraction", type=float, default=0.10, help="of `random`")
+    parser.add_argument("--seconds", type=float, default=60, help="of CPU, a training")
+    parser.add_argument("--families", nargs="+", choices=_candidates(), default=_candidates())
+    parser.add_argument("--out", type=Path, required=True)
+    return parser.parse_args()
+
+
+def _candidates() -> list[str]:
+    return [name for name, config in FAMILIES.items() if config.kind != "reference"]
+
+
+def _preset(family: str) -> FamilyConfig:
+    config = FAMILIES[family]
+    return config.preset(PRESET if PRESET in config.presets else "paper")
+
+
+def _study(asked: argparse.Namespace) -> StudyConfig:
+    if asked.protocol == "random":
+        split = SplitSpec(protocol="random", train_fraction=asked.train_fraction)
+    else:
+        split = SplitSpec(protocol="blocks")
+    return StudyConfig(
+        command="train",
+        scene=SceneSource(dataset=asked.dataset, data_dir=asked.data_dir),
+        split=split,
+        max_epochs=MOST_EPOCHS,
+        concurrency=1,
+        cpus_per_trial=1,
+        gpus_per_trial=0,
+        further_splits=0,
+    )
+
+
+def _opening(prepared: Prepared) -> Event:
+    scene, split = prepared.scene, prepared.split
+    return {
+        "study": prepared.study.model_dump(mode="json"),
+        "scene": scene.name,
+        "data_hash": scene.data_hash,
+        "split_hash": split.hash,
+        "versions": versions(),
+        "git_commit": git_commit(),
+    }
+
+
+def _size(prepared: Prepared) -> SceneSize:
+    scene = prepared.scene
+    return SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width)
+
+
+def _done(refits: Journal) -> set[tuple[str, int]]:
+    """(config, seed) of what was trained, well or not."""
+    ended = (event for event in refits.events if event["event"] == "refit" and event["state"] != "skipped")
+    return {(event["config_hash"], event["seed"]) for event in ended}
+
+
+def _epochs(config: FamilyConfig, prepared: Prepared, journal: Journal, seconds: float) -> int:
+    """As many as fit into `seconds`; as measured when the family was first met, so that a resume trains the same."""
+    if not isinstance(config, TorchConfig):
+        return MOST_EPOCHS  # trained in one go
+    told = [e for e in journal.events if e["event"] == "timed" and e["config_hash"] == config.hash()]
+    if not told:
+        data = training_data(prepared.scene, prepared.split)
+        cost = _epoch_seconds(config, data)
+        n_epochs = max(1, min(MOST_EPOCHS, int(seconds / cost)))
+        fields = {"family": config.family, "config_hash": config.hash(), "cap_seconds": seconds}
+        told = [journal.append("timed", **fields, epoch_cpu_seconds=cost, epochs=n_epochs)]
+    return int(told[0]["epochs"])
+
+
+def _epoch_seconds(config: TorchConfig, data: TrialData) -> float:
+    """CPU seconds of the second epoch: the first one holds preprocessing, k-means and torch's own warming up."""
+    trainer = Trainer(config, data, seed=0, max_epochs=2)
+    next(trainer.run(1))
+    started = time.process_time()
+    next(trainer.run(2))
+    return time.process_time() - started
+
+
+def _own_processes(
+    jobs: Sequence[Job], datasets: Mapping[str, TrialData], study: StudyConfig, deadline: float | None = None
+) -> Iterator[JobResult]:
+    """The pool, with a process for each training: its peak memory is its own."""
+    return run_jobs([replace(job, own_worker=True) for job in jobs], datasets, study, deadline=deadline)
+
+
+def _table(prepared: Prepared, journal: Journal, refits: Journal, folder: Path) -> pa.Table:
+    """The leaderboard's rows, without a rank: nothing was chosen here."""
+    scene = prepared.scene
+    context = boards.Context(folder.resolve().name, scene.name, prepared.study, prepared.split, scene.n_bands)
+    table = boards.rows(journal.events, refits.events, context)
+    place = table.schema.get_field_index("rank")
+    return table.set_column(place, table.schema.field(place), pa.nulls(len(table), pa.int64()))
+
+
+def _print(table: pa.Table, events: Sequence[Event], asked: argparse.Namespace) -> None:
+    timed = {event["family"]: event for event in events if event["event"] == "timed"}
+    by_family: dict[str, list[dict[str, Any]]] = {}
+    for row in table.to_pylist():
+        if row["state"] == "completed":
+            by_family.setdefault(row["family"], []).append(row)
+    title = f"{asked.dataset}, {asked.protocol}: at most {asked.seconds:g} CPU seconds a training"
+    shown = Table(title=title)
+    for name in ("family", "n", "OA", "AA", "kappa", "parameters", "epochs", "s an epoch", "peak MiB"):
+        shown.add_column(name, justify="left" if name == "family" else "right")
+    for family, rows in sorted(by_family.items(), key=lambda item: -_mean(item[1], "test_oa")):
+        cost = timed.get(family)
+        shown.add_row(
+            family,
+            str(len(rows)),
+            *(_spread(rows, name) for name in ("test_oa", "test_aa", "test_kappa")),
+            f"{rows[0]['parameters']:,}" if rows[0]["parameters"] else "-",
+            str(cost["epochs"]) if cost else "-",
+            f"{cost['epoch_cpu_seconds']:.2f}" if cost else f"({_mean(rows, 'fit_seconds'):.1f} in all)",
+            f"{max(row['peak_memory_bytes'] for row in rows) / 2**20:.0f}",
+        )
+    Console().print(shown)
+
+
+def _mean(rows: Sequence[dict[str, Any]], name: str) -> float:
+    return fmean(row[name] for row in rows)
+
+
+def _spread(rows: Sequence[dict[str, Any]], name: str) -> str:
+    values = [100 * row[name] for row in rows]
+    return f"{fmean(values):.2f}" + (f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""SceneSize: what a scene cannot feed becomes the nearest that it can."""
+
+import pytest
+from optuna.distributions import CategoricalDistribution
+
+from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.families.cssmamba import MambaHsiConfig
+from hsiauto.space import SceneSize, Space
+from hsiauto.space.scene_size import fit_preset
+
+SCENE = SceneSize(n_bands=30, n_pixels=200, height=24, width=40)
+
+
+@pytest.mark.parametrize(("tile", "nearest"), [(16, 16), (32, 32), (40, 40), (41, 40), (64, 40)])
+def test_a_tile_beyond_the_longer_side_is_the_whole_scene(tile: int, nearest: int) -> None:
+    config = MambaHsiConfig(tile=tile)
+    assert SCENE.nearest(config)["tile"] == nearest
+    assert SCENE.fits(config) == (tile == nearest)
+    assert SCENE.fits(fit_preset(config, SCENE))
+
+
+def test_a_patch_fits_the_shorter_side() -> None:
+    assert SCENE.nearest(Cnn2dConfig(patch=25))["patch"] == 24
+    assert SCENE.fits(Cnn2dConfig(patch=23))
+
+
+def test_a_space_offers_no_two_tiles_that_are_the_same() -> None:
+    space = Space.load("unified", families=["mambahsi"]).bind(30, 200, 24, 40, 4)
+    asked = space.distributions(space.preset("mambahsi"))["mambahsi.tile"]
+    assert isinstance(asked, CategoricalDistribution)
+    assert asked.choices == (16, 32)
