@@ -21,6 +21,29 @@ def test_duration_refuses(text: str) -> None:
         parse.duration(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("100000", 100_000), ("100k", 100_000), ("1.5M", 1_500_000), ("2G", 2 * 10**9), ("1,000", 1000)],
+)
+def test_count(text: str, number: int) -> None:
+    assert parse.count(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5k", "few", "1e5", "5 kg", "0.4"])
+def test_count_refuses(text: str) -> None:
+    with pytest.raises(UserError, match="100k"):
+        parse.count(text)
+
+
+def test_objectives() -> None:
+    assert parse.objectives(None) == ("kappa", None)
+    assert parse.objectives(["aa"]) == ("aa", None)
+    assert parse.objectives(["oa", "pixels_per_second"]) == ("oa", "pixels_per_second")
+    for wrong in (["macs"], ["macs", "kappa"], ["kappa", "aa"], ["kappa", "macs", "parameters"], ["luck"]):
+        with pytest.raises(UserError, match="second time"):
+            parse.objectives(wrong)
+
+
 def test_pins_are_typed() -> None:
     settings = ["cpdgal.depth=6", "cnn2d.learning_rate=1e-4", "cpdgal.dgfr=false", "svm.features=spectra"]
     assert parse.pins(settings) == {

@@ -5,7 +5,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -145,6 +145,38 @@ def test_pareto_is_the_front_of_networks_at_full_fidelity(table: pa.Table) -> No
     d = d[d.kind == "trial"].set_index("trial_id")
     assert d.loc[["t1", "t5", "t6"], "pareto"].tolist() == [True, True, False]
     assert d.loc[["t0", "t2", "t3", "t4"], "pareto"].isna().all()
+
+
+def _told(folder: Path, **changes: Any) -> pd.DataFrame:
+    """Trials t0 to t4: kappa, pixels a second, where they come from."""
+    made = work(folder, Pool(scene()), **changes)
+    kappas, paces = (0.9, 0.8, 0.8, 0.7, 0.95), (10.0, 30.0, 20.0, 40.0, None)
+    for i, kappa in enumerate(kappas):
+        config = SVM if i == 3 else type(PRESET)(**{**PRESET.active(), "width": 8 + i})
+        propose(made.journal, f"t{i}", config, kappa, "warm-start" if i == 1 else "sampler", parameters=100 * (i != 3))
+    made.journal.close()
+    events = [
+        event
+        | ({"found_by": "earlier/t9"} if event["event"] == "proposed" and event["trial_id"] == "t1" else {})
+        | ({"pixels_per_second": paces[int(event["trial_id"][1])]} if event["event"] == "report" else {})
+        for event in made.journal.events
+    ]
+    context = Context("run", "fabricated", made.study, made.split, n_bands=6)
+    frame: pd.DataFrame = rows(events, [], context).to_pandas().set_index("trial_id")
+    return frame
+
+
+def test_the_front_is_of_the_objective_that_was_asked_for(tmp_path: Path) -> None:
+    d = _told(tmp_path, second_objective="pixels_per_second")
+    assert d["pareto"].tolist() == [True, True, False, True, None], "a classical family predicts too; t4 was not timed"
+    assert d["predict_pixels_per_second"].tolist()[:4] == [10.0, 30.0, 20.0, 40.0]
+
+
+def test_a_config_of_an_earlier_run_says_so(tmp_path: Path) -> None:
+    d = _told(tmp_path)
+    assert d.loc["t1", ["origin", "found_by"]].tolist() == ["warm-start", "earlier/t9"]
+    assert set(d.drop("t1")["origin"]) == {"sampler"}
+    assert d.drop("t1")["found_by"].isna().all()
 
 
 def test_fresh_validations_stand_where_a_rank_does(table: pa.Table) -> None:
