@@ -83,7 +83,7 @@ def _network(config: TorchConfig, data: TrialData, max_epochs: int, device: torc
     n_bands, n_classes = data.cube.shape[2], data.n_classes
     counts = parameters(config, n_bands, n_classes), macs(config, n_bands, n_classes)
     on_cuda = device.type == "cuda"
-    memory = _predicted_bytes(config, data)
+    memory = predicted_bytes(config, data)
     free = torch.cuda.mem_get_info(device)[0] if on_cuda else psutil.virtual_memory().available
     if memory > free:
         return Estimate(config, *counts, memory, math.nan, math.nan, "nothing: it needs more memory than is free")
@@ -95,7 +95,7 @@ def _network(config: TorchConfig, data: TrialData, max_epochs: int, device: torc
     return Estimate(config, *counts, memory, seconds, seconds * max_epochs, basis)
 
 
-def _predicted_bytes(config: TorchConfig, data: TrialData) -> int:
+def predicted_bytes(config: TorchConfig, data: TrialData) -> int:
     height, width, n_bands = data.cube.shape
     samples = None
     if isinstance(config, TileConfig):

@@ -30,6 +30,7 @@ from hsiauto.fitted.torch import TorchFitted
 from hsiauto.memory import ran_out_of_memory
 from hsiauto.ranks import Ranks
 from hsiauto.seal import TrialData
+from hsiauto.threads import use_threads
 from hsiauto.trainer import Diverged, Epoch, Trainer
 
 TIMEOUT_S = 300.0
@@ -266,7 +267,7 @@ def _train(place: _Place, make: dict[str, Any], folder: Path, line: "Connection[
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if place.n_threads is not None:
-        torch.set_num_threads(place.n_threads)
+        use_threads(place.n_threads)
     start = torch.load(folder / _START, map_location="cpu", weights_only=True)
     line.send(None)
     ranks = Ranks(place.rank, place.world)

@@ -35,6 +35,7 @@ from hsiauto.memory import OutOfMemory, ran_out_of_memory
 from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.parallel import ParallelTrainer
 from hsiauto.seal import TrialData
+from hsiauto.threads import use_threads
 from hsiauto.trainer import Diverged, Epoch, Trainer
 
 __all__ = ["CHECKPOINT", "Diverged", "OutOfMemory", "Report", "Trial"]
@@ -74,7 +75,7 @@ class Trial:
     """Trains one config. `step` until `done`; `save` whenever a restart should not lose what is done.
 
     n_devices: GPUs of this machine that share each batch of a torch family; the others use one.
-    n_threads: torch's threads, of all its processes, and a classical family's jobs; None leaves torch's as they are.
+    n_threads: of torch and BLAS, over all its devices, and a classical family's jobs; None leaves them as they are.
     go_on_from: a model of the same config and preprocessing, from whose weights a torch family starts; the others have
     none, and are fitted anew.
     Raises UserError where `data` cannot feed `config`, or the folder's checkpoint is another training's.
@@ -101,7 +102,7 @@ class Trial:
         self._fitted: Fitted | None = None
         self._trainer: AnyTrainer | None = None
         if self._n_threads is not None:
-            torch.set_num_threads(self._n_threads)
+            use_threads(self._n_threads)
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
         self._weights = go_on_from.weights() if isinstance(go_on_from, TorchFitted) else None
@@ -177,9 +178,7 @@ class Trial:
         if self._n_devices == 1:
             trainer = Trainer(config, self.data, **common)
         else:
-            trainer = ParallelTrainer(
-                config, self.data, **common, n_devices=self._n_devices, n_threads=self._n_threads
-            )
+            trainer = ParallelTrainer(config, self.data, **common, n_devices=self._n_devices, n_threads=self._n_threads)
         if content is not None:
             trainer.load(content["trainer"])
         return trainer

@@ -22,6 +22,7 @@ from hsiauto.search.cluster import quiet, start_ray  # before any other import o
 from hsiauto.search.engine import Assignment, Engine, OnEvent
 from hsiauto.search.joining import available
 from hsiauto.search.journal import Journal
+from hsiauto.search.memory_probe import room
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.resources import Resources
 from hsiauto.search.samplers import SearchSpace
@@ -52,9 +53,12 @@ def run_search(
     space: bound to the scene. journal: open; trials of it that have not ended go on first. on_event: called with each
     event after it is written. trial_type, parse, cost: what trains, reads and weighs a config (`Trial`, the registry
     and `costs`, unless a test brings its own).
-    Raises KeyboardInterrupt after Ctrl-C, with the journal closed in order; UserError where it cannot be written.
+    Raises KeyboardInterrupt after Ctrl-C, when the trials have been stopped, and LeftAtOnce after a second one, both
+    with the journal closed in order; UserError where it cannot be written.
     """
-    resources = Resources.of(study, available(study.address))
+    machine = available(study.address)
+    presets = [preset for family in space.families for preset in space.presets(family)]
+    resources = Resources.of(study, machine, room(study, machine, presets, data))
     start_ray(resources, data_bytes=data.cube.nbytes)
     engine = Engine(
         journal,
@@ -106,11 +110,17 @@ def run_search(
         )
         try:
             tuner.fit()
+        except KeyboardInterrupt as second:  # Tune takes the first one
+            raise LeftAtOnce from second
         finally:
             interrupted = engine.any_running or not engine.finished
             engine.interrupt()
     if interrupted:  # Tune takes the signal, ends in order and returns as if nothing had happened
         raise KeyboardInterrupt
+
+
+class LeftAtOnce(KeyboardInterrupt):
+    """Ctrl-C was pressed a second time: nothing is waited for or written any more."""
 
 
 class _Weights:

@@ -21,6 +21,7 @@ from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.joining import available
 from hsiauto.search.journal import now
 from hsiauto.search.map_pace import seconds_a_pixel
+from hsiauto.search.memory_probe import room
 from hsiauto.search.resources import Resources
 from hsiauto.search.silence import Silence
 from hsiauto.trial import Report, Trial
@@ -54,7 +55,9 @@ def run_jobs(
     that by its predicted_seconds or by its own pace cannot end before it is skipped. A job whose worker dies is tried
     once more; one that trains no epoch for study.trial_timeout_s has failed. Closing the iterator stops the workers.
     """
-    resources = Resources.of(study, available(study.address))
+    machine = available(study.address)
+    configs, splits = [job.config for job in jobs], [datasets[job.data] for job in jobs]  # of one scene
+    resources = Resources.of(study, machine, room(study, machine, configs, splits[0]) if splits else None)
     start_ray(resources, data_bytes=max((data.cube.nbytes for data in datasets.values()), default=0))
     pool = _Pool(resources, datasets, trial_type, deadline, Silence(study.trial_timeout_s))
     waiting = deque(jobs)

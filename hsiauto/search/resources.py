@@ -10,8 +10,11 @@ from hsiauto.config import StudyConfig
 from hsiauto.errors import UserError
 
 GPU_BYTES_PER_TRIAL = 8 * 2**30
-"""The families are small; below this share of a GPU's memory trials would crowd each other out."""
+"""Where it was not measured: the families are small."""
+ROOM = 1.5
+"""Times what the largest preset takes: samplers draw larger configs, and allocators waste some."""
 MOST_PER_GPU = 4
+"""Kernels of different processes take turns."""
 BUDGET_PER_WORKER = 5
 """Trials for each that runs at a time: with fewer, the sampler proposes before it has learned anything."""
 
@@ -31,6 +34,20 @@ class Machine:
         cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
         return cls(cpus, tuple(torch.cuda.get_device_properties(i).total_memory for i in range(gpus)))
+
+
+@dataclass(frozen=True)
+class Room:
+    """Of a GPU."""
+
+    free_bytes: int
+    need_bytes: int
+    """Of one trial."""
+
+    @property
+    def trials(self) -> int:
+        """That fit beside each other; at least one, which may then run out of memory and say so."""
+        return max(1, math.floor(self.free_bytes / (self.need_bytes * ROOM)))
 
 
 @dataclass(frozen=True)
@@ -62,8 +79,9 @@ class Resources:
         return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
 
     @classmethod
-    def of(cls, study: StudyConfig, machine: Machine) -> "Resources":
-        """GPUs are shared by up to MOST_PER_GPU trials, CPUs divided among them; what the study sets stands.
+    def of(cls, study: StudyConfig, machine: Machine, room: Room | None = None) -> "Resources":
+        """GPUs are shared by up to MOST_PER_GPU trials, as far as there is `room`, and CPUs divided among them; what
+        the study sets stands.
 
         Raises UserError for GPUs that a trial cannot have: Ray would wait for them for ever, or refuse them late; and
         for GPU-hours without a GPU.
@@ -78,8 +96,7 @@ class Resources:
         if gpus is not None:
             _check_gpus(gpus, len(machine.gpu_bytes))
         if gpus is None:
-            per_gpu = min((max(1, min(MOST_PER_GPU, b // GPU_BYTES_PER_TRIAL)) for b in machine.gpu_bytes), default=0)
-            gpus = 1 / per_gpu if per_gpu else 0.0
+            gpus = 1 / _trials_per_gpu(machine, room) if machine.gpu_bytes else 0.0
         if study.max_gpu_hours is not None and not gpus:
             raise UserError(
                 "--max-gpu-hours counts the GPU time of trials",
@@ -106,6 +123,13 @@ def _cpus_on_nodes(node_cpus: tuple[int, ...], concurrency: int, most: int) -> i
     """The most CPUs, up to `most`, with which `concurrency` trials fit on the nodes at once; at least 1."""
     fitting = (cpus for cpus in range(most, 1, -1) if sum(n // cpus for n in node_cpus) >= concurrency)
     return next(fitting, 1)
+
+
+def _trials_per_gpu(machine: Machine, room: Room | None) -> int:
+    fitting = max(1, min(machine.gpu_bytes) // GPU_BYTES_PER_TRIAL) if room is None else room.trials
+    per_gpu = min(MOST_PER_GPU, fitting)
+    # No smaller shares than there are CPUs for: what no trial uses, the others can.
+    return max(1, min(per_gpu, math.ceil(machine.cpus / len(machine.gpu_bytes))))
 
 
 def _check_gpus(per_trial: float, there: int) -> None:

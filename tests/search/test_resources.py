@@ -1,7 +1,7 @@
 import pytest
 
 from hsiauto.errors import UserError
-from hsiauto.search.resources import Machine, Resources
+from hsiauto.search.resources import Machine, Resources, Room
 from tests.search import fakes
 
 GIB = 2**30
@@ -16,7 +16,8 @@ GIB = 2**30
         (Machine(1), 50, Resources(1, 1, 0)),
         (Machine(16, (141 * GIB,)), 50, Resources(4, 4, 0.25)),
         (Machine(8, (8 * GIB,)), 50, Resources(1, 8, 1)),
-        (Machine(2, (80 * GIB, 80 * GIB)), 50, Resources(2, 1, 0.25)),
+        (Machine(2, (80 * GIB, 80 * GIB)), 50, Resources(2, 1, 1)),  # one each: a share would put both on one
+        (Machine(4, (80 * GIB, 80 * GIB)), 50, Resources(4, 1, 0.5)),
     ],
 )
 def test_what_the_machine_gives(machine: Machine, budget: int, expected: Resources) -> None:
@@ -57,3 +58,24 @@ def test_gpus_that_a_trial_cannot_have_are_refused_before_ray_waits_for_them(
 def test_shares_and_whole_gpus_that_are_there_are_taken(gpus: float) -> None:
     machine = Machine(8, (80 * GIB,) * 2)
     assert Resources.of(fakes.study(gpus_per_trial=gpus), machine).gpus_per_trial == gpus
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (Room(80 * GIB, 4 * GIB), Resources(4, 4, 1 / 4)),  # room for 13: kernels take turns
+        (Room(80 * GIB, 20 * GIB), Resources(2, 8, 1 / 2)),  # half as much again for each
+        (Room(80 * GIB, 14 * GIB), Resources(3, 5, 1 / 3)),
+        (Room(80 * GIB, 60 * GIB), Resources(1, 16, 1)),
+        (Room(8 * GIB, 60 * GIB), Resources(1, 16, 1)),  # it is tried alone
+    ],
+)
+def test_trials_share_a_gpu_as_far_as_its_free_memory_goes(room: Room, expected: Resources) -> None:
+    machine, study = Machine(16, (80 * GIB,)), fakes.study(budget=50, concurrency=None, cpus_per_trial=None)
+    assert Resources.of(study, machine, room) == expected
+    asked = fakes.study(budget=50, concurrency=None, cpus_per_trial=None, gpus_per_trial=0.25)
+    assert Resources.of(asked, machine, room) == Resources(4, 4, 0.25)
+
+
+def test_several_gpus_are_devices_of_one_trial_and_a_share_is_one() -> None:
+    assert [Resources(1, 1, gpus).n_devices for gpus in (0.0, 0.25, 1.0, 2.0, 4.0)] == [1, 1, 1, 2, 4]
