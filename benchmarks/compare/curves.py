@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--trainings", type=float, nargs="+", default=[15.0, 45.0], help="budgets, in full trainings")
+    parser.add_argument("--trainings", type=float, nargs="+", default=[10.0, 30.0], help="budgets, in full trainings")
     parser.add_argument("--methods", nargs="+", default=[METHODS[0], WITHOUT_PRESETS, *METHODS[1:]])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path)

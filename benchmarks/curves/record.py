@@ -94,6 +94,7 @@ def main() -> int:
     parser.add_argument("--dataset", default="indian_pines")
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no config after so many")
+    parser.add_argument("--families", nargs="+", help="only these of the unified space; their configs stay the same")
     parser.add_argument("--each", type=int, default=24, help="configs of each family, refused ones included")
     parser.add_argument("--most-seconds", type=float, default=20.0, help="CPU seconds of a trial; dearer is refused")
     parser.add_argument("--processes", type=int, default=2, help="of one thread each")
@@ -118,7 +119,7 @@ def _run(given: argparse.Namespace) -> int:
     scene = open_scene(source)
     split = make_split(scene.labels, spec)
     size = SceneSize(scene.n_bands, len(split.train), scene.height, scene.width)
-    space = Space.load("unified").bind(size.n_bands, size.n_pixels, size.height, size.width, len(split.classes))
+    space = Space.load("unified", given.families).bind(size.n_bands, size.n_pixels, size.height, size.width, len(split.classes))
     settings: dict[str, Any] = {
         "scene": scene.name,
         "data_hash": scene.data_hash,
