@@ -119,7 +119,9 @@ def _run(given: argparse.Namespace) -> int:
     scene = open_scene(source)
     split = make_split(scene.labels, spec)
     size = SceneSize(scene.n_bands, len(split.train), scene.height, scene.width)
-    space = Space.load("unified", given.families).bind(size.n_bands, size.n_pixels, size.height, size.width, len(split.classes))
+    space = Space.load("unified", given.families).bind(
+        size.n_bands, size.n_pixels, size.height, size.width, len(split.classes)
+    )
     settings: dict[str, Any] = {
         "scene": scene.name,
         "data_hash": scene.data_hash,
