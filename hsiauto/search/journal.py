@@ -193,7 +193,7 @@ def fold(states: dict[str, TrialState], event: Event) -> None:
             if trial.epochs >= event["epoch"]:
                 trial.reports = [r for r in trial.reports if r["epoch"] < event["epoch"]]
             trial.reports.append(event)
-        else:
+        elif not trial.ended:  # an end stands: Ctrl-C can come between its writing and its being known
             trial.state, trial.error, trial.finished_at = event["state"], event["error"] or "", event["at"]
             trial.peak_memory_bytes = event.get("peak_memory_bytes")
 

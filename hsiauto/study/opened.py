@@ -15,6 +15,7 @@ from hsiauto.report.labels_figure import draw_labels
 from hsiauto.report.progress import Progress
 from hsiauto.report.search_figure import draw_search
 from hsiauto.search.cluster import own_ray
+from hsiauto.search.driver import LeftAtOnce
 from hsiauto.search.journal import Event, Journal
 from hsiauto.search.pool import run_jobs
 from hsiauto.study import folder as folders
@@ -56,11 +57,13 @@ class OpenRun:
         self.searches = searches
 
     def phase(self, step: Callable[[], object]) -> None:
-        """Run a phase. After Ctrl-C nothing more is started, and what is done is still written."""
+        """Run a phase. After Ctrl-C nothing more is started, and what is done is still written; after two, nothing."""
         if self.interrupted:
             return
         try:
             step()
+        except LeftAtOnce:
+            raise
         except KeyboardInterrupt:
             self.interrupted = True
 
