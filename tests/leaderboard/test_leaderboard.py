@@ -162,8 +162,8 @@ def _told(folder: Path, **changes: Any) -> pd.DataFrame:
         for event in made.journal.events
     ]
     context = Context("run", "fabricated", made.study, made.split, n_bands=6)
-    frame: pd.DataFrame = rows(events, [], context).to_pandas().set_index("trial_id")
-    return frame
+    frame: pd.DataFrame = rows(events, [], context).to_pandas()
+    return frame.set_index("trial_id")
 
 
 def test_the_front_is_of_the_objective_that_was_asked_for(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_the_front_is_of_the_objective_that_was_asked_for(tmp_path: Path) -> Non
 
 def test_a_config_of_an_earlier_run_says_so(tmp_path: Path) -> None:
     d = _told(tmp_path)
-    assert d.loc["t1", ["origin", "found_by"]].tolist() == ["warm-start", "earlier/t9"]
+    assert (d["origin"]["t1"], d["found_by"]["t1"]) == ("warm-start", "earlier/t9")
     assert set(d.drop("t1")["origin"]) == {"sampler"}
     assert d.drop("t1")["found_by"].isna().all()
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.svm import SvmConfig
 from hsiauto.search.affordable import Cost
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Journal, TrialState, trials
@@ -74,13 +75,10 @@ def test_with_two_objectives_only_full_fidelity_teaches() -> None:
     assert (frozen.state, frozen.intermediate_values) == (OptunaState.FAIL, {})
 
 
-def test_a_family_without_parameters_has_one_objective(tmp_path: Path) -> None:
-    class Classical(fakes.Quick):
-        kind = "classical"
-
+def test_a_family_without_parameters_has_one_objective() -> None:
     class Space(fakes.FakeSpace):
         def presets(self, family: str) -> tuple[FamilyConfig, ...]:
-            return (Classical(),)
+            return (SvmConfig(),)
 
     sampling = Sampling("tpe", 0, "kappa", Space(("quick",)), fakes.parse, second_objective="parameters")
     assert sampling.directions("quick") == ("maximize",)
