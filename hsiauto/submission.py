@@ -7,6 +7,7 @@ job client, the extra `cluster`.
 import asyncio
 import shlex
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
@@ -54,7 +55,7 @@ class Submission:
         if not self.address.startswith(("http://", "https://")):
             raise UserError("--address of submit is that of the head's dashboard", address, "e.g. http://HEAD:8265")
         try:
-            import aiohttp  # noqa: F401 - what ray.job_submission needs to follow a log, and does not say
+            import_module("aiohttp")  # ray.job_submission can be imported without it, and then fails late
             from ray.exceptions import AuthenticationError
             from ray.job_submission import JobSubmissionClient
         except ImportError as error:

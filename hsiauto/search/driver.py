@@ -71,7 +71,9 @@ def run_search(
         speed=Speed(nominal_rate(resources.device, resources.threads)),
         deadline=deadline,
         on_event=on_event,
-        mirror=Mirror(folder / "optuna.log"),
+        mirror=Mirror(
+            folder / "optuna.log", (f"validation {study.objective}", *filter(None, [study.second_objective]))
+        ),
     )
     storage = open_storage(study.storage, folder)
     setting = Setting(

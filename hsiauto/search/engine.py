@@ -280,7 +280,7 @@ class Engine:
         """Show an ended trial in the mirror."""
         if self._mirror is not None:
             study = JOINT if self._study.allocation == "joint" else trial.family
-            self._mirror.add(study, self._sampling.frozen(trial, whole=True), self._sampling.directions(study))
+            self._mirror.add(study, self._sampling.frozen(trial, whole=True), self._sampling.directions(study), trial)
 
 
 def _fields(report: Report) -> dict[str, Any]:

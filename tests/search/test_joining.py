@@ -28,6 +28,12 @@ def test_a_driver_away_from_the_cluster_is_refused(address: str) -> None:
         join(address)
 
 
+def test_auto_in_a_job_is_the_jobs_own_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "ray://own:10001")
+    with pytest.raises(UserError, match="ray://own:10001"):
+        join("auto")
+
+
 @pytest.mark.usefixtures("ray_session")
 class TestJoined:
     def test_resources_are_the_clusters(self) -> None:

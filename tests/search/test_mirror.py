@@ -1,0 +1,44 @@
+"""What optuna-dashboard shows of a search: studies by family, metric names, times, errors."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from hsiauto.search.journal import Journal, trials
+from hsiauto.search.mirror import Mirror
+from tests.search import fakes
+
+
+def _mirrored(path: Path, metrics: tuple[str, ...]) -> tuple[dict[str, optuna.Study], Journal]:
+    study = fakes.study(budget=6)
+    with Journal(path / "journal.jsonl") as journal:
+        engine = fakes.engine(journal, study, mirror=Mirror(path / "optuna.log", metrics))
+        fakes.run(engine, study.max_epochs, limit=5)
+        last = engine.next()
+        assert last is not None
+        engine.start(last.trial_id, 1, "node", "cpu", 1)
+        engine.fail(last.trial_id, 1, "ValueError: no such layer")
+    storage = JournalStorage(JournalFileBackend(str(path / "optuna.log")))
+    return {s.study_name: optuna.load_study(study_name=s.study_name, storage=storage)
+            for s in storage.get_all_studies()}, journal  # fmt: skip
+
+
+@pytest.mark.parametrize("metrics", [("validation kappa",), ()])
+def test_trials_have_the_journals_names_times_and_errors(tmp_path: Path, metrics: tuple[str, ...]) -> None:
+    studies, journal = _mirrored(tmp_path, metrics)
+    found = trials(journal.events)
+    shown = [(name, trial) for name, study in studies.items() for trial in study.trials]
+    assert len(shown) == len(found) == 6
+    for name, trial in shown:
+        origin = found[trial.user_attrs["trial"]]
+        assert origin.family == name
+        assert trial.user_attrs.get("error", "") == origin.error
+        for shown_at, at in ((trial.datetime_start, origin.started_at), (trial.datetime_complete, origin.finished_at)):
+            assert shown_at is not None
+            assert shown_at.astimezone(UTC) == datetime.fromisoformat(at)
+    assert [t.user_attrs["error"] for _, t in shown if "error" in t.user_attrs] == ["ValueError: no such layer"]
+    assert {tuple(study.metric_names or ()) for study in studies.values()} == {metrics}
