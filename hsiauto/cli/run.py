@@ -117,7 +117,13 @@ def search(
         int | None, typer.Option(min=1, help="CPU cores of a trial.", rich_help_panel=_MACHINE)
     ] = None,
     gpus_per_trial: Annotated[
-        float | None, typer.Option(min=0, help="GPUs of a trial; a fraction shares one.", rich_help_panel=_MACHINE)
+        float | None,
+        typer.Option(
+            min=0,
+            help="GPUs of a trial: a fraction shares one, 2 or more share each batch. "
+            "[default: as many trials on a GPU as its memory holds]",
+            rich_help_panel=_MACHINE,
+        ),
     ] = None,
     trial_timeout: Annotated[
         str | None,

@@ -233,7 +233,7 @@ class Engine:
             self._copy(trial)
 
     def _warn_of_micro_batches(self, trial: TrialState) -> None:
-        """Once, with the first report after memory ran out."""
+        """With the first report after memory ran out."""
         *before, now = [report.get("micro_batch") for report in trial.reports[-2:]]
         if now is None or before == [now]:
             return
@@ -242,7 +242,7 @@ class Engine:
             f"{trial.trial_id}, {trial.family}: out of memory at {peak:.2f} GiB; it goes on with {now} samples at once "
             "and the same effective batch"
         )
-        self._write("warning", text=text, families=[trial.family])
+        self._warn(f"memory of {trial.trial_id}", text, [trial.family])
 
     def _write(self, event: str, **fields: Any) -> None:
         record = self._journal.append(event, **fields)
