@@ -8,10 +8,11 @@ import argparse
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,16 @@ _bench: Bench | None = None
 def _start_worker(source: SceneSource, spec: SplitSpec, most_seconds: float, seed: int) -> None:
     global _bench
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # at Ctrl-C a worker ends without a word; the parent speaks
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     scene = open_scene(source)
     _bench = Bench(scene, make_split(scene.labels, spec), MAX_EPOCHS, most_seconds, seed)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot tell its workers."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _measure(candidate: Candidate) -> list[Row]:
