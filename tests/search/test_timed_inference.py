@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray.tune.trainable import trainable
 
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
@@ -16,7 +17,7 @@ from tests.search import fakes, real
 @pytest.mark.parametrize("asked", [True, False])
 @pytest.mark.parametrize("family", ["svm", "cnn2d"])
 def test_a_map_is_timed_once_the_model_is_whole(
-    tmp_path: Path, small_split: TrialData, family: str, asked: bool
+    tmp_path: Path, small_split: TrialData, monkeypatch: pytest.MonkeyPatch, family: str, asked: bool
 ) -> None:
     config: FamilyConfig = real.small_space(small_split, (family,)).preset(family)
     setting = Setting(
@@ -37,6 +38,7 @@ def test_a_map_is_timed_once_the_model_is_whole(
         def setup(self, config: dict[str, Any], _: Setting | None = None) -> None:
             super().setup(config, setting)
 
+    monkeypatch.setattr(trainable, "DEFAULT_STORAGE_PATH", str(tmp_path))  # else Tune makes folders at home
     worker = Worker(job)
     told: list[dict[str, Any]] = [worker.step()]
     while told[-1].get("epoch") != 2:
