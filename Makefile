@@ -24,11 +24,14 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## ratios measured side by side in one run; see benchmarks/README.md
+bench: $(STAMP)  ## ratios measured side by side, and what a search survives; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.batches
 	$(BIN)/python -m benchmarks.predict
 	$(BIN)/python -m benchmarks.state_space
+	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.nodes
+	$(BIN)/python -m benchmarks.kill
 
 curves: $(STAMP)  ## record real learning curves where the table stops: make curves DATA_DIR=... [MINUTES=30]
 	$(BIN)/python -m benchmarks.curves.record --data-dir $(DATA_DIR) $(if $(MINUTES),--minutes $(MINUTES))
