@@ -32,8 +32,8 @@ def join(address: str | None) -> None:
     """
     if address is None:
         return
-    if address == "auto":  # Ray's own looks for the latest cluster of this machine, also in a job of another one
-        address = os.environ.get("RAY_ADDRESS", "auto")
+    if address == "auto":  # as Ray reads it, so that what the variable names is checked too
+        address = os.environ.get("RAY_ADDRESS") or "auto"
     if "://" in address:
         raise UserError(
             "--address is auto or HOST:PORT, and the command runs on a machine of the cluster, which holds the journal",

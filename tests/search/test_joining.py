@@ -28,7 +28,7 @@ def test_a_driver_away_from_the_cluster_is_refused(address: str) -> None:
         join(address)
 
 
-def test_auto_in_a_job_is_the_jobs_own_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_what_rays_variable_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "ray://own:10001")
     with pytest.raises(UserError, match="ray://own:10001"):
         join("auto")
