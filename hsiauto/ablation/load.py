@@ -1,5 +1,6 @@
 """A study file -> Definition, every mistake named by the file and the line that it is in."""
 
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
@@ -24,11 +25,9 @@ def load(name_or_path: str) -> tuple[str, Definition]:
     else:
         path = Path(name_or_path)
         if not path.is_file():
-            raise UserError(
-                "a study is one that ships with hsiauto, or a YAML file",
-                repr(name_or_path),
-                "`hsiauto study` lists those that ship.",
-            )
+            close = get_close_matches(name_or_path, shipped(), 2)
+            remedy = f"Did you mean {' or '.join(close)}?" if close else "`hsiauto study` lists those that ship."
+            raise UserError("a study is one that ships with hsiauto, or a YAML file", repr(name_or_path), remedy)
         name, text = path.stem, path.read_text(encoding="utf-8", errors="replace")
     try:
         return name, Definition.model_validate(yaml.safe_load(text))

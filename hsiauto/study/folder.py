@@ -19,8 +19,9 @@ def check_new(folder: Path) -> None:
     """Raise UserError unless `folder` can become a run: new or empty, so that it never mixes with somebody's files."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         remedy = "Choose another --out"
-        if (folder / JOURNAL).exists():
-            remedy += f", or, where a search made it, go on with `hsiauto search --resume {folder}`"
+        is_run = (folder / JOURNAL).is_file() and (folder / STUDY).is_file()
+        if is_run and (command := read_study(folder).command) != "train":
+            remedy += f", or go on with `hsiauto {command} --resume {folder}`"
         raise UserError("--out is a new or empty folder", folder, remedy + ".")
 
 

@@ -149,6 +149,7 @@ def test_as_many_train_at_a_time_as_the_machine_holds(
     ("options", "words"),
     [
         (("nowhere",), "hsiauto study"),
+        (("cpdgal_maskin",), "Did you mean cpdgal_masking"),
         (("mine.yaml", "--cells", "C=7"), "C=7"),
         (("mine.yaml", "--cells", "C"), "axis=value"),
         (("mine.yaml", "--set", "svm.C=1"), "not pinned"),
@@ -174,7 +175,9 @@ def test_a_resumed_study_keeps_its_seeds_and_its_folder_is_not_a_search(run: Run
     code, _, error = run("--resume", "out", "--seeds", "1")
     assert code == 2
     assert "below 2" in error
-    assert run(*MINE)[0] == 2, "a new study wants a new folder"
+    code, _, error = run(*MINE)
+    assert code == 2, "a new study wants a new folder"
+    assert "hsiauto study --resume out" in error
 
 
 def test_without_a_name_the_studies_are_listed(run: Run) -> None:
