@@ -26,7 +26,7 @@ from rich.table import Table
 
 from hsiauto import leaderboard as boards
 from hsiauto.bundle import save_model
-from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.config import StudyConfig
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig, TorchConfig
 from hsiauto.provenance import git_commit, versions
@@ -35,7 +35,6 @@ from hsiauto.seal import TrialData, training_data
 from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Event, Journal, now
 from hsiauto.space import SceneSize, fit_preset
-from hsiauto.split.model import SplitSpec
 from hsiauto.study.prepare import Prepared, prepare
 from hsiauto.trainer import Trainer
 from hsiauto.trial import Trial
@@ -95,16 +94,17 @@ def _preset(family: str) -> FamilyConfig:
 
 
 def _study(asked: argparse.Namespace) -> StudyConfig:
+    split = {"protocol": asked.protocol}
     if asked.protocol == "random":
-        split = SplitSpec(protocol="random", train_fraction=asked.train_fraction)
-    else:
-        split = SplitSpec(protocol="blocks")
-    return StudyConfig(
-        command="train",
-        scene=SceneSource(dataset=asked.dataset, data_dir=asked.data_dir),
-        split=split,
-        max_epochs=MOST_EPOCHS,
-        further_splits=0,
+        split["train_fraction"] = asked.train_fraction
+    return StudyConfig.model_validate(
+        {
+            "command": "train",
+            "scene": {"dataset": asked.dataset, "data_dir": asked.data_dir},
+            "split": split,
+            "max_epochs": MOST_EPOCHS,
+            "further_splits": 0,
+        }
     )
 
 

@@ -9,10 +9,9 @@ as well.
 **Evaluation** (validation, test, map: one path). Tiles overlap on a fixed grid and are fed whole; the logits of a pixel
 are the mean over the tiles that cover it, weighted by `hsiauto.tiling`: no seams. The mean of logits, not of
 probabilities: a class must be likely in every tile. Feeding whole tiles fits nothing: it is what a patch family does
-with the neighbours of a test pixel. Such a tile is fuller than those of training. Validation shows what that costs,
-since it is fed as the test is: on the demo scene a small `mambahsi` had OA 0.72, 0.85 when only the labelled pixels of
-its tiles were fed, 0.82 with whole tiles and a normalisation that takes no statistics over the tile's pixels (412
-training pixels, 138 of validation, one seed).
+with the neighbours of a test pixel. Such a tile is fuller than those of training, so a module should read a pixel of
+zeros as absent, not as a spectrum (`hsiauto.families.presence`). Validation shows what remains, since it is fed as the
+test is.
 
 | symbol | meaning |
 |---|---|
