@@ -130,6 +130,8 @@ class _Weights:
 
     def __init__(self, storage: Storage, study: StudyConfig, engine: Engine) -> None:
         self._storage, self._study, self._engine = storage, study, engine
+        self._dropped: set[str] = set()
+        """Trials without weights: to ask the storage for all of them at every end would take longer and longer."""
 
     def hand_over(self, assignment: Assignment) -> None:
         """Copy the last attempt's checkpoint into the new one's folder: an orphan may still write to the old."""
@@ -144,9 +146,10 @@ class _Weights:
         if self._study.keep == "all":
             return
         family = self._engine.trials[trial_id].family
-        kept = self._engine.best(family, self._study.top_k)
+        spared = self._dropped.union(self._engine.best(family, self._study.top_k))
         for trial in self._engine.trials.values():
-            if trial.family == family and trial.ended and trial.trial_id not in kept:
+            if trial.family == family and trial.ended and trial.trial_id not in spared:
+                self._dropped.add(trial.trial_id)
                 for attempt in range(1, trial.attempt + 1):
                     self._storage.drop(trial.trial_id, attempt)
 
