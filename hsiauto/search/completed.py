@@ -1,4 +1,4 @@
-"""The completed learning curves of a search: how high it came, how noisy a score is, where a running trial will end.
+"""The completed learning curves of a search: how high families came, how noisy a score is, where a trial will end.
 
 Grows with every completion; each question is answered from what it holds, not from the journal.
 """
@@ -50,11 +50,6 @@ class Completed:
         """
         return math.sqrt(self._squares / self._n_squares) if self._n_squares else 0.0
 
-    @property
-    def reached(self) -> float:
-        """What the search has for certain: its best score, less the noise. -inf before a trial has completed."""
-        return max(self.best.values(), default=-math.inf) - self.noise
-
     def end(self, family: str, epoch: int, score: float) -> float | None:
         """Where a trial with `score` after `epoch` ends if it goes on in proportion to its family's completed curves.
 
@@ -68,18 +63,17 @@ class Completed:
         return None if ratio is None else min(1.0, score * ratio)
 
     def cannot_win(self, family: str, epoch: int, score: float) -> str:
-        """Why a trial with `score` after `epoch` will not come to what the search has already; empty where it may.
+        """Why a trial with `score` after `epoch` will not come to its family's best, less the noise; empty if it may.
 
-        Its own family's curves tell, so a slow family is not held against a fast one; a doubt about the shape and the
-        noise of the score, both scaled to the end, speak for the trial.
+        A doubt about the shape of its curve and the noise of the score, both scaled to the end, speak for the trial.
         """
         end = self.end(family, epoch, score)
         if end is None or score <= 0 or end < score:
             return ""
-        highest = end + DOUBT * (end - score) + self.noise * end / score
-        if highest >= self.reached:
+        reached, highest = self.best[family] - self.noise, end + DOUBT * (end - score) + self.noise * end / score
+        if highest >= reached:
             return ""
-        return f"would end at {end:.3f}, at most {highest:.3f}, by its family's curves; {self.reached:.3f} is reached"
+        return f"would end at {end:.3f}, at most {highest:.3f}, by its family's curves, which reached {reached:.3f}"
 
 
 def curve(trial: TrialState, objective: str) -> dict[int, float]:
