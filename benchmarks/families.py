@@ -3,7 +3,7 @@
     python -m benchmarks.families --data-dir DIR --protocol random --out runs/families-random
 
 One CPU core and at most `--seconds` of it a training: an epoch is timed first, and the schedule then has as many epochs
-as fit, 60 at most; both are printed. Training, seal and scoring are the refit's own: train + validation pixels, the
+as fit, 60 at most, or the source's own number where that is more; both are printed. Training, seal and scoring are the refit's own: train + validation pixels, the
 last epoch's weights, each training scored once. A training that is done is not repeated: the same command goes on.
 `families.parquet` in the folder is the table, in the columns of a leaderboard.
 
@@ -42,6 +42,8 @@ from hsiauto.trial import Trial
 PUBLISHED = ("claresnet", "spectral_memory", "cssmamba", "cpdgal")
 """Three seeds each; the others one."""
 SEEDS, MOST_EPOCHS = 3, 60
+OWN_EPOCHS = {"cpdgal": 200, "vit": 200, "cssmamba": 200, "mambahsi": 200}
+"""Most epochs where the source's own recipe has more."""
 PRESET = "small"
 """Where a family has it; else the paper preset, which is small enough."""
 
@@ -139,7 +141,7 @@ def _epochs(config: FamilyConfig, prepared: Prepared, journal: Journal, seconds:
     if not told:
         data = training_data(prepared.scene, prepared.split)
         cost = _epoch_seconds(config, data)
-        n_epochs = max(1, min(MOST_EPOCHS, int(seconds / cost)))
+        n_epochs = max(1, min(OWN_EPOCHS.get(config.family, MOST_EPOCHS), int(seconds / cost)))
         fields = {"family": config.family, "config_hash": config.hash(), "cap_seconds": seconds}
         told = [journal.append("timed", **fields, epoch_cpu_seconds=cost, epochs=n_epochs)]
     return int(told[0]["epochs"])
