@@ -3,8 +3,9 @@
     python -m benchmarks.families --data-dir DIR --protocol random --out runs/families-random
 
 One CPU core and at most `--seconds` of it a training: an epoch is timed first, and the schedule then has as many epochs
-as fit, 60 at most, or the source's own number where that is more; both are printed. Training, seal and scoring are the refit's own: train + validation pixels, the
-last epoch's weights, each training scored once. A training that is done is not repeated: the same command goes on.
+as fit, 60 at most, or the source's own number where that is more; both are printed. Training, seal and scoring are the
+refit's own: train + validation pixels, the last epoch's weights, each training scored once. A training that is done is
+not repeated: the same command goes on.
 `families.parquet` in the folder is the table, in the columns of a leaderboard.
 
 Seconds are of CPU time, which a busy machine changes little; fit_seconds in the table is wall time.
