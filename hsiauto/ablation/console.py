@@ -10,25 +10,41 @@ from rich.table import Table
 from hsiauto.ablation.measures import MEASURES, Measure
 from hsiauto.ablation.table import Line
 
-_BREAKS = (("=", " "), ("=", "\n"), ("=\n  ", "\n"))
-"""How a cell's name is written in ever narrower terminals: what stands within an axis, and between two."""
 _ENOUGH = 10_000
 """Columns of a terminal in which every table fits."""
 
 
 def print_table(lines: Sequence[Line], console: Console) -> None:
-    """A block for each measure, a row for each cell. Names take lines, so that figures are whole."""
+    """A block for each measure, a row for each cell. Where it is narrow names take lines, so that figures are whole."""
     for measure in dict.fromkeys(line.measure for line in lines):
         of_measure = [line for line in lines if line.measure == measure]
-        for breaks in _BREAKS:
-            block = _block(MEASURES[measure], of_measure, *breaks)
-            if console.measure(block, options=console.options.update(width=_ENOUGH)).maximum <= console.width:
-                break
+        block = _block(MEASURES[measure], of_measure, None)
+        if _width(block, console) > console.width:
+            block = _block(MEASURES[measure], of_measure, _ENOUGH)
+        if (over := _width(block, console) - console.width) > 0:
+            longest = max(len(setting) for line in of_measure for setting in _settings(line))
+            block = _block(MEASURES[measure], of_measure, longest - over)
         console.print(block)
 
 
-def _block(measure: Measure, lines: Sequence[Line], within: str, between: str) -> Table:
-    """`within`, `between`: as in `_BREAKS`."""
+def _width(table: Table, console: Console) -> int:
+    return console.measure(table, options=console.options.update(width=_ENOUGH)).maximum
+
+
+def _settings(line: Line) -> list[str]:
+    """The parts of a cell's name, each with what follows it."""
+    return [*line.cell.name.replace(", ", ",\n").split("\n"), *(["(reference)"] if line.is_reference else [])]
+
+
+def _name(line: Line, most: int | None) -> str:
+    """On one line (`most` None), or a line for each setting; those longer than `most` have their value on another."""
+    if most is None:
+        return " ".join(_settings(line))
+    return "\n".join(part.replace("=", "=\n  ", 1) if len(part) > most else part for part in _settings(line))
+
+
+def _block(measure: Measure, lines: Sequence[Line], most: int | None) -> Table:
+    """`most`: as in `_name`."""
     table = Table(box=box.SIMPLE_HEAD, title=measure.label, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.show_edge = False
     table.caption, table.caption_justify = "diff: minus the reference, in pairs\n", "left"
@@ -40,9 +56,8 @@ def _block(measure: Measure, lines: Sequence[Line], within: str, between: str) -
         interval = "-"
         if pair is not None and math.isfinite(pair.low):
             interval = f"{_number(pair.low, measure, '+')} to {_number(pair.high, measure, '+')}"
-        name = line.cell.name.replace("=", within).replace(", ", f",{between}")
         table.add_row(
-            name + (f"{between}(reference)" if line.is_reference else ""),
+            _name(line, most),
             f"{line.n}" if not line.missing else f"{line.n} of {line.n + line.missing}",
             _number(line.mean, measure),
             _number(line.std, measure),

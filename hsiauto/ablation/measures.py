@@ -17,6 +17,8 @@ class Measure:
     digits: int = 2
     of_curve: bool = False
     """Read from the losses on the validation part, which then does not train."""
+    counted: bool = False
+    """Known without training: a difference is no matter of chance, and gets no interval and no p."""
 
     @property
     def label(self) -> str:
@@ -30,9 +32,9 @@ MEASURES: Mapping[str, Measure] = {
     "fit_seconds": Measure("training", "s", digits=1),
     "predict_pixels_per_second": Measure("prediction", "pixels / s", digits=0),
     "peak_memory_bytes": Measure("peak memory", "MiB", 2.0**-20, digits=0),
-    "parameters": Measure("parameters", "", digits=0),
-    "macs": Measure("multiply-adds", "M", 1e-6),
-    "labels_train": Measure("labels used", "", digits=0),
+    "parameters": Measure("parameters", "", digits=0, counted=True),
+    "macs": Measure("multiply-adds", "M", 1e-6, counted=True),
+    "labels_train": Measure("labels used", "", digits=0, counted=True),
     "val_loss": Measure("validation loss", "nats", digits=4, of_curve=True),
     "epochs_to_val_loss": Measure("epochs to the loss", "", digits=1, of_curve=True),
 }

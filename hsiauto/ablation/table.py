@@ -45,7 +45,9 @@ def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_mar
     for measure in measures:
         values = {cell.key: _values(measure, cell, grid, of_cell, loss_margin) for cell in trained}
         base = values.get(grid.reference.key, {})
-        against = {key: _against(own, base) if key != grid.reference.key else None for key, own in values.items()}
+        against = {
+            key: _against(measure, own, base) if key != grid.reference.key else None for key, own in values.items()
+        }
         adjusted = holm({key: pair.p for key, pair in against.items() if pair is not None})
         found += [
             _line(measure, cell, cell.key == grid.reference.key, values[cell.key], against[cell.key], adjusted)
@@ -67,9 +69,12 @@ def _values(
     return {run: epochs_to(event.get("val_losses", []), goals[run]) for run, event in own.items() if run in goals}
 
 
-def _against(own: Mapping[Run, float], base: Mapping[Run, float]) -> Paired | None:
+def _against(measure: str, own: Mapping[Run, float], base: Mapping[Run, float]) -> Paired | None:
     runs = [run for run, value in own.items() if math.isfinite(value) and math.isfinite(base.get(run, math.nan))]
-    return paired([own[run] for run in runs], [base[run] for run in runs]) if runs else None
+    if not runs:
+        return None
+    pair = paired([own[run] for run in runs], [base[run] for run in runs])
+    return pair._replace(low=math.nan, high=math.nan, p=math.nan) if MEASURES[measure].counted else pair
 
 
 def _line(

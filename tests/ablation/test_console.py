@@ -30,6 +30,18 @@ def test_names_and_figures_are_whole_at_every_width(width: int) -> None:
     assert ("masking=static, mask_probability=0.2" in said) == (width > 100)
 
 
+def test_names_are_broken_no_more_than_they_must() -> None:
+    axes = {"memory": [True, False], "readout": ["context", "query_and_context"]}
+    memory = cells(family="spectral_memory", axes=axes, reference={"memory": False})
+    events = [event(cell, run, test_oa=0.5 + 0.2 * i * run.seed) for i, cell in enumerate(memory.cells) for run in RUNS]
+    console = Console(width=78, record=True, file=io.StringIO())
+    print_table(lines(memory, events, ["test_oa"], 0.1), console)
+    said = console.export_text()
+    assert max(map(len, said.splitlines())) <= 78
+    for words in ("memory=true,", "readout=context ", "  query_and_context", "memory=false"):
+        assert words in said
+
+
 def test_long_values_stand_below_their_axis() -> None:
     initial = cells(
         family="spectral_memory",

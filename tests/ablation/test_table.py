@@ -134,6 +134,15 @@ def test_the_stored_table_is_in_the_measures_unit() -> None:
     assert rows[3]["p"] is None, "no spread, no test"
 
 
+def test_what_is_counted_is_not_tested() -> None:
+    sizes = [
+        event(cell, run, parameters=100 + 50 * i + run.seed * i) for i, cell in enumerate(GRID.cells) for run in RUNS
+    ]
+    against = [line.against for line in lines(GRID, sizes, ["parameters"], 0.1)]
+    assert [pair.mean for pair in against if pair is not None] == [51.0, 102.0]
+    assert all(math.isnan(pair.p) and math.isnan(pair.low) for pair in against if pair is not None)
+
+
 def test_every_measure_but_the_last_is_a_column_of_the_leaderboard() -> None:
     columns = {column.name for column in COLUMNS}
     assert [name for name in MEASURES if name not in columns] == ["epochs_to_val_loss"]
