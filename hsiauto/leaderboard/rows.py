@@ -78,9 +78,13 @@ def home_split(split_seeds: Sequence[int], of_study: int) -> int:
 
 
 def _provenance(events: Iterable[Event]) -> Record:
-    """study, versions, git commit and split hash, as the first event tells them."""
+    """study, versions, git commit and split hash, as the first event tells them. Without the folder of the data: a
+    table is handed on, and nobody else has that folder."""
     first = next((event for event in events if event["event"] == "study"), {})
-    return {key: value for key, value in first.items() if key not in ("event", "at", "not_finite")}
+    said = {key: value for key, value in first.items() if key not in ("event", "at", "not_finite")}
+    if "scene" in (study := said.get("study", {})):
+        said["study"] = study | {"scene": study["scene"] | {"data_dir": None}}
+    return said
 
 
 def _ranks(events: Iterable[Event]) -> dict[str, int]:

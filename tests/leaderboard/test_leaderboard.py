@@ -127,6 +127,16 @@ def test_pandas_reads_it_alone(table: pa.Table, tmp_path: Path) -> None:
     assert json.loads(again.schema.metadata[b"hsiauto.versions"]) == {"python": "3"}
 
 
+def test_what_is_handed_on_does_not_say_where_the_data_lie(tmp_path: Path) -> None:
+    made = work(tmp_path, Pool(scene()))
+    said = {"budget": 7, "scene": {"dataset": "x", "data_dir": "/home/me/data"}}
+    with Journal(tmp_path / "other.jsonl") as journal:
+        journal.append("study", study=said, split_hash="s")
+        found = rows(journal.events, [], Context("run", "x", made.study, made.split, 6)).schema.metadata
+    assert json.loads(found[b"hsiauto.study"]) == {"budget": 7, "scene": {"dataset": "x", "data_dir": None}}
+    assert found[b"hsiauto.split_hash"] == b"s"
+
+
 def test_a_row_for_every_started_trial(table: pa.Table) -> None:
     d = table.to_pandas().set_index("trial_id")
     trials = d[d.kind == "trial"]
