@@ -1,5 +1,8 @@
-"""A device or a machine without memory left: how to know it, and what a trial then says."""
+"""Memory of a training: the most that it took, and a device or machine without any left."""
 
+from pathlib import Path
+
+import psutil
 import torch
 
 _WORDS = (
@@ -26,3 +29,36 @@ def ran_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)
+
+
+class Peak:
+    """The most memory since this was made: on CUDA what torch allocated, else what the process had resident.
+
+    Linux alone tells a process its own peak and starts it anew. Elsewhere a peak is the most of what was resident
+    whenever it was asked for, and freed activations are missed.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._seen = device, 0
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        elif _STATUS.exists():
+            _CLEAR_REFS.write_text("5")  # proc(5): resets the peak of the resident set
+
+    @property
+    def bytes(self) -> int:
+        if self._device.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self._device))
+        self._seen = max(self._seen, _resident_peak())
+        return self._seen
+
+
+_STATUS, _CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def _resident_peak() -> int:
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    return int(psutil.Process().memory_info().rss)

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from hsiauto.batches.resident import forget_residents
@@ -31,7 +30,7 @@ from hsiauto.fitted.base import Fitted
 from hsiauto.fitted.classical import fit_classical
 from hsiauto.fitted.reference import fit_reference
 from hsiauto.fitted.torch import TorchFitted
-from hsiauto.memory import OutOfMemory, ran_out_of_memory
+from hsiauto.memory import OutOfMemory, Peak, ran_out_of_memory
 from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.parallel import ParallelTrainer
 from hsiauto.seal import TrialData
@@ -63,8 +62,7 @@ class Report:
     fit_seconds: float
     """Training and validation of this trial so far, over all its attempts that a checkpoint links."""
     peak_memory_bytes: int
-    """CUDA: the most that was allocated; else the most resident memory of the process seen at the end of an epoch, or
-    when memory ran out. Of all tries."""
+    """The most so far, of all tries: on CUDA what torch allocated, else what was resident (`memory.Peak`)."""
     pixels_per_second: float | None = None
     """Of a map, measured after the last epoch where the search asks for it (`search/map_pace.py`)."""
     micro_batch: int | None = None
@@ -103,8 +101,7 @@ class Trial:
         self._trainer: AnyTrainer | None = None
         if self._n_threads is not None:
             use_threads(self._n_threads)
-        if self._device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._device)
+        self._peak = Peak(self._device)
         self._weights = go_on_from.weights() if isinstance(go_on_from, TorchFitted) else None
         if isinstance(config, TorchConfig):
             content = self._stored()
@@ -124,7 +121,7 @@ class Trial:
         trained = self._next_epoch(self.config) if isinstance(self.config, TorchConfig) else self._one_fit()
         self.epoch = trained.epoch
         self._seconds += trained.seconds
-        self._peak_bytes = max(self._peak_bytes, self._memory_bytes())
+        self._peak_bytes = max(self._peak_bytes, self._peak.bytes)
         s = trained.scores
         oa, aa, kappa = (s.oa, s.aa, s.kappa) if s is not None else (math.nan,) * 3
         return Report(
@@ -194,7 +191,7 @@ class Trial:
             except (RuntimeError, MemoryError) as error:
                 if not ran_out_of_memory(error):
                     raise
-                self._peak_bytes = max(self._peak_bytes, self._memory_bytes())  # while what filled it still stands
+                self._peak_bytes = max(self._peak_bytes, self._peak.bytes)  # while what filled it still stands
                 micro_batch = self._smaller()
                 if micro_batch is None:
                     raise self._out_of_memory() from error
@@ -252,11 +249,6 @@ class Trial:
             self._fitted = fit_reference(self.config, self.data)
         loss, val_scores = _validate(self._fitted, self.data)
         return Epoch(self.max_epochs, math.nan, loss, val_scores, time.perf_counter() - started)
-
-    def _memory_bytes(self) -> int:
-        if self._device.type == "cuda":
-            return int(torch.cuda.max_memory_allocated(self._device))
-        return int(psutil.Process().memory_info().rss)
 
 
 def _last(epochs: Iterator[Epoch]) -> Epoch:
