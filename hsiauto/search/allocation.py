@@ -3,8 +3,9 @@
 1. Each family's paper preset, cheapest predicted cost first.
 2. A floor of trials for each family, fewest first: no family is judged on its preset alone.
 3. The rest by successive elimination on interval estimates of what a refit would reach (`outlook.py`). A family is out
-   while even the whole rest of the budget would not be expected to lift it to what another one has already; of those
-   that remain, the one with the highest upper end is next.
+   while even the whole rest of the budget would not be expected to lift it to what another one has already. Of those
+   that remain the leader (highest lower end) and its strongest rival (highest upper end) are compared, as in LUCB
+   (Kalyanakrishnan et al., ICML 2012): of the two, the one with fewer trials is next.
 
 Ties go to the cheaper family, then to the order of the space.
 """
@@ -70,4 +71,9 @@ def next_family(
     reached = max(one.lower for one in seen.values())
     inside = [family for family in candidates if seen[family].upper >= reached] or candidates
     known = [family for family in inside if seen[family].known] or inside
-    return max(known, key=lambda f: (seen[f].upper, -len(members[f]), -plan.families.index(f)))
+    leader = max(known, key=lambda f: (seen[f].lower, -plan.families.index(f)))
+    rivals = [f for f in known if f != leader]
+    if not rivals:
+        return leader
+    rival = max(rivals, key=lambda f: (seen[f].upper, -len(members[f]), -plan.families.index(f)))
+    return min((leader, rival), key=lambda f: len(members[f]))

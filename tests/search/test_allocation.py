@@ -114,7 +114,7 @@ def test_a_family_that_may_still_win_is_tried_and_a_hopeless_one_is_not() -> Non
 def test_what_the_time_left_cannot_buy_lifts_no_family() -> None:
     done: dict[str, TrialState] = {}
     divided = plan(("a", "b"), {"a": 0, "b": 1}, 200)
-    _spread(done, "a", [score + 0.02 for score in CLOSE])
+    _spread(done, "a", [score + 0.02 for score in (*CLOSE, 0.85)])
     _spread(done, "b", [CLOSE[0] - 0.1, *CLOSE[1:]])
     assert next_family(divided, done, "kappa") == "b"
     assert next_family(divided, done, "kappa", affordable=lambda trials: 0.5 * (trials[0].family == "b")) == "a"
