@@ -6,10 +6,12 @@ import pytest
 
 from hsiauto.ablation.cells import grid
 from hsiauto.errors import UserError
+from hsiauto.families import FAMILIES
 from hsiauto.space import SceneSize
 from tests.ablation.fabricated import cells, definition
 
 SMALL = SceneSize(n_bands=24, n_pixels=200, height=40, width=40)
+SMALL_PRESET = FAMILIES["cpdgal"].preset("small").active()
 
 
 def test_an_axis_that_cannot_act_makes_one_cell_of_many() -> None:
@@ -28,7 +30,7 @@ def test_an_axis_that_cannot_act_makes_one_cell_of_many() -> None:
 def test_cells_take_the_preset_below_pins_below_axes() -> None:
     found = cells(pins={"cpdgal.patch": 6, "cpdgal.beta": 3.0})
     configs = [cell.config.active() for cell in found.cells]
-    assert {config["depth"] for config in configs} == {2}, "the small preset's"
+    assert {config["depth"] for config in configs} == {SMALL_PRESET["depth"]}
     assert {config["patch"] for config in configs} == {6}
     assert [config.get("beta") for config in configs] == [3.0, None, None], "where it acts"
 
@@ -59,8 +61,15 @@ def test_clipping_may_let_another_axis_act() -> None:
 
 
 def test_one_at_a_time_holds_the_preset_once() -> None:
-    found = cells(sweep="one_at_a_time", reference={}, axes={"depth": [1, 2, 3], "heads": [4, 8]})
-    assert [cell.name for cell in found.cells] == ["base", "depth=1", "depth=3", "heads=8"]
+    depth, heads = SMALL_PRESET["depth"], SMALL_PRESET["heads"]
+    axes = {"depth": [depth, depth + 1, depth + 2], "heads": [heads, 2 * heads]}
+    found = cells(sweep="one_at_a_time", reference={}, axes=axes)
+    assert [cell.name for cell in found.cells] == [
+        "base",
+        f"depth={depth + 1}",
+        f"depth={depth + 2}",
+        f"heads={2 * heads}",
+    ]
     assert found.reference.name == "base"
     assert found.notes == ()
 
