@@ -81,7 +81,7 @@ class StudyConfig(BaseModel):
     cpus_per_trial: int | None = Field(None, ge=1)
     gpus_per_trial: float | None = Field(None, ge=0)
     address: str | None = Field(None, exclude=True)
-    """Of a running Ray cluster: `auto` or HOST:PORT; None: this machine. How a study runs and not what it is: in no file,
+    """Of a running Ray cluster: `auto` or HOST:PORT; None: this machine. How a study runs, not what it is: in no file,
     and asked for anew at each resume."""
     storage: str | None = None
     """Folder or URI for the checkpoints and logs of trials; None: the run folder."""

@@ -249,12 +249,13 @@ def test_options_are_frozen() -> None:
         "--warm-start",
         *("--transductive", "--top-k", "--winner-seeds", "--other-seeds", "--further-splits", "--concurrency"),
         *("--cpus-per-trial", "--gpus-per-trial", "--trial-timeout", "--keep", "--resume"),
+        *("--address", "--storage"),
     }
     assert options_of("train") == SHARED | {
         *("--preset", "--config", "--seeds", "--recipe", "--initial", "--acquire", "--cycles", "--label-budget"),
-        *("--acquisition", "--margin-rank", "--control"),
+        *("--acquisition", "--margin-rank", "--control", "--address"),
     }
-    assert options_of("refit") == {"--split-seed", "--seeds", "--top"}
+    assert options_of("refit") == {"--split-seed", "--seeds", "--top", "--address"}
     assert options_of("estimate") == SHARED - {"--out", "--seed"} | {
         *("--preset", "--space", "--cpus-per-trial", "--json"),
     }
@@ -265,7 +266,9 @@ def test_options_are_frozen() -> None:
 
 def test_readme_names_only_what_exists() -> None:
     text = (ROOT / "README.md").read_text()
-    known = set().union(*(options_of(name) for name in commands())) | {"--help"}
+    known = (
+        set().union(*(options_of(name) for name in commands())) | {"--help"} | {"--storage-class"}
+    )  # optuna-dashboard
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= known
     assert set(re.findall(r"hsiauto ([a-z]+)\b(?=[^\n]*[`\n])", text)) - set(commands()) <= {"finds"}
     for name in commands():

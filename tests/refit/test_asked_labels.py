@@ -10,6 +10,7 @@ import pytest
 
 from hsiauto import leaderboard as boards
 from hsiauto.active.recipe import ActiveLabels
+from hsiauto.bundle import save_files
 from hsiauto.config import StudyConfig
 from hsiauto.refit import MODEL_FOLDER, Work, refit_config
 from hsiauto.refit.scoring import Target, learning_curve, outcome
@@ -37,7 +38,10 @@ class Training(Pool):
         deadline: float | None = None,
     ) -> Iterator[JobResult]:
         for job in jobs:
-            yield JobWorker("cpu", 1, Trial)._trained(job, datasets[job.data], math.inf, {})
+            result = JobWorker("cpu", 1, 1, Trial)._trained(job, datasets[job.data], math.inf, {})
+            if job.save_to is not None and result.model is not None:
+                save_files(result.model, job.save_to)
+            yield result
 
 
 @pytest.fixture(scope="module")

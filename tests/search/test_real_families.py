@@ -9,8 +9,9 @@ from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.seal import TrialData
 from hsiauto.search.affordable import Cost
+from hsiauto.search.completed import Completed
 from hsiauto.search.engine import Engine
-from hsiauto.search.journal import Event, Journal, trials
+from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
 from hsiauto.search.rungs import Rungs
 from hsiauto.trial import Trial
 from tests.search import fakes, real
@@ -49,15 +50,22 @@ def test_each_deep_family_with_four_trials_has_a_stop_and_a_completion(events: l
 def test_a_replay_decides_alike_whatever_the_other_family_scores(
     events: list[Event], family: str, others: float
 ) -> None:
+    """Rungs and what a family has completed decide; the scores of the other family are moved by `others`."""
     rungs = Rungs(STUDY.scheduler, STUDY.max_epochs, STUDY.grace_epochs, STUDY.reduction)
-    family_of = {trial.trial_id: trial.family for trial in trials(events).values()}
-    reports = [event for event in events if event["event"] == "report"]
-    mine = 0
-    for report in reports:
-        own = family_of[report["trial_id"]] == family
-        score = report["val_kappa"] + (0.0 if own else others)
-        goes_on = rungs.goes_on(family_of[report["trial_id"]], report["trial_id"], report["epoch"], score)
-        if own:
-            assert goes_on == (report["decision"] != "stop"), report
-            mine += 1
+    completed, states, mine = Completed("kappa"), dict[str, TrialState](), 0
+    for event in events:
+        if event["event"] == "report":
+            trial = states[event["trial_id"]]
+            own, epoch = trial.family == family, event["epoch"]
+            score = event["val_kappa"] + (0.0 if own else others)
+            event = {**event, "val_kappa": score if math.isfinite(score) else None}
+            goes_on = rungs.goes_on(trial.family, trial.trial_id, epoch, score)
+            if goes_on and rungs.judges(epoch):
+                goes_on = not completed.cannot_win(trial.family, epoch, score)
+            if own:
+                assert goes_on == (event["decision"] != "stop"), event
+                mine += 1
+        fold(states, event)
+        if event["event"] == "ended" and event["state"] == "completed":
+            completed.add(states[event["trial_id"]])
     assert mine > 4

@@ -59,7 +59,7 @@ def leaking(prepared: Prepared) -> Prepared:
 
 def run(prepared: Prepared, folder: Path) -> Path:
     folders.create(folder, prepared.study, prepared.split)
-    _drive(prepared, folder, Console(quiet=True), Deadlines())
+    _drive(prepared, folder, Console(quiet=True), Deadlines(), None)
     return folder
 
 
