@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hsiauto.families.base import PixelConfig
-from hsiauto.memory import OutOfMemory, ran_out_of_memory
+from hsiauto.memory import OutOfMemory, Peak, ran_out_of_memory
 from hsiauto.trial import Report, Trial
 from tests.test_trainer import DATA, same
 
@@ -75,14 +75,14 @@ def test_it_trains_in_micro_batches_with_the_effective_batch(error: Literal["tor
 
 def test_the_peak_is_that_of_the_try_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = iter([7 << 30, 5 << 30, 5 << 30, 5 << 30, 5 << 30])
-    monkeypatch.setattr(Trial, "_memory_bytes", lambda _: next(seen))
+    monkeypatch.setattr(Peak, "bytes", property(lambda _: next(seen)))
     reports = finish(trial(GreedyConfig(batch_size=32, most=9)))
     assert [report.peak_memory_bytes for report in reports] == [7 << 30] * 4
 
 
 def test_a_second_lack_of_memory_ends_the_trial_with_its_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = iter([7 << 30, 5 << 30])
-    monkeypatch.setattr(Trial, "_memory_bytes", lambda _: next(seen))
+    monkeypatch.setattr(Peak, "bytes", property(lambda _: next(seen)))
     with pytest.raises(OutOfMemory, match=r"out of memory with 8 samples at once, at 7\.00 GiB") as raised:
         trial(GreedyConfig(batch_size=32, most=3)).step()
     assert raised.value.peak_memory_bytes == 7 << 30
