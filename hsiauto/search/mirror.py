@@ -35,7 +35,8 @@ class Mirror:
             trial.set_user_attr("trial", of.trial_id)
             if of.error:
                 trial.set_user_attr("error", of.error)
-            trial.datetime_start, trial.datetime_complete = _local(of.started_at), _local(of.finished_at)
+            trial.datetime_start = _local(of.started_at or of.proposed_at)  # refused before it started
+            trial.datetime_complete = _local(of.finished_at)
         if family not in self._studies:
             with quiet_optuna():
                 self._studies[family] = optuna.create_study(

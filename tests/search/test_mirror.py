@@ -42,3 +42,16 @@ def test_trials_have_the_journals_names_times_and_errors(tmp_path: Path, metrics
             assert shown_at.astimezone(UTC) == datetime.fromisoformat(at)
     assert [t.user_attrs["error"] for _, t in shown if "error" in t.user_attrs] == ["ValueError: no such layer"]
     assert {tuple(study.metric_names or ()) for study in studies.values()} == {metrics}
+
+
+def test_a_trial_that_never_started_is_shown_too(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        engine = fakes.engine(journal, fakes.study(budget=6), mirror=Mirror(tmp_path / "optuna.log"))
+        first = engine.next()
+        assert first is not None
+        engine.expire(first.trial_id, 1)
+        (found,) = trials(journal.events).values()
+    assert found.state == "refused"
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "optuna.log")))
+    (shown,) = optuna.load_study(study_name=found.family, storage=storage).trials
+    assert shown.user_attrs["trial"] == first.trial_id
