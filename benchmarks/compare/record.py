@@ -42,7 +42,7 @@ def store(records: Sequence[Record], path: Path) -> None:
 def draw(records: Sequence[Record], path: Path, time_label: str) -> None:
     """Mean over the seeds and the worst seed, one panel a budget."""
     budgets = sorted({one.budget_s for one in records})
-    figure, panels = plt.subplots(1, len(budgets), figsize=(6.4 * len(budgets), 4.4), sharey=True, squeeze=False)
+    figure, panels = plt.subplots(1, len(budgets), figsize=(6.4 * len(budgets), 5.4), sharey=True, squeeze=False)
     for panel, budget in zip(panels[0], budgets, strict=True):
         grid = np.linspace(0.02, 1, 200) * budget
         for name in dict.fromkeys(one.method for one in records):
@@ -57,8 +57,10 @@ def draw(records: Sequence[Record], path: Path, time_label: str) -> None:
         panel.grid(alpha=0.3)
     top = max(max(one.refits) for one in records)
     panels[0, 0].set(ylabel="score of a refit of the best so far", ylim=(top - 0.14, top + 0.005))
-    panels[0, 0].legend(loc="lower right", fontsize=8, title="solid: mean; dotted: worst seed", title_fontsize=8)
-    figure.tight_layout()
+    lines, names = panels[0, 0].get_legend_handles_labels()
+    title = "solid: mean; dotted: worst seed"
+    figure.tight_layout(rect=(0, 0.17, 1, 1))
+    figure.legend(lines, names, loc="lower center", ncols=2 * len(budgets), fontsize=8, title=title, title_fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
     plt.close(figure)
