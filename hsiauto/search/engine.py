@@ -122,15 +122,12 @@ class Engine:
         if goes_on and not no_use and self._rungs.judges(report.epoch):
             no_use = self._completed.cannot_win(trial.family, report.epoch, score)
         decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
-        self._write("report", trial_id=trial_id, attempt=attempt, **_fields(report), decision=decision, rung=rung)
+        why = {"reason": no_use} if goes_on and no_use else {}
+        self._write(
+            "report", trial_id=trial_id, attempt=attempt, **_fields(report), decision=decision, rung=rung, **why
+        )
         self._warn_of_micro_batches(trial)
-        if not math.isfinite(score):
-            self._end(trial, "failed", f"validation {self._study.objective} is {score} after epoch {report.epoch}")
-        elif decision == "complete":
-            slow = self._too_slow_to_predict(report)
-            self._end(trial, "refused" if slow else "completed", slow)
-        elif decision == "stop":
-            self._end(trial, "stopped", no_use if goes_on else "")
+        self._end_by_its_report(trial)
         return decision
 
     def fail(self, trial_id: str, attempt: int, error: str, peak_memory_bytes: int | None = None) -> None:
@@ -205,9 +202,24 @@ class Engine:
         late = self._pace.verdict(trial, others_wait=self._others_wait())
         return late or self._gpu_hours.verdict(itertools.chain(others, [trial]))
 
-    def _too_slow_to_predict(self, report: Report) -> str:
+    def _end_by_its_report(self, trial: TrialState) -> bool:
+        """End `trial` where its last report, as journalled, says so; whether it did."""
+        if trial.decision not in ("stop", "complete"):
+            return False
+        last, objective = trial.reports[-1], self._study.objective
+        if last[f"val_{objective}"] is None:
+            score = last["not_finite"][f"val_{objective}"]
+            self._end(trial, "failed", f"validation {objective} is {score} after epoch {trial.epochs}")
+        elif trial.decision == "stop":
+            self._end(trial, "stopped", last.get("reason", ""))
+        else:
+            slow = self._too_slow_to_predict(trial)
+            self._end(trial, "refused" if slow else "completed", slow)
+        return True
+
+    def _too_slow_to_predict(self, trial: TrialState) -> str:
         """Why a trial at full fidelity may not rank; empty: it may."""
-        least, measured = self._study.min_pixels_per_second, report.pixels_per_second
+        least, measured = self._study.min_pixels_per_second, trial.pixels_per_second
         if least is None or (measured is not None and measured >= least):
             return ""
         return f"predicts {measured or 0:.0f} pixels a second; --min-pixels-per-second is {least:g}"
@@ -269,11 +281,7 @@ class Engine:
         for trial in self.trials.values():
             if trial.ended:
                 self._copy(trial)
-            elif not trial.ended and trial.decision in ("stop", "complete"):  # killed between the two lines
-                scored = math.isfinite(trial.score(self._study.objective))
-                state = "failed" if not scored else "completed" if trial.decision == "complete" else "stopped"
-                self._end(trial, state, "" if scored else f"validation {self._study.objective} is not finite")
-            elif trial.state == "running":
+            elif not self._end_by_its_report(trial) and trial.state == "running":  # killed between the two lines
                 self._end(trial, "interrupted", "the driver ended before the trial")
 
     def _copy(self, trial: TrialState) -> None:

@@ -155,6 +155,44 @@ def test_a_driver_killed_between_report_and_end_leaves_no_trial_open(tmp_path: P
         assert all(trial.ended for trial in trials(journal.events).values())
 
 
+@pytest.mark.parametrize("pixels_per_second", [70.0, None])
+@pytest.mark.parametrize("kappa", [0.5, math.inf])
+def test_a_driver_killed_between_report_and_end_ends_the_trial_as_it_would_have(
+    tmp_path: Path, kappa: float, pixels_per_second: float | None
+) -> None:
+    path, study = tmp_path / "journal", fakes.study(budget=1, min_pixels_per_second=100.0)
+
+    def outcome(journal: Journal) -> tuple[str, str]:
+        trial = trials(journal.events)["t0001"]
+        return trial.state, trial.error
+
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, study)
+        assert engine.next() is not None
+        engine.start("t0001", 1, "n", "cpu", 1)
+        engine.report("t0001", 1, replace(fakes.report(9, kappa), pixels_per_second=pixels_per_second))
+        undisturbed = outcome(journal)
+    assert undisturbed[0] == ("refused" if kappa == 0.5 else "failed")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    with Journal(path) as journal:
+        assert journal.events[-1]["event"] == "report"
+        fakes.engine(journal, study)
+        assert outcome(journal) == undisturbed
+
+
+def test_the_reason_to_stop_outlives_a_driver_killed_before_the_end(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal", _Clock()
+    with Journal(path) as journal:
+        _timed(journal, clock, {"quick": 1.0, "late": 8.0}, deadline=150.0, budget=30)
+        error = next(t.error for t in trials(journal.events).values() if "one trial may take" in t.error)
+    lines = path.read_bytes().splitlines(keepends=True)
+    cut = next(i for i, line in enumerate(lines) if b'"ended"' in line and b"one trial may take" in line)
+    path.write_bytes(b"".join(lines[:cut]))
+    with Journal(path) as journal:
+        fakes.engine(journal, fakes.study(scheduler="none", max_epochs=10, budget=30), deadline=150.0, clock=clock)
+        assert [t.error for t in trials(journal.events).values()][-1] == error
+
+
 class _Clock:
     now = 0.0
 
