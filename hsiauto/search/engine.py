@@ -78,10 +78,7 @@ class Engine:
         self.finished = False
         """Nothing more to start; set by `next`."""
         self.trials: dict[str, TrialState] = trials(journal.events)
-        self._completed = Completed(study.objective)
-        for trial in self.trials.values():
-            if trial.state == "completed":
-                self._completed.add(trial)
+        self._completed = Completed(study.objective, self.trials.values())
         self._waiting: list[TrialState] = []
         """Trials of an earlier driver that go on before anything new."""
         known = warm_start.known(journal.events, parse)
