@@ -105,7 +105,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "origin": trial.origin,
         "found_by": trial.found_by or None,
         "state": trial.state,
-        "error": trial.error or None,
+        "error": "; ".join(filter(None, [trial.error, *trial.worker_deaths])) or None,
         "rank": rank,
         "epochs": trial.epochs,
         "max_epochs": context.study.max_epochs,

@@ -30,7 +30,7 @@ IDENTITY = (
     Column("found_by", _STRING, "<run>/<trial> that a warm start took the config from; null otherwise"),
     Column("family", _STRING, "architecture family"),
     Column("state", _STRING, "completed | stopped | failed | refused | interrupted | running; refits: also skipped"),
-    Column("error", _STRING, "why it failed, was refused or skipped; null otherwise"),
+    Column("error", _STRING, "why it failed, was stopped, refused or skipped; how a worker of it died; or null"),
     Column(
         "rank",
         _INT,
@@ -90,7 +90,7 @@ RESULTS = (
         "whether no other completed trial has as good an objective on validation at as good a second one, one of them "
         "better; the second is the one of --objective, without that parameters; null for rows without either value",
     ),
-    Column("attempt", _INT, "attempt at the trial; a resume after a crash starts another one"),
+    Column("attempt", _INT, "attempt at the trial; a resume, or the death of its worker, starts another one"),
     Column("labels_train", _INT, "labelled pixels that trained: a refit trains on all that may be labelled"),
     Column("labels_val", _INT, "labelled pixels that validated"),
     Column(
