@@ -11,7 +11,7 @@ from hsiauto.ablation.pace import pace
 from hsiauto.ablation.plan import Training
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit import Work
-from hsiauto.refit.scoring import Target, learning_curve, outcome
+from hsiauto.refit.scoring import Target, learning_curve, outcome, scored_cycles
 from hsiauto.seal import TrialData
 from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Journal
@@ -95,10 +95,11 @@ def _record(work: Work, refits: Journal, training: Training, target: Target, res
         "max_epochs": training.cell.max_epochs * trained,
         "acquisition": None if labels is None else labels.name,
     }
-    fields |= outcome(work.scene, target, config, training.key, result)
+    known = scored_cycles(refits.events, training.key)
+    fields |= outcome(work.scene, target, config, training.key, result, known)
     if result.state == "completed":
         fields |= _sizes(config, work.scene.n_bands, len(target.split.classes))
-    for cycle in learning_curve(target, training.key, result, fields):
+    for cycle in learning_curve(target, training.key, result, fields, known):
         work.record(refits, "cycle", **cycle)
     if last is not None and len(target.data.val_pixels):
         fields |= {name: getattr(last, name) for name in ("val_oa", "val_aa", "val_kappa", "val_loss")}

@@ -10,7 +10,7 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.candidates import best_of_kind
 from hsiauto.refit.plan import Chosen, Refit, baselines, for_split, for_study, with_asked_labels
 from hsiauto.refit.reevaluate import ranked
-from hsiauto.refit.scoring import Target, ended, learning_curve, outcome
+from hsiauto.refit.scoring import Target, ended, learning_curve, outcome, scored_cycles
 from hsiauto.refit.work import Work, config_of
 from hsiauto.scene.model import Scene
 from hsiauto.search.jobs import Job, JobResult
@@ -178,9 +178,12 @@ def _record(work: Work, refits: Journal, refit: Refit, target: Target | None, re
         "max_epochs": work.study.max_epochs * (1 if target is None else len(_plan(refit, target))),
         "acquisition": None if refit.labels is None else refit.labels.name,
     }
-    fields |= ended(result) if target is None else outcome(work.scene, target, config, refit.key, result)
-    if target is not None:
-        for cycle in learning_curve(target, refit.key, result, fields):
+    if target is None:
+        fields |= ended(result)
+    else:
+        known = scored_cycles(refits.events, refit.key)
+        fields |= outcome(work.scene, target, config, refit.key, result, known)
+        for cycle in learning_curve(target, refit.key, result, fields, known):
             work.record(refits, "cycle", **cycle)
     work.record(refits, "refit", **fields)
 
