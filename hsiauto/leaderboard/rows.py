@@ -139,14 +139,14 @@ def _refit(
     context: Context,
 ) -> Record:
     """`chosen`: config hash -> trial and rank; empty for a training without a search, which carries its own rank."""
-    config = config_from(event["config"])
+    config = config_from(event.get("trained_config") or event["config"])
     kind, (trial_id, rank) = event["kind"], chosen.get(event["config_hash"], (event["trial_id"], None))
     if rank is not None:
         kind = "refit"  # a baseline that an extended search has ranked since
     elif not chosen:
         rank = event["rank"]
     trial, per_class = states.get(trial_id or ""), event.get("test_per_class")
-    if trial is not None:
+    if trial is not None and "trained_config" not in event:
         size = _size_of(trial)
     else:
         size = _size(config, context.n_bands, event.get("classes_scored") or len(context.split.classes))

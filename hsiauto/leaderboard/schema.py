@@ -40,8 +40,12 @@ IDENTITY = (
     Column("epochs", _INT, "epochs done; equal to max_epochs = full fidelity"),
     Column("max_epochs", _INT, "epochs of the complete schedule"),
     Column("seed", _INT, "of weights and batches"),
-    Column("config", _STRING, "JSON of the axes that act"),
-    Column("config_hash", _STRING, "identifies what the config does; joins rows of the same config"),
+    Column(
+        "config",
+        _STRING,
+        "JSON of the axes that act, as trained: a further split may hold fewer pixels, so fewer principal components",
+    ),
+    Column("config_hash", _STRING, "identifies what the config that was asked for does; joins rows of that config"),
     Column(
         "cell", _STRING, "JSON {axis: value} of the cell of a study, label noise among the axes; null outside studies"
     ),
