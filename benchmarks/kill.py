@@ -1,9 +1,10 @@
 """The kill test: searches whose driver, or one of whose workers, dies by SIGKILL at a random moment. What is lost?
 
 A kill counts only where a trial was running after its first report; another search makes up for one that does not. A
-search whose driver was killed is resumed. Each must end with exactly its budget of trials; what had ended before the
-kill stays as it was; an epoch is trained at most twice, and twice only in a trial that ran at the kill (the workers'
-logs tell). Trials sleep, on a real Ray.
+search whose driver was killed is resumed; a trial whose worker was killed goes on by itself, and its row says so. Each
+search must end with exactly its budget of trials, none of them failed; what had ended before the kill stays as it was;
+an epoch is trained at most twice, and twice only in a trial that ran at the kill (the workers' logs tell). Trials
+sleep, on a real Ray.
 
     python -m benchmarks.kill [kills of each kind, 10 by default] [seed]
 """
@@ -102,8 +103,9 @@ def broken(folder: Path, at: Kill) -> list[str]:
         found += [f"{trial.trial_id} trained epoch {e} {n} times" for e, n in times.items() if n > most]
         if len({report["epoch"] for report in trial.reports}) != len(trial.reports):
             found.append(f"{trial.trial_id} reported an epoch twice")
-    if at.victim == "worker" and not any("worker died" in trial.error for trial in after.values()):
+    if at.victim == "worker" and not any(trial.worker_deaths for trial in after.values()):
         found.append("no row says that its worker died")
+    found += [f"{trial.trial_id}: {trial.error}" for trial in after.values() if trial.state == "failed"]
     return found
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from hsiauto.ablation import record
 from hsiauto.ablation.cells import Grid, grid
+from hsiauto.ablation.definition import Definition
 from hsiauto.ablation.panels import draw
 from hsiauto.ablation.plan import runs, trainings
 from hsiauto.ablation.record import Asked
@@ -23,6 +24,7 @@ from hsiauto.search.cluster import own_ray
 from hsiauto.search.joining import available, join
 from hsiauto.search.resources import BUDGET_PER_WORKER, Resources
 from hsiauto.space import SceneSize
+from hsiauto.split.model import SplitSpec
 from hsiauto.study import folder as folders
 from hsiauto.study.clock import Deadlines
 from hsiauto.study.opened import OpenRun, open_run
@@ -48,7 +50,14 @@ def run(asked: Asked, study: StudyConfig, folder: Path, *, console: Console) -> 
     folders.check_new(folder)
     if study.split.protocol == "fixed" and asked.splits > 1:
         raise UserError("--splits needs a protocol that draws its split", "fixed", "Use blocks or random.")
-    of_study = study.model_copy(update={"command": "study", "families": asked.definition.families, "pins": {}})
+    of_study = study.model_copy(
+        update={
+            "command": "study",
+            "families": asked.definition.families,
+            "pins": {},
+            "split": _buffered(study.split, asked.definition, study.max_epochs),
+        }
+    )
     with download_bars(console) as progress:
         prepared = prepare(of_study, progress)
     cells = _grid(asked, prepared)
@@ -89,6 +98,14 @@ def resume(
         whole = _grid(asked, prepared)
         record.write(folder, asked)
         return _drive(asked, whole, prepared, folder, console, deadlines)
+
+
+def _buffered(spec: SplitSpec, definition: Definition, max_epochs: int) -> SplitSpec:
+    """`--buffer auto`: twice the largest support of the study's cells, those that `--cells` leaves for later too."""
+    if not spec.buffer_auto:
+        return spec
+    widest = max(cell.config.support for cell in grid(definition, max_epochs).cells)
+    return spec.model_copy(update={"buffer": 2 * widest, "buffer_auto": False})  # settled: a resume reads it
 
 
 def _grid(asked: Asked, prepared: Prepared) -> Grid:

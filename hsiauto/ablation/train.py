@@ -11,7 +11,7 @@ from hsiauto.ablation.pace import pace
 from hsiauto.ablation.plan import Training
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit import Work
-from hsiauto.refit.scoring import Target, learning_curve, outcome
+from hsiauto.refit.scoring import Target, learning_curve, outcome, scored_cycles
 from hsiauto.seal import TrialData
 from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Journal
@@ -80,6 +80,7 @@ def _data(training: Training, target: Target) -> tuple[str, TrialData]:
 
 def _record(work: Work, refits: Journal, training: Training, target: Target, result: JobResult) -> None:
     config, labels, last = training.cell.config, training.cell.labels, result.report
+    trained_config = config.bounded(work.scene.n_bands, len(target.data.train_pixels))
     trained = 1 if labels is None else len(labels.plan(len(target.data.train_pixels), target.data.n_classes))
     fields: dict[str, Any] = {
         "key": training.key,
@@ -90,15 +91,17 @@ def _record(work: Work, refits: Journal, training: Training, target: Target, res
         "family": config.family,
         "config": config.active(),
         "config_hash": config.hash(),
+        **({} if trained_config == config else {"trained_config": trained_config.active()}),
         "seed": training.run.seed,
         "split_seed": training.run.split_seed,
         "max_epochs": training.cell.max_epochs * trained,
         "acquisition": None if labels is None else labels.name,
     }
-    fields |= outcome(work.scene, target, config, training.key, result)
+    known = scored_cycles(refits.events, training.key)
+    fields |= outcome(work.scene, target, trained_config, training.key, result, known)
     if result.state == "completed":
-        fields |= _sizes(config, work.scene.n_bands, len(target.split.classes))
-    for cycle in learning_curve(target, training.key, result, fields):
+        fields |= _sizes(trained_config, work.scene.n_bands, len(target.split.classes))
+    for cycle in learning_curve(target, training.key, result, fields, known):
         work.record(refits, "cycle", **cycle)
     if last is not None and len(target.data.val_pixels):
         fields |= {name: getattr(last, name) for name in ("val_oa", "val_aa", "val_kappa", "val_loss")}

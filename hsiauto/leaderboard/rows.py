@@ -105,7 +105,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "origin": trial.origin,
         "found_by": trial.found_by or None,
         "state": trial.state,
-        "error": trial.error or None,
+        "error": "; ".join(filter(None, [trial.error, *trial.worker_deaths])) or None,
         "rank": rank,
         "epochs": trial.epochs,
         "max_epochs": context.study.max_epochs,
@@ -139,14 +139,14 @@ def _refit(
     context: Context,
 ) -> Record:
     """`chosen`: config hash -> trial and rank; empty for a training without a search, which carries its own rank."""
-    config = config_from(event["config"])
+    config = config_from(event.get("trained_config") or event["config"])
     kind, (trial_id, rank) = event["kind"], chosen.get(event["config_hash"], (event["trial_id"], None))
     if rank is not None:
         kind = "refit"  # a baseline that an extended search has ranked since
     elif not chosen:
         rank = event["rank"]
     trial, per_class = states.get(trial_id or ""), event.get("test_per_class")
-    if trial is not None:
+    if trial is not None and "trained_config" not in event:
         size = _size_of(trial)
     else:
         size = _size(config, context.n_bands, event.get("classes_scored") or len(context.split.classes))

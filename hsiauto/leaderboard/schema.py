@@ -30,7 +30,7 @@ IDENTITY = (
     Column("found_by", _STRING, "<run>/<trial> that a warm start took the config from; null otherwise"),
     Column("family", _STRING, "architecture family"),
     Column("state", _STRING, "completed | stopped | failed | refused | interrupted | running; refits: also skipped"),
-    Column("error", _STRING, "why it failed, was refused or skipped; null otherwise"),
+    Column("error", _STRING, "why it failed, was stopped, refused or skipped; how a worker of it died; or null"),
     Column(
         "rank",
         _INT,
@@ -40,8 +40,12 @@ IDENTITY = (
     Column("epochs", _INT, "epochs done; equal to max_epochs = full fidelity"),
     Column("max_epochs", _INT, "epochs of the complete schedule"),
     Column("seed", _INT, "of weights and batches"),
-    Column("config", _STRING, "JSON of the axes that act"),
-    Column("config_hash", _STRING, "identifies what the config does; joins rows of the same config"),
+    Column(
+        "config",
+        _STRING,
+        "JSON of the axes that act, as trained: a further split may hold fewer pixels, so fewer principal components",
+    ),
+    Column("config_hash", _STRING, "identifies what the config that was asked for does; joins rows of that config"),
     Column(
         "cell", _STRING, "JSON {axis: value} of the cell of a study, label noise among the axes; null outside studies"
     ),
@@ -90,7 +94,7 @@ RESULTS = (
         "whether no other completed trial has as good an objective on validation at as good a second one, one of them "
         "better; the second is the one of --objective, without that parameters; null for rows without either value",
     ),
-    Column("attempt", _INT, "attempt at the trial; a resume after a crash starts another one"),
+    Column("attempt", _INT, "attempt at the trial; a resume, or the death of its worker, starts another one"),
     Column("labels_train", _INT, "labelled pixels that trained: a refit trains on all that may be labelled"),
     Column("labels_val", _INT, "labelled pixels that validated"),
     Column(

@@ -10,7 +10,7 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.candidates import best_of_kind
 from hsiauto.refit.plan import Chosen, Refit, baselines, for_split, for_study, with_asked_labels
 from hsiauto.refit.reevaluate import ranked
-from hsiauto.refit.scoring import Target, ended, learning_curve, outcome
+from hsiauto.refit.scoring import Target, ended, learning_curve, outcome, scored_cycles
 from hsiauto.refit.work import Work, config_of
 from hsiauto.scene.model import Scene
 from hsiauto.search.jobs import Job, JobResult
@@ -165,6 +165,7 @@ def _plan(refit: Refit, target: Target) -> tuple[int, ...]:
 def _record(work: Work, refits: Journal, refit: Refit, target: Target | None, result: JobResult) -> None:
     """One `refit` event: what was trained, on what, and, once, how it scores."""
     config = refit.config
+    trained = config if target is None else config.bounded(work.scene.n_bands, len(target.data.train_pixels))
     fields: dict[str, Any] = {
         "key": refit.key,
         "kind": refit.kind,
@@ -173,14 +174,18 @@ def _record(work: Work, refits: Journal, refit: Refit, target: Target | None, re
         "family": config.family,
         "config": config.active(),
         "config_hash": config.hash(),
+        **({} if trained == config else {"trained_config": trained.active()}),
         "seed": refit.seed,
         "split_seed": refit.split_seed,
         "max_epochs": work.study.max_epochs * (1 if target is None else len(_plan(refit, target))),
         "acquisition": None if refit.labels is None else refit.labels.name,
     }
-    fields |= ended(result) if target is None else outcome(work.scene, target, config, refit.key, result)
-    if target is not None:
-        for cycle in learning_curve(target, refit.key, result, fields):
+    if target is None:
+        fields |= ended(result)
+    else:
+        known = scored_cycles(refits.events, refit.key)
+        fields |= outcome(work.scene, target, trained, refit.key, result, known)
+        for cycle in learning_curve(target, refit.key, result, fields, known):
             work.record(refits, "cycle", **cycle)
     work.record(refits, "refit", **fields)
 

@@ -1,7 +1,8 @@
 """Where a refit is trained and scored: a split with its sealed test. The only caller of `SealedTest.score`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,15 @@ from hsiauto.refit.work import Work
 from hsiauto.scene.model import Scene
 from hsiauto.seal import SealedTest, TrialData, seal, training_data
 from hsiauto.search.jobs import JobResult
+from hsiauto.search.journal import Event
 from hsiauto.split import Split, make_split, overlap
 from hsiauto.split.model import Pixels
 
 _SCORES = ("test_oa", "test_aa", "test_kappa")
+PER_CLASS = "test_per_class"
+
+Known = Mapping[int, Event]
+"""Cycle -> its event, of one training."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,22 @@ class Target:
         return cls(split, data if validates else training_data(work.scene, split, work.study.transductive), test)
 
 
-def outcome(scene: Scene, target: Target, config: FamilyConfig, key: str, result: JobResult) -> dict[str, Any]:
+def scored_cycles(events: Iterable[Event], key: str) -> Known:
+    """The cycles of `key` in a journal that ends before its `refit`: they are neither scored nor written again."""
+    return {event["cycle"]: event for event in events if event["event"] == "cycle" and event["key"] == key}
+
+
+def outcome(
+    scene: Scene,
+    target: Target,
+    config: FamilyConfig,
+    key: str,
+    result: JobResult,
+    known: Known = MappingProxyType({}),
+) -> dict[str, Any]:
     """What became of training `config` on `target`, as fields of a `refit` event: state, costs and, once a key, scores.
 
+    known: cycles of `key` in the journal; where its last one is there, the scores are taken from it.
     Raises RuntimeError where `key` was scored before.
     """
     trained_on = labelled(target, result)
@@ -66,22 +85,31 @@ def outcome(scene: Scene, target: Target, config: FamilyConfig, key: str, result
             "peak_memory_bytes": result.report.peak_memory_bytes,
         }
     if result.state == "completed" and result.predicted is not None:
-        fields |= _scored(scene, target, key, result.predicted, result.predict_seconds)
+        last = known.get(result.cycles[-1].number, {}) if result.cycles else {}
+        before = {name: last[name] for name in (*_SCORES, PER_CLASS) if name in last}
+        fields |= before or _scored(scene, target, key, result.predicted)
+        pace, n = result.predict_seconds, len(result.predicted)
+        fields["predict_pixels_per_second"] = n / pace if pace > 0 else None
     return fields
 
 
-def learning_curve(target: Target, key: str, result: JobResult, final: Mapping[str, Any]) -> list[dict[str, Any]]:
+def learning_curve(
+    target: Target, key: str, result: JobResult, final: Mapping[str, Any], known: Known = MappingProxyType({})
+) -> list[dict[str, Any]]:
     """Accuracy against labels of an active training, as fields of `cycle` events; empty for any other.
 
     final: what `outcome` gave for `key`. The last cycle's model is the job's, so its scores are taken from there; each
-    of the others is scored once. Raises RuntimeError where one was scored before.
+    of the others is scored once. `known`: cycles in the journal, which are left out.
+    Raises RuntimeError where one was scored before.
     """
     events = []
     for cycle in result.cycles:
+        if cycle.number in known:
+            continue
         if cycle.predicted is None:
             scored: dict[str, Any] = {}
         elif cycle is result.cycles[-1]:
-            scored = {name: final[name] for name in _SCORES}
+            scored = {name: final[name] for name in (*_SCORES, PER_CLASS)}
         else:
             s = target.test.score(f"{key}/cycle-{cycle.number}", cycle.predicted)
             scored = dict(zip(_SCORES, (s.oa, s.aa, s.kappa), strict=True))
@@ -125,13 +153,12 @@ def ended(result: JobResult) -> dict[str, Any]:
     }
 
 
-def _scored(scene: Scene, target: Target, key: str, predicted: npt.NDArray[np.int64], seconds: float) -> dict[str, Any]:
+def _scored(scene: Scene, target: Target, key: str, predicted: npt.NDArray[np.int64]) -> dict[str, Any]:
     scores = target.test.score(key, predicted)
     names = [scene.class_names[k - 1] for k in target.split.classes]
     return {
         "test_oa": scores.oa,
         "test_aa": scores.aa,
         "test_kappa": scores.kappa,
-        "test_per_class": dict(zip(names, scores.per_class.tolist(), strict=True)),
-        "predict_pixels_per_second": len(predicted) / seconds if seconds > 0 else None,
+        PER_CLASS: dict(zip(names, scores.per_class.tolist(), strict=True)),
     }

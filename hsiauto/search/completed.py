@@ -4,7 +4,7 @@ Grows with every completion; each question is answered from what it holds, not f
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import median
 
 from hsiauto.search.journal import TrialState
@@ -18,9 +18,9 @@ shape, and the more so the earlier they are judged."""
 
 
 class Completed:
-    """Curves at full fidelity, by family."""
+    """Curves at full fidelity, by family, of those of `trials` that completed and of what is added."""
 
-    def __init__(self, objective: str) -> None:
+    def __init__(self, objective: str, trials: Iterable[TrialState] = ()) -> None:
         self._objective = objective
         self.curves: dict[str, list[Curve]] = {}
         self.best: dict[str, float] = {}
@@ -28,6 +28,9 @@ class Completed:
         self._squares, self._n_squares = 0.0, 0
         self._ratios: dict[str, dict[int, float | None]] = {}
         """By family, and epoch that was asked for; until the family's next completion."""
+        for trial in trials:
+            if trial.state == "completed":
+                self.add(trial)
 
     def add(self, trial: TrialState) -> None:
         """A trial that completed. One without a finite score is left out."""

@@ -76,14 +76,13 @@ class Engine:
         self._pace = Pace.start(deadline, workers, study.max_epochs, clock)
         self._rungs = Rungs(study.scheduler, study.max_epochs, study.grace_epochs, study.reduction)
         self.finished = False
-        """Nothing more to start; set by `next`."""
+        """Nothing new to start; set by `next`."""
         self.trials: dict[str, TrialState] = trials(journal.events)
-        self._completed = Completed(study.objective)
-        for trial in self.trials.values():
-            if trial.state == "completed":
-                self._completed.add(trial)
+        self._completed = Completed(study.objective, self.trials.values())
         self._waiting: list[TrialState] = []
-        """Trials of an earlier driver that go on before anything new."""
+        """Trials of an earlier driver, or of a worker that died: they go on before anything new."""
+        self._at_work: dict[str, int] = {}
+        """Trial -> its attempt that was handed out and has not ended. No other attempt has a say."""
         known = warm_start.known(journal.events, parse)
         self._proposals = Proposals(
             study, space, self._sampling, self._screen, known, self._pace, self._completed, self.trials, self._warn
@@ -92,15 +91,21 @@ class Engine:
         self._waiting = [trial for trial in self.trials.values() if not trial.ended]
 
     def next(self) -> Assignment | None:
-        """A trial to start now; None when there is none, now or later."""
-        if not self.finished and self._pace.left > 0 and not self._gpu_hours.verdict(self.trials.values()):
+        """A trial to start now; None when there is nothing new, now or later: only a trial that `lose` gives back."""
+        if self._pace.left > 0 and not self._gpu_hours.verdict(self.trials.values()):
             if self._waiting:
                 trial = self._waiting.pop(0)
-                return Assignment(trial.trial_id, trial.attempt + 1, self._parse(trial.config), trial.epochs)
-            if (new := self._proposals.next(self.trials)) is not None:
-                return self._journalled(new)
+                config = self._parse(trial.config)
+                return self._handed_out(Assignment(trial.trial_id, trial.attempt + 1, config, trial.epochs))
+            if not self.finished and (new := self._proposals.next(self.trials)) is not None:
+                return self._handed_out(self._journalled(new))
         self.finished = True
         return None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a trial at work may come back, because its worker dies, after `next` has said None."""
+        return bool(self._at_work)
 
     def start(self, trial_id: str, attempt: int, node: str, device: str, pid: int) -> None:
         """A worker has taken the trial."""
@@ -108,9 +113,9 @@ class Engine:
 
     def report(self, trial_id: str, attempt: int, report: Report) -> Decision:
         """Take the report of an epoch, in order, and say whether the trial goes on."""
+        if self._at_work.get(trial_id) != attempt:
+            return "stop"  # an orphan of an earlier driver, or of a node that was given up
         trial = self.trials[trial_id]
-        if trial.ended or attempt != trial.attempt:
-            return "stop"  # an orphan of an earlier driver
         if report.epoch <= trial.epochs:
             return "continue"  # trained again after a crash; the journal has it
         score = self._checked_score(trial, report)
@@ -122,22 +127,29 @@ class Engine:
         if goes_on and not no_use and self._rungs.judges(report.epoch):
             no_use = self._completed.cannot_win(trial.family, report.epoch, score)
         decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
-        self._write("report", trial_id=trial_id, attempt=attempt, **_fields(report), decision=decision, rung=rung)
+        why = {"reason": no_use} if goes_on and no_use else {}
+        self._write(
+            "report", trial_id=trial_id, attempt=attempt, **_fields(report), decision=decision, rung=rung, **why
+        )
         self._warn_of_micro_batches(trial)
-        if not math.isfinite(score):
-            self._end(trial, "failed", f"validation {self._study.objective} is {score} after epoch {report.epoch}")
-        elif decision == "complete":
-            slow = self._too_slow_to_predict(report)
-            self._end(trial, "refused" if slow else "completed", slow)
-        elif decision == "stop":
-            self._end(trial, "stopped", no_use if goes_on else "")
+        self._end_by_its_report(trial)
         return decision
 
     def fail(self, trial_id: str, attempt: int, error: str, peak_memory_bytes: int | None = None) -> None:
-        """The trial raised, or its worker died. The search goes on. peak_memory_bytes: if it ran out of memory."""
+        """The trial raised, or hangs. The search goes on. peak_memory_bytes: if it ran out of memory."""
+        if self._at_work.get(trial_id) == attempt:
+            self._end(self.trials[trial_id], "failed", error, attempt, peak_memory_bytes)
+
+    def lose(self, trial_id: str, attempt: int, error: str) -> None:
+        """The trial's worker died, which may not be its fault: it goes on from its checkpoint on another one, once."""
+        if self._at_work.get(trial_id) != attempt:
+            return
         trial = self.trials[trial_id]
-        if not trial.ended and attempt >= trial.attempt:
-            self._end(trial, "failed", error, attempt, peak_memory_bytes)
+        if trial.worker_deaths:
+            self._end(trial, "failed", f"its worker died twice: {error}", attempt)
+        else:
+            self._end(trial, "interrupted", f"its worker died: {error}", attempt, worker_died=True)
+            self._waiting.append(trial)
 
     def overdue(self, grace_s: float) -> bool:
         """Whether the deadline passed so long ago that trials without a report must not be waited for."""
@@ -146,7 +158,7 @@ class Engine:
     def expire(self, trial_id: str, attempt: int) -> None:
         """Give up a trial that is overdue."""
         trial = self.trials[trial_id]
-        if not trial.ended:
+        if self._at_work.get(trial_id) == attempt:
             done = f"after epoch {trial.epochs} of {self._study.max_epochs}" if trial.attempt else "before it started"
             state = "stopped" if trial.attempt else "refused"
             self._end(trial, state, f"time limit of the search reached {done}", attempt)
@@ -184,6 +196,10 @@ class Engine:
         )
         return Assignment(trial_id, 1, config, 0)
 
+    def _handed_out(self, assignment: Assignment) -> Assignment:
+        self._at_work[assignment.trial_id] = assignment.attempt
+        return assignment
+
     def _checked_score(self, trial: TrialState, report: Report) -> float:
         """The objective. Without these checks a misnamed metric or epoch would switch early stopping off in silence."""
         score = getattr(report, f"val_{self._study.objective}")
@@ -205,9 +221,24 @@ class Engine:
         late = self._pace.verdict(trial, others_wait=self._others_wait())
         return late or self._gpu_hours.verdict(itertools.chain(others, [trial]))
 
-    def _too_slow_to_predict(self, report: Report) -> str:
+    def _end_by_its_report(self, trial: TrialState) -> bool:
+        """End `trial` where its last report, as journalled, says so; whether it did."""
+        if trial.decision not in ("stop", "complete"):
+            return False
+        last, objective = trial.reports[-1], self._study.objective
+        if last[f"val_{objective}"] is None:
+            score = last["not_finite"][f"val_{objective}"]
+            self._end(trial, "failed", f"validation {objective} is {score} after epoch {trial.epochs}")
+        elif trial.decision == "stop":
+            self._end(trial, "stopped", last.get("reason", ""))
+        else:
+            slow = self._too_slow_to_predict(trial)
+            self._end(trial, "refused" if slow else "completed", slow)
+        return True
+
+    def _too_slow_to_predict(self, trial: TrialState) -> str:
         """Why a trial at full fidelity may not rank; empty: it may."""
-        least, measured = self._study.min_pixels_per_second, report.pixels_per_second
+        least, measured = self._study.min_pixels_per_second, trial.pixels_per_second
         if least is None or (measured is not None and measured >= least):
             return ""
         return f"predicts {measured or 0:.0f} pixels a second; --min-pixels-per-second is {least:g}"
@@ -223,10 +254,14 @@ class Engine:
         error: str,
         attempt: int | None = None,
         peak_memory_bytes: int | None = None,
+        worker_died: bool = False,
     ) -> None:
         attempt = trial.attempt if attempt is None else attempt
-        peak = {} if peak_memory_bytes is None else {"peak_memory_bytes": peak_memory_bytes}
-        self._write("ended", trial_id=trial.trial_id, attempt=attempt, state=state, error=error or None, **peak)
+        more: dict[str, Any] = {} if peak_memory_bytes is None else {"peak_memory_bytes": peak_memory_bytes}
+        if worker_died:
+            more["worker_died"] = True
+        self._at_work.pop(trial.trial_id, None)
+        self._write("ended", trial_id=trial.trial_id, attempt=attempt, state=state, error=error or None, **more)
         if state == "completed":
             self._completed.add(trial)
         if trial.ended:
@@ -269,11 +304,7 @@ class Engine:
         for trial in self.trials.values():
             if trial.ended:
                 self._copy(trial)
-            elif not trial.ended and trial.decision in ("stop", "complete"):  # killed between the two lines
-                scored = math.isfinite(trial.score(self._study.objective))
-                state = "failed" if not scored else "completed" if trial.decision == "complete" else "stopped"
-                self._end(trial, state, "" if scored else f"validation {self._study.objective} is not finite")
-            elif trial.state == "running":
+            elif not self._end_by_its_report(trial) and trial.state == "running":  # killed between the two lines
                 self._end(trial, "interrupted", "the driver ended before the trial")
 
     def _copy(self, trial: TrialState) -> None:

@@ -110,7 +110,7 @@ class TrialState:
     """proposed | running | completed | stopped | failed | refused | interrupted."""
     error: str = ""
     attempt: int = 0
-    """0 = never started. A resume starts another one."""
+    """0 = never started. A resume starts another one, and so does the death of a worker."""
     node: str = ""
     device: str = ""
     pid: int = 0
@@ -121,6 +121,8 @@ class TrialState:
     finished_at: str = ""
     peak_memory_bytes: int | None = None
     """Of a trial that memory ended; others have it in their reports."""
+    worker_deaths: list[str] = field(default_factory=list)
+    """Why, of each attempt whose worker died and after which the trial went on."""
     reports: list[Event] = field(default_factory=list)
     """By epoch. An epoch that was trained again after a crash counts once."""
 
@@ -196,6 +198,9 @@ def fold(states: dict[str, TrialState], event: Event) -> None:
         elif not trial.ended:  # an end stands: Ctrl-C can come between its writing and its being known
             trial.state, trial.error, trial.finished_at = event["state"], event["error"] or "", event["at"]
             trial.peak_memory_bytes = event.get("peak_memory_bytes")
+            if event.get("worker_died"):
+                trial.attempt = event["attempt"]  # which may not have started: the next one has another number
+                trial.worker_deaths.append(event["error"])
 
 
 def _parse(path: Path) -> tuple[list[Event], int]:

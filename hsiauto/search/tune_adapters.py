@@ -1,6 +1,5 @@
 """The two objects through which Ray Tune talks to the engine: one asks for trials, the other hands in what they say."""
 
-import traceback
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -11,6 +10,7 @@ from ray.tune.search import Searcher
 
 from hsiauto.search.engine import Assignment, Engine
 from hsiauto.search.silence import Silence
+from hsiauto.search.worker_end import end_of
 from hsiauto.trial import Report
 
 
@@ -38,7 +38,7 @@ class EngineSearcher(_NotRestored, Searcher):
     def suggest(self, trial_id: str) -> Any:
         assignment = self._engine.next()
         if assignment is None:
-            return Searcher.FINISHED
+            return None if self._engine.waits else Searcher.FINISHED
         self._prepare(assignment)
         return {
             "trial_id": assignment.trial_id,
@@ -85,10 +85,11 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
         return str(TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        error = trial.get_pickled_error() or trial.get_error()
-        words = "".join(traceback.format_exception_only(error)).strip().splitlines() if error else ["unknown"]
-        trial_id, attempt = trial.config["trial_id"], trial.config["attempt"]
-        self._engine.fail(trial_id, attempt, f"the worker died: {words[0]}")
+        trial_id, attempt, end = trial.config["trial_id"], trial.config["attempt"], end_of(trial)
+        if end.raised:
+            self._engine.fail(trial_id, attempt, f"its worker gave up: {end.words}")
+        else:
+            self._engine.lose(trial_id, attempt, end.words)
         self._ended(trial_id)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:

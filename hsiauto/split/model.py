@@ -37,7 +37,8 @@ class SplitSpec(BaseModel):
     """Chebyshev distance in pixels; training pixels this near to a test pixel (`blocks`) or to a validation pixel
     (`blocks`, `fixed`) are dropped."""
     buffer_auto: bool = False
-    """Set by the user instead of `buffer`; the study puts twice the largest support of its space into `buffer`."""
+    """Set by the user instead of `buffer`; a search puts twice the largest support of its space into `buffer`, a study
+    that of its cells."""
     train_map: Path | None = None
     test_map: Path | None = None
     """Label maps of the `fixed` protocol."""

@@ -1,6 +1,7 @@
 """A study from the command line to its folder, on a pool that pretends to train."""
 
 import csv
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -123,6 +124,18 @@ def test_what_ctrl_c_left_goes_on_and_is_extended(run: Run, pool: Pretence) -> N
     assert len(pool.jobs) == 20
     events = [event for event in read(Path("out/refits.jsonl")) if event["event"] == "refit"]
     assert len(events) == len({event["key"] for event in events}) == 20
+
+
+def test_buffer_auto_is_for_the_cells_of_the_study(run: Run, pool: Pretence) -> None:
+    of_cells = "cells of an svm on spectra read one pixel; the space's widest smoothing reads more"
+    blocks = ("--protocol", "blocks", "--block-size", "4", "--buffer", "auto")
+    code, said, erred = run("mine.yaml", *SCENE[:4], *blocks, "--max-epochs", "5", "--seeds", "1", "--out", "out")
+    assert code == 0, said + erred
+    split = json.loads(Path("out/study.json").read_text())["split"]
+    assert split["buffer"] == 0, of_cells
+    code, said, erred = run("--resume", "out", "--seeds", "2")
+    assert code == 0, said + erred
+    assert json.loads(Path("out/study.json").read_text())["split"] == split
 
 
 def test_some_cells_first_the_others_later(run: Run, pool: Pretence) -> None:

@@ -12,10 +12,11 @@ from hsiauto import leaderboard as boards
 from hsiauto.active.recipe import ActiveLabels
 from hsiauto.bundle import save_files
 from hsiauto.config import StudyConfig
+from hsiauto.metrics import Scores
 from hsiauto.refit import MODEL_FOLDER, Work, refit_config
 from hsiauto.refit.scoring import Target, learning_curve, outcome
 from hsiauto.report.labels_figure import curves
-from hsiauto.seal import TrialData
+from hsiauto.seal import SealedTest, TrialData
 from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Event, Journal
 from hsiauto.search.pool import JobWorker
@@ -114,6 +115,38 @@ def test_a_cycle_meets_the_test_labels_once(made: tuple[Work, list[Event]]) -> N
     assert len(learning_curve(target, "k", result, final)) == len(result.cycles)
     with pytest.raises(RuntimeError, match="scored once"):
         learning_curve(target, "k", result, final)
+
+
+@pytest.mark.parametrize("last_kept", [0, 1, 2])
+def test_a_driver_killed_before_the_refit_event_scores_no_cycle_again(
+    made: tuple[Work, list[Event]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last_kept: int
+) -> None:
+    """last_kept: cycle of the winner's first training after which the journal ends; 2 is the last one."""
+    plan = LABELS.plan(len(made[0].split.pool), 3)
+    key = next(e["key"] for e in of(made[1], "cycle") if "margin" in e["key"])
+    lost = [e for e in made[1] if e.get("key") == key and (e["event"] != "cycle" or e["cycle"] > last_kept)]
+    whole = [e for e in made[1] if e["event"] in ("cycle", "refit")]
+    path, scored = tmp_path / "refits.jsonl", list[str]()
+    with Journal(path) as refits:
+        for event in whole:
+            if event not in lost:
+                refits.append(**event)
+    score = SealedTest.score
+
+    def watched(self: SealedTest, name: str, predicted: np.ndarray) -> Scores:
+        scored.append(name)
+        return score(self, name, predicted)
+
+    monkeypatch.setattr(SealedTest, "score", watched)
+    done = work(tmp_path, Training(scene()), labels=LABELS, random_control=True)
+    with Journal(path) as refits:
+        refit_config(done, refits, SVM, 2, tmp_path)
+        again = refits.events
+    assert len(scored) == len(plan) - 1 - last_kept == 2 - last_kept
+    assert [e["cycle"] for e in of(again, "cycle") if e["key"] == key] == list(range(len(plan)))
+    [before], [after] = ([e for e in of(events, "refit") if e["key"] == key] for events in (made[1], again))
+    for name in ("test_oa", "test_aa", "test_kappa", "test_per_class", "labels_train", "state"):
+        assert after[name] == before[name]
 
 
 def test_the_table_says_how_and_how_many(made: tuple[Work, list[Event]]) -> None:

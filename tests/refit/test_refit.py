@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hsiauto import costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.families.svm import SvmConfig
+from hsiauto.leaderboard import Context, rows
 from hsiauto.refit import MODEL_FOLDER, reevaluate, refit, refit_config, refit_on_split
 from hsiauto.refit.work import Work
 from hsiauto.search.jobs import Job
@@ -231,6 +233,22 @@ def test_another_split_takes_the_chosen_and_the_best_classical(tmp_path: Path) -
     assert Counter(e["family"] for e in done) == {"coordinate_1nn": 1, "majority": 1, "cnn2d": 4, "svm": 2, "forest": 2}
     assert {e["trial_id"] for e in done if e["family"] == "svm"} == {"t2"}
     assert done[0]["split_hash"] != made.split.hash
+
+
+def test_a_row_shows_what_was_trained_and_joins_by_what_was_asked(tmp_path: Path, pool: Pool) -> None:
+    made = work(tmp_path, pool)
+    asked = type(PRESET)(**{**PRESET.active(), "components": 40})  # the scene has 6 bands
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit_config(made, refits, asked, 1, tmp_path)
+        [event] = [e for e in events(refits, "refit") if e["family"] == "cnn2d"]
+        context = Context("run", "fabricated", made.study, made.split, made.scene.n_bands)
+        [row] = [r for r in rows(made.journal.events, refits.events, context).to_pylist() if r["family"] == "cnn2d"]
+    [trained] = [job.config for job in pool.jobs if job.config.family == "cnn2d"]
+    assert (event["config"], event["trained_config"]) == (asked.active(), trained.active())
+    assert event["config_hash"] == row["config_hash"] == asked.hash()
+    assert json.loads(row["config"]) == trained.active()
+    assert row["param.cnn2d.components"] == 6
+    assert row["parameters"] == costs.parameters(trained, 6, 3) < costs.parameters(asked, 100, 3)
 
 
 def test_one_config_without_a_search(tmp_path: Path, pool: Pool) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,7 +30,9 @@ class _Curve(FamilyConfig):
     presets = {"paper": {}}  # noqa: RUF012
 
     x: float = axis(0.5, "the score at full fidelity", source="tests", ge=0, le=1)
-    mode: Literal["train", "raise", "nan", "slow", "die", "hang"] = axis("train", "what happens", source="tests")
+    mode: Literal["train", "raise", "nan", "slow", "die", "die-once", "hang"] = axis(
+        "train", "what happens", source="tests"
+    )
 
 
 class Quick(_Curve):
@@ -99,6 +102,7 @@ class FakeTrial:
     ) -> None:
         self.config, self.max_epochs, self.epoch = config, max_epochs, 0
         self._path = None if folder is None else folder / "checkpoint.pt"
+        self._first = folder is not None and folder.name == "attempt-1"
         if self._path is not None and self._path.exists():
             self.epoch = int(self._path.read_text())
 
@@ -113,6 +117,8 @@ class FakeTrial:
             raise ValueError("a first line\nno such layer")
         if mode == "die":
             os._exit(1)
+        if mode == "die-once" and self._first and self.epoch == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
         if mode == "hang":
             time.sleep(3600)
         time.sleep(0.3 if mode == "slow" else self.epoch_seconds)

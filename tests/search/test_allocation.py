@@ -34,16 +34,8 @@ def _add(states: dict[str, TrialState], family: str, state: str, value: float | 
         fold(states, {"event": "ended", "at": "", "trial_id": trial, "attempt": 1, "state": state, "error": None})
 
 
-def _completed(states: dict[str, TrialState]) -> Completed:
-    completed = Completed("kappa")
-    for trial in states.values():
-        if trial.state == "completed":
-            completed.add(trial)
-    return completed
-
-
 def next_family(plan: Plan, states: dict[str, TrialState], objective: str, **given: Any) -> str | None:
-    return next_family_given(plan, states, objective, _completed(states), **given)
+    return next_family_given(plan, states, objective, Completed(objective, states.values()), **given)
 
 
 def _sequence(budget: int, states: tuple[str, ...] = ("completed",)) -> list[str]:
@@ -130,7 +122,10 @@ def test_a_slow_family_is_not_judged_before_a_trial_of_it_is_done() -> None:
     _add(done, "slow", "running", 0.2)
     assert next_family(divided, done, "kappa") == "a"
     seen = outlooks(
-        {"slow": [t for t in done.values() if t.family == "slow"]}, "kappa", {"slow": 10.0}, _completed(done)
+        {"slow": [t for t in done.values() if t.family == "slow"]},
+        "kappa",
+        {"slow": 10.0},
+        Completed("kappa", done.values()),
     )["slow"]
     assert (seen.lower, seen.upper, seen.known) == (-math.inf, math.inf, False)
 

@@ -18,10 +18,7 @@ def rising(family: str, final: float, tau: float, noise: float = 0.0, seed: int 
 
 
 def completed(*trials: TrialState) -> Completed:
-    curves = Completed("kappa")
-    for one in trials:
-        curves.add(one)
-    return curves
+    return Completed("kappa", trials)
 
 
 def test_the_noise_is_that_of_the_scores_not_of_the_rise() -> None:

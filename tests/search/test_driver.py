@@ -89,13 +89,27 @@ def test_a_family_that_raises_or_diverges_ends_its_trial_only(tmp_path: Path) ->
     assert len({trial.pid for trial in found}) == 1  # an exception costs no worker
 
 
-def test_a_dead_worker_costs_one_trial(tmp_path: Path) -> None:
-    space = fakes.FakeSpace(("quick",), modes=("train", "die"))
-    found = list(trials(_search(tmp_path / "run", space, budget=4, sampler="random")).values())
-    dead = [trial for trial in found if trial.config["mode"] == "die"]
-    assert dead
-    assert all(trial.state == "failed" and trial.error.startswith("the worker died") for trial in dead)
-    assert any(trial.state == "completed" for trial in found)
+def test_a_trial_whose_worker_dies_goes_on_once_and_the_search_with_it(tmp_path: Path) -> None:
+    space = fakes.FakeSpace(("quick",), modes=("die-once", "train", "die"))
+    events = _search(tmp_path / "run", space, budget=6, sampler="random", scheduler="none")
+    found = list(trials(events).values())
+    by_mode = {mode: [t for t in found if t.config["mode"] == mode] for mode in ("train", "die", "die-once")}
+    assert all(by_mode.values())
+    assert len(found) == 6
+    for trial in by_mode["die"]:
+        assert (trial.state, trial.attempt) == ("failed", 2)
+        assert trial.error.startswith("its worker died twice: ")
+        assert "worker process has died" in trial.error  # Ray's words
+    for trial in by_mode["die-once"]:
+        assert (trial.state, trial.error, trial.attempt, trial.epochs) == ("completed", "", 2, 9)
+        [reason] = trial.worker_deaths
+        assert reason.startswith("its worker died: ")
+        log = tmp_path / "run" / "trials" / trial.trial_id / "attempt-2" / "log.txt"
+        assert "goes on from epoch" in log.read_text()
+    assert {(trial.state, trial.attempt) for trial in by_mode["train"]} == {("completed", 1)}
+    for kind in ("report", "ended"):
+        seen = [(e["trial_id"], e.get("epoch", e["attempt"])) for e in events if e["event"] == kind]
+        assert len(seen) == len(set(seen))
 
 
 def test_a_deadline_ends_the_search_and_gives_up_a_trial_that_does_not_report(tmp_path: Path) -> None:

@@ -155,6 +155,85 @@ def test_a_driver_killed_between_report_and_end_leaves_no_trial_open(tmp_path: P
         assert all(trial.ended for trial in trials(journal.events).values())
 
 
+@pytest.mark.parametrize("pixels_per_second", [70.0, None])
+@pytest.mark.parametrize("kappa", [0.5, math.inf])
+def test_a_driver_killed_between_report_and_end_ends_the_trial_as_it_would_have(
+    tmp_path: Path, kappa: float, pixels_per_second: float | None
+) -> None:
+    path, study = tmp_path / "journal", fakes.study(budget=1, min_pixels_per_second=100.0)
+
+    def outcome(journal: Journal) -> tuple[str, str]:
+        trial = trials(journal.events)["t0001"]
+        return trial.state, trial.error
+
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, study)
+        assert engine.next() is not None
+        engine.start("t0001", 1, "n", "cpu", 1)
+        engine.report("t0001", 1, replace(fakes.report(9, kappa), pixels_per_second=pixels_per_second))
+        undisturbed = outcome(journal)
+    assert undisturbed[0] == ("refused" if kappa == 0.5 else "failed")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    with Journal(path) as journal:
+        assert journal.events[-1]["event"] == "report"
+        fakes.engine(journal, study)
+        assert outcome(journal) == undisturbed
+
+
+def test_the_reason_to_stop_outlives_a_driver_killed_before_the_end(tmp_path: Path) -> None:
+    path, clock = tmp_path / "journal", _Clock()
+    with Journal(path) as journal:
+        _timed(journal, clock, {"quick": 1.0, "late": 8.0}, deadline=150.0, budget=30)
+        error = next(t.error for t in trials(journal.events).values() if "one trial may take" in t.error)
+    lines = path.read_bytes().splitlines(keepends=True)
+    cut = next(i for i, line in enumerate(lines) if b'"ended"' in line and b"one trial may take" in line)
+    path.write_bytes(b"".join(lines[:cut]))
+    with Journal(path) as journal:
+        fakes.engine(journal, fakes.study(scheduler="none", max_epochs=10, budget=30), deadline=150.0, clock=clock)
+        assert [t.error for t in trials(journal.events).values()][-1] == error
+
+
+def test_a_trial_whose_worker_died_goes_on_once_even_as_the_last_one(tmp_path: Path) -> None:
+    path, study = tmp_path / "journal", fakes.study(budget=2, scheduler="none")
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, study)
+        first, second = engine.next(), engine.next()
+        assert first is not None
+        assert second is not None
+        engine.start(first.trial_id, 1, "n", "cpu", 1)
+        engine.report(first.trial_id, 1, fakes.report(1, 0.5))
+        assert engine.next() is None
+        assert engine.waits
+        engine.lose(first.trial_id, 1, "killed")
+        engine.lose(first.trial_id, 1, "killed")  # told twice, as when a node goes
+        engine.fail(first.trial_id, 1, "killed")
+        assert engine.report(first.trial_id, 1, fakes.report(2, 0.5)) == "stop"
+        again = engine.next()
+        assert again is not None
+        assert (again.trial_id, again.attempt, again.epochs_known) == (first.trial_id, 2, 1)
+        engine.lose(second.trial_id, 1, "before it started")
+        late = engine.next()
+        assert late is not None
+        assert (late.trial_id, late.attempt) == (second.trial_id, 2)
+        engine.start(again.trial_id, 2, "n", "cpu", 2)
+        engine.start(late.trial_id, 2, "n", "cpu", 3)
+    with Journal(path) as journal:  # the driver dies too: the next death is still the second one
+        engine = fakes.engine(journal, study)
+        third = engine.next()
+        assert third is not None
+        assert (third.trial_id, third.attempt) == (first.trial_id, 3)
+        engine.start(third.trial_id, 3, "n", "cpu", 4)
+        engine.lose(third.trial_id, 3, "killed again")
+        fakes.run(engine, study.max_epochs)
+        assert not engine.waits
+        dead, alive = trials(journal.events).values()
+        ends = [(e["trial_id"], e["attempt"]) for e in journal.events if e["event"] == "ended"]
+    assert (dead.state, dead.error) == ("failed", "its worker died twice: killed again")
+    assert dead.worker_deaths == ["its worker died: killed"]
+    assert (alive.state, alive.attempt, alive.worker_deaths) == ("completed", 3, ["its worker died: before it started"])
+    assert len(ends) == len(set(ends)) == 6
+
+
 class _Clock:
     now = 0.0
 

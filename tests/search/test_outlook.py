@@ -1,5 +1,4 @@
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,8 @@ def whole(final: float, family: str = "a") -> TrialState:
     return trial({1: 0.5 * final, 3: 0.8 * final, 9: final}, family=family)
 
 
-def completed(trials: Iterable[TrialState]) -> Completed:
-    curves = Completed("kappa")
-    for one in trials:
-        if one.state == "completed":
-            curves.add(one)
-    return curves
-
-
 def outlooks(trials: dict[str, list[TrialState]], objective: str, further: dict[str, float]) -> dict[str, Outlook]:
-    return outlooks_given(trials, objective, further, completed(t for own in trials.values() for t in own))
+    return outlooks_given(trials, objective, further, Completed(objective, (t for own in trials.values() for t in own)))
 
 
 def test_the_yardstick_is_the_expected_maximum_of_normal_numbers() -> None:
