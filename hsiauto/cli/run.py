@@ -11,6 +11,8 @@ from hsiauto.active.recipe import ActiveLabels
 from hsiauto.cli import defaults, given, labels, options, parse
 from hsiauto.cli.ending import end
 from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.errors import UserError
+from hsiauto.families import FAMILIES
 from hsiauto.report.tables import print_leaderboard
 from hsiauto.split.model import SplitSpec
 
@@ -212,6 +214,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Of the first training.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings, with this seed and the following.")] = 1,
     split: SplitSpec = SplitSpec(),
+    transductive: options.Transductive = False,
     asked: labels.Asked | None = None,
     address: options.Address = None,
     out: options.Out = None,
@@ -229,11 +232,15 @@ def train(
         max_epochs=defaults.max_epochs(settled.max_epochs, scene.dataset),
         seed=seed,
         winner_seeds=seeds,
+        transductive=transductive,
         address=address,
         labels=settled.labels,
         random_control=settled.control,
     )
     chosen, explicit = parse.family_config(family, preset, config, set_ or [])
+    if transductive and chosen.input != "tile":
+        tiles = ", ".join(name for name, other in FAMILIES.items() if other.input == "tile")
+        raise UserError("--transductive belongs to tile families", family, f"Leave it out, or train one of {tiles}.")
     folder = defaults.run_folder(out, scene.dataset, f"{family}-")
     _finish(studies.train(study, chosen, folder, explicit=explicit, console=console), console)
 
