@@ -43,7 +43,8 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from hsiauto.families.base import AtLeast, Between, PatchConfig, axis
+from hsiauto.families.axes import AtLeast, Between, axis
+from hsiauto.families.base import PatchConfig
 from hsiauto.families.claresnet_encoder import (
     Attention,
     EncoderLayer,

@@ -45,7 +45,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, layer_norm, linear, pad, scaled_dot_product_attention
 
-from hsiauto.families.base import Criterion, PatchConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import Criterion, PatchConfig
 
 PAPER = "CPDGAL, ICCV workshops 2025"
 VISIBLE_WEIGHT, HIDDEN_WEIGHT = 1.2, 1.0

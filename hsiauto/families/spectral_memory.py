@@ -33,7 +33,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from hsiauto.families.base import PixelConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import PixelConfig
 from hsiauto.families.centres import kmeans_centres, kmeans_per_class
 from hsiauto.layers import EncoderBlock
 

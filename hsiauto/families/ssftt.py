@@ -28,7 +28,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from hsiauto.families.base import PatchConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import PatchConfig
 from hsiauto.layers import EncoderBlock
 
 _SOURCE = "Sun et al., TGRS 2022"

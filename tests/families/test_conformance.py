@@ -14,16 +14,8 @@ from torch import Tensor, nn
 
 from hsiauto.costs import macs, parameters, training_bytes
 from hsiauto.families import FAMILIES
-from hsiauto.families.base import (
-    Above,
-    AtLeast,
-    Between,
-    FamilyConfig,
-    PatchConfig,
-    PixelConfig,
-    TileConfig,
-    TorchConfig,
-)
+from hsiauto.families.axes import Above, AtLeast, Between
+from hsiauto.families.base import FamilyConfig, PatchConfig, PixelConfig, TileConfig, TorchConfig
 from hsiauto.seal import TrialData
 from hsiauto.trainer import Trainer
 
