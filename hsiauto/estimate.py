@@ -24,6 +24,7 @@ from hsiauto.costs import macs, parameters, training_bytes
 from hsiauto.families.base import ClassicalConfig, FamilyConfig, TileConfig, TorchConfig
 from hsiauto.features import Features
 from hsiauto.fitted.classical import fit_classical
+from hsiauto.memory import Peak
 from hsiauto.seal import TrialData
 from hsiauto.trainer import Trainer
 
@@ -87,11 +88,10 @@ def _network(config: TorchConfig, data: TrialData, max_epochs: int, device: torc
     free = torch.cuda.mem_get_info(device)[0] if on_cuda else psutil.virtual_memory().available
     if memory > free:
         return Estimate(config, *counts, memory, math.nan, math.nan, "nothing: it needs more memory than is free")
-    if on_cuda:
-        torch.cuda.reset_peak_memory_stats(device)
+    peak = Peak(device) if on_cuda else None
     seconds, basis = _epoch_seconds(config, data, device, limit_s)
-    if on_cuda:
-        memory = int(torch.cuda.max_memory_allocated(device))
+    if peak is not None:
+        memory = peak.bytes
     return Estimate(config, *counts, memory, seconds, seconds * max_epochs, basis)
 
 

@@ -44,18 +44,13 @@ def run(path: Path, name: str, budget_s: float, seed: int) -> Replay:
     known = judge.for_method(presets=name != WITHOUT_PRESETS)
     chosen = method("ours" if name == WITHOUT_PRESETS else name, known, clock, budget_s, seed)
     outcome = simulate(judge, chosen, clock, workers=WORKERS, budget_s=budget_s, seed=seed)
-    assert outcome.choice is not None, "a budget holds one epoch at least"
     configs = [curve.config for curve in judge.curves.values()]
-    return Replay(
-        method=name,
-        budget_s=budget_s,
-        seed=seed,
-        family=str(outcome.choice["family"]),
-        refit=judge.final(outcome.choice),
-        trials=outcome.trials,
-        epochs=outcome.epochs,
-        times=outcome.times,
-        refits=outcome.refits,
+    return Replay.of(
+        name,
+        budget_s,
+        seed,
+        judge,
+        outcome,
         validation=judge.last(outcome.choice),
         validations=[judge.last(config) for config in outcome.choices],
         validation_regret=max(map(judge.last, configs)) - judge.last(outcome.choice),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import matplotlib
 
@@ -12,6 +13,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from benchmarks.compare.problem import Problem
+from benchmarks.compare.virtual_time import Outcome
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,22 @@ class Record:
     """
     refits: list[float]
     """what a refit of it would have reached."""
+
+    @classmethod
+    def of(cls, method: str, budget_s: float, seed: int, problem: Problem, outcome: Outcome, **more: Any) -> Self:
+        """`outcome` of a search on `problem`; `more`: the fields that a subclass adds."""
+        return cls(
+            method=method,
+            budget_s=budget_s,
+            seed=seed,
+            family=str(outcome.choice["family"]),
+            refit=problem.final(outcome.choice),
+            trials=outcome.trials,
+            epochs=outcome.epochs,
+            times=outcome.times,
+            refits=outcome.refits,
+            **more,
+        )
 
 
 def store(records: Sequence[Record], path: Path) -> None:

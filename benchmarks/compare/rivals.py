@@ -29,22 +29,28 @@ class Joint:
 
     def next(self) -> Run | None:
         trial = self._study.ask()
+        self._asked(trial)
         family = trial.suggest_categorical("family", self._problem.families)
         return Run(trial.number, self._problem.suggest(trial, family))
 
     def report(self, run: Run, epoch: int, score: float) -> bool:
         raise NotImplementedError
 
+    def _asked(self, trial: optuna.Trial) -> None:
+        """Told of each trial before it draws."""
+
 
 class RayDefault(Joint):
     """Joint TPE and one ASHA (Ray's object) for all: what `OptunaSearch` with `ASHAScheduler` does.
 
-    A trial stopped by ASHA is told COMPLETE at its last value, as Ray's Optuna adapter does.
+    ASHA has Ray's defaults (2.60.0): one bracket, a first rung after one epoch, one in four kept. TPE is that of the
+    other joint methods; Ray's, which does not group, would draw the axes of a family one by one. A trial stopped by
+    ASHA is told COMPLETE at its last value, as Ray's Optuna adapter does.
     """
 
     def __init__(self, problem: Problem, seed: int) -> None:
         super().__init__(problem, _tpe(seed))
-        self._rungs = Rungs("asha", problem.max_epochs, grace_epochs=1, reduction=3)
+        self._rungs = Rungs("asha", problem.max_epochs, grace_epochs=1, reduction=4)
 
     def report(self, run: Run, epoch: int, score: float) -> bool:
         goes_on = self._rungs.goes_on("all", str(run.key), epoch, score)
@@ -62,11 +68,8 @@ class OptunaHyperband(Joint):
         super().__init__(problem, _tpe(seed), pruner)
         self._live: dict[int, optuna.Trial] = {}
 
-    def next(self) -> Run | None:
-        trial = self._study.ask()
-        family = trial.suggest_categorical("family", self._problem.families)
+    def _asked(self, trial: optuna.Trial) -> None:
         self._live[trial.number] = trial
-        return Run(trial.number, self._problem.suggest(trial, family))
 
     def report(self, run: Run, epoch: int, score: float) -> bool:
         trial = self._live[int(str(run.key))]

@@ -48,18 +48,7 @@ def run(path: Path, name: str, budget_s: float, seed: int) -> Record:
     problem, clock = Surrogate.load(path), Clock()
     chosen = method(name, problem, clock, budget_s, seed)
     outcome = simulate(problem, chosen, clock, workers=WORKERS, budget_s=budget_s, seed=seed)
-    assert outcome.choice is not None, "a budget holds one epoch at least"
-    return Record(
-        method=name,
-        budget_s=budget_s,
-        seed=seed,
-        family=str(outcome.choice["family"]),
-        refit=problem.final(outcome.choice),
-        trials=outcome.trials,
-        epochs=outcome.epochs,
-        times=outcome.times,
-        refits=outcome.refits,
-    )
+    return Record.of(name, budget_s, seed, problem, outcome)
 
 
 def main() -> None:

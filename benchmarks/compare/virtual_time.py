@@ -48,9 +48,14 @@ class Outcome:
     refits: list[float] = field(default_factory=list)
     """What a refit of the choice reaches."""
     choices: list[Config] = field(default_factory=list)
-    choice: Config | None = None
     trials: int = 0
     epochs: int = 0
+
+    @property
+    def choice(self) -> Config:
+        """The last one."""
+        assert self.choices, "a budget holds one epoch at least"
+        return self.choices[-1]
 
 
 def simulate(problem: Problem, method: Method, clock: Clock, *, workers: int, budget_s: float, seed: int) -> Outcome:
@@ -80,7 +85,7 @@ def simulate(problem: Problem, method: Method, clock: Clock, *, workers: int, bu
         outcome.epochs += 1
         rank = (int(epoch == problem.max_epochs) * problem.max_epochs or epoch, score)
         if rank > best:
-            best, outcome.choice = rank, run.config
+            best = rank
             outcome.times.append(when)
             outcome.refits.append(problem.final(run.config))
             outcome.choices.append(run.config)

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from hsiauto.ablation.definition import LABELS, RUN_AXES, Definition
+from hsiauto.ablation.spelling import setting, spelt
 from hsiauto.active.recipe import ActiveLabels
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
@@ -36,7 +37,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        return ", ".join(f"{axis}={_text(value)}" for axis, value in self.values.items()) or BASE
+        return setting(self.values) or BASE
 
     @property
     def key(self) -> str:
@@ -64,8 +65,7 @@ class Grid:
         for values in wanted:
             found = {cell.key for cell in self.cells if _has(cell.values, values)}
             if not found:
-                received = ",".join(f"{axis}={value}" for axis, value in values.items())
-                raise UserError("--cells names cells of the study", received, f"Cells: {_names(self.cells)}.")
+                raise UserError("--cells names cells of the study", setting(values), f"Cells: {_names(self.cells)}.")
             kept |= found
         return Grid(tuple(cell for cell in self.cells if cell.key in kept), self.reference, self.notes)
 
@@ -85,7 +85,7 @@ def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None
     for settings in definition.settings():
         cell = _cell(definition, settings, max_epochs, scene)
         clipped |= {
-            f"{axis} is {_text(value)} instead of {_text(settings[axis])}: the scene holds no more": None
+            f"{axis} is {spelt(value)} instead of {spelt(settings[axis])}: the scene holds no more": None
             for axis, value in cell.values.items()
             if value != settings[axis]
         }
@@ -210,7 +210,3 @@ def _has(values: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _names(cells: Collection[Cell]) -> str:
     return "; ".join(cell.name for cell in cells)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

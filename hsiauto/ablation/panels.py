@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hsiauto.ablation.definition import Definition
 from hsiauto.ablation.measures import MEASURES
+from hsiauto.ablation.spelling import setting
 from hsiauto.ablation.table import Line
 from hsiauto.report.ablation_figure import Panel, Point, draw_study
 
@@ -36,5 +37,5 @@ def _point(line: Line, x: str | None) -> Point:
         n=line.n,
         is_reference=line.is_reference,
         x=along,
-        series=", ".join(f"{axis}={value}" for axis, value in values.items()),
+        series=setting(values),
     )

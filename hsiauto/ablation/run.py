@@ -14,6 +14,7 @@ from hsiauto.ablation.definition import Definition
 from hsiauto.ablation.panels import draw
 from hsiauto.ablation.plan import runs, trainings
 from hsiauto.ablation.record import Asked
+from hsiauto.ablation.spelling import setting
 from hsiauto.ablation.table import HEADER, Line, lines, records
 from hsiauto.ablation.train import train
 from hsiauto.config import StudyConfig
@@ -190,5 +191,5 @@ def _messages(asked: Asked, whole: Grid, opened: OpenRun) -> tuple[str, ...]:
 
 
 def _of(event: Mapping[str, Any]) -> str:
-    cell = ", ".join(f"{axis}={value}" for axis, value in event["cell"].items()) or event["family"]
+    cell = setting(event["cell"]) or event["family"]
     return f"{cell}, seed {event['seed']}, split {event['split_seed']}"

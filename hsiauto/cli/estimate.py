@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from hsiauto.cli import given, options, parse
+from hsiauto.cli import defaults, given, options, parse
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.errors import UserError
 from hsiauto.estimate import Estimate, estimate
@@ -42,7 +42,7 @@ def command(
     preset: Annotated[str | None, typer.Option(help="Only this preset of FAMILY.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Pin an axis, e.g. cpdgal.depth=6.")] = None,
     space: Annotated[str, typer.Option(help="The space whose corners are measured.")] = "unified",
-    max_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a full training.")] = 60,
+    max_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a full training.")] = defaults.EPOCHS,
     split: SplitSpec = SplitSpec(),
     cpus_per_trial: Annotated[
         int | None, typer.Option(min=1, help="CPU cores of a trial. [default: all of this machine]")

@@ -41,6 +41,12 @@ Storage = Annotated[
         rich_help_panel="Machine",
     ),
 ]
+Transductive = Annotated[
+    bool,
+    typer.Option(
+        "--transductive", help="Tile families may see the spectra of unlabelled pixels.", rich_help_panel=_SPLIT
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="Run folder, new or empty. Default: runs/<dataset>-<time>.")]
 
 

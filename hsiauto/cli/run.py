@@ -1,6 +1,5 @@
 """Commands that compute: search, train, refit, predict."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +8,14 @@ from rich.console import Console
 
 from hsiauto import study as studies
 from hsiauto.active.recipe import ActiveLabels
-from hsiauto.cli import given, labels, options, parse
+from hsiauto.cli import defaults, given, labels, options, parse
+from hsiauto.cli.ending import end
 from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.errors import UserError
+from hsiauto.families import FAMILIES
 from hsiauto.report.tables import print_leaderboard
 from hsiauto.split.model import SplitSpec
 
-_EPOCHS, _DEMO_EPOCHS = 60, 15
 _BUDGET, _SEARCH, _REFIT, _MACHINE = "Budget", "Search", "Refit", "Machine"
 
 
@@ -38,7 +39,11 @@ def search(
     ] = None,
     max_epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Epochs of a full training. [default: 60, on the demo 15]", rich_help_panel=_BUDGET),
+        typer.Option(
+            min=1,
+            help=f"Epochs of a full training. [default: {defaults.EPOCHS_IN_WORDS}]",
+            rich_help_panel=_BUDGET,
+        ),
     ] = None,
     families: Annotated[
         str | None, typer.Option(help="Only these, e.g. cnn2d,svm (see `hsiauto families`).", rich_help_panel=_SEARCH)
@@ -96,14 +101,7 @@ def search(
         typer.Option(min=0, max=options.LARGEST_SEED, help="Of sampler, weights and batches.", rich_help_panel=_SEARCH),
     ] = 0,
     split: SplitSpec = SplitSpec(),
-    transductive: Annotated[
-        bool,
-        typer.Option(
-            "--transductive",
-            help="Tile families may see the spectra of unlabelled pixels.",
-            rich_help_panel="Evaluation protocol",
-        ),
-    ] = False,
+    transductive: options.Transductive = False,
     top_k: Annotated[int, typer.Option(min=1, help="Families that are retrained.", rich_help_panel=_REFIT)] = 3,
     winner_seeds: Annotated[int, typer.Option(min=1, help="Retrainings of the winner.", rich_help_panel=_REFIT)] = 5,
     other_seeds: Annotated[int, typer.Option(min=1, help="Retrainings of the others.", rich_help_panel=_REFIT)] = 3,
@@ -174,7 +172,7 @@ def search(
         budget=50 if budget is None else budget,
         time_limit_s=limit,
         max_gpu_hours=max_gpu_hours,
-        max_epochs=_epochs(max_epochs, scene),
+        max_epochs=defaults.max_epochs(max_epochs, scene.dataset),
         objective=first,
         second_objective=second,
         max_parameters=parse.count(max_parameters),
@@ -198,7 +196,7 @@ def search(
         other_seeds=other_seeds,
         further_splits=further_splits,
     )
-    _finish(studies.search(study, out or _default_folder(scene.dataset), console=console), console)
+    _finish(studies.search(study, defaults.run_folder(out, scene.dataset), console=console), console)
 
 
 @options.with_groups(scene=options.scene_options, split=options.split_options, asked=labels.label_options)
@@ -210,11 +208,13 @@ def train(
     config: Annotated[Path | None, typer.Option(help="A YAML or JSON file of the family's axes.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change one axis, e.g. depth=6.")] = None,
     max_epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs; with asked labels, of each cycle. [default: 60, on the demo 15]")
+        int | None,
+        typer.Option(min=1, help=f"Epochs; with asked labels, of each cycle. [default: {defaults.EPOCHS_IN_WORDS}]"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=options.LARGEST_SEED, help="Of the first training.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings, with this seed and the following.")] = 1,
     split: SplitSpec = SplitSpec(),
+    transductive: options.Transductive = False,
     asked: labels.Asked | None = None,
     address: options.Address = None,
     out: options.Out = None,
@@ -229,15 +229,19 @@ def train(
         scene=scene,
         split=settled.split,
         budget=1,
-        max_epochs=_epochs(settled.max_epochs, scene),
+        max_epochs=defaults.max_epochs(settled.max_epochs, scene.dataset),
         seed=seed,
         winner_seeds=seeds,
+        transductive=transductive,
         address=address,
         labels=settled.labels,
         random_control=settled.control,
     )
     chosen, explicit = parse.family_config(family, preset, config, set_ or [])
-    folder = out or _default_folder(scene.dataset, f"{family}-")
+    if transductive and chosen.input != "tile":
+        tiles = ", ".join(name for name, other in FAMILIES.items() if other.input == "tile")
+        raise UserError("--transductive belongs to tile families", family, f"Leave it out, or train one of {tiles}.")
+    folder = defaults.run_folder(out, scene.dataset, f"{family}-")
     _finish(studies.train(study, chosen, folder, explicit=explicit, console=console), console)
 
 
@@ -269,20 +273,6 @@ def predict(
     studies.predict(bundle, source, out, console=Console())
 
 
-def _epochs(asked: int | None, scene: SceneSource) -> int:
-    """A first look at the demo takes minutes on two cores."""
-    return asked if asked is not None else _DEMO_EPOCHS if scene.dataset == "demo" else _EPOCHS
-
-
-def _default_folder(dataset: str, prefix: str = "") -> Path:
-    stem = Path(dataset.removeprefix("simulated:")).stem
-    return Path("runs") / f"{prefix}{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-
-
 def _finish(result: studies.Result, console: Console) -> None:
     print_leaderboard(result.table, console)
-    for line in result.messages:
-        console.print(line, markup=False, highlight=False)
-    console.print(f"\nrun folder: {result.folder}", markup=False, highlight=False, soft_wrap=True)
-    if result.exit_code:
-        raise typer.Exit(result.exit_code)
+    end(result, console)

@@ -1,6 +1,5 @@
 """hsiauto study: the ablations of the papers, on any scene."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +11,12 @@ from rich.table import Table
 
 from hsiauto import ablation
 from hsiauto.ablation.console import print_table
-from hsiauto.cli import given, options, parse
+from hsiauto.cli import defaults, given, options, parse
+from hsiauto.cli.ending import end
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.errors import UserError
 from hsiauto.split.model import SplitSpec
 
-_EPOCHS, _DEMO_EPOCHS = 60, 15
 _CELLS, _RESUMED = "Cells", ("name", "resume", "seeds", "cells", "time_limit", "data_dir", "concurrency", "address")
 
 
@@ -50,7 +49,9 @@ def command(
     max_epochs: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Epochs of a training. [default: the study's, or 60, on the demo 15]", rich_help_panel=_CELLS
+            min=1,
+            help=f"Epochs of a training. [default: the study's, or {defaults.EPOCHS_IN_WORDS}]",
+            rich_help_panel=_CELLS,
         ),
     ] = None,
     seed: Annotated[
@@ -58,14 +59,7 @@ def command(
     ] = 0,
     time_limit: Annotated[str | None, typer.Option(help="For everything, e.g. 30m.")] = None,
     split: SplitSpec = SplitSpec(),
-    transductive: Annotated[
-        bool,
-        typer.Option(
-            "--transductive",
-            help="Tile families may see the spectra of unlabelled pixels.",
-            rich_help_panel="Evaluation protocol",
-        ),
-    ] = False,
+    transductive: options.Transductive = False,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Trainings at a time. [default: from the machine]")
     ] = None,
@@ -107,15 +101,14 @@ def command(
         split=split,
         budget=1,
         time_limit_s=limit,
-        max_epochs=definition.max_epochs or (_DEMO_EPOCHS if scene.dataset == "demo" else _EPOCHS),
+        max_epochs=defaults.max_epochs(definition.max_epochs, scene.dataset),
         seed=seed,
         concurrency=concurrency,
         address=address,
         transductive=transductive,
     )
     asked = ablation.Asked(name=name, definition=definition, seeds=seeds or 3, splits=splits, cells=_cells(cells or []))
-    stem = Path(scene.dataset.removeprefix("simulated:")).stem
-    folder = out or Path("runs") / f"{name}-{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    folder = defaults.run_folder(out, scene.dataset, f"{name}-")
     _finish(ablation.run(asked, study, folder, console=console), console)
 
 
@@ -163,8 +156,4 @@ def _list(console: Console) -> None:
 
 def _finish(result: ablation.Result, console: Console) -> None:
     print_table(result.lines, console)
-    for line in result.messages:
-        console.print(line, markup=False, highlight=False)
-    console.print(f"\nrun folder: {result.folder}", markup=False, highlight=False, soft_wrap=True)
-    if result.exit_code:
-        raise typer.Exit(result.exit_code)
+    end(result, console)

@@ -7,92 +7,19 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 from torch import nn
 
 from hsiauto import tiling
+from hsiauto.families.axes import Above, AtLeast, allows, axis, in_words
 
 Kind = Literal["torch", "classical", "reference"]
 Input = Literal["pixel", "patch", "tile", "features", "coordinates"]
-
-
-@dataclass(frozen=True, repr=False)
-class AtLeast:
-    """A condition for `when`: the parent's value is this or more."""
-
-    minimum: float
-
-    def __repr__(self) -> str:
-        return f">= {self.minimum:g}"
-
-
-@dataclass(frozen=True, repr=False)
-class Above:
-    """A condition for `when`: the parent's value is more than this."""
-
-    bound: float
-
-    def __repr__(self) -> str:
-        return f"> {self.bound:g}"
-
-
-@dataclass(frozen=True, repr=False)
-class Between:
-    """A condition for `when`: the parent's value is one of these or between them."""
-
-    minimum: float
-    maximum: float
-
-    def __repr__(self) -> str:
-        return f"{self.minimum:g} to {self.maximum:g}"
-
-
-def _allows(wanted: object, value: Any) -> bool:
-    if isinstance(wanted, tuple):
-        return any(_allows(one, value) for one in wanted)
-    if isinstance(wanted, AtLeast):
-        return bool(value >= wanted.minimum)
-    if isinstance(wanted, Above):
-        return bool(value > wanted.bound)
-    if isinstance(wanted, Between):
-        return bool(wanted.minimum <= value <= wanted.maximum)
-    return bool(value == wanted)
-
-
-def axis(
-    default: Any,
-    meaning: str,
-    *,
-    source: str,
-    unit: str = "",
-    when: Mapping[str, object] | None = None,
-    **bounds: Any,
-) -> Any:
-    """A config field: its default, meaning, unit, source and pydantic bounds (ge, gt, le, lt, multiple_of).
-
-    `when` names the fields, declared before it, that make this one act: {"dgfr": True}, {"components": AtLeast(1)},
-    {"components": Between(1, 31)}, or a tuple of several of these.
-    A field that cannot act is absent from `active()`, from the space and from the hash, and may not be set.
-    """
-    extra: Any = {"unit": unit, "source": source, "when": dict(when or {})}
-    return Field(default, description=meaning, json_schema_extra=extra, validate_default=True, **bounds)
-
-
-def _words(condition: Mapping[str, object]) -> str:
-    return " and ".join(
-        f"{field} {' or '.join(_word(one) for one in (wanted if isinstance(wanted, tuple) else (wanted,)))}"
-        for field, wanted in condition.items()
-    )
-
-
-def _word(wanted: object) -> str:
-    return str(wanted) if isinstance(wanted, AtLeast | Above | Between) else f"= {wanted}"
 
 
 class FamilyConfig(BaseModel):
@@ -127,7 +54,7 @@ class FamilyConfig(BaseModel):
         """Whether `field` acts, given the values of the fields before it (a missing one has its default)."""
         for parent, wanted in cls.when(field).items():
             value = values.get(parent, cls.model_fields[parent].default)
-            if not cls.acts(parent, values) or not _allows(wanted, value):
+            if not cls.acts(parent, values) or not allows(wanted, value):
                 return False
         return True
 
@@ -136,7 +63,9 @@ class FamilyConfig(BaseModel):
         values = dict(self)
         for name in sorted(self.model_fields_set):
             if not self.acts(name, values) and values[name] != type(self).model_fields[name].default:
-                raise ValueError(f"{name} cannot act in this config: it needs {_words(self.when(name))}; leave it out")
+                raise ValueError(
+                    f"{name} cannot act in this config: it needs {in_words(self.when(name))}; leave it out"
+                )
         return self
 
     def active(self) -> dict[str, Any]:

@@ -13,7 +13,8 @@ Shapes: B batch, C components (or bands), P patch side, D width, L layers, n lat
     hierarchical fusion            Fusion: f = LN(MHA(m_L <- m_1 .. m_L) + m_L), m_l = mean over C of y_l
 
 n depends on C alone, so with 30 components the "adaptive" count never varies. Its bounds act where C lets them: the
-least (4, 8, 16) up to 31 components, the most (32, 64, 128) from 67 on; with all bands (0) the most alone is an axis.
+least (4, 8, 16) up to 31 components, the most (32, 64, 128) from 67 on; with all bands (0) the most alone is an axis,
+and a scene of fewer than 67 bands leaves it one value.
 
 Departures, none of which changes the paper preset's function but the last four:
 - The position table has C rows (the published code: 5,000 a layer, of which 30 are read), and the weights of scales
@@ -37,12 +38,13 @@ paper's first weights; a learning rate of 6e-3 does not train.
 from collections.abc import Mapping
 from functools import partial
 from itertools import count
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from hsiauto.families.base import AtLeast, Between, PatchConfig, axis
+from hsiauto.families.axes import AtLeast, Between, axis
+from hsiauto.families.base import PatchConfig
 from hsiauto.families.claresnet_encoder import (
     Attention,
     EncoderLayer,
@@ -57,8 +59,10 @@ from hsiauto.families.claresnet_spatial import SpatialExtractor
 PAPER = "CLAReSNet, arXiv 2511.12346"
 LEAST_ACTS = Between(1, next(C for C in count(1) if latents_wanted(C) >= 16) - 1)
 """Components with which the choices 4, 8 and 16 of `latent_min` do not all give the same n."""
-MOST_ACTS = (0, AtLeast(next(C for C in count(1) if latents_wanted(C) > 32)))
-"""The same for the choices 32, 64 and 128 of `latent_max`; all bands (0) are counted as many."""
+MOST_FROM = next(C for C in count(1) if latents_wanted(C) > 32)
+MOST_ACTS = (0, AtLeast(MOST_FROM))
+"""The same for the choices 32, 64 and 128 of `latent_max`. A config does not know how many all bands (0) are: `bounded`
+does."""
 
 
 class ClaresnetConfig(PatchConfig):
@@ -154,6 +158,15 @@ class ClaresnetConfig(PatchConfig):
         "first weights of linear maps: truncated normal of deviation 0.02, or Glorot's uniform (by their widths)",
         source=f"{PAPER}, published code; glorot: hsiauto",
     )
+
+    def bounded(self, n_bands: int, n_pixels: int) -> Self:
+        """As the base; and the least `latent_max` where all bands are too few for it to act: another would be the same
+        network, with more rows in its pool that nothing reads."""
+        config = super().bounded(n_bands, n_pixels)
+        acts = config.attention == "msla" and config.components == 0
+        if acts and n_bands < MOST_FROM and config.latent_max > 32:
+            return type(self)(**{**config.active(), "latent_max": 32})
+        return config
 
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
         return Claresnet(self, n_bands, n_classes)

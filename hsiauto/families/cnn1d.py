@@ -23,7 +23,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from hsiauto.families.base import PixelConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import PixelConfig
 
 _SOURCE = "Hu et al., Journal of Sensors 2015, 258619"
 _WEIGHT_BOUND = 0.05

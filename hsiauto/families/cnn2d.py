@@ -23,7 +23,8 @@ from pydantic import model_validator
 from torch import nn
 from torch.nn.functional import avg_pool2d, conv2d
 
-from hsiauto.families.base import PatchConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import PatchConfig
 
 
 class Cnn2dConfig(PatchConfig):

@@ -21,7 +21,8 @@ import torch
 from pydantic import model_validator
 from torch import nn
 
-from hsiauto.families.base import PatchConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import PatchConfig
 
 _SOURCE = "Li et al., Remote Sensing 9(1):67, 2017"
 

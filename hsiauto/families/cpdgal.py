@@ -1,7 +1,8 @@
 """cpdgal: a small vision transformer whose training refines and masks its tokens; vit: the same transformer alone.
 
 Source: context-aware masking and diffusion-guided feature refinement with active learning for hyperspectral images,
-ICCV workshops 2025. Its active learning is a labelling strategy, not a layer, and so not here.
+ICCV workshops 2025. Its active learning is a labelling strategy, not a layer, and so not here. The encoder's layer:
+`cpdgal_encoder`.
 
 Shapes: B batch, C channels, P patch side, s sub-patch side, N tokens = ceil(P / s) ** 2, D width, h heads,
 d = max(1, D // h) head width, T diffusion steps.
@@ -43,9 +44,11 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, layer_norm, linear, pad, scaled_dot_product_attention
+from torch.nn.functional import layer_norm, pad
 
-from hsiauto.families.base import Criterion, PatchConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import Criterion, PatchConfig
+from hsiauto.families.cpdgal_encoder import Block
 
 PAPER = "CPDGAL, ICCV workshops 2025"
 VISIBLE_WEIGHT, HIDDEN_WEIGHT = 1.2, 1.0
@@ -256,7 +259,7 @@ class ContextMask(nn.Module):
         self.beta, self.importance = beta, importance
         self.scale = nn.Parameter(torch.ones(()))
 
-    def forward(self, tokens_BND: Tensor, layer: "Block") -> Tensor:
+    def forward(self, tokens_BND: Tensor, layer: Block) -> Tensor:
         attention_BNN = layer.attention_map(tokens_BND)
         importance_BN = attention_BNN.mean(dim=1)
         if self.importance == "standardised":
@@ -272,73 +275,8 @@ class RandomMask(nn.Module):
         super().__init__()
         self.probability = probability
 
-    def forward(self, tokens_BND: Tensor, layer: "Block") -> Tensor:
+    def forward(self, tokens_BND: Tensor, layer: Block) -> Tensor:
         return torch.full_like(tokens_BND[..., 0], self.probability).bernoulli()
-
-
-class Block(nn.Module):
-    """Pre-norm encoder layer: self-attention, MLP. (B, N, D) -> (B, N, D)."""
-
-    def __init__(self, width: int, heads: int, hidden: int) -> None:
-        super().__init__()
-        self.heads, self.head_width = heads, max(1, width // heads)
-        inner = self.heads * self.head_width
-        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.out = nn.Linear(width, 3 * inner), nn.Linear(inner, width)
-        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
-
-    def forward(self, x_BND: Tensor) -> Tensor:
-        q, k, v = self._heads(self.qkv(self.norm_attention(x_BND)))
-        x_BND = x_BND + self.out(_attend(q, k, v).flatten(1, 2).transpose(1, 2))
-        return x_BND + self.down(gelu(self.up(self.norm_mlp(x_BND))))
-
-    def attention_map(self, x_BND: Tensor) -> Tensor:
-        """Attention weights averaged over heads, (B, N, N); rows sum to 1. Neither values nor MLP are computed."""
-        rows = 2 * self.heads * self.head_width
-        q, k = self._heads(linear(self.norm_attention(x_BND), self.qkv.weight[:rows], self.qkv.bias[:rows]))
-        scores_BhNN = (q * self.head_width**-0.5).mT @ k
-        return scores_BhNN.softmax(dim=-1).mean(dim=1)
-
-    def _heads(self, projected: Tensor) -> tuple[Tensor, ...]:
-        """(B, N, parts * h * d) -> parts of shape (B, h, d, N), each contiguous."""
-        B, N, _ = projected.shape
-        parts = projected.transpose(1, 2).reshape(B, -1, self.heads, self.head_width, N)
-        return parts.transpose(0, 1).contiguous().unbind(0)
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q^T k / sqrt(d)) applied to v; all (B, h, d, N).
-
-    Heads here are 4 numbers wide. On a CPU the fused kernels, made for 64, then spend their time on overhead: with few
-    tokens the plain products in the layouts of `_NarrowAttention` take half as long.
-    """
-    narrow = q.shape[-2] <= 8 and q.shape[-1] <= 64
-    if narrow and q.device.type == "cpu" and q.dtype == torch.float32:
-        return _NarrowAttention.apply(q * q.shape[-2] ** -0.5, k, v)
-    q, k, v = (part.mT for part in (q, k, v))
-    return scaled_dot_product_attention(q, k, v).mT
-
-
-class _NarrowAttention(torch.autograd.Function):
-    """Attention whose every product, backward too, runs along N: channels first, where autograd would pick N x d.
-
-    q is scaled already. In place where it can be: fresh memory costs more here than arithmetic.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        weights_BhNN = q.mT @ k
-        torch.softmax(weights_BhNN, dim=-1, out=weights_BhNN)
-        out = v @ weights_BhNN.mT
-        ctx.save_for_backward(q, k, v, out, weights_BhNN)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        q, k, v, out, weights_BhNN = ctx.saved_tensors
-        grad_scores = grad_out.mT @ v
-        grad_scores.sub_((grad_out * out).sum(dim=-2)[..., None]).mul_(weights_BhNN)
-        return k @ grad_scores.mT, q @ grad_scores, grad_out @ weights_BhNN
 
 
 def _initialise(module: nn.Module) -> None:

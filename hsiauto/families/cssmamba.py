@@ -46,7 +46,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from hsiauto.families.base import Criterion, TileConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import Criterion, TileConfig
 from hsiauto.families.clustering import LearnableClustering
 from hsiauto.families.presence import Presence, PresentNorm
 from hsiauto.families.token_order import DualAttention, Order, arrange

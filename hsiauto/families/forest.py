@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
-from hsiauto.families.base import ClassicalConfig, Estimator, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import ClassicalConfig, Estimator
 
 
 class ForestConfig(ClassicalConfig):

@@ -27,7 +27,8 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from hsiauto.families.base import PatchConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import PatchConfig
 
 _SOURCE = "Roy et al., GRSL 2020, arXiv 1902.06701"
 _SPECTRAL_KERNELS = (7, 5, 3)

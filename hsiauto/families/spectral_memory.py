@@ -31,10 +31,12 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, gelu, one_hot, scaled_dot_product_attention
+from torch.nn.functional import one_hot
 
-from hsiauto.families.base import PixelConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import PixelConfig
 from hsiauto.families.centres import kmeans_centres, kmeans_per_class
+from hsiauto.layers import EncoderBlock
 
 ARTICLE = "spectral attention with external memory, design article"
 FILL = "hsiauto: the article is silent"
@@ -110,7 +112,7 @@ class SpectralMemory(nn.Module):
         self.embedding = nn.Linear(1, D)
         self.positions_TD = nn.Parameter(torch.empty(n_tokens, D))
         self.layers = nn.ModuleList(
-            Block(D, config.heads, config.mlp_ratio * D, config.dropout) for _ in range(config.depth)
+            EncoderBlock(D, config.heads, config.mlp_ratio * D, config.dropout) for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(D)
         self.memory = Memory(config.prototypes_per_class * n_classes, D) if config.memory else None
@@ -165,27 +167,6 @@ class Memory(nn.Module):
     def forward(self, query_BD: Tensor) -> Tensor:
         similarity_BM = query_BD @ self.prototypes_MD.T * query_BD.shape[1] ** -0.5
         return similarity_BM.softmax(dim=1) @ self.prototypes_MD.to(query_BD.dtype)
-
-
-class Block(nn.Module):
-    """Pre-norm encoder layer over the tokens of a spectrum. (B, T, D) -> (B, T, D)."""
-
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.head_width, self.dropout = heads, max(1, width // heads), dropout
-        inner = self.heads * self.head_width
-        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.out = nn.Linear(width, 3 * inner), nn.Linear(inner, width)
-        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        B, T, _ = x_BTD.shape
-        parts = self.qkv(self.norm_attention(x_BTD)).view(B, T, 3, self.heads, self.head_width)
-        q, k, v = parts.permute(2, 0, 3, 1, 4)  # (B, h, T, d) each
-        attended = scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(B, T, -1)
-        x_BTD = x_BTD + dropout(self.out(attended), self.dropout, self.training)
-        hidden = gelu(self.up(self.norm_mlp(x_BTD)))
-        return x_BTD + dropout(self.down(hidden), self.dropout, self.training)
 
 
 def _grouping(n_bands: int, n_groups: int) -> Tensor:

@@ -27,9 +27,10 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, gelu, scaled_dot_product_attention
 
-from hsiauto.families.base import PatchConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import PatchConfig
+from hsiauto.layers import EncoderBlock
 
 _SOURCE = "Sun et al., TGRS 2022"
 _KERNEL = 3
@@ -91,7 +92,12 @@ class Ssftt(nn.Module):
         self.positions_TD = nn.Parameter(torch.empty(config.tokens + 1, D))
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.Sequential(
-            *(Block(D, config.heads, config.mlp_width, config.dropout) for _ in range(config.depth))
+            *(
+                EncoderBlock(
+                    D, config.heads, config.mlp_width, config.dropout, mlp_dropout=config.dropout, scale=D**-0.5
+                )
+                for _ in range(config.depth)
+            )
         )
         self.head = nn.Linear(D, n_classes)
         nn.init.normal_(self.positions_TD, std=0.02)
@@ -120,25 +126,3 @@ class Tokenizer(nn.Module):
         weight_BNL = self.score(x_BND).softmax(dim=1)
         tokens_BLD: Tensor = weight_BNL.mT @ self.value(x_BND)
         return tokens_BLD
-
-
-class Block(nn.Module):
-    """Pre-norm encoder layer. (B, T, D) -> (B, T, D)."""
-
-    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.heads, self.head_width, self.dropout = heads, max(1, width // heads), dropout
-        inner = self.heads * self.head_width
-        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.out = nn.Linear(width, 3 * inner), nn.Linear(inner, width)
-        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        q, k, v = (
-            part.unflatten(2, (self.heads, self.head_width)).transpose(1, 2)
-            for part in self.qkv(self.norm_attention(x_BTD)).chunk(3, dim=2)
-        )  # (B, h, T, d) each
-        attended = scaled_dot_product_attention(q, k, v, scale=x_BTD.shape[2] ** -0.5).transpose(1, 2).flatten(2)
-        x_BTD = x_BTD + dropout(self.out(attended), self.dropout, self.training)
-        hidden = dropout(gelu(self.up(self.norm_mlp(x_BTD))), self.dropout, self.training)
-        return x_BTD + dropout(self.down(hidden), self.dropout, self.training)

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.svm import SVC
 
-from hsiauto.families.base import ClassicalConfig, Estimator, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import ClassicalConfig, Estimator
 
 SLOPE = 4.0
 """Of the sigmoid on decision values, whose margin is 1. Of 2, 3, 4, 6 and 10 it came nearest to honest on Indian Pines

@@ -8,7 +8,7 @@ from hsiauto.active.learn import ActiveTrial
 from hsiauto.active.recipe import ActiveLabels
 from hsiauto.families import FAMILIES
 from hsiauto.fitted.torch import TorchFitted
-from tests.families.test_conformance import TORCH, cheapest, scene
+from tests.families.registry import TORCH, cheapest, scene
 
 TWICE = ActiveLabels(initial=0.4, acquire=0.2, cycles=1, acquisition="entropy")
 

@@ -254,6 +254,7 @@ def test_options_are_frozen() -> None:
     assert options_of("train") == SHARED | {
         *("--preset", "--config", "--seeds", "--recipe", "--initial", "--acquire", "--cycles", "--label-budget"),
         *("--acquisition", "--margin-rank", "--control", "--address"),
+        "--transductive",
     }
     assert options_of("refit") == {"--split-seed", "--seeds", "--top", "--address"}
     assert options_of("estimate") == SHARED - {"--out", "--seed"} | {

@@ -4,40 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import typer.main
 from typer.core import TyperGroup
 
 from hsiauto.active.recipe import RECIPES, ActiveLabels
-from hsiauto.cli import run as commands
 from hsiauto.cli.app import app
-from hsiauto.config import StudyConfig
 from hsiauto.errors import UserError
-
-
-class _StopError(Exception):
-    """Before anything is trained."""
-
-
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`hsiauto train svm ...` -> the StudyConfig that it would train with."""
-    seen: list[StudyConfig] = []
-
-    def note(study: StudyConfig, *_: object, **__: object) -> None:
-        seen.append(study)
-        raise _StopError
-
-    def parse(*arguments: str, command: str = "train") -> StudyConfig:
-        monkeypatch.setattr(commands.studies, command, note)
-        group = typer.main.get_command(app)
-        assert isinstance(group, TyperGroup)
-        called = group.commands[command]
-        with pytest.raises(_StopError):
-            called.main([*(["svm"] if command == "train" else []), *arguments], standalone_mode=False)
-        return seen[-1]
-
-    return parse
 
 
 def test_all_labels_are_known_unless_asked_otherwise(study: Any) -> None:

@@ -108,6 +108,17 @@ def test_the_bounds_of_the_latents_are_axes_where_they_act_and_only_there() -> N
     assert "latent_min" not in ClaresnetConfig(components=0).active()
 
 
+def test_with_all_bands_a_scene_keeps_the_bounds_that_act_apart_and_no_others() -> None:
+    for n_bands in (1, 30, 66, 67, 200, 300):
+        configs = [ClaresnetConfig(components=0, latent_max=most) for most in (32, 64, 128)]
+        kept = {config.bounded(n_bands, 1000).hash() for config in configs}
+        n = {latents(n_bands, 8, config.latent_max) for config in configs}
+        assert (len(kept) > 1) == (len(n) > 1), n_bands
+        assert all(config.bounded(n_bands, 1000).active()["components"] == 0 for config in configs)
+    full = ClaresnetConfig(components=0, attention="full")
+    assert full.bounded(30, 1000) == full
+
+
 @pytest.mark.parametrize(
     "axes",
     [

@@ -1,95 +1,36 @@
-"""What every torch family must be, tested over the registry: a new family is tested with no new test code."""
+"""What every torch family must be, tested over the registry: a new family is tested with no new test code.
 
-from collections.abc import Iterator
+`test_every_axis.py` goes on with the axes.
+"""
+
 from dataclasses import replace
-from functools import cache
-from typing import Any, get_args, get_origin
 
-import annotated_types
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from hsiauto.costs import macs, parameters, training_bytes
-from hsiauto.families import FAMILIES
-from hsiauto.families.base import (
-    Above,
-    AtLeast,
-    Between,
-    FamilyConfig,
-    PatchConfig,
-    PixelConfig,
-    TileConfig,
-    TorchConfig,
-)
+from hsiauto.families.base import PatchConfig, TileConfig, TorchConfig
 from hsiauto.seal import TrialData
 from hsiauto.trainer import Trainer
+from tests.families.registry import (
+    BANDS,
+    CLASSES,
+    TORCH,
+    cheapest,
+    family_config,
+    is_valid,
+    labels_like,
+    module_and_input,
+    scene,
+    small,
+    step,
+    with_axes,
+)
 
-TORCH = {name: config for name, config in FAMILIES.items() if issubclass(config, TorchConfig)}
+pytestmark = pytest.mark.usefixtures("one_thread")
 PRESETS = [(name, preset) for name, config in TORCH.items() for preset in config.presets]
-BANDS, CLASSES, SIDE = 12, 3, 14
-SMALL_TILE = 8
-"""A tile family is the same network at every tile; this one is cheap, and smaller than the scene."""
-SMALL_PATCH = 5
-"""Of trainings here; a family whose layers need more gets more."""
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Networks this small only wait for one another on two."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def scene(singleton: bool = False, n_bands: int = BANDS) -> TrialData:
-    """14 x 14 pixels, noisy bands, 3 classes in stripes, 40 training pixels; `singleton`: one pixel in class 2."""
-    rng = np.random.default_rng(0)
-    truth = np.arange(SIDE * SIDE) // SIDE // 3 % CLASSES
-    spectra = rng.normal(size=(CLASSES, n_bands))
-    cube = spectra[truth].reshape(SIDE, SIDE, n_bands) + 0.5 * rng.normal(size=(SIDE, SIDE, n_bands))
-    pixels = rng.permutation(SIDE * SIDE)
-    if singleton:
-        rare = pixels[truth[pixels] == 2]
-        pixels = np.concatenate([rare[:1], pixels[truth[pixels] != 2]])
-    train, val = np.sort(pixels[:40]), np.sort(pixels[40:70])
-    return TrialData(
-        cube=cube.astype(np.float32),
-        valid=np.ones((SIDE, SIDE), bool),
-        n_classes=CLASSES,
-        train_pixels=train,
-        train_labels=truth[train],
-        val_pixels=val,
-        val_labels=truth[val],
-    )
-
-
-def family_config(family: str, preset: str, n_bands: int = BANDS) -> TorchConfig:
-    config = TORCH[family].preset(preset).bounded(n_bands, 1000)
-    if isinstance(config, TileConfig):
-        config = type(config)(**{**config.active(), "tile": SMALL_TILE})
-    assert isinstance(config, TorchConfig)
-    return config
-
-
-def module_and_input(
-    config: TorchConfig, n_bands: int = BANDS, n_classes: int = CLASSES, n_samples: int = 5
-) -> tuple[nn.Module, Tensor]:
-    """The untrained module from seed 0, in evaluation mode, and a batch for it."""
-    n_channels = config.components or n_bands
-    shape: tuple[int, ...] = (n_samples, n_channels)
-    if isinstance(config, PatchConfig):
-        shape += (config.patch, config.patch)
-    elif isinstance(config, TileConfig):
-        shape += (config.tile, config.tile)
-    else:
-        assert isinstance(config, PixelConfig)
-    torch.manual_seed(0)
-    module = config.build(n_channels, n_classes).eval()
-    return module, torch.randn(shape)
 
 
 @torch.no_grad()
@@ -98,47 +39,6 @@ def warm(module: nn.Module, x: Tensor, y: Tensor) -> nn.Module:
     if warm_start is not None:
         warm_start(x, y)
     return module
-
-
-def labels_like(config: TorchConfig, x: Tensor, n_classes: int = CLASSES) -> Tensor:
-    shape = (len(x), *x.shape[2:]) if isinstance(config, TileConfig) else (len(x),)
-    return torch.randint(n_classes, shape)
-
-
-def step(module: nn.Module, config: TorchConfig, x: Tensor, y: Tensor) -> Tensor:
-    """The loss that a training takes its gradient of."""
-    criterion = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
-    training_loss = getattr(module, "training_loss", None)
-    loss: Tensor = training_loss(x, y, criterion) if training_loss is not None else criterion(module(x), y)
-    return loss
-
-
-def with_axes(config: TorchConfig, **axes: Any) -> TorchConfig:
-    """`config` with other values, without the axes that cannot act beside them. Raises ValidationError."""
-    values = {**config.active(), **axes}
-    return type(config)(**{name: value for name, value in values.items() if type(config).acts(name, values)})
-
-
-def is_valid(config: TorchConfig, **axes: Any) -> bool:
-    try:
-        with_axes(config, **axes)
-    except ValidationError:
-        return False
-    return True
-
-
-@cache
-def cheapest_preset(family: str) -> str:
-    return min(TORCH[family].presets, key=lambda preset: macs(family_config(family, preset), BANDS, CLASSES) or 0)
-
-
-def cheapest(family: str, n_bands: int = BANDS) -> TorchConfig:
-    """The preset with the fewest multiply-adds, on the smallest patch or tile that suits it."""
-    config = family_config(family, cheapest_preset(family), n_bands)
-    if isinstance(config, PatchConfig):
-        sizes = range(min(SMALL_PATCH, config.patch), config.patch + 1)
-        config = with_axes(config, patch=next(patch for patch in sizes if is_valid(config, patch=patch)))
-    return config
 
 
 @pytest.mark.parametrize("family", TORCH)
@@ -303,121 +203,3 @@ def trained(config: TorchConfig, data: TrialData, seed: int = 0) -> tuple[list[f
     trainer = Trainer(config, data, seed=seed, max_epochs=2, device="cpu")
     losses = [epoch.train_loss for epoch in trainer.run(2)]
     return losses, {name: value.numpy().tobytes() for name, value in trainer.fitted().weights().items()}
-
-
-# Every axis acts: moved alone, it changes the module or what the training makes of it.
-
-AXES = [(family, name) for family, config in TORCH.items() for name in config.model_fields if name != "family"]
-
-
-def small(family: str, n_bands: int = BANDS, **fields: Any) -> TorchConfig:
-    """The cheapest config, with the shared axes set so that each of them can act on 40 pixels."""
-    tiles = issubclass(TORCH[family], TileConfig)
-    shared = {"weight_decay": 0.05, "batch_size": 32 if tiles else 8, "learning_rate": 5e-3}
-    config = with_axes(cheapest(family), **{**shared, **fields}).bounded(n_bands, 40)
-    assert isinstance(config, TorchConfig)
-    return config
-
-
-def enabling(config: type[FamilyConfig], name: str) -> dict[str, Any]:
-    """Values of the parents that make the axis `name` act."""
-    values: dict[str, Any] = {}
-    for parent, wanted in config.when(name).items():
-        value: Any = wanted[0] if isinstance(wanted, tuple) else wanted
-        if isinstance(value, AtLeast | Between):
-            value = type(config.model_fields[parent].default)(value.minimum + 2)
-        if isinstance(value, Above):
-            value = type(config.model_fields[parent].default)(value.bound + 0.05)
-        values |= {**enabling(config, parent), parent: value}
-    return values
-
-
-def bands_wanted(config: type[FamilyConfig], name: str) -> int:
-    """Bands of a scene with which the axis acts, where it needs all bands to be many."""
-    wanted = config.when(name).get("components")
-    least = [int(one.minimum) for one in wanted if isinstance(one, AtLeast)] if isinstance(wanted, tuple) else []
-    return max([BANDS, *least])
-
-
-def candidates(config: type[TorchConfig], name: str, value: Any) -> list[Any]:
-    """Other values for the axis `name`: near ones first, then its bounds."""
-    annotation = config.model_fields[name].annotation
-    if get_origin(annotation) is not None:
-        return [choice for choice in get_args(annotation) if choice != value]
-    if annotation is bool:
-        return [not value]
-    bounds = config.model_fields[name].metadata
-    ends: list[Any] = [b.ge for b in bounds if isinstance(b, annotated_types.Ge)]
-    ends += [b.le for b in bounds if isinstance(b, annotated_types.Le)]
-    near = [value // 2, value + 1, value - 1] if annotation is int else [value / 2, value + 0.3]
-    return [candidate for candidate in near + ends if candidate != value]
-
-
-def moved(config: TorchConfig, name: str, n_bands: int) -> Iterator[TorchConfig]:
-    """`config` with the axis `name` at other values that are valid there."""
-    for value in candidates(type(config), name, getattr(config, name)):
-        active = {k: v for k, v in config.active().items() if not depends(type(config), k, name)}
-        try:
-            other = type(config)(**{**active, name: value}).bounded(n_bands, 40)
-        except ValidationError:
-            continue
-        if other != config:
-            assert isinstance(other, TorchConfig)
-            yield other
-
-
-def depends(config: type[FamilyConfig], name: str, parent: str) -> bool:
-    return any(direct == parent or depends(config, direct, parent) for direct in config.when(name))
-
-
-def untrained(config: TorchConfig, n_bands: int) -> dict[str, Tensor]:
-    """Of the module from seed 0: its state, its logits, and the loss of a step."""
-    module, x = module_and_input(config, n_bands)
-    y = torch.arange(len(x)) % CLASSES
-    if isinstance(config, TileConfig):
-        y = y[:, None, None].expand(-1, *x.shape[2:])
-    found = {name: value.clone() for name, value in module.state_dict().items()}
-    with torch.no_grad():
-        found["logits"] = module(x)
-        torch.manual_seed(1)
-        found["loss"] = step(module.train(), config, x, y)
-    return found
-
-
-def outcome(config: TorchConfig, data: TrialData) -> dict[str, Tensor]:
-    """Weights and validation probabilities after two epochs."""
-    trainer = Trainer(config, data, seed=0, max_epochs=2, device="cpu")
-    list(trainer.run(2))
-    fitted = trainer.fitted()
-    probabilities = fitted.probabilities(data.cube, data.valid, data.val_pixels)
-    return {**fitted.module.state_dict(), "probabilities of the scene": torch.from_numpy(probabilities)}
-
-
-def differ(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() != other.keys() or any(
-        one[name].shape != other[name].shape or not torch.equal(one[name], other[name]) for name in one
-    )
-
-
-@pytest.fixture(scope="module")
-def outcomes() -> dict[str, dict[str, Tensor]]:
-    """Of configs trained already, by hash: most axes are compared with the same one."""
-    return {}
-
-
-@pytest.mark.parametrize(("family", "name"), AXES)
-def test_every_axis_acts(family: str, name: str, outcomes: dict[str, dict[str, Tensor]]) -> None:
-    """Seen in the untrained module, else after a training."""
-    n_bands = bands_wanted(TORCH[family], name)
-    base = small(family, n_bands, **enabling(TORCH[family], name))
-    assert name in base.active()
-    other = next(moved(base, name, n_bands), None)
-    assert other is not None, f"{name} of {family} has one value only"
-    assert other.hash() != base.hash()
-    if differ(untrained(base, n_bands), untrained(other, n_bands)):
-        return
-    data = scene(n_bands=n_bands)
-    key = f"{family} {n_bands} {base.hash()}"
-    if key not in outcomes:
-        outcomes[key] = outcome(base, data)
-    assert differ(outcomes[key], outcome(other, data))

@@ -9,16 +9,14 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsiauto.families.cpdgal import (
-    Block,
     ContextMask,
     Cpdgal,
     CpdgalConfig,
     RandomMask,
     Refinement,
     VitConfig,
-    _attend,
-    _NarrowAttention,
 )
+from hsiauto.families.cpdgal_encoder import Block, NarrowAttention, attend
 
 CRITERION = nn.CrossEntropyLoss()
 
@@ -85,12 +83,12 @@ def test_attention_of_narrow_heads_is_attention() -> None:
     expected = scaled_dot_product_attention(q.mT, k.mT, v.mT).mT
     weight = torch.randn_like(expected)
     wanted = torch.autograd.grad((expected * weight).sum(), (q, k, v))
-    actual = _attend(q, k, v)
+    actual = attend(q, k, v)
     torch.testing.assert_close(actual, expected)
     for one, other in zip(torch.autograd.grad((actual * weight).sum(), (q, k, v)), wanted, strict=True):
         torch.testing.assert_close(one, other)
     doubles = [torch.randn(1, 2, 3, 5, dtype=torch.float64, requires_grad=True) for _ in range(3)]
-    assert torch.autograd.gradcheck(_NarrowAttention.apply, doubles)
+    assert torch.autograd.gradcheck(NarrowAttention.apply, doubles)
 
 
 def test_the_attention_map_is_that_of_the_layer() -> None:

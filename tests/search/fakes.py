@@ -15,7 +15,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import BaseTrial
 
 from hsiauto.config import SceneSource, StudyConfig
-from hsiauto.families.base import FamilyConfig, axis
+from hsiauto.families.axes import axis
+from hsiauto.families.base import FamilyConfig
 from hsiauto.seal import TrialData
 from hsiauto.search.affordable import Cost
 from hsiauto.search.engine import Assignment, Engine

@@ -1,0 +1,123 @@
+"""Every axis of every torch family acts: moved alone, it changes the module or what the training makes of it."""
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+import annotated_types
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from hsiauto.families.axes import Above, AtLeast, Between
+from hsiauto.families.base import FamilyConfig, TileConfig, TorchConfig
+from hsiauto.seal import TrialData
+from hsiauto.trainer import Trainer
+from tests.families.registry import BANDS, CLASSES, TORCH, module_and_input, scene, small, step
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+AXES = [(family, name) for family, config in TORCH.items() for name in config.model_fields if name != "family"]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, dict[str, Tensor]]:
+    """Of configs trained already, by hash: most axes are compared with the same one."""
+    return {}
+
+
+@pytest.mark.parametrize(("family", "name"), AXES)
+def test_every_axis_acts(family: str, name: str, outcomes: dict[str, dict[str, Tensor]]) -> None:
+    """Seen in the untrained module, else after a training."""
+    n_bands = bands_wanted(TORCH[family], name)
+    base = small(family, n_bands, **enabling(TORCH[family], name))
+    assert name in base.active()
+    other = next(moved(base, name, n_bands), None)
+    assert other is not None, f"{name} of {family} has one value only"
+    assert other.hash() != base.hash()
+    if differ(untrained(base, n_bands), untrained(other, n_bands)):
+        return
+    data = scene(n_bands=n_bands)
+    key = f"{family} {n_bands} {base.hash()}"
+    if key not in outcomes:
+        outcomes[key] = outcome(base, data)
+    assert differ(outcomes[key], outcome(other, data))
+
+
+def enabling(config: type[FamilyConfig], name: str) -> dict[str, Any]:
+    """Values of the parents that make the axis `name` act."""
+    values: dict[str, Any] = {}
+    for parent, wanted in config.when(name).items():
+        value: Any = wanted[0] if isinstance(wanted, tuple) else wanted
+        if isinstance(value, AtLeast | Between):
+            value = type(config.model_fields[parent].default)(value.minimum + 2)
+        if isinstance(value, Above):
+            value = type(config.model_fields[parent].default)(value.bound + 0.05)
+        values |= {**enabling(config, parent), parent: value}
+    return values
+
+
+def bands_wanted(config: type[FamilyConfig], name: str) -> int:
+    """Bands of a scene with which the axis acts, where it needs all bands to be many."""
+    wanted = config.when(name).get("components")
+    least = [int(one.minimum) for one in wanted if isinstance(one, AtLeast)] if isinstance(wanted, tuple) else []
+    return max([BANDS, *least])
+
+
+def candidates(config: type[TorchConfig], name: str, value: Any) -> list[Any]:
+    """Other values for the axis `name`: near ones first, then its bounds."""
+    annotation = config.model_fields[name].annotation
+    if get_origin(annotation) is not None:
+        return [choice for choice in get_args(annotation) if choice != value]
+    if annotation is bool:
+        return [not value]
+    bounds = config.model_fields[name].metadata
+    ends: list[Any] = [b.ge for b in bounds if isinstance(b, annotated_types.Ge)]
+    ends += [b.le for b in bounds if isinstance(b, annotated_types.Le)]
+    near = [value // 2, value + 1, value - 1] if annotation is int else [value / 2, value + 0.3]
+    return [candidate for candidate in near + ends if candidate != value]
+
+
+def moved(config: TorchConfig, name: str, n_bands: int) -> Iterator[TorchConfig]:
+    """`config` with the axis `name` at other values that are valid there."""
+    for value in candidates(type(config), name, getattr(config, name)):
+        active = {k: v for k, v in config.active().items() if not depends(type(config), k, name)}
+        try:
+            other = type(config)(**{**active, name: value}).bounded(n_bands, 40)
+        except ValidationError:
+            continue
+        if other != config:
+            assert isinstance(other, TorchConfig)
+            yield other
+
+
+def depends(config: type[FamilyConfig], name: str, parent: str) -> bool:
+    return any(direct == parent or depends(config, direct, parent) for direct in config.when(name))
+
+
+def untrained(config: TorchConfig, n_bands: int) -> dict[str, Tensor]:
+    """Of the module from seed 0: its state, its logits, and the loss of a step."""
+    module, x = module_and_input(config, n_bands)
+    y = torch.arange(len(x)) % CLASSES
+    if isinstance(config, TileConfig):
+        y = y[:, None, None].expand(-1, *x.shape[2:])
+    found = {name: value.clone() for name, value in module.state_dict().items()}
+    with torch.no_grad():
+        found["logits"] = module(x)
+        torch.manual_seed(1)
+        found["loss"] = step(module.train(), config, x, y)
+    return found
+
+
+def outcome(config: TorchConfig, data: TrialData) -> dict[str, Tensor]:
+    """Weights and validation probabilities after two epochs."""
+    trainer = Trainer(config, data, seed=0, max_epochs=2, device="cpu")
+    list(trainer.run(2))
+    fitted = trainer.fitted()
+    probabilities = fitted.probabilities(data.cube, data.valid, data.val_pixels)
+    return {**fitted.module.state_dict(), "probabilities of the scene": torch.from_numpy(probabilities)}
+
+
+def differ(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() != other.keys() or any(
+        one[name].shape != other[name].shape or not torch.equal(one[name], other[name]) for name in one
+    )
