@@ -1,7 +1,9 @@
 """Re-evaluation: the best candidates on validations that did not choose them, then the final order."""
 
 import math
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hsiauto.errors import UserError
 from hsiauto.refit.candidates import Candidate, choose, preset_of
@@ -15,9 +17,10 @@ from hsiauto.split import revalidate
 def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
     """Re-evaluate, rank, journal both; returns the order, which is final until the search goes on.
 
-    Candidates: the best of each of the best `top_k` families, and the preset of whichever family then leads. Each
-    trains on `fresh_validations` fresh divisions of the same pool, with the same seed for all. What `deadline`
-    (time.monotonic) leaves out is journalled as skipped.
+    Candidates: the best of each of the best `top_k` families, the preset of whichever family then leads, and the
+    presets of the others as far as their predicted seconds fit before `deadline` (time.monotonic). Each trains on
+    `fresh_validations` fresh divisions of the same pool, with the same seed for all. What the deadline leaves out is
+    journalled as skipped. Behind the leading family, the better one of a family's config and its preset is ranked.
     """
     if (final := ranked(work)) is not None:
         return final
@@ -34,9 +37,42 @@ def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
         if preset is None or preset.trial_id in seen or preset.trial.config_hash == leader.trial.config_hash:
             break
         candidates.append(preset)
-    final = _rank(work, candidates)
+    if others := _affordable_presets(work, candidates, datasets, deadline):
+        _train(work, others, datasets, deadline)
+        candidates += others
+    final = _one_a_family(_rank(work, candidates), candidates)
     work.record(work.journal, "ranked", order=list(final.order), reasons=final.reasons, notes=notes)
     return final
+
+
+def _affordable_presets(
+    work: Work, candidates: Sequence[Candidate], datasets: dict[int, TrialData], deadline: float | None
+) -> list[Candidate]:
+    """Presets of the candidates' families that are no candidates yet, in the order of the ranking."""
+    trials, by_id = work.trials, {c.trial_id: c for c in candidates}
+    known = {c.trial.config_hash for c in candidates}
+    left_s = math.inf if deadline is None else deadline - time.monotonic()
+    found: list[Candidate] = []
+    for family in dict.fromkeys(by_id[i].config.family for i in _rank(work, candidates).order):
+        preset = preset_of(family, trials, work.study)
+        if preset is None or preset.trial.config_hash in known:
+            continue
+        needed = [work.predicted_seconds(preset.trial.config_hash, len(d.train_pixels)) for d in datasets.values()]
+        seconds = sum(math.inf if s is None else s for s in needed) if deadline is not None else 0.0
+        if seconds < left_s:
+            left_s -= seconds
+            found.append(preset)
+    return found
+
+
+def _one_a_family(ranking: Ranking, candidates: Sequence[Candidate]) -> Ranking:
+    """Of every family but the leading one the first alone: each that is ranked is retrained over several seeds."""
+    family = {c.trial_id: c.config.family for c in candidates}
+    kept: list[str] = []
+    for trial_id in ranking.order:
+        if family[trial_id] == family[ranking.order[0]] or family[trial_id] not in {family[i] for i in kept}:
+            kept.append(trial_id)
+    return replace(ranking, order=tuple(kept))
 
 
 def ranked(work: Work) -> Ranking | None:

@@ -67,7 +67,7 @@ class FamilySpace:
 
     def suggest(self, trial: BaseTrial) -> FamilyConfig:
         """Ask `trial` for each axis that acts, parents first; every answer is valid with those before it."""
-        values, witness = dict(self.fixed), self.preset()
+        values, witness = dict(self.fixed), self.preset().active()
         for axis in self.searched:
             if self.config.acts(axis, values):
                 offered, witness = self._offered(axis, values, witness)
@@ -76,7 +76,7 @@ class FamilySpace:
 
     def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]:
         """What `suggest` asked on the way to `config`: `<family>.<axis>` -> distribution."""
-        values, witness, asked = dict(self.fixed), self.preset(), {}
+        values, witness, asked = dict(self.fixed), self.preset().active(), {}
         for axis, value in self.params(config).items():
             offered, witness = self._offered(axis, values, witness)
             if value not in offered:  # the space or the scene has changed since
@@ -184,10 +184,10 @@ class FamilySpace:
     def _conditional(self) -> frozenset[str]:
         return frozenset(axis for axis in self.config.model_fields if self.config.when(axis))
 
-    def _offered(self, axis: str, values: Values, witness: FamilyConfig) -> tuple[Range, FamilyConfig]:
+    def _offered(self, axis: str, values: Values, witness: Values) -> tuple[Range, Values]:
         """The part of the range that is valid given the values asked before, and the witness that shows that it is not
-        empty. `witness` was one of some of those values."""
-        found = self._witness(values, witness.active()) or self._witness(values, witness.active(), thorough=True)
+        empty, as its acting values. `witness` was one of some of those values."""
+        found = self._witness(values, witness) or self._witness(values, witness, thorough=True)
         assert found is not None, "the induction: values that were offered have a witness"
         start = found.active()
         offered = self.ranges[axis].around(start[axis], lambda v: self._witness({**values, axis: v}, start) is not None)
@@ -197,7 +197,7 @@ class FamilySpace:
                 f"{self.ranges[axis]} with {values}",
                 "Give it low and high, which can be narrowed, or leave out the choices that clash.",
             )
-        return offered, found
+        return offered, start
 
     def _witness(
         self, values: Mapping[str, Any], start: Mapping[str, Any], thorough: bool = False

@@ -21,11 +21,18 @@ class SceneSize:
     def fits(self, config: FamilyConfig) -> bool:
         """Whether the scene can feed `config` as it is: components within bands and pixels, patch or tile within the
         scene."""
-        return config.bounded(self.n_bands, self.n_pixels) == config and not self._too_large(config)
+        return self._feeds(config) and not self._too_large(config)
 
     def nearest(self, config: FamilyConfig) -> dict[str, Any]:
         """The acting values of `config`, clipped to the scene. They may break a rule between axes."""
         return {**config.bounded(self.n_bands, self.n_pixels).active(), **self._too_large(config)}
+
+    def _feeds(self, config: FamilyConfig) -> bool:
+        """Whether `bounded` leaves `config` alone. A space asks that of thousands of configs: most need no bounding."""
+        few = getattr(config, "components", 0) <= min(self.n_bands, self.n_pixels - 1)
+        if few and type(config).bounded is FamilyConfig.bounded:
+            return True
+        return config.bounded(self.n_bands, self.n_pixels) == config
 
     def _too_large(self, config: FamilyConfig) -> dict[str, int]:
         """The sides of its input that leave the scene -> the largest that does not."""

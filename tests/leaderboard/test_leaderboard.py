@@ -83,7 +83,11 @@ ERRORS = {"forest": 2, "cnn2d": 6, "svm": 9, "coordinate_1nn": 40, "majority": 6
 
 def finished(folder: Path, errors: dict[str, int] = ERRORS) -> pa.Table:
     fresh = {"forest": 0.95, "cnn2d": 0.9, "svm": 0.8}
-    pool = Pool(scene(), lambda config, seed: fresh[config.family], lambda config: errors[config.family])
+    pool = Pool(
+        scene(),
+        lambda config, seed: 0.7 if config == PRESET else fresh[config.family],
+        lambda config: errors[config.family],
+    )
     made = work(folder, pool)
     propose(made.journal, "t0", PRESET, 0.70, origin="preset", state="stopped", epoch=4)
     propose(made.journal, "t1", TUNED, 0.95, parameters=500)

@@ -55,9 +55,9 @@ def events(journal: Journal, kind: str) -> list[Event]:
 
 def test_best_of_each_family_and_the_leaders_preset_are_reevaluated(after_search: Work, pool: Pool) -> None:
     order = reevaluate(after_search)
-    assert order.order == ("t3", "t1", "t2"), "forest led and has no preset trial: nothing to add"
+    assert order.order == ("t3", "t1", "t2"), "forest leads and has no preset trial; cnn2d beats its own, t0"
     seen = Counter(event["trial_id"] for event in events(after_search.journal, "reevaluated"))
-    assert seen == {"t1": 2, "t2": 2, "t3": 2}
+    assert seen == {"t1": 2, "t2": 2, "t3": 2, "t0": 2}
     first_round = [job.data for job in pool.jobs[:3]]
     assert len(set(first_round)) == 1, "one validation after the other"
     assert events(after_search.journal, "ranked")[0]["order"] == ["t3", "t1", "t2"]
@@ -68,6 +68,27 @@ def test_the_preset_of_the_family_that_leads_joins(tmp_path: Path) -> None:
     made = work(tmp_path, pool)
     searched(made.journal)
     assert reevaluate(made).order[:2] == ("t0", "t1"), "equal to its preset: the preset stands above"
+
+
+def test_a_family_behind_the_leader_is_ranked_by_the_better_of_config_and_preset(tmp_path: Path) -> None:
+    scores = {"forest": 0.95, "cnn2d": 0.9, "svm": 0.8}
+    made = work(tmp_path, Pool(scene(), fresh=lambda config, seed: scores[config.family]))
+    searched(made.journal)
+    order = reevaluate(made)
+    assert order.order == ("t3", "t0", "t2"), "no better than its preset: t0 stands for cnn2d"
+    assert "within the noise" in order.reasons["t1"]
+    assert reevaluate(made).order == order.order
+
+
+@pytest.mark.parametrize(("seconds_left", "affordable"), [(400.0, True), (10.0, False)])
+def test_presets_behind_the_leader_wait_for_time(
+    tmp_path: Path, pool: Pool, seconds_left: float, affordable: bool
+) -> None:
+    """The preset was stopped after 4 of 10 epochs and 5 s, the first report of which counts half: 6 s a validation."""
+    made = work(tmp_path, pool)
+    searched(made.journal)
+    reevaluate(made, deadline=time.monotonic() + seconds_left)
+    assert affordable == any(job.config == PRESET for job in pool.jobs)
 
 
 def test_the_order_is_final_until_the_search_goes_on(after_search: Work, pool: Pool) -> None:
@@ -84,7 +105,7 @@ def test_what_time_left_out_is_journalled_and_made_up_for(after_search: Work, po
     pool.skip = lambda job: job.seed == 2
     reevaluate(after_search)
     states = Counter(event["state"] for event in events(after_search.journal, "reevaluated"))
-    assert states == {"completed": 3, "skipped": 3}
+    assert states == {"completed": 4, "skipped": 4}
 
 
 def test_a_training_cut_off_by_the_deadline_is_no_failure(after_search: Work, pool: Pool) -> None:
