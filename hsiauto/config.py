@@ -13,7 +13,7 @@ SecondObjective = Literal["parameters", "macs", "pixels_per_second"]
 """What a model costs once it is trained. Seconds of training are no objective: limits of time bound them, and early
 stopping makes those of two trials incomparable."""
 AllocationName = Literal["elimination", "joint"]
-SamplerName = Literal["tpe", "random", "gp", "cmaes", "qmc"]
+SamplerName = Literal["auto", "tpe", "random", "gp", "cmaes", "qmc"]
 SchedulerName = Literal["asha", "none"]
 
 
@@ -69,7 +69,7 @@ class StudyConfig(BaseModel):
     allocation: AllocationName = "elimination"
     warm_start: tuple[Path, ...] = ()
     """Run folders whose best configs are tried after the presets."""
-    sampler: SamplerName = "tpe"
+    sampler: SamplerName = "auto"
     scheduler: SchedulerName = "asha"
     reduction: int = Field(4, ge=2)
     """ASHA keeps one in `reduction` at each rung."""

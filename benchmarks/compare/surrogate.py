@@ -19,6 +19,7 @@ from benchmarks.compare.virtual_time import Clock, Method, simulate
 WORKERS = 4
 METHODS = (
     "ours",
+    "ours, TPE alone",
     "ours, joint allocation",
     "joint TPE + one ASHA",
     "joint TPE + Hyperband",
@@ -31,6 +32,8 @@ def method(name: str, problem: Problem, clock: Clock, budget_s: float, seed: int
     match name:
         case "ours":
             return Ours(problem, clock, WORKERS, budget_s, seed)
+        case "ours, TPE alone":
+            return Ours(problem, clock, WORKERS, budget_s, seed, sampler="tpe")
         case "ours, joint allocation":
             return Ours(problem, clock, WORKERS, budget_s, seed, allocation="joint")
         case "joint TPE + one ASHA":

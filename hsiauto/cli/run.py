@@ -76,8 +76,13 @@ def search(
         ),
     ] = None,
     sampler: Annotated[
-        str, typer.Option(help="tpe, random, gp, cmaes or qmc (Optuna), one study per family.", rich_help_panel=_SEARCH)
-    ] = "tpe",
+        str,
+        typer.Option(
+            help="tpe, gp (Gaussian process), random, cmaes or qmc: Optuna's, one study per family. auto: tpe, and gp "
+            "where a family has 10 to 200 trials.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = "auto",
     scheduler: Annotated[
         str, typer.Option(help="asha (Ray's, one per family) or none.", rich_help_panel=_SEARCH)
     ] = "asha",

@@ -72,13 +72,15 @@ class Engine:
         self._cost = _remembered(cost)
         self._gpus, self._gpu_hours, self._speed = gpus, GpuHours(study.max_gpu_hours), speed
         self._on_event, self._mirror = on_event, mirror
-        self._sampling = Sampling(study.sampler, study.seed, study.objective, space, parse, study.second_objective)
         self._pace = Pace.start(deadline, workers, study.max_epochs, clock)
         self._rungs = Rungs(study.scheduler, study.max_epochs, study.grace_epochs, study.reduction)
         self.finished = False
         """Nothing new to start; set by `next`."""
         self.trials: dict[str, TrialState] = trials(journal.events)
         self._completed = Completed(study.objective, self.trials.values())
+        self._sampling = Sampling(
+            study.sampler, study.seed, study.objective, space, parse, study.second_objective, self._completed.end
+        )
         self._waiting: list[TrialState] = []
         """Trials of an earlier driver, or of a worker that died: they go on before anything new."""
         self._at_work: dict[str, int] = {}

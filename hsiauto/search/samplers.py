@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import BaseTrial, FrozenTrial, create_trial
 from optuna.trial import TrialState as OptunaState
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from hsiauto.config import SamplerName, SecondObjective
 from hsiauto.errors import UserError
@@ -28,8 +29,13 @@ STARTUP_TRIALS = 1 + 3
 """The preset and three random ones. Optuna's ten would leave TPE asleep at usual budgets."""
 EI_CANDIDATES = 96
 """Of which TPE takes the best. Optuna's 24 are few for the six to twenty axes of a family, and drawing is cheap."""
+GP_FROM, GP_TO = 10, 200
+"""Trials with a score at full fidelity, reached or predicted, between which `auto` asks a Gaussian process: fewer say
+too little, and with more it takes too long. Otherwise TPE."""
 TRIES, RANDOM_TRIES = 8, 32
 """Draws for a config that has not run: from the sampler, then at random."""
+GP_TRIES = 2
+"""Of TRIES; then TPE's turn. A Gaussian process that is sure of its optimum draws it again, and takes its time."""
 
 _STATES = {"completed": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED}
 _FAILED = ("failed", "refused")
@@ -68,6 +74,8 @@ class Sampling:
     parse: Callable[[dict[str, Any]], FamilyConfig]
     """A journalled config -> the config."""
     second_objective: SecondObjective | None = None
+    end: Callable[[str, int, float], float | None] = lambda family, epoch, score: None
+    """Where a trial of a family with a score after an epoch would have ended; None where there is no telling."""
     _studies: dict[str, FollowedStudy] = field(default_factory=dict, repr=False)
     """By family."""
     _distributions: dict[str, dict[str, BaseDistribution]] = field(default_factory=dict, repr=False)
@@ -85,11 +93,18 @@ class Sampling:
         `taken` holds the config hashes that have run.
         """
         asks = sum(trial.origin == "sampler" for trial in past)
-        with quiet_optuna():
-            study = self._studies.setdefault(family, FollowedStudy(self.directions(family)))
-            study.follow(past, self.frozen)
+        chosen = self._chosen(family, past)
+        with quiet_optuna(), threadpool_limits(1):
+            if chosen == "gp":  # its predicted ends move with each completion
+                study = FollowedStudy(self.directions(family))
+                study.follow(past, self._predicted)
+            else:
+                study = self._studies.setdefault(family, FollowedStudy(self.directions(family)))
+                study.follow(past, self.frozen)
             for attempt in range(TRIES + RANDOM_TRIES):
-                name: SamplerName = self.sampler if attempt < TRIES else "random"
+                name = chosen if attempt < TRIES else "random"
+                if name == "gp" and attempt >= GP_TRIES:
+                    name = "tpe"
                 trial = study.ask(_sampler(name, self.seed, family, (asks, attempt)))
                 config = self.space.suggest(trial, family)
                 state = _own(study.attributes(trial))
@@ -105,6 +120,29 @@ class Sampling:
                 warnings.simplefilter("ignore")
                 self._distributions[trial.config_hash] = self.space.distributions(self.parse(trial.config))
         return self._distributions[trial.config_hash]
+
+    def _chosen(self, family: str, past: Sequence[TrialState]) -> SamplerName:
+        """What draws next. In a joint study a Gaussian process would see the axes that all families share: none."""
+        if self.sampler != "auto":
+            return self.sampler
+        if family not in self.space.families or len(self.directions(family)) > 1:
+            return "tpe"
+        known = sum(trial.state == "completed" or self._end(trial) is not None for trial in past)
+        return "gp" if GP_FROM <= known <= GP_TO else "tpe"
+
+    def _end(self, trial: TrialState) -> float | None:
+        """Where a trial that was stopped would have ended."""
+        score = trial.score(self.objective)
+        stopped = trial.state == "stopped" and math.isfinite(score)
+        return self.end(trial.family, trial.epochs, score) if stopped else None
+
+    def _predicted(self, trial: TrialState) -> FrozenTrial:
+        """As `frozen`; but a stopped trial counts as completed with its predicted end. A Gaussian process learns from
+        values at full fidelity alone, and few trials get there."""
+        frozen = self.frozen(trial)
+        if frozen.state == OptunaState.PRUNED and (end := self._end(trial)) is not None:
+            frozen.state, frozen.values = OptunaState.COMPLETE, [end]
+        return frozen
 
     def directions(self, family: str) -> Directions:
         """Of the objectives in the study of `family`. A family that is no network has no size to weigh."""
@@ -156,7 +194,7 @@ def seed_for(*parts: object) -> int:
 def _sampler(name: SamplerName, seed: int, family: str, ask: tuple[int, int]) -> BaseSampler:
     asked = seed_for(seed, family, *ask)
     match name:
-        case "tpe":
+        case "tpe" | "auto":
             return TPESampler(
                 multivariate=True,
                 group=True,
@@ -167,8 +205,10 @@ def _sampler(name: SamplerName, seed: int, family: str, ask: tuple[int, int]) ->
             )
         case "random":
             return RandomSampler(seed=asked)
-        case "gp":
-            return GPSampler(n_startup_trials=STARTUP_TRIALS, seed=asked)
+        case "gp":  # TPE draws the axes that only some configs have
+            return GPSampler(
+                n_startup_trials=STARTUP_TRIALS, independent_sampler=_sampler("tpe", seed, family, ask), seed=asked
+            )
         case "cmaes":
             return CmaEsSampler(n_startup_trials=STARTUP_TRIALS, seed=asked)
         case "qmc":  # one sequence a family: its seed may not move with the asks

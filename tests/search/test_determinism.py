@@ -41,6 +41,18 @@ def test_a_resume_between_trials_leaves_no_trace(tmp_path: Path, sampler: Sample
     assert len([event for event in whole.events if event["event"] == "warning"]) == (0 if x_step is None else 2)
 
 
+def test_a_resume_leaves_no_trace_where_a_gaussian_process_draws(tmp_path: Path) -> None:
+    """`auto` asks one from ten trials of a family on; what stopped trials teach it moves with each completion."""
+    study, space = fakes.study(budget=16, sampler="auto"), fakes.FakeSpace(("quick",))
+    with Journal(tmp_path / "whole") as whole:
+        fakes.run(fakes.engine(whole, study, space), study.max_epochs)
+    for _ in itertools.repeat(None, 3):
+        with Journal(tmp_path / "pieces") as pieces:
+            fakes.run(fakes.engine(pieces, study, space), study.max_epochs, limit=6)
+    assert _timeless(pieces.events) == _timeless(whole.events)
+    assert any(event.get("state") == "stopped" for event in whole.events)
+
+
 def _search(folder: Path, data: TrialData, stop: Callable[[int], bool]) -> list[Event]:
     """Real trials in this process; the driver is gone where `stop` says so of the number of reports."""
     study, reports = fakes.study(budget=7, max_epochs=3), 0

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ import pytest
 
 from hsiauto.errors import UserError
 from hsiauto.search.journal import Journal, TrialState, trials
-from hsiauto.search.samplers import Sampling, seed_for
+from hsiauto.search.samplers import GP_FROM, Sampling, seed_for
 from tests.search import fakes
 
-SAMPLERS = ["tpe", "random", "gp", "cmaes", "qmc"]
+SAMPLERS = ["auto", "tpe", "random", "gp", "cmaes", "qmc"]
 
 
 def _sampling(**changes: Any) -> Sampling:
@@ -45,7 +46,7 @@ def test_a_proposal_is_a_function_of_the_journal_and_the_seed(tmp_path: Path, sa
     assert again is not None
     assert first.config == again.config
     json.dumps(first.sampler_state, allow_nan=False)
-    if sampler != "gp":  # which is sure of the optimum by now, whatever the seed
+    if sampler not in ("auto", "gp"):  # which is sure of the optimum by now, whatever the seed
         other = _sampling(sampler=sampler, seed=1).propose("quick", past, ())
         assert other is not None
         assert other.config != first.config
@@ -91,7 +92,7 @@ def test_qmc_walks_one_sequence(tmp_path: Path) -> None:
 
 
 def test_tpe_goes_where_it_was_good(tmp_path: Path) -> None:
-    later = [trial.config["x"] for trial in _past(tmp_path, 30)[20:]]
+    later = [trial.config["x"] for trial in _past(tmp_path, 30, sampler="tpe")[20:]]
     assert sum(later) / len(later) > 0.8  # the score is x; random draws would give 0.5
 
 
@@ -137,3 +138,32 @@ def test_a_foreign_optimiser_state_is_not_unpickled(tmp_path: Path) -> None:
 def test_seeds_depend_on_every_part() -> None:
     assert len({seed_for(0, "a", 1), seed_for(1, "a", 1), seed_for(0, "b", 1), seed_for(0, "a", 2)}) == 4
     assert seed_for(0, "a", 1) == seed_for(0, "a", 1)
+
+
+def test_auto_asks_a_gaussian_process_once_a_family_has_enough_trials(tmp_path: Path) -> None:
+    past = _past(tmp_path, 12, sampler="tpe")
+    proposed = {
+        (name, n): _sampling(sampler=name).propose("quick", past[:n], ())
+        for name in ("auto", "tpe", "gp")
+        for n in (GP_FROM - 1, GP_FROM)
+    }
+    assert proposed["auto", GP_FROM - 1] == proposed["tpe", GP_FROM - 1] != proposed["gp", GP_FROM - 1]
+    assert proposed["auto", GP_FROM] == proposed["gp", GP_FROM] != proposed["tpe", GP_FROM]
+
+
+def test_a_gaussian_process_learns_where_stopped_trials_would_have_ended(tmp_path: Path) -> None:
+    """Here all of them at their x, whatever they had scored when they were stopped."""
+    past = [replace(trial, state="stopped") for trial in _past(tmp_path, 12, sampler="random")]
+    ends = {trial.score("kappa"): trial.config["x"] for trial in past}
+    up, down = (
+        _sampling(sampler="auto", end=lambda family, epoch, score, sign=sign: sign * ends[score]).propose(
+            "quick", past, ()
+        )
+        for sign in (1, -1)
+    )
+    assert up is not None
+    assert down is not None
+    assert up.config.active()["x"] > 0.8
+    assert down.config.active()["x"] < 0.2
+    untold = _sampling(sampler="auto").propose("quick", past, ())
+    assert untold == _sampling(sampler="tpe").propose("quick", past, ())
