@@ -1,5 +1,7 @@
 """Settings are spelled alike, and as YAML spells them, wherever a study prints them."""
 
+from typing import Any
+
 import pytest
 
 from hsiauto.ablation.panels import panels
@@ -9,7 +11,11 @@ from hsiauto.ablation.table import lines
 from hsiauto.errors import UserError
 from tests.ablation.fabricated import cells, definition, event
 
-SWITCHED = {"axes": {"cw_mse": [True, False], "depth": [1, 2]}, "reference": {"cw_mse": True, "depth": 1}, "x": "depth"}
+SWITCHED: dict[str, Any] = {
+    "axes": {"cw_mse": [True, False], "depth": [1, 2]},
+    "reference": {"cw_mse": True, "depth": 1},
+    "x": "depth",
+}
 
 
 def test_truth_and_numbers_are_yamls() -> None:
