@@ -35,6 +35,7 @@ from hsiauto.schedule import learning_rate_factor
 from hsiauto.seal import TrialData
 from hsiauto.smoothing import guide_for, smooth
 from hsiauto.split.model import Pixels
+from hsiauto.threads import flushed_denormals
 
 DIVERGED_AT = 10.0
 """An epoch's mean training loss above this many times max(ln n_classes, the first epoch's loss) is divergence."""
@@ -152,7 +153,7 @@ class Trainer:
 
     def train(self) -> float:
         """Train one epoch without validation, as a rank that only helps does; `run` validates. The mean loss."""
-        with self._random.installed():
+        with self._random.installed(), flushed_denormals():
             if self.epoch == 0 and not self._starts_warm:
                 self._warm_start()
             self._ranks.seed_own(self._random.generator)

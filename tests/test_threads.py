@@ -6,7 +6,8 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
-from hsiauto.threads import use_threads
+from hsiauto.threads import flushed_denormals, use_threads
+from hsiauto.trainer import Trainer
 from hsiauto.trial import Trial
 from tests.test_trainer import CNN, DATA
 
@@ -35,3 +36,28 @@ def test_a_trial_uses_its_threads_and_divides_them_among_its_devices() -> None:
     assert torch.get_num_threads() == 4
     Trial(CNN, DATA, seed=0, max_epochs=1, n_threads=4, n_devices=2)
     assert torch.get_num_threads() == 2
+
+
+def _tiny() -> float:
+    """What is left of half the smallest normal number."""
+    return float(torch.tensor(torch.finfo(torch.float32).tiny) * 0.5)
+
+
+def test_denormals_are_flushed_within_alone() -> None:
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot flush denormals")
+    assert _tiny() > 0
+    with flushed_denormals():
+        assert _tiny() == 0
+    assert _tiny() > 0
+
+
+def test_a_training_flushes_denormals(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this processor cannot flush denormals")
+    seen: list[float] = []
+    check = Trainer._check
+    monkeypatch.setattr(Trainer, "_check", lambda *given: (seen.append(_tiny()), check(*given)))
+    Trial(CNN, DATA, seed=0, max_epochs=1).step()
+    assert seen == [0.0]
+    assert _tiny() > 0
