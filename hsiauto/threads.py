@@ -18,7 +18,7 @@ def use_threads(n: int) -> None:
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Within: torch on a CPU takes what is below 1e-38 for 0. The weights of a network that has died decay through them,
+    """Within: torch on a CPU takes what is below 1e-38 for 0. Weights of a network that has died decay through it,
     and an epoch of it took 32 times as long."""
     torch.set_flush_denormal(True)
     try:
