@@ -24,6 +24,7 @@ from hsiauto.search.map_pace import seconds_a_pixel
 from hsiauto.search.memory_probe import room
 from hsiauto.search.resources import Resources
 from hsiauto.search.silence import Silence
+from hsiauto.search.worker_end import end_by
 from hsiauto.trial import Report, Trial
 
 import ray  # isort: skip
@@ -139,8 +140,7 @@ class _Pool:
                 self.tried.add(job.key)
                 waiting.appendleft(job)
                 return []
-            words = str(death).strip().splitlines()[0]
-            return [_without_result(job, "failed", f"its worker died twice: {words}")]
+            return [_without_result(job, "failed", f"its worker died twice: {end_by(death).words}")]
         if job.own_worker:
             ray.kill(actor)
         else:

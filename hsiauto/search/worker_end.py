@@ -30,16 +30,18 @@ def end_of(trial: Any) -> WorkerEnd:
     """
     pickled, text = trial.pickled_error_file, trial.error_file
     if pickled and Path(pickled).exists():
-        return _end_by(cloudpickle.loads(Path(pickled).read_bytes()))
+        return end_by(cloudpickle.loads(Path(pickled).read_bytes()))
     lines = Path(text).read_text().strip().splitlines() if text and Path(text).exists() else []
     return WorkerEnd(False, _short(lines[-1]) if lines else "Ray gave no reason")
 
 
-def _end_by(error: BaseException) -> WorkerEnd:
+def end_by(error: BaseException) -> WorkerEnd:
+    """By the error that Ray raises for a call to the worker."""
     if isinstance(error, RayTaskError):
-        return WorkerEnd(True, _short(traceback.format_exception_only(error.as_instanceof_cause())[-1]))
+        cause = error.cause if isinstance(error.cause, BaseException) else error  # the error itself prints its trace
+        return WorkerEnd(True, _short(traceback.format_exception_only(cause)[-1]))
     if isinstance(error, RayActorError):
-        _, *lines = (line.strip() for line in str(error).strip().splitlines())  # the first says that it died
+        lines = [line.strip() for line in str(error).splitlines()][1:]  # the first says that it died
         told = [line for line in lines if line and not line.startswith(_OF_NO_USE)]
         return WorkerEnd(error.actor_init_failed, _short(", ".join(told) or str(error)))
     return WorkerEnd(False, _short(f"{type(error).__name__}: {error}"))
