@@ -16,6 +16,7 @@ from optuna.trial import BaseTrial
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.families.axes import axis
 from hsiauto.families.base import FamilyConfig
+from hsiauto.files import atomic_path
 from hsiauto.seal import TrialData
 from hsiauto.search.affordable import Cost
 from hsiauto.trial import CHECKPOINT, Report
@@ -126,7 +127,8 @@ class SlowTrial:
         return report(self.config, self.epoch, self.max_epochs)
 
     def save(self) -> None:
-        self._path.write_text(str(self.epoch))
+        with atomic_path(self._path) as path:
+            path.write_text(str(self.epoch))
 
 
 def data() -> TrialData:

@@ -121,6 +121,11 @@ class FamilySpace:
         """A valid config with `values` and some setting of the other searched axes; None if none was found."""
         return self._witness({**self.fixed, **values}, self.start)
 
+    def without_idle(self) -> "FamilySpace":
+        """This space without the axes that its pins keep from ever acting."""
+        idle = {axis for axis in self.searched if self.acting_context(axis) is None}
+        return replace(self, ranges={axis: found for axis, found in self.ranges.items() if axis not in idle})
+
     def restricted(self, scene: SceneSize) -> "FamilySpace":
         """This space without the values that the scene cannot feed. An axis left empty keeps the nearest value, and one
         that can no longer act is gone."""

@@ -50,7 +50,7 @@ class Space:
             parts[family] = part
         for part in parts.values():
             _check_pins(part)
-        return cls(parts)
+        return cls({name: part.without_idle() if part.pins else part for name, part in parts.items()})
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -35,10 +35,10 @@ def test_a_space_offers_no_two_tiles_that_are_the_same() -> None:
 
 @pytest.mark.parametrize(("n_bands", "offered"), [(30, (32,)), (66, (32,)), (67, (32, 64, 128))])
 def test_a_space_offers_no_two_bounds_of_latents_that_are_the_same(n_bands: int, offered: tuple[int, ...]) -> None:
-    space = Space.load("unified", families=["claresnet"], pins={"claresnet.components": 0}).bind(
-        n_bands, 200, 24, 40, 4
-    )
-    asked = space.distributions(space.preset("claresnet"))["claresnet.latent_max"]
+    part = Space.load("unified", families=["claresnet"]).bind(n_bands, 200, 24, 40, 4).parts["claresnet"]
+    config = part.witness({"components": 0, "attention": "msla"})
+    assert config is not None
+    asked = part.distributions(config)["claresnet.latent_max"]
     assert isinstance(asked, CategoricalDistribution)
     assert asked.choices == offered
 

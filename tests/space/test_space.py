@@ -12,6 +12,7 @@ from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.space import Space
 from hsiauto.space.load import shipped
+from hsiauto.space.ranges import Choices
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -216,3 +217,18 @@ def test_the_nearest_config_keeps_to_scene_pins_and_what_is_not_searched() -> No
     assert (values["components"] <= 8, values["patch"] <= 14, values["width"]) == (True, True, 16)
     own = next(config for _, config in draws(small, "cnn2d", 1))
     assert small.nearest(own) == own
+
+
+def test_pinning_a_parent_leaves_out_the_axes_that_it_idles() -> None:
+    """Every value of every choice of every family may be pinned; what it idles is asked for no more."""
+    space, idle = Space.load("unified"), set[str]()
+    for family, part in space.parts.items():
+        for axis in part.searched:
+            found = part.ranges[axis]
+            for value in found.values if isinstance(found, Choices) else ():
+                pinned = Space.load("unified", [family], {f"{family}.{axis}": value}).bind(*SCENES["ordinary"])
+                searched = set(pinned.parts[family].searched)
+                assert not any(pinned.parts[family].acting_context(one) is None for one in searched)
+                assert pinned.preset(family).active().get(axis, value) == value  # idle in the preset, it may be
+                idle |= {f"{family}.{one}" for one in set(part.searched) - searched - {axis}}
+    assert {"claresnet.whiten", "cpdgal.diffusion_steps"} <= idle
