@@ -42,7 +42,10 @@ def command(
     preset: Annotated[str | None, typer.Option(help="Only this preset of FAMILY.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Pin an axis, e.g. cpdgal.depth=6.")] = None,
     space: Annotated[str, typer.Option(help="The space whose corners are measured.")] = "unified",
-    max_epochs: Annotated[int, typer.Option(min=1, help="Epochs of a full training.")] = defaults.EPOCHS,
+    max_epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Epochs of a full training. [default: {defaults.EPOCHS_IN_WORDS}]"),
+    ] = None,
     split: SplitSpec = SplitSpec(),
     cpus_per_trial: Annotated[
         int | None, typer.Option(min=1, help="CPU cores of a trial. [default: all of this machine]")
@@ -58,6 +61,7 @@ def command(
     if preset is not None and family is None:
         raise UserError("--preset is of one family", preset, f"hsiauto estimate FAMILY --preset {preset}")
     pins = parse.pins(set_ or [])
+    max_epochs = defaults.max_epochs(max_epochs, scene.dataset)
     study = options.validated(
         StudyConfig,
         scene=scene,
