@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from hsiauto import costs
@@ -90,7 +91,7 @@ def run_search(
         trial_type=trial_type,
     )
     weights = _Weights(storage, study, engine)
-    with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as tune_folder, _signals_restored(), quiet():
+    with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as tune_folder, _signals_restored() as pressed, quiet():
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
             tune_config=tune.TuneConfig(
@@ -117,6 +118,8 @@ def run_search(
         finally:
             interrupted = engine.any_running or not engine.finished
             engine.interrupt()
+    if pressed:  # and what it raised was lost in code of Tune or Ray
+        raise LeftAtOnce
     if interrupted:  # Tune takes the signal, ends in order and returns as if nothing had happened
         raise KeyboardInterrupt
 
@@ -155,15 +158,25 @@ class _Weights:
 
 
 @contextmanager
-def _signals_restored() -> Iterator[None]:
-    """Tune leaves its own handlers installed: the next Ctrl-C, in a later phase, would vanish."""
+def _signals_restored() -> Iterator[list[int]]:
+    """Tune leaves its own handlers installed: the next Ctrl-C, in a later phase, would vanish.
+
+    Gives the list of each Ctrl-C that Tune did not take: it takes one, and then puts back the handler of before.
+    """
+    pressed: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield pressed
         return
+
+    def noted(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
     numbers = [signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
     handlers = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGINT, noted)
     try:
-        yield
+        yield pressed
     finally:
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)

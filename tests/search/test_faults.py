@@ -74,11 +74,12 @@ def test_the_second_ctrl_c_leaves_at_once_with_a_whole_journal(tmp_path: Path) -
         os.kill(os.getpid(), signal.SIGINT)
 
     def press_twice() -> None:
-        """The second at once when Tune has taken the first: then it has put the handler of before back."""
+        """The second soon after Tune has taken the first: then it has put the handler of before back."""
         tunes = signal.getsignal(signal.SIGINT)
         press()
         while signal.getsignal(signal.SIGINT) is tunes and time.monotonic() < pressed[0] + 10:
             time.sleep(0.002)
+        time.sleep(0.2)
         press()
 
     def watch(event: Event) -> None:
