@@ -16,7 +16,6 @@ from optuna.trial import BaseTrial
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.families.axes import axis
 from hsiauto.families.base import FamilyConfig
-from hsiauto.files import atomic_path
 from hsiauto.seal import TrialData
 from hsiauto.search.affordable import Cost
 from hsiauto.trial import CHECKPOINT, Report
@@ -127,8 +126,9 @@ class SlowTrial:
         return report(self.config, self.epoch, self.max_epochs)
 
     def save(self) -> None:
-        with atomic_path(self._path) as path:
-            path.write_text(str(self.epoch))
+        new = self._path.with_suffix(".new")  # a kill leaves the old one whole; no sync, which would be timed
+        new.write_text(str(self.epoch))
+        new.replace(self._path)
 
 
 def data() -> TrialData:
