@@ -10,6 +10,7 @@ import math
 import pickle
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -94,7 +95,7 @@ class Sampling:
         """
         asks = sum(trial.origin == "sampler" for trial in past)
         chosen = self._chosen(family, past)
-        with quiet_optuna(), threadpool_limits(1):
+        with quiet_optuna(), threadpool_limits(1) if chosen == "gp" else nullcontext():  # which takes 0.1 s
             if chosen == "gp":  # its predicted ends move with each completion
                 study = FollowedStudy(self.directions(family))
                 study.follow(past, self._predicted)
