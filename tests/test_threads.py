@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_info
 
 from hsiauto.threads import flushed_denormals, use_threads
 from hsiauto.trainer import Trainer

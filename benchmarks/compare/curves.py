@@ -103,9 +103,9 @@ def main() -> None:
             print(f"\nbudget: {trainings:g} full trainings, {budget:.0f} s")
             _print(found, budget)
             records += [record for runs in found.values() for record in runs]
-    if given.out is not None:
-        store(records, given.out / f"{given.table.stem}_replay.parquet")
-        curves_figure.draw(records, given.out / f"{given.table.stem}_replay.png", WORKERS)
+            if given.out is not None:  # each time: hours may lie between two budgets
+                store(records, given.out / f"{given.table.stem}_replay.parquet")
+                curves_figure.draw(records, given.out / f"{given.table.stem}_replay.png", WORKERS)
 
 
 def _print(found: dict[str, list[Replay]], budget_s: float) -> None:

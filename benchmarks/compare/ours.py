@@ -16,7 +16,7 @@ from benchmarks.compare.problem import Config, Problem
 from benchmarks.compare.virtual_time import Clock, Run
 from hsiauto.config import SceneSource, StudyConfig
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.affordable import Cost
+from hsiauto.search.affordable import CPU_MACS_PER_SECOND, Cost
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Journal
 from hsiauto.search.samplers import quiet_optuna, seed_for
@@ -120,7 +120,9 @@ class Ours:
         return self.engine.report(trial_id, 1, report) == "continue"
 
     def _cost(self, config: FamilyConfig) -> Cost:
-        """Multiply-adds in proportion to the seconds of an epoch; none for a config of one step, as of no network."""
+        """As many multiply-adds as a core does in the seconds of an epoch; none for a config of one step."""
         assert isinstance(config, Point)
-        one_step = self._problem.first_epoch(config.drawn) > 1
-        return Cost(None, None if one_step else round(1000 * self._problem.seconds(config.drawn)))
+        if self._problem.first_epoch(config.drawn) > 1:
+            return Cost(None, None)
+        epoch_macs = round(CPU_MACS_PER_SECOND * self._problem.seconds(config.drawn))
+        return Cost(None, None, epoch_macs)

@@ -24,7 +24,10 @@ class Joint:
     def __init__(self, problem: Problem, sampler: BaseSampler, pruner: optuna.pruners.BasePruner | None = None) -> None:
         self._problem = problem
         self._study = optuna.create_study(
-            direction="maximize", sampler=sampler, pruner=pruner or optuna.pruners.NopPruner()
+            study_name="joint",  # Hyperband's pruner hashes it: by default it is another one each time
+            direction="maximize",
+            sampler=sampler,
+            pruner=pruner or optuna.pruners.NopPruner(),
         )
 
     def next(self) -> Run | None:

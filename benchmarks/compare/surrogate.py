@@ -72,9 +72,9 @@ def main() -> None:
                 found = list(processes.map(run, [given.problem] * n, [name] * n, [budget] * n, range(n)))
                 records += found
                 _print(name, budget, found, problem.best_family)
-    if given.out is not None:
-        store(records, given.out / "surrogate.parquet")
-        draw(records, given.out / "surrogate.png", "virtual seconds, 4 workers")
+                if given.out is not None:  # each time: hours may lie between two methods
+                    store(records, given.out / "surrogate.parquet")
+                    draw(records, given.out / "surrogate.png", "virtual seconds, 4 workers")
 
 
 def _print(name: str, budget_s: float, found: list[Record], best_family: str) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 JITTER = 0.01
 """Deviation of the jitter of repeated embeddings, over that of the embeddings."""

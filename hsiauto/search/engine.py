@@ -79,7 +79,14 @@ class Engine:
         self.trials: dict[str, TrialState] = trials(journal.events)
         self._completed = Completed(study.objective, self.trials.values())
         self._sampling = Sampling(
-            study.sampler, study.seed, study.objective, space, parse, study.second_objective, self._completed.end
+            sampler=study.sampler,
+            seed=study.seed,
+            objective=study.objective,
+            max_epochs=study.max_epochs,
+            space=space,
+            parse=parse,
+            second_objective=study.second_objective,
+            end=self._completed.end,
         )
         self._waiting: list[TrialState] = []
         """Trials of an earlier driver, or of a worker that died: they go on before anything new."""

@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from statistics import median
+from typing import Any, Literal, Protocol
 
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import BaseTrial, FrozenTrial, create_trial
 from optuna.trial import TrialState as OptunaState
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from hsiauto.config import SamplerName, SecondObjective
 from hsiauto.errors import UserError
@@ -33,11 +34,14 @@ EI_CANDIDATES = 96
 GP_FROM, GP_TO = 10, 200
 """Trials with a score at full fidelity, reached or predicted, between which `auto` asks a Gaussian process: fewer say
 too little, and with more it takes too long. Otherwise TPE."""
+GP_TRAINING = 2e10
+"""Multiply-adds of a whole training from which on `auto` asks it: some seconds of a CPU core. A draw takes 0.2 s."""
 TRIES, RANDOM_TRIES = 8, 32
 """Draws for a config that has not run: from the sampler, then at random."""
 GP_TRIES = 2
 """Of TRIES; then TPE's turn. A Gaussian process that is sure of its optimum draws it again, and takes its time."""
 
+_Drawing = Literal["tpe", "random", "gp", "cmaes", "qmc"]
 _STATES = {"completed": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED}
 _FAILED = ("failed", "refused")
 
@@ -71,6 +75,7 @@ class Sampling:
     sampler: SamplerName
     seed: int
     objective: str
+    max_epochs: int
     space: SearchSpace
     parse: Callable[[dict[str, Any]], FamilyConfig]
     """A journalled config -> the config."""
@@ -95,7 +100,7 @@ class Sampling:
         """
         asks = sum(trial.origin == "sampler" for trial in past)
         chosen = self._chosen(family, past)
-        with quiet_optuna(), threadpool_limits(1) if chosen == "gp" else nullcontext():  # which takes 0.1 s
+        with quiet_optuna(), threadpool_limits(1) if chosen == "gp" else nullcontext():  # its matrices are small
             if chosen == "gp":  # its predicted ends move with each completion
                 study = FollowedStudy(self.directions(family))
                 study.follow(past, self._predicted)
@@ -103,10 +108,7 @@ class Sampling:
                 study = self._studies.setdefault(family, FollowedStudy(self.directions(family)))
                 study.follow(past, self.frozen)
             for attempt in range(TRIES + RANDOM_TRIES):
-                name = chosen if attempt < TRIES else "random"
-                if name == "gp" and attempt >= GP_TRIES:
-                    name = "tpe"
-                trial = study.ask(_sampler(name, self.seed, family, (asks, attempt)))
+                trial = study.ask(_sampler(_at(attempt, chosen), self.seed, family, (asks, attempt)))
                 config = self.space.suggest(trial, family)
                 state = _own(study.attributes(trial))
                 study.forget(trial)
@@ -122,14 +124,16 @@ class Sampling:
                 self._distributions[trial.config_hash] = self.space.distributions(self.parse(trial.config))
         return self._distributions[trial.config_hash]
 
-    def _chosen(self, family: str, past: Sequence[TrialState]) -> SamplerName:
+    def _chosen(self, family: str, past: Sequence[TrialState]) -> _Drawing:
         """What draws next. In a joint study a Gaussian process would see the axes that all families share: none."""
         if self.sampler != "auto":
             return self.sampler
         if family not in self.space.families or len(self.directions(family)) > 1:
             return "tpe"
-        known = sum(trial.state == "completed" or self._end(trial) is not None for trial in past)
-        return "gp" if GP_FROM <= known <= GP_TO else "tpe"
+        known = [trial for trial in past if trial.state == "completed" or self._end(trial) is not None]
+        if not GP_FROM <= len(known) <= GP_TO:
+            return "tpe"
+        return "gp" if median((t.epoch_macs or 0) * self.max_epochs for t in known) >= GP_TRAINING else "tpe"
 
     def _end(self, trial: TrialState) -> float | None:
         """Where a trial that was stopped would have ended."""
@@ -192,10 +196,17 @@ def seed_for(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:4], "little")
 
 
-def _sampler(name: SamplerName, seed: int, family: str, ask: tuple[int, int]) -> BaseSampler:
+def _at(attempt: int, chosen: _Drawing) -> _Drawing:
+    """What draws in this attempt at a proposal."""
+    if attempt >= TRIES:
+        return "random"
+    return "tpe" if chosen == "gp" and attempt >= GP_TRIES else chosen
+
+
+def _sampler(name: _Drawing, seed: int, family: str, ask: tuple[int, int]) -> BaseSampler:
     asked = seed_for(seed, family, *ask)
     match name:
-        case "tpe" | "auto":
+        case "tpe":
             return TPESampler(
                 multivariate=True,
                 group=True,

@@ -175,8 +175,12 @@ def study(**changes: Any) -> StudyConfig:
     return StudyConfig(scene=SceneSource(dataset="demo"), **fields)
 
 
+EPOCH_MACS = 10**10
+"""Enough for `auto` to ask a Gaussian process."""
+
+
 def cost(config: FamilyConfig) -> Cost:
-    return Cost(parameters=10, macs=1 if config.family == "quick" else 2)
+    return Cost(parameters=10, macs=1 if config.family == "quick" else 2, epoch_macs=EPOCH_MACS)
 
 
 def engine(journal: Journal, config: StudyConfig, space: FakeSpace | None = None, **options: Any) -> Engine:

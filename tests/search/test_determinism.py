@@ -1,12 +1,11 @@
 """One worker and one seed: one journal, but for the times; and the same one where a driver ended in between."""
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hsiauto.config import SamplerName
+from hsiauto.config import SamplerName, StudyConfig
 from hsiauto.families import config_from
 from hsiauto.seal import TrialData
 from hsiauto.search.affordable import Cost
@@ -15,6 +14,7 @@ from hsiauto.search.journal import Event, Journal
 from hsiauto.trial import Trial
 from tests.search import fakes, real
 
+_Pair = tuple[list[Event], list[Event]]
 MEASURED = ("at", "fit_seconds", "peak_memory_bytes", "not_finite")
 
 
@@ -27,30 +27,32 @@ def _but_for_the_interruption(events: list[Event]) -> list[Event]:
     return [{key: value for key, value in event.items() if key != "attempt"} for event in kept]
 
 
+def _whole_and_in_pieces(tmp_path: Path, study: StudyConfig, space: fakes.FakeSpace, *, limit: int) -> _Pair:
+    """Events of one driver, and of drivers that each end after `limit` trials."""
+    with Journal(tmp_path / "whole") as whole:
+        fakes.run(fakes.engine(whole, study, space), study.max_epochs)
+    for _ in range(study.budget // limit + 3):
+        with Journal(tmp_path / "pieces") as pieces:
+            fakes.run(fakes.engine(pieces, study, space), study.max_epochs, limit=limit)
+    return whole.events, pieces.events
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "cmaes", "qmc"])
 @pytest.mark.parametrize("x_step", [None, 0.25])
 def test_a_resume_between_trials_leaves_no_trace(tmp_path: Path, sampler: SamplerName, x_step: float | None) -> None:
     """Also where the space runs out of configs (0.25), of which the journal warns once."""
     study, space = fakes.study(budget=16, sampler=sampler), fakes.FakeSpace(x_step=x_step)
-    with Journal(tmp_path / "whole") as whole:
-        fakes.run(fakes.engine(whole, study, space), study.max_epochs)
-    for _ in itertools.repeat(None, 8):
-        with Journal(tmp_path / "pieces") as pieces:
-            fakes.run(fakes.engine(pieces, study, space), study.max_epochs, limit=3)
-    assert _timeless(pieces.events) == _timeless(whole.events)
-    assert len([event for event in whole.events if event["event"] == "warning"]) == (0 if x_step is None else 2)
+    whole, pieces = _whole_and_in_pieces(tmp_path, study, space, limit=3)
+    assert _timeless(pieces) == _timeless(whole)
+    assert len([event for event in whole if event["event"] == "warning"]) == (0 if x_step is None else 2)
 
 
 def test_a_resume_leaves_no_trace_where_a_gaussian_process_draws(tmp_path: Path) -> None:
     """`auto` asks one from ten trials of a family on; what stopped trials teach it moves with each completion."""
     study, space = fakes.study(budget=16, sampler="auto"), fakes.FakeSpace(("quick",))
-    with Journal(tmp_path / "whole") as whole:
-        fakes.run(fakes.engine(whole, study, space), study.max_epochs)
-    for _ in itertools.repeat(None, 3):
-        with Journal(tmp_path / "pieces") as pieces:
-            fakes.run(fakes.engine(pieces, study, space), study.max_epochs, limit=6)
-    assert _timeless(pieces.events) == _timeless(whole.events)
-    assert any(event.get("state") == "stopped" for event in whole.events)
+    whole, pieces = _whole_and_in_pieces(tmp_path, study, space, limit=6)
+    assert _timeless(pieces) == _timeless(whole)
+    assert any(event.get("state") == "stopped" for event in whole)
 
 
 def _search(folder: Path, data: TrialData, stop: Callable[[int], bool]) -> list[Event]:

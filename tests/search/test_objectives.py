@@ -10,7 +10,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState as OptunaState
 from pydantic import ValidationError
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import SecondObjective, StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.search.affordable import Cost
@@ -57,10 +57,12 @@ def test_samplers_weigh_both_and_the_mirror_shows_both(tmp_path: Path, sampler: 
         assert len(wasteful) < 0.25 * len(found[12:]), "larger and no better: off the front"
 
 
+def _sampling(space: fakes.FakeSpace, second: SecondObjective) -> Sampling:
+    return Sampling("tpe", 0, "kappa", 9, space, fakes.parse, second_objective=second)
+
+
 def test_with_two_objectives_only_full_fidelity_teaches() -> None:
-    sampling = Sampling(
-        "tpe", 0, "kappa", fakes.FakeSpace(("quick",)), fakes.parse, second_objective="pixels_per_second"
-    )
+    sampling = _sampling(fakes.FakeSpace(("quick",)), "pixels_per_second")
     assert sampling.directions("quick") == ("maximize", "maximize")
     report = {"epoch": 9, "val_kappa": 0.5, "pixels_per_second": 70.0, "decision": "complete"}
     trial = TrialState(
@@ -80,7 +82,7 @@ def test_a_family_without_parameters_has_one_objective() -> None:
         def presets(self, family: str) -> tuple[FamilyConfig, ...]:
             return (SvmConfig(),)
 
-    sampling = Sampling("tpe", 0, "kappa", Space(("quick",)), fakes.parse, second_objective="parameters")
+    sampling = _sampling(Space(("quick",)), "parameters")
     assert sampling.directions("quick") == ("maximize",)
 
 

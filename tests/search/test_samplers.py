@@ -16,12 +16,13 @@ SAMPLERS = ["auto", "tpe", "random", "gp", "cmaes", "qmc"]
 
 
 def _sampling(**changes: Any) -> Sampling:
-    fields: dict[str, Any] = {"sampler": "tpe", "seed": 0, "objective": "kappa", "space": fakes.FakeSpace()}
+    fields: dict[str, Any] = {"sampler": "tpe", "seed": 0, "objective": "kappa", "max_epochs": 9}
+    fields |= {"space": fakes.FakeSpace()}
     return Sampling(**fields | {"parse": fakes.parse} | changes)
 
 
 def _settings(sampling: Sampling) -> dict[str, Any]:
-    return {name: getattr(sampling, name) for name in ("sampler", "seed", "objective", "space", "parse")}
+    return {name: getattr(sampling, name) for name in ("sampler", "seed", "objective", "max_epochs", "space", "parse")}
 
 
 def _curve(config: Any, epoch: int, max_epochs: int) -> float:
@@ -149,6 +150,9 @@ def test_auto_asks_a_gaussian_process_once_a_family_has_enough_trials(tmp_path: 
     }
     assert proposed["auto", GP_FROM - 1] == proposed["tpe", GP_FROM - 1] != proposed["gp", GP_FROM - 1]
     assert proposed["auto", GP_FROM] == proposed["gp", GP_FROM] != proposed["tpe", GP_FROM]
+    for epoch_macs in (None, 10**9):  # a classical family, or trainings shorter than what a draw takes is worth
+        short = [replace(trial, epoch_macs=epoch_macs) for trial in past[:GP_FROM]]
+        assert _sampling(sampler="auto").propose("quick", short, ()) == proposed["tpe", GP_FROM]
 
 
 def test_a_gaussian_process_learns_where_stopped_trials_would_have_ended(tmp_path: Path) -> None:
