@@ -51,8 +51,8 @@ def show(
         raise UserError("no such trial in this run", repr(trial), f"`hsiauto show {folder}` lists them.")
     state = found[trial]
     console.print(f"[bold]{trial}[/bold]  {state.family}  {state.state}  attempt {state.attempt}  ({state.origin})")
-    if state.error:
-        console.print(f"error: {state.error}", markup=False, style="red")
+    if state.errors:
+        console.print(f"error: {state.errors}", markup=False, style="red")
     console.print_json(json.dumps(state.config))
     for report in state.reports[-5:]:
         console.print(
@@ -125,7 +125,7 @@ def _print_trials(found: dict[str, journals.TrialState], console: Console) -> No
             str(last.get("epoch", 0)),
             _number(last.get("val_oa")),
             _number(last.get("val_kappa")),
-            escape(state.error or "")[:100],
+            escape(state.errors)[:100],
         )
     console.print(table)
 

@@ -79,7 +79,7 @@ def search(
         str,
         typer.Option(
             help="tpe, gp (Gaussian process), random, cmaes or qmc: Optuna's, one study per family. auto: tpe, and gp "
-            "where a family has 10 to 200 trials.",
+            "where a family has 10 to 200 trials and trains for some seconds or more.",
             rich_help_panel=_SEARCH,
         ),
     ] = "auto",

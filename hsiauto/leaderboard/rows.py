@@ -105,7 +105,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "origin": trial.origin,
         "found_by": trial.found_by or None,
         "state": trial.state,
-        "error": "; ".join(filter(None, [trial.error, *trial.worker_deaths])) or None,
+        "error": trial.errors or None,
         "rank": rank,
         "epochs": trial.epochs,
         "max_epochs": context.study.max_epochs,

@@ -131,6 +131,11 @@ class TrialState:
         return self.state in FINAL
 
     @property
+    def errors(self) -> str:
+        """The error, and the deaths that the trial outlived, for a reader; empty where all went well."""
+        return "; ".join(filter(None, [self.error, *self.worker_deaths]))
+
+    @property
     def epochs(self) -> int:
         return int(self.reports[-1]["epoch"]) if self.reports else 0
 

@@ -1,5 +1,7 @@
-"""Command lines that end before anything is trained."""
+"""The command line, called in an empty folder; and ended before anything is trained."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +9,28 @@ import typer.main
 from typer.core import TyperGroup
 
 from hsiauto.cli import run as commands
-from hsiauto.cli.app import app
+from hsiauto.cli.app import app, main
 from hsiauto.config import StudyConfig
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Call the command line in an empty folder -> (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "no-data").mkdir()
+    monkeypatch.setenv("HSIAUTO_DATA", str(tmp_path / "no-data"))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["hsiauto", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        captured = capsys.readouterr()
+        return int(exit_.value.code or 0), captured.out, captured.err
+
+    return call
 
 
 class _StopError(Exception):
