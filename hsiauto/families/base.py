@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
@@ -52,11 +53,11 @@ class FamilyConfig(BaseModel):
     @classmethod
     def acts(cls, field: str, values: Mapping[str, object]) -> bool:
         """Whether `field` acts, given the values of the fields before it (a missing one has its default)."""
-        for parent, wanted in cls.when(field).items():
-            value = values.get(parent, cls.model_fields[parent].default)
-            if not cls.acts(parent, values) or not allows(wanted, value):
-                return False
-        return True
+        conditions = _conditions(cls)[field]
+        return not conditions or all(
+            cls.acts(parent, values) and allows(wanted, values.get(parent, default))
+            for parent, wanted, default in conditions
+        )
 
     @model_validator(mode="after")
     def _no_idle_axis(self) -> Self:
@@ -116,6 +117,16 @@ class FamilyConfig(BaseModel):
             values = {**self.active(), "components": max(1, most)}
             return type(self)(**{name: value for name, value in values.items() if self.acts(name, values)})
         return self
+
+
+@cache
+def _conditions(config: type[FamilyConfig]) -> dict[str, tuple[tuple[str, object, Any], ...]]:
+    """Of each field: what its `when` says, as (parent, wanted, the parent's default). A search asks a million times."""
+    fields = config.model_fields
+    return {
+        name: tuple((parent, wanted, fields[parent].default) for parent, wanted in config.when(name).items())
+        for name in fields
+    }
 
 
 class SmoothedConfig(FamilyConfig):
