@@ -55,13 +55,15 @@ class Submission:
         if not self.address.startswith(("http://", "https://")):
             raise UserError("--address of submit is that of the head's dashboard", address, "e.g. http://HEAD:8265")
         try:
-            import_module("aiohttp")  # ray.job_submission can be imported without it, and then fails late
+            aiohttp = import_module("aiohttp")  # ray.job_submission can be imported without it, and then fails late
             from ray.exceptions import AuthenticationError
             from ray.job_submission import JobSubmissionClient
         except ImportError as error:
             raise UserError(
                 "submit needs Ray's job client", f"no {error.name}", "pip install 'hsiauto[cluster]'"
             ) from error
+        self._gone: tuple[type[Exception], ...] = (OSError, RuntimeError, aiohttp.ClientError)
+        """What Ray's client raises where nobody answers any more."""
         try:
             self._client = JobSubmissionClient(self.address)
         except (ConnectionError, RuntimeError, AuthenticationError) as error:
@@ -77,10 +79,18 @@ class Submission:
     def follow(self, job_id: str, write: Callable[[str], None]) -> int:
         """Pass the job's log to `write` until it ends; its exit code.
 
-        KeyboardInterrupt passes through: the job goes on.
+        KeyboardInterrupt passes through: the job goes on. Raises UserError where the cluster no longer answers.
         """
-        asyncio.run(self._tail(job_id, write))
-        details: Any = self._client.get_job_info(job_id)
+        try:
+            asyncio.run(self._tail(job_id, write))
+            details: Any = self._client.get_job_info(job_id)
+        except self._gone as error:
+            raise UserError(
+                f"the cluster answers as long as the job {job_id} is followed",
+                f"{self.address}: {_reason(error)}",
+                "If the head is up, the job goes on: `ray job logs --follow` finds it. If not, start a cluster and "
+                "submit the command with --resume and its run folder.",
+            ) from error
         if details.driver_exit_code is not None:
             return int(details.driver_exit_code)
         if details.message:
@@ -100,10 +110,13 @@ class Submission:
         )
 
 
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def _no_answer(address: str, error: Exception) -> UserError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return UserError(
         "--address of submit is the dashboard of a running Ray cluster",
-        f"{address}: {reason}",
+        f"{address}: {_reason(error)}",
         "`ray start --head` with ray[default] serves it at port 8265; forward that port to reach it from outside.",
     )

@@ -58,6 +58,10 @@ class _Client:
         return self.details
 
 
+class _ClientError(Exception):
+    """aiohttp's."""
+
+
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> type[_Client]:
     class Client(_Client): ...
@@ -65,7 +69,9 @@ def client(monkeypatch: pytest.MonkeyPatch) -> type[_Client]:
     module: Any = ModuleType("ray.job_submission")
     module.JobSubmissionClient = Client
     monkeypatch.setitem(sys.modules, "ray.job_submission", module)
-    monkeypatch.setitem(sys.modules, "aiohttp", ModuleType("aiohttp"))
+    aiohttp: Any = ModuleType("aiohttp")
+    aiohttp.ClientError = _ClientError
+    monkeypatch.setitem(sys.modules, "aiohttp", aiohttp)
     return Client
 
 
@@ -93,6 +99,19 @@ def test_whoever_stops_following_learns_how_to_go_on(client: type[_Client]) -> N
     told = "\n".join(Submission("http://head:8265/").how_to_go_on("raysubmit_1"))
     for command in ("ray job logs --follow", "ray job stop"):
         assert f"{command} --address http://head:8265 raysubmit_1" in told
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("reset by peer"), RuntimeError("closed"), _ClientError("lost")])
+@pytest.mark.parametrize("at", ["tail_job_logs", "get_job_info"])
+def test_a_head_that_goes_in_the_middle_is_one_line(client: type[_Client], error: Exception, at: str) -> None:
+    def gone(self: _Client, job_id: str) -> Any:
+        raise error
+
+    setattr(client, at, gone)
+    cluster = Submission("http://head:8265/")
+    with pytest.raises(UserError, match=rf"raysubmit_1.*{error}.*--resume") as told:
+        cluster.follow(cluster.submit("hsiauto search"), lambda text: None)
+    assert "\n" not in str(told.value)
 
 
 def test_an_address_that_nobody_answers_is_one_line(client: type[_Client]) -> None:
