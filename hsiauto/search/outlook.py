@@ -4,7 +4,7 @@
 |---|---|
 | v_i | score of trial i at full fidelity: observed, or extrapolated along the family's completed curves |
 | b | the best observed v_i |
-| s | standard deviation of the v_i, drawn towards the other families' while there are few (PRIOR) |
+| s | standard deviation of the v_i, towards the other families' while there are few (PRIOR); its bound at CONFIDENCE |
 | n, m | trials so far, and how many more the rest of the budget would buy this family |
 | z(n) | expected maximum of n standard normal numbers |
 | e | noise of one validation score |
@@ -21,13 +21,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import pvariance
 
-from scipy.special import ndtri
+from scipy.special import chdtri, ndtri
 
 from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
 
 PRIOR = 3
 """Trials that the spread over all families counts as, in the spread of one: four alike by chance prove nothing."""
+
+CONFIDENCE = 0.9
+"""That a family's configs spread no wider than is assumed: eight draws may by chance be half as far apart."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def outlooks(
             found[family] = Outlook(-math.inf, math.inf if under_way else -math.inf)
             continue
         v, n, best = values[family], len(own), completed.best[family]
-        spread = math.sqrt((len(v) * pvariance(v) + PRIOR * pooled) / (len(v) + PRIOR))
+        spread = widest(math.sqrt((len(v) * pvariance(v) + PRIOR * pooled) / (len(v) + PRIOR)), len(v) + PRIOR)
         gain = spread * (expected_maximum(n + further[family]) - expected_maximum(n))
         found[family] = Outlook(best - completed.noise, best + completed.noise + gain)
     return found
@@ -65,6 +68,11 @@ def outlooks(
 def expected_maximum(n: float) -> float:
     """Of n standard normal numbers (Blom 1958)."""
     return float(ndtri((n - 0.375) / (n + 0.25))) if n > 1 else 0.0
+
+
+def widest(spread: float, n: int) -> float:
+    """The upper bound, at CONFIDENCE, of a standard deviation that is `spread` in `n` normal numbers."""
+    return spread * math.sqrt(n / float(chdtri(n - 1, CONFIDENCE)))
 
 
 def _at_full_fidelity(trials: Sequence[TrialState], objective: str, completed: Completed) -> list[float]:

@@ -6,7 +6,7 @@ import pytest
 
 from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
-from hsiauto.search.outlook import Outlook, expected_maximum
+from hsiauto.search.outlook import CONFIDENCE, Outlook, expected_maximum, widest
 from hsiauto.search.outlook import outlooks as outlooks_given
 
 
@@ -28,6 +28,13 @@ def test_the_yardstick_is_the_expected_maximum_of_normal_numbers() -> None:
     for n in (2, 8, 64):
         assert expected_maximum(n) == pytest.approx(drawn[:, :n].max(axis=1).mean(), abs=0.03)
     assert expected_maximum(1) == 0.0
+
+
+@pytest.mark.parametrize("n", [4, 11, 60])
+def test_the_spread_is_a_bound_that_holds_as_often_as_it_says(n: int) -> None:
+    drawn = np.random.default_rng(0).normal(size=(20_000, n))
+    held = [widest(float(spread), n) >= 1 for spread in drawn.std(axis=1)]
+    assert np.mean(held) == pytest.approx(CONFIDENCE, abs=0.01)
 
 
 def test_a_stopped_trial_counts_with_what_it_would_have_reached() -> None:
