@@ -53,7 +53,7 @@ class RayDefault(Joint):
 
     def __init__(self, problem: Problem, seed: int) -> None:
         super().__init__(problem, _tpe(seed))
-        self._rungs = Rungs("asha", problem.max_epochs, grace_epochs=1, reduction=4)
+        self._rungs = Rungs("asha", problem.max_epochs, grace_epochs=1, reduction=4, latest=1.0)
 
     def report(self, run: Run, epoch: int, score: float) -> bool:
         goes_on = self._rungs.goes_on("all", str(run.key), epoch, score)

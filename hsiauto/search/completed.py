@@ -5,7 +5,8 @@ Grows with every completion; each question is answered from what it holds, not f
 
 import math
 from collections.abc import Iterable, Mapping
-from statistics import median
+from dataclasses import dataclass
+from statistics import fmean, median
 
 from hsiauto.search.journal import TrialState
 
@@ -15,6 +16,9 @@ Curve = Mapping[int, float]
 DOUBT = 1 / 4
 """Of the rise that is still predicted for a trial, by which the prediction may be wrong: curves of a family differ in
 shape, and the more so the earlier they are judged."""
+
+ERRORS = 2
+"""Standard errors of a prediction that speak for a trial: it is asked after each of many epochs."""
 
 
 class Completed:
@@ -53,30 +57,55 @@ class Completed:
         """
         return math.sqrt(self._squares / self._n_squares) if self._n_squares else 0.0
 
-    def end(self, family: str, epoch: int, score: float) -> float | None:
-        """Where a trial with `score` after `epoch` ends if it goes on in proportion to its family's completed curves.
+    def end(self, family: str, curve: Curve) -> float | None:
+        """Where a trial with `curve` so far ends if it goes on in proportion to its family's completed curves.
 
         At most 1; None where there is no telling.
         """
+        forecast = self._forecast(family, curve)
+        return None if forecast is None else min(1.0, forecast.end)
+
+    def cannot_win(self, family: str, curve: Curve) -> str:
+        """Why a trial with `curve` so far will not come to its family's best, less the noise; empty if it may.
+
+        A doubt about the shape of its curve, and the error of the prediction, speak for the trial.
+        """
+        forecast = self._forecast(family, curve)
+        if forecast is None or not 0 < forecast.score <= forecast.end:
+            return ""
+        end = min(1.0, forecast.end)
+        reached = self.best[family] - self.noise
+        highest = end + DOUBT * (end - forecast.score) + ERRORS * forecast.error
+        if highest >= reached:
+            return ""
+        return f"would end at {end:.3f}, at most {highest:.3f}, by its family's curves, which reached {reached:.3f}"
+
+    def _forecast(self, family: str, curve: Curve) -> "_Forecast | None":
+        """From the later half of `curve`, each of whose scores leads to an end: one score alone may be a fluke."""
+        late = {e: curve[e] for e in sorted(curve)[len(curve) // 2 :]}
+        ratios = {e: ratio for e in late if (ratio := self._ratio(family, e)) is not None}
+        if not ratios:
+            return None
+        n, n_curves = len(ratios), len(self.curves[family])
+        error = self.noise * math.sqrt(fmean(ratios.values()) ** 2 / n + 1 / n_curves)
+        return _Forecast(fmean(late[e] * ratios[e] for e in ratios), fmean(late[e] for e in ratios), error)
+
+    def _ratio(self, family: str, epoch: int) -> float | None:
+        """Score at the end over score after `epoch`, in the median over the family's completed curves."""
         known = self._ratios.setdefault(family, {})
         if epoch not in known:
             wholes = [whole for whole in self.curves.get(family, ()) if whole.get(epoch, 0.0) > 0]
             known[epoch] = median(whole[max(whole)] / whole[epoch] for whole in wholes) if wholes else None
-        ratio = known[epoch]
-        return None if ratio is None else min(1.0, score * ratio)
+        return known[epoch]
 
-    def cannot_win(self, family: str, epoch: int, score: float) -> str:
-        """Why a trial with `score` after `epoch` will not come to its family's best, less the noise; empty if it may.
 
-        A doubt about the shape of its curve and the noise of the score, both scaled to the end, speak for the trial.
-        """
-        end = self.end(family, epoch, score)
-        if end is None or score <= 0 or end < score:
-            return ""
-        reached, highest = self.best[family] - self.noise, end + DOUBT * (end - score) + self.noise * end / score
-        if highest >= reached:
-            return ""
-        return f"would end at {end:.3f}, at most {highest:.3f}, by its family's curves, which reached {reached:.3f}"
+@dataclass(frozen=True)
+class _Forecast:
+    end: float
+    score: float
+    """Mean of those that led there."""
+    error: float
+    """Standard deviation of `end`, from the noise of the trial's scores and of the completed ones."""
 
 
 def curve(trial: TrialState, objective: str) -> dict[int, float]:

@@ -15,7 +15,7 @@ from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
 from hsiauto.search.affordable import Cost, Speed
-from hsiauto.search.completed import Completed
+from hsiauto.search.completed import Completed, curve
 from hsiauto.search.gpu_hours import GpuHours
 from hsiauto.search.joint import JOINT, JointSpace
 from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
@@ -134,7 +134,7 @@ class Engine:
         tentative = TrialState(**{**vars(trial), "reports": [*trial.reports, {**_fields(report), "decision": ""}]})
         no_use = "" if complete else self._limit(tentative)
         if goes_on and not no_use and self._rungs.judges(report.epoch):
-            no_use = self._completed.cannot_win(trial.family, report.epoch, score)
+            no_use = self._completed.cannot_win(trial.family, curve(tentative, self._study.objective))
         decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
         why = {"reason": no_use} if goes_on and no_use else {}
         self._write(

@@ -23,7 +23,7 @@ from statistics import pvariance
 
 from scipy.special import chdtri, ndtri
 
-from hsiauto.search.completed import Completed
+from hsiauto.search.completed import Completed, curve
 from hsiauto.search.journal import TrialState
 
 PRIOR = 3
@@ -80,7 +80,7 @@ def _at_full_fidelity(trials: Sequence[TrialState], objective: str, completed: C
     for trial in trials:
         score = trial.score(objective)
         if math.isfinite(score):
-            end = score if trial.state == "completed" else completed.end(trial.family, trial.epochs, score)
+            end = score if trial.state == "completed" else completed.end(trial.family, curve(trial, objective))
             values += [] if end is None else [end]
     return values
 

@@ -11,6 +11,9 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from hsiauto.config import SchedulerName
 
+LATEST = 1 / 2
+"""Of the epochs: a later rung would stop trials that have had most of their cost, and say nothing of where they end."""
+
 
 @dataclass(frozen=True)
 class _Named:
@@ -22,7 +25,10 @@ class _Named:
 class Rungs:
     """Decides whether a trial goes on. Its state is a function of the scores that it was shown, in their order."""
 
-    def __init__(self, scheduler: SchedulerName, max_epochs: int, grace_epochs: int, reduction: int) -> None:
+    def __init__(
+        self, scheduler: SchedulerName, max_epochs: int, grace_epochs: int, reduction: int, latest: float = LATEST
+    ) -> None:
+        """latest: a share of the epochs after which there is no rung; 1 = as Ray has them."""
         self._on = scheduler == "asha" and grace_epochs < max_epochs
         self._max_epochs, self._grace, self._reduction = max_epochs, grace_epochs, reduction
         self._families: dict[str, AsyncHyperBandScheduler] = {}
@@ -30,9 +36,11 @@ class Rungs:
         self.epochs: tuple[int, ...] = ()
         """At which trials are compared."""
         if self._on:
-            # As many as Ray makes (its own formula, rounding included), less one at the end: that is a completion.
+            # As many as Ray makes (its own formula, rounding included), less the late ones; the end is a completion.
             n = int(math.log(max_epochs / grace_epochs) / math.log(reduction) + 1)
-            self.epochs = tuple(e for k in range(n) if (e := grace_epochs * reduction**k) < max_epochs)
+            every = [e for k in range(n) if (e := grace_epochs * reduction**k) < max_epochs]
+            self.epochs = tuple(e for e in every if e <= latest * max_epochs or e == grace_epochs)
+            self._left_out = min((e for e in every if e not in self.epochs), default=max_epochs)
 
     def goes_on(self, family: str, trial_id: str, epoch: int, score: float) -> bool:
         """Show `score` of `trial_id` after `epoch`; False = stop. Higher is better.
@@ -41,7 +49,7 @@ class Rungs:
         """
         if not math.isfinite(score):
             return False
-        if not self._on or epoch >= self._max_epochs:
+        if not self._on or epoch >= self._left_out:
             return True
         trial: Any = _Named(trial_id)
         asha, no_controller = self._asha(family), cast(Any, None)

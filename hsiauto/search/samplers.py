@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from hsiauto.config import SamplerName, SecondObjective
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
+from hsiauto.search.completed import Curve, curve
 from hsiauto.search.journal import TrialState
 from hsiauto.search.optuna_study import Directions, FollowedStudy, quiet_optuna
 
@@ -80,8 +81,8 @@ class Sampling:
     parse: Callable[[dict[str, Any]], FamilyConfig]
     """A journalled config -> the config."""
     second_objective: SecondObjective | None = None
-    end: Callable[[str, int, float], float | None] = lambda family, epoch, score: None
-    """Where a trial of a family with a score after an epoch would have ended; None where there is no telling."""
+    end: Callable[[str, Curve], float | None] = lambda family, curve: None
+    """Where a trial of a family would have ended that came so far; None where there is no telling."""
     _studies: dict[str, FollowedStudy] = field(default_factory=dict, repr=False)
     """By family."""
     _distributions: dict[str, dict[str, BaseDistribution]] = field(default_factory=dict, repr=False)
@@ -137,9 +138,8 @@ class Sampling:
 
     def _end(self, trial: TrialState) -> float | None:
         """Where a trial that was stopped would have ended."""
-        score = trial.score(self.objective)
-        stopped = trial.state == "stopped" and math.isfinite(score)
-        return self.end(trial.family, trial.epochs, score) if stopped else None
+        stopped = trial.state == "stopped" and math.isfinite(trial.score(self.objective))
+        return self.end(trial.family, curve(trial, self.objective)) if stopped else None
 
     def _predicted(self, trial: TrialState) -> FrozenTrial:
         """As `frozen`; but a stopped trial counts as completed with its predicted end. A Gaussian process learns from
@@ -171,12 +171,8 @@ class Sampling:
         state = OptunaState.FAIL if trial.state in _FAILED else _STATES.get(trial.state, OptunaState.RUNNING)
         if state == OptunaState.COMPLETE and not all(map(math.isfinite, values)):
             state = OptunaState.FAIL
-        curve = {
-            int(report["epoch"]): float(score)
-            for report in trial.reports
-            if not weighed and (score := report[f"val_{self.objective}"]) is not None
-        }
-        if state == OptunaState.PRUNED and not curve:
+        scores = {} if weighed else curve(trial, self.objective)
+        if state == OptunaState.PRUNED and not scores:
             state = OptunaState.FAIL  # stopped before it had a score: nothing to learn
         complete = state == OptunaState.COMPLETE
         attributes = dict(trial.sampler_state.get("trial", {}))
@@ -186,7 +182,7 @@ class Sampling:
             values=values if complete else None,
             params=dict(trial.axes),
             distributions=self._asked(trial),
-            intermediate_values=curve if whole or state == OptunaState.PRUNED else {},
+            intermediate_values=scores if whole or state == OptunaState.PRUNED else {},
             system_attrs=attributes,
         )
 

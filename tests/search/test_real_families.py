@@ -9,7 +9,7 @@ from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.seal import TrialData
 from hsiauto.search.affordable import Cost
-from hsiauto.search.completed import Completed
+from hsiauto.search.completed import Completed, curve
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
 from hsiauto.search.rungs import Rungs
@@ -61,7 +61,8 @@ def test_a_replay_decides_alike_whatever_the_other_family_scores(
             event = {**event, "val_kappa": score if math.isfinite(score) else None}
             goes_on = rungs.goes_on(trial.family, trial.trial_id, epoch, score)
             if goes_on and rungs.judges(epoch):
-                goes_on = not completed.cannot_win(trial.family, epoch, score)
+                so_far = curve(trial, "kappa") | {epoch: score}
+                goes_on = not completed.cannot_win(trial.family, so_far)
             if own:
                 assert goes_on == (event["decision"] != "stop"), event
                 mine += 1

@@ -6,19 +6,28 @@ from hsiauto.search.rungs import Rungs
 
 
 def test_the_rungs_are_those_of_the_scheduler() -> None:
-    rungs = Rungs("asha", 60, 4, 3)
+    rungs = Rungs("asha", 60, 4, 3, latest=1)
     assert rungs.epochs == (4, 12, 36)
     assert (rungs.rung(4, 3), rungs.rung(5, 4), rungs.rung(40, 5)) == (4, None, 36)
     assert Rungs("asha", 36, 4, 3).epochs == (4, 12)  # the end is a completion, not a rung
     assert Rungs("none", 60, 4, 3).epochs == Rungs("asha", 4, 4, 3).epochs == ()
-    stopped_at = []
-    for fall in range(1, 60):  # as good as the best up to an epoch, worst from it on
-        fresh = Rungs("asha", 60, 4, 3)
-        for epoch in range(1, 60):
-            assert fresh.goes_on("f", "best", epoch, 1.0)
-        ends = [e for e in range(1, 60) if not fresh.goes_on("f", "falls", e, 1.0 if e < fall else 0.0)]
-        stopped_at.append(ends[0] if ends else None)
+    stopped_at = [_stopped_at(Rungs("asha", 60, 4, 3, latest=1), fall) for fall in range(1, 60)]
     assert stopped_at == [4] * 4 + [12] * 8 + [36] * 24 + [None] * 23
+
+
+def test_no_rung_lies_in_the_later_half_of_a_training() -> None:
+    assert Rungs("asha", 60, 4, 3).epochs == (4, 12)
+    assert Rungs("asha", 81, 1, 4).epochs == (1, 4, 16)
+    assert Rungs("asha", 5, 4, 4).epochs == (4,), "the grace is the user's word"
+    assert _stopped_at(Rungs("asha", 60, 4, 3), 13) is None
+    assert _stopped_at(Rungs("asha", 60, 4, 3), 12) == 12
+
+
+def _stopped_at(rungs: Rungs, fall: int) -> int | None:
+    """Where a trial stops that is as good as the best up to epoch `fall`, and worst from it on."""
+    for epoch in range(1, 60):
+        assert rungs.goes_on("f", "best", epoch, 1.0)
+    return next((e for e in range(1, 60) if not rungs.goes_on("f", "falls", e, 1.0 if e < fall else 0.0)), None)
 
 
 def test_a_family_never_changes_another_ones_decisions() -> None:
