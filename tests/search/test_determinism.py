@@ -30,10 +30,11 @@ def _but_for_the_interruption(events: list[Event]) -> list[Event]:
 def _whole_and_in_pieces(tmp_path: Path, study: StudyConfig, space: fakes.FakeSpace, *, limit: int) -> _Pair:
     """Events of one driver, and of drivers that each end after `limit` trials."""
     with Journal(tmp_path / "whole") as whole:
-        fakes.run(fakes.engine(whole, study, space), study.max_epochs)
+        fakes.run(fakes.engine(whole, study, space, cost=fakes.cost_of_long_training), study.max_epochs)
     for _ in range(study.budget // limit + 3):
         with Journal(tmp_path / "pieces") as pieces:
-            fakes.run(fakes.engine(pieces, study, space), study.max_epochs, limit=limit)
+            engine = fakes.engine(pieces, study, space, cost=fakes.cost_of_long_training)
+            fakes.run(engine, study.max_epochs, limit=limit)
     return whole.events, pieces.events
 
 

@@ -32,7 +32,7 @@ def _curve(config: Any, epoch: int, max_epochs: int) -> float:
 def _past(path: Path, n: int, **changes: Any) -> list[TrialState]:
     study = fakes.study(budget=n, scheduler="none", **changes)
     with Journal(path / "journal.jsonl") as journal:
-        engine = fakes.engine(journal, study, fakes.FakeSpace(("quick",)))
+        engine = fakes.engine(journal, study, fakes.FakeSpace(("quick",)), cost=fakes.cost_of_long_training)
         fakes.run(engine, study.max_epochs)
         return list(trials(journal.events).values())
 
