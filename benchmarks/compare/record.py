@@ -62,25 +62,35 @@ def store(records: Sequence[Record], path: Path) -> None:
 def draw(records: Sequence[Record], path: Path, time_label: str) -> None:
     """Mean over the seeds and the worst seed, one panel a budget."""
     budgets = sorted({one.budget_s for one in records})
+    colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(one.method for one in records))}
     figure, panels = plt.subplots(1, len(budgets), figsize=(6.4 * len(budgets), 5.4), sharey=True, squeeze=False)
     for panel, budget in zip(panels[0], budgets, strict=True):
         grid = np.linspace(0.02, 1, 200) * budget
-        for name in dict.fromkeys(one.method for one in records):
+        for name, colour in colours.items():  # one colour in all panels, also where a method is missing in one
             runs = [one for one in records if one.method == name and one.budget_s == budget]
             if not runs:
                 continue
             refits = np.array([held(one.times, one.refits, grid) for one in runs])
             started = np.isfinite(refits).all(axis=0)
-            (line,) = panel.plot(grid[started], refits[:, started].mean(axis=0), label=f"{name} (n = {len(runs)})")
-            panel.plot(grid[started], refits[:, started].min(axis=0), color=line.get_color(), lw=0.7, ls=":")
+            mean, worst = refits[:, started].mean(axis=0), refits[:, started].min(axis=0)
+            panel.plot(grid[started], mean, color=colour, label=name)
+            panel.plot(grid[started], worst, color=colour, lw=0.7, ls=":")
         panel.set(xlabel=time_label, title=f"budget {budget:g} s")
         panel.grid(alpha=0.3)
     top = max(max(one.refits) for one in records)
     panels[0, 0].set(ylabel="score of a refit of the best so far", ylim=(top - 0.14, top + 0.005))
-    lines, names = panels[0, 0].get_legend_handles_labels()
-    title = "solid: mean; dotted: worst seed"
+    shown = {name: line for panel in panels[0] for line, name in zip(*panel.get_legend_handles_labels(), strict=True)}
+    title = f"solid: mean of {len({one.seed for one in records})} seeds; dotted: the worst"
     figure.tight_layout(rect=(0, 0.17, 1, 1))
-    figure.legend(lines, names, loc="lower center", ncols=2 * len(budgets), fontsize=8, title=title, title_fontsize=8)
+    figure.legend(
+        shown.values(),
+        shown.keys(),
+        loc="lower center",
+        ncols=2 * len(budgets),
+        fontsize=8,
+        title=title,
+        title_fontsize=8,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
     plt.close(figure)
