@@ -6,7 +6,7 @@ job client, the extra `cluster`.
 
 import asyncio
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import import_module
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -81,16 +81,11 @@ class Submission:
 
         KeyboardInterrupt passes through: the job goes on. Raises UserError where the cluster no longer answers.
         """
+        asyncio.run(self._tail(job_id, write))
         try:
-            asyncio.run(self._tail(job_id, write))
             details: Any = self._client.get_job_info(job_id)
         except self._gone as error:
-            raise UserError(
-                f"the cluster answers as long as the job {job_id} is followed",
-                f"{self.address}: {_reason(error)}",
-                "If the head is up, the job goes on: `ray job logs --follow` finds it. If not, start a cluster and "
-                "submit the command with --resume and its run folder.",
-            ) from error
+            raise self._lost(job_id, error) from error
         if details.driver_exit_code is not None:
             return int(details.driver_exit_code)
         if details.message:
@@ -98,8 +93,23 @@ class Submission:
         return 0 if str(details.status) == "SUCCEEDED" else FAILED
 
     async def _tail(self, job_id: str, write: Callable[[str], None]) -> None:
-        async for lines in self._client.tail_job_logs(job_id):
-            write(lines)
+        async for lines in self._log(job_id):
+            write(lines)  # what fails here is not the cluster's
+
+    async def _log(self, job_id: str) -> AsyncIterator[str]:
+        try:
+            async for lines in self._client.tail_job_logs(job_id):
+                yield lines
+        except self._gone as error:
+            raise self._lost(job_id, error) from error
+
+    def _lost(self, job_id: str, error: Exception) -> UserError:
+        return UserError(
+            f"the cluster answers as long as the job {job_id} is followed",
+            f"{self.address}: {_reason(error)}",
+            "If the head is up, the job goes on: `ray job logs --follow` finds it. If not, start a cluster and "
+            "submit the command with --resume and its run folder.",
+        )
 
     def how_to_go_on(self, job_id: str) -> tuple[str, ...]:
         """What a user does who stops following."""

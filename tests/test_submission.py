@@ -114,6 +114,15 @@ def test_a_head_that_goes_in_the_middle_is_one_line(client: type[_Client], error
     assert "\n" not in str(told.value)
 
 
+def test_a_log_that_cannot_be_written_is_not_laid_to_the_cluster(client: type[_Client]) -> None:
+    def write(text: str) -> None:
+        raise BrokenPipeError("the reader has left")
+
+    cluster = Submission("http://head:8265/")
+    with pytest.raises(BrokenPipeError):
+        cluster.follow(cluster.submit("hsiauto search"), write)
+
+
 def test_an_address_that_nobody_answers_is_one_line(client: type[_Client]) -> None:
     with pytest.raises(UserError, match="Failed to connect") as refused:
         Submission("http://nobody:8265")
