@@ -63,7 +63,7 @@ class Completed:
         At most 1; None where there is no telling.
         """
         forecast = self._forecast(family, curve)
-        return None if forecast is None else min(1.0, forecast.end)
+        return None if forecast is None else forecast.end
 
     def cannot_win(self, family: str, curve: Curve) -> str:
         """Why a trial with `curve` so far will not come to its family's best, less the noise; empty if it may.
@@ -73,8 +73,7 @@ class Completed:
         forecast = self._forecast(family, curve)
         if forecast is None or not 0 < forecast.score <= forecast.end:
             return ""
-        end = min(1.0, forecast.end)
-        reached = self.best[family] - self.noise
+        end, reached = forecast.end, self.best[family] - self.noise
         highest = end + DOUBT * (end - forecast.score) + ERRORS * forecast.error
         if highest >= reached:
             return ""
@@ -88,7 +87,8 @@ class Completed:
             return None
         n, n_curves = len(ratios), len(self.curves[family])
         error = self.noise * math.sqrt(fmean(ratios.values()) ** 2 / n + 1 / n_curves)
-        return _Forecast(fmean(late[e] * ratios[e] for e in ratios), fmean(late[e] for e in ratios), error)
+        end = min(1.0, fmean(late[e] * ratios[e] for e in ratios))
+        return _Forecast(end, fmean(late[e] for e in ratios), error)
 
     def _ratio(self, family: str, epoch: int) -> float | None:
         """Score at the end over score after `epoch`, in the median over the family's completed curves."""
@@ -102,6 +102,7 @@ class Completed:
 @dataclass(frozen=True)
 class _Forecast:
     end: float
+    """At most 1."""
     score: float
     """Mean of those that led there."""
     error: float
