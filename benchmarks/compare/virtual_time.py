@@ -21,7 +21,7 @@ class Method(Protocol):
     """A search method: asked for work, told of scores."""
 
     def next(self) -> Run | None:
-        """What a free worker trains now; None = nothing, now or later."""
+        """What a free worker trains now; None = nothing. Asked again after the next score."""
         ...
 
     def report(self, run: Run, epoch: int, score: float) -> bool:
@@ -68,14 +68,12 @@ def simulate(problem: Problem, method: Method, clock: Clock, *, workers: int, bu
         heapq.heappush(busy, (clock.now + problem.seconds(run.config), next(tie), run, epoch))
 
     def occupy() -> None:
-        run = method.next()
-        if run is not None:
+        while len(busy) < workers and (run := method.next()) is not None:
             outcome.trials += 1
             problem.begin(run.config)
             begin(run, problem.first_epoch(run.config))
 
-    for _ in range(workers):
-        occupy()
+    occupy()
     while busy:
         when, _, run, epoch = heapq.heappop(busy)
         if when > budget_s:
@@ -92,6 +90,5 @@ def simulate(problem: Problem, method: Method, clock: Clock, *, workers: int, bu
         goes_on = method.report(run, epoch, score)
         if goes_on and epoch < problem.max_epochs:
             begin(run, epoch + 1)
-        else:
-            occupy()
+        occupy()
     return outcome

@@ -48,15 +48,28 @@ class Speed:
     nominal: float = math.inf
     """Multiply-adds per second, before a trial was timed. Infinite: nothing is refused until then."""
 
-    def rate(self, family: str, trials: Iterable[TrialState]) -> float:
-        """Multiply-adds per second that `family` may reach: the nominal rate, or the best of any network where that is
-        more. A family with SLOW_TRIALS timed trials has shown what it can do: DOUBT times the best of its own.
-
-        Large configs use a machine better than small ones of the same family, hence the factor.
-        """
-        own, every = [], [self.nominal]
+    def rates(self, family: str, trials: Iterable[TrialState]) -> "Rates":
+        """What `family` may reach: the nominal rate, or the best of any network where that is more. A family with
+        SLOW_TRIALS trials that were timed beyond their first epoch has shown what it can do: the best of its own."""
+        every, own = [self.nominal], list[tuple[int, float]]()
         for trial in trials:
             if trial.epoch_macs and (seconds := trial.seconds_per_epoch) > 0:
                 every.append(trial.epoch_macs / seconds)
-                own += every[-1:] if trial.family == family else []
-        return DOUBT * max(own) if len(own) >= SLOW_TRIALS else max(every)
+                if trial.family == family and (len(trial.reports) > 1 or trial.decision == "complete"):
+                    own.append((trial.epoch_macs, every[-1]))
+        if len(own) < SLOW_TRIALS:
+            return Rates(max(every))
+        return Rates(max(rate for _, rate in own), max(epoch_macs for epoch_macs, _ in own))
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Multiply-adds per second that a family may reach."""
+
+    best: float
+    largest: float = math.inf
+    """Multiply-adds of an epoch of the largest config that was timed."""
+
+    def of(self, epoch_macs: int) -> float:
+        """Large configs use a machine better than small ones of the same family: DOUBT times as well at most."""
+        return self.best if epoch_macs <= self.largest else DOUBT * self.best

@@ -6,6 +6,8 @@
    while even the whole rest of the budget would not be expected to lift it to what another one has already. Of those
    that remain the leader (highest lower end) and its strongest rival (highest upper end) are compared, as in LUCB
    (Kalyanakrishnan et al., ICML 2012): of the two, the one with fewer trials is next.
+4. A family whose first training still runs cannot be compared yet. Meanwhile the others get half of what the floors
+   leave of the budget; then workers wait for it.
 
 Ties go to the cheaper family, then to the order of the space.
 """
@@ -13,6 +15,7 @@ Ties go to the cheaper family, then to the order of the space.
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
@@ -20,6 +23,17 @@ from hsiauto.search.outlook import outlooks
 
 LOWEST_FLOOR, HIGHEST_FLOOR = 2, 8
 """Floors take half of the budget, within these. A family for which there is no lowest floor is left out."""
+
+UNCOMPARED = 1 / 2
+"""Of what the floors leave of the budget: so much may go to families that were compared with each other, while another
+one has none at full fidelity but a trial under way."""
+
+
+class Later:
+    """There is a next trial, but whose turn it is cannot be said before one that runs has reported."""
+
+
+LATER: Final = Later()
 
 
 @dataclass(frozen=True)
@@ -49,8 +63,10 @@ def next_family(
     completed: Completed,
     closed: Collection[str] = (),
     affordable: Callable[[Sequence[TrialState]], float] = lambda _: math.inf,
-) -> str | None:
+) -> str | Later | None:
     """The family of the next trial; None when the budget is spent or no family is open.
+
+    LATER only while a trial is under way.
 
     completed: the completed ones of `trials`. `closed` families have nothing left to propose, or nothing that fits the
     time left. affordable: how many more trials like these the time left would buy.
@@ -71,6 +87,10 @@ def next_family(
     reached = max(one.lower for one in seen.values())
     inside = [family for family in candidates if seen[family].upper >= reached] or candidates
     known = [family for family in inside if seen[family].known] or inside
+    if any(seen[family].upper == math.inf for family in inside):
+        beyond = sum(max(0, len(own) - plan.floor) for own in members.values())
+        if beyond >= UNCOMPARED * (plan.budget - plan.floor * len(plan.families)):
+            return LATER
     leader = max(known, key=lambda f: (seen[f].lower, -plan.families.index(f)))
     rivals = [f for f in known if f != leader]
     if not rivals:

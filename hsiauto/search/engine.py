@@ -15,6 +15,7 @@ from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
 from hsiauto.search.affordable import Cost, Speed
+from hsiauto.search.allocation import Later
 from hsiauto.search.completed import Completed, curve
 from hsiauto.search.gpu_hours import GpuHours
 from hsiauto.search.joint import JOINT, JointSpace
@@ -100,20 +101,24 @@ class Engine:
         self._waiting = [trial for trial in self.trials.values() if not trial.ended]
 
     def next(self) -> Assignment | None:
-        """A trial to start now; None when there is nothing new, now or later: only a trial that `lose` gives back."""
+        """A trial to start now; None when there is none. While it `waits` there may be one later."""
         if self._pace.left > 0 and not self._gpu_hours.verdict(self.trials.values()):
             if self._waiting:
                 trial = self._waiting.pop(0)
                 config = self._parse(trial.config)
                 return self._handed_out(Assignment(trial.trial_id, trial.attempt + 1, config, trial.epochs))
-            if not self.finished and (new := self._proposals.next(self.trials)) is not None:
+            new = None if self.finished else self._proposals.next(self.trials)
+            if isinstance(new, Later):
+                return None
+            if new is not None:
                 return self._handed_out(self._journalled(new))
         self.finished = True
         return None
 
     @property
     def waits(self) -> bool:
-        """Whether a trial at work may come back, because its worker dies, after `next` has said None."""
+        """Whether there may be a trial after `next` has said None: one that a dying worker gives back, or the turn of a
+        family that is decided by what is at work."""
         return bool(self._at_work)
 
     def start(self, trial_id: str, attempt: int, node: str, device: str, pid: int) -> None:
@@ -129,9 +134,10 @@ class Engine:
             return "continue"  # trained again after a crash; the journal has it
         score = self._checked_score(trial, report)
         rung = self._rungs.rung(report.epoch, trial.epochs)
-        goes_on = self._rungs.goes_on(trial.family, trial_id, report.epoch, score)
-        complete = report.epoch >= self._study.max_epochs
         tentative = TrialState(**{**vars(trial), "reports": [*trial.reports, {**_fields(report), "decision": ""}]})
+        goes_on = self._rungs.goes_on(trial.family, trial_id, report.epoch, score)
+        goes_on |= math.isfinite(score) and self._pace.last_chance(tentative)
+        complete = report.epoch >= self._study.max_epochs
         no_use = "" if complete else self._limit(tentative)
         if goes_on and not no_use and self._rungs.judges(report.epoch):
             no_use = self._completed.cannot_win(trial.family, curve(tentative, self._study.objective))

@@ -51,6 +51,10 @@ class Pace:
         """Seconds that a trial which starts now may train."""
         return min(self.left, self.cap) if others_wait else self.left
 
+    def last_chance(self, trial: TrialState) -> bool:
+        """Whether another trial that takes as long as `trial`, which has reported, could no longer end in time."""
+        return trial.reports[-1]["fit_seconds"] / trial.epochs * self.max_epochs > self.left
+
     def affordable(self, trials: Sequence[TrialState]) -> float:
         """How many more trials like these, early stopping included, all workers could run in the time left."""
         if self.deadline is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import allocation
+from hsiauto.search.allocation import Later
 from hsiauto.search.completed import Completed
 from hsiauto.search.joint import JOINT
 from hsiauto.search.journal import TrialState
@@ -21,8 +22,9 @@ Warn = Callable[[str, str, Sequence[str]], None]
 """(what about, text, families): journalled once."""
 Trials = Mapping[str, TrialState]
 
-MOST_REFUSED = 16
-"""Draws that may be weighed for one proposal: weighing a large network takes about a second."""
+MOST_REFUSED = 64
+"""Draws that may be weighed for one proposal. A cap may leave one in twenty of a family's configs; weighing takes
+milliseconds, of a large network about a second."""
 
 
 class Proposals:
@@ -44,6 +46,8 @@ class Proposals:
         self._known, self._pace, self._completed, self._warn = known, pace, completed, warn
         self._closed: set[str] = set()
         """Families, and in a joint search the one study, that have nothing more to propose."""
+        self._unset: set[str] = set()
+        """In a joint search: families of which no preset may start, but perhaps what is drawn."""
         weights = self._weights(trials)
         budget = max(study.budget, allocation.LOWEST_FLOOR * len(weights)) if self._joint else study.budget
         self._plan = allocation.plan(space.families, weights, budget)
@@ -55,27 +59,28 @@ class Proposals:
             )
             warn("budget", text, skipped)
 
-    def next(self, trials: Trials) -> Proposal | None:
+    def next(self, trials: Trials) -> Proposal | Later | None:
         """The next config to run; None when the budget is spent or nothing may start."""
         while len(trials) < self._study.budget:
             closed = self._closed | self._pace.too_slow(trials.values())
             turn = self._turn(trials, closed)
-            if turn is None:
-                return None
+            if turn is None or isinstance(turn, Later):
+                return turn
             screen = self._screen()
             proposal = self._proposal(turn, trials, closed, screen)
             if proposal is not None:
                 return proposal
-            self._closed.add(turn)
+            if turn not in self._unset:
+                self._closed.add(turn)
         return None
 
-    def _turn(self, trials: Trials, closed: Collection[str]) -> str | None:
+    def _turn(self, trials: Trials, closed: Collection[str]) -> str | Later | None:
         """A family; in a joint search JOINT, once every family has had its preset."""
         if not self._joint:
             objective, affordable = self._study.objective, self._pace.affordable
             return allocation.next_family(self._plan, trials, objective, self._completed, closed, affordable)
         begun = {trial.family for trial in trials.values()}
-        fresh = [family for family in self._plan.families if family not in begun | set(closed)]
+        fresh = [family for family in self._plan.families if family not in begun | self._unset | set(closed)]
         return fresh[0] if fresh else None if JOINT in closed else JOINT
 
     def _proposal(self, turn: str, trials: Trials, closed: Collection[str], screen: Screen) -> Proposal | None:
@@ -84,25 +89,32 @@ class Proposals:
             preset, closes = self._preset(turn, screen)
             if preset is not None or closes:
                 return preset
+            if self._joint and turn != JOINT:
+                self._unset.add(turn)
+                return None
         taken = {trial.config_hash for trial in past}
         for known in self._known:
             of_turn = turn in (known.config.family, JOINT) and known.config.family not in closed
             if of_turn and known.config.hash() not in taken and screen.allows(known.config):
                 return Proposal(known.config, "warm-start", found_by=known.found_by)
-        refused: list[str] = []
+        capped: list[str] = []
+        late: list[str] = []
 
         def allowed(config: FamilyConfig) -> bool:
-            if config.family in closed or len(refused) == MOST_REFUSED:
+            if config.family in closed or len(capped) + len(late) == MOST_REFUSED:
                 return False
-            if why := screen.over_cap(config) or screen.too_long(config):
-                refused.append(why)
+            if why := screen.over_cap(config):
+                capped.append(why)
+            elif why := screen.too_long(config):
+                late.append(why)
             return not why
 
         proposal = self._sampling.propose(turn, past, taken, allowed)
-        if proposal is None and not refused:
+        if proposal is None and not capped and not late:
             self._warn("exhausted", f"{turn}: every config that the sampler draws has run", [turn])
-        elif proposal is None and not past:
-            self._warn("refused", f"{turn} is left out: every config that the sampler draws {refused[-1]}", [turn])
+        elif proposal is None and (capped or not past):  # near a deadline every family comes to this in time
+            out, every = "gets no more trials" if past else "is left out", [*late, *capped]
+            self._warn("refused", f"{turn} {out}: {len(every)} configs were drawn, and the last {every[-1]}", [turn])
         return proposal
 
     def _preset(self, family: str, screen: Screen) -> tuple[Proposal | None, bool]:

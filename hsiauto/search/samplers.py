@@ -37,7 +37,7 @@ GP_FROM, GP_TO = 10, 200
 too little, and with more it takes too long. Otherwise TPE."""
 GP_TRAINING = 2e10
 """Multiply-adds of a whole training from which on `auto` asks it: some seconds of a CPU core. A draw takes 0.2 s."""
-TRIES, RANDOM_TRIES = 8, 32
+TRIES, RANDOM_TRIES = 8, 96
 """Draws for a config that has not run: from the sampler, then at random."""
 GP_TRIES = 2
 """Of TRIES; then TPE's turn. A Gaussian process that is sure of its optimum draws it again, and takes its time."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.affordable import Cost, Speed
+from hsiauto.search.affordable import Cost, Rates, Speed
 from hsiauto.search.journal import TrialState
 
 
@@ -20,7 +20,7 @@ class Screen:
     """Seconds that one trial may train; infinite without a limit."""
     speed: Speed
     trials: Iterable[TrialState]
-    _rates: dict[str, float] = field(default_factory=dict)
+    _rates: dict[str, Rates] = field(default_factory=dict)
 
     def over_cap(self, config: FamilyConfig) -> str:
         """Which cap of the study `config` breaks; empty: none. A family that is no network has nothing to cap."""
@@ -34,10 +34,10 @@ class Screen:
         """Why `config` cannot end in time; empty: it may."""
         if math.isinf(self.room_s):
             return ""
-        macs = (self.cost(config).epoch_macs or 0) * self.study.max_epochs
+        epoch_macs = self.cost(config).epoch_macs or 0
         if config.family not in self._rates:
-            self._rates[config.family] = self.speed.rate(config.family, self.trials)
-        rate = self._rates[config.family]
+            self._rates[config.family] = self.speed.rates(config.family, self.trials)
+        macs, rate = epoch_macs * self.study.max_epochs, self._rates[config.family].of(epoch_macs)
         if macs <= rate * self.room_s:
             return ""
         return (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hsiauto.search.allocation import LOWEST_FLOOR, Plan, plan
+from hsiauto.search.allocation import LATER, LOWEST_FLOOR, Later, Plan, plan
 from hsiauto.search.allocation import next_family as next_family_given
 from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState, fold
@@ -34,7 +34,7 @@ def _add(states: dict[str, TrialState], family: str, state: str, value: float | 
         fold(states, {"event": "ended", "at": "", "trial_id": trial, "attempt": 1, "state": state, "error": None})
 
 
-def next_family(plan: Plan, states: dict[str, TrialState], objective: str, **given: Any) -> str | None:
+def next_family(plan: Plan, states: dict[str, TrialState], objective: str, **given: Any) -> str | Later | None:
     return next_family_given(plan, states, objective, Completed(objective, states.values()), **given)
 
 
@@ -42,6 +42,7 @@ def _sequence(budget: int, states: tuple[str, ...] = ("completed",)) -> list[str
     done: dict[str, TrialState] = {}
     divided, order = plan(FAMILIES, COST, budget), itertools.cycle(states)
     while (family := next_family(divided, done, "kappa")) is not None:
+        assert isinstance(family, str), "nothing is under way"
         _add(done, family, next(order), FINAL[family])
     return [trial.family for trial in done.values()]
 
@@ -95,7 +96,7 @@ def test_a_family_that_may_still_win_is_tried_and_a_hopeless_one_is_not() -> Non
     _spread(done, "b", [CLOSE[0] - 0.1, *CLOSE[1:]])  # lower, but wider
     _spread(done, "c", FAR)
     counts = Counter[str]()
-    while (family := next_family(divided, done, "kappa")) is not None:
+    while isinstance(family := next_family(divided, done, "kappa"), str):
         counts[family] += 1
         _add(done, family, "stopped", 0.1)
     assert counts["a"]
@@ -130,10 +131,29 @@ def test_a_slow_family_is_not_judged_before_a_trial_of_it_is_done() -> None:
     assert (seen.lower, seen.upper, seen.known) == (-math.inf, math.inf, False)
 
 
+def test_families_that_are_done_at_once_leave_half_of_the_budget_to_a_slow_one() -> None:
+    done: dict[str, TrialState] = {}
+    divided = plan(("a", "b", "slow"), {"a": 0, "b": 1, "slow": 9}, 100)
+    _spread(done, "a", CLOSE)
+    _spread(done, "b", CLOSE)
+    for _ in range(divided.floor):
+        _add(done, "slow", "running", 0.2)
+    while isinstance(family := next_family(divided, done, "kappa"), str):
+        _add(done, family, "completed", 0.85)
+    assert family is LATER
+    assert divided.budget - len(done) == (divided.budget - 3 * divided.floor) / 2
+    slow = [trial for trial in done.values() if trial.family == "slow"]
+    slow[0].state, slow[0].reports[-1]["val_kappa"] = "completed", 0.95
+    assert next_family(divided, done, "kappa") == "slow"
+    for trial in slow:
+        trial.state = "failed"
+    assert next_family(divided, done, "kappa") in ("a", "b")
+
+
 def test_a_family_whose_every_trial_failed_gets_its_floor_and_no_more() -> None:
     done: dict[str, TrialState] = {}
     divided = plan(("a", "broken"), {"a": 0, "broken": 9}, 60)
-    while (family := next_family(divided, done, "kappa")) is not None:
+    while isinstance(family := next_family(divided, done, "kappa"), str):
         _add(done, family, *(("completed", 0.5) if family == "a" else ("failed", None)))
     assert Counter(trial.family for trial in done.values())["broken"] == divided.floor
 

@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -50,29 +51,31 @@ def _engine(journal: Journal, clock: Clock, rate: float = 1.0, **options: Any) -
 
 
 def _simulate(
-    engine: Engine, clock: Clock, seconds: Callable[[FamilyConfig], float], workers: int = 1
+    engine: Engine,
+    clock: Clock,
+    seconds: Callable[[FamilyConfig], float],
+    workers: int = 1,
+    score: Callable[[fakes.Quick | fakes.Late], float] = lambda config: config.x,
 ) -> list[tuple[float, float]]:
-    """Run to the end; (began, reported) of each epoch. A freed worker asks at once."""
+    """Run to the end; (began, reported) of each epoch. A free worker asks after each report."""
     busy: list[tuple[float, int, Assignment, int, float]] = []
     tie, epochs = itertools.count(), list[tuple[float, float]]()
     device = "cuda" if engine._gpus else "cpu"
 
     def occupy() -> None:
-        if (one := engine.next()) is not None:
+        while len(busy) < workers and (one := engine.next()) is not None:
             engine.start(one.trial_id, one.attempt, "n", device, 1)
             heapq.heappush(busy, (clock.now + seconds(one.config), next(tie), one, 1, clock.now))
 
-    for _ in range(workers):
-        occupy()
+    occupy()
     while busy:
         clock.now, _, one, epoch, began = heapq.heappop(busy)
         epochs.append((began, clock.now))
         assert isinstance(one.config, fakes.Quick | fakes.Late)
-        told = fakes.report(epoch, one.config.x, fit_seconds=epoch * seconds(one.config))
+        told = fakes.report(epoch, score(one.config), fit_seconds=epoch * seconds(one.config))
         if engine.report(one.trial_id, one.attempt, told) == "continue":
             heapq.heappush(busy, (clock.now + seconds(one.config), next(tie), one, epoch + 1, clock.now))
-        else:
-            occupy()
+        occupy()
     return epochs
 
 
@@ -101,6 +104,76 @@ def test_a_family_starts_with_the_first_preset_that_can_end(tmp_path: Path) -> N
         drawn = [t for t in _found(journal) if t.family == "late" and t.origin == "sampler"]
         assert drawn, "not all of the family is too dear"
         assert all(9 * (t.epoch_macs or 0) <= 3000 for t in drawn)
+
+
+def test_near_the_deadline_nothing_starts_in_vain_and_no_rung_stops_what_can_still_end(tmp_path: Path) -> None:
+    """One family, 9 s a training, 100 s: the last trial starts with 9 s left or more, and none is stopped after that
+    because others did better at its rung."""
+    clock, left = Clock(), dict[str, float]()
+    with Journal(tmp_path / "j") as journal:
+        engine = _engine(
+            journal, clock, rate=float("inf"), deadline=100.0, budget=1000, scheduler="asha", reduction=4,
+            space=fakes.FakeSpace(("late",)), cost=lambda config: Cost(1, 1, BIG),
+        )  # fmt: skip
+        next_one = engine.next
+
+        def timed() -> Assignment | None:
+            if (one := next_one()) is not None:
+                left[one.trial_id] = 100.0 - clock.now
+            return one
+
+        engine.next = timed  # type: ignore[method-assign]
+        _simulate(engine, clock, lambda config: 1.0, score=lambda config: config.x)
+        found = _found(journal)
+    assert min(left.values()) >= EPOCHS
+    by_rung = [trial for trial in found if trial.state == "stopped" and not trial.error]
+    assert by_rung
+    assert all(left[trial.trial_id] - trial.epochs >= EPOCHS for trial in by_rung), "another one could end"
+    late = [trial for trial in found if left[trial.trial_id] < EPOCHS + 1]
+    assert late
+    assert all(trial.state == "completed" or "family's curves" in trial.error for trial in late)
+
+
+def test_a_family_that_is_done_at_once_does_not_spend_what_a_slow_one_may_need(tmp_path: Path) -> None:
+    """late takes 100 times as long and is better by far; two workers are free while its floor trains."""
+    clock = Clock()
+
+    def seconds(config: FamilyConfig) -> float:
+        return 100.0 if config.family == "late" else 1.0
+
+    with Journal(tmp_path / "j") as journal:
+        engine = _engine(journal, clock, rate=float("inf"), budget=60)
+        _simulate(engine, clock, seconds, workers=10, score=lambda c: c.x if c.family == "late" else 0.1 + 0.01 * c.x)
+        count = Counter(trial.family for trial in _found(journal))
+        assert engine.finished
+    floor = 8
+    assert count.total() == 60
+    assert count["quick"] <= floor + (60 - 2 * floor) / 2
+    assert count["late"] >= count["quick"]
+
+
+@pytest.mark.parametrize("allocation", ["elimination", "joint"])
+def test_a_cap_over_every_preset_closes_no_family_and_repeats_no_config(tmp_path: Path, allocation: str) -> None:
+    """One in ten draws of late is under it."""
+    for seed in range(3):
+        with Journal(tmp_path / f"j{seed}") as journal:
+            engine = _engine(journal, Clock(), budget=40, max_parameters=100, seed=seed, allocation=allocation)
+            fakes.run(engine, EPOCHS)
+            found = _found(journal)
+            assert _warnings(journal) == []
+        late = [trial for trial in found if trial.family == "late"]
+        assert len(found) == len({trial.config_hash for trial in found}) == 40
+        assert late
+        assert len(late) >= 8 or allocation == "joint"
+        assert all((trial.parameters or 0) <= 100 for trial in late)
+
+
+def test_a_family_that_a_cap_leaves_nothing_of_says_so(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        fakes.run(_engine(journal, Clock(), budget=20, max_parameters=1), EPOCHS)
+        late = [text for text in _warnings(journal) if text.startswith("late is left out: 64 configs were drawn")]
+        assert len(late) == 1
+        assert late[0].endswith("--max-parameters is 1")
 
 
 def test_a_family_without_an_affordable_preset_is_left_out_and_says_so_once(tmp_path: Path) -> None:
@@ -152,10 +225,11 @@ def _timed(family: str, macs: int, seconds: float, n: int = 1) -> list[TrialStat
 def test_the_rate_errs_on_the_fast_side() -> None:
     speed = Speed(nominal=10.0)
     slow, fast = _timed("a", 10, 5.0, 3), _timed("b", 100, 5.0)
-    assert speed.rate("c", []) == 10
-    assert speed.rate("c", slow) == 10, "a family is not held to another one's slow trials"
-    assert speed.rate("c", [*slow, *fast]) == 20, "the best that was seen"
-    assert speed.rate("a", [*slow, *fast]) == 4, "three own trials: twice the best of them"
+    assert speed.rates("c", []).of(1000) == 10
+    assert speed.rates("c", slow).of(1000) == 10, "a family is not held to another one's slow trials"
+    assert speed.rates("c", [*slow, *fast]).of(1000) == 20, "the best that was seen"
+    assert speed.rates("a", [*slow, *fast]).of(10) == 2, "three own trials have shown what it can do"
+    assert speed.rates("a", [*slow, *fast]).of(11) == 4, "a larger config may be twice as fast"
     assert nominal_rate("cpu", 2) == 2 * CPU_MACS_PER_SECOND
     assert nominal_rate("cuda", 2) > nominal_rate("cpu", 64)
 

@@ -1,0 +1,102 @@
+"""`python -m benchmarks.compare.forecast TABLE`: early stopping by predicted ends, on recorded curves of networks.
+
+First, the error of the prediction (`Completed.end`): root mean square, after so many epochs and with so many completed
+curves of the family; beside it that of the plainest one, the mean end of those curves. Then the rule that stops trials
+(`Completed.cannot_win`, alone, from the first epoch on): the configs of a family in a random order, the share of their
+epochs that were trained, and how far the best that was completed stays below the family's best; beside it what as much
+work gives without a rule, on a share of the configs. Both are within families, as in a search.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.compare.recorded import Recorded
+from hsiauto.search.completed import Completed, Curve
+from hsiauto.search.journal import TrialState
+
+FEWEST = 9
+"""Curves of a family that takes part."""
+KNOWN = (1, 2, 4, 8)
+SHARES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+def curves(problem: Recorded) -> dict[str, list[Curve]]:
+    """Of the families that report after each epoch."""
+    found: dict[str, list[Curve]] = {}
+    for one in problem.curves.values():
+        if len(one.scores) == problem.max_epochs:
+            found.setdefault(one.config["family"], []).append(dict(one.scores))
+    return {family: own for family, own in found.items() if len(own) >= FEWEST}
+
+
+def errors(own: Sequence[Curve], known: int, epochs: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Of the prediction and of the mean end, for one curve by `known` others."""
+    *before, one = (own[i] for i in rng.permutation(len(own))[: known + 1])
+    ends, last = [curve[max(curve)] for curve in before], one[max(one)]
+    predicted = _completed(before).end("family", _first(one, epochs))
+    middle = float(np.mean(ends))
+    return (middle if predicted is None else predicted) - last, middle - last
+
+
+def stopping(own: Sequence[Curve], rng: np.random.Generator) -> tuple[float, float]:
+    """Share of the epochs that the rule leaves, and how far it stays below the best."""
+    done, trained = _completed([]), 0
+    for i in rng.permutation(len(own)):
+        last = max(own[i])
+        stopped = next((n for n in range(1, last) if done.cannot_win("family", _first(own[i], n))), None)
+        trained += stopped or last
+        if stopped is None:
+            done.add(_trial(own[i]))
+    return trained / sum(map(len, own)), max(_ends(own)) - done.best["family"]
+
+
+def _completed(known: Sequence[Curve]) -> Completed:
+    return Completed("kappa", map(_trial, known))
+
+
+def _trial(curve: Curve) -> TrialState:
+    reports = [{"epoch": epoch, "val_kappa": score} for epoch, score in curve.items()]
+    return TrialState("t", "family", {}, {}, "", None, None, 1, "sampler", {}, "", state="completed", reports=reports)
+
+
+def _first(curve: Curve, epochs: int) -> Curve:
+    return {epoch: curve[epoch] for epoch in sorted(curve)[:epochs]}
+
+
+def _ends(own: Sequence[Curve]) -> list[float]:
+    return [curve[max(curve)] for curve in own]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--repeats", type=int, default=40, help="random orders of each family's configs")
+    given = parser.parse_args()
+    problem, rng = Recorded.load(given.table), np.random.default_rng(0)
+    families = curves(problem)
+    print(f"{sum(map(len, families.values()))} curves of {len(families)} families, {problem.max_epochs} epochs; kappa")
+    print("error of the predicted end / of the mean end, by completed curves:", *KNOWN)
+    for epochs in sorted({1, 2, 4, 7, problem.max_epochs // 2, 3 * problem.max_epochs // 4}):
+        row = []
+        for known in KNOWN:
+            pairs = [errors(own, known, epochs, rng) for own in families.values() for _ in range(given.repeats)]
+            row.append(" / ".join(f"{np.sqrt(np.mean(np.square(kind))):.3f}" for kind in zip(*pairs, strict=True)))
+        print(f"  after {epochs:2d} epochs  ", "   ".join(row))
+    found = [stopping(own, rng) for own in families.values() for _ in range(given.repeats)]
+    work, loss = np.mean(found, axis=0)
+    print(f"the rule: {work:.1%} of the epochs, {loss:.4f} below the best")
+    for share in SHARES:
+        ends = [np.array(_ends(own)) for own in families.values()]
+        losses = [
+            one.max() - rng.permutation(one)[: round(share * len(one))].max()
+            for one in ends
+            for _ in range(given.repeats)
+        ]
+        print(f"no rule, {share:.0%} of the configs: {np.mean(losses):.4f} below the best")
+
+
+if __name__ == "__main__":
+    main()
