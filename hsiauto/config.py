@@ -108,5 +108,5 @@ class StudyConfig(BaseModel):
 
     @property
     def times_inference(self) -> bool:
-        """Whether completed trials are timed on a part of the scene."""
+        """Whether trials are timed on a part of the scene."""
         return self.min_pixels_per_second is not None or self.second_objective == "pixels_per_second"

@@ -72,7 +72,8 @@ def search(
     min_pixels_per_second: Annotated[
         str | None,
         typer.Option(
-            help="No model that draws a map more slowly: trials are timed once trained.", rich_help_panel=_SEARCH
+            help="No model that draws a map more slowly: trials are timed with their first report.",
+            rich_help_panel=_SEARCH,
         ),
     ] = None,
     sampler: Annotated[
