@@ -1,11 +1,12 @@
 """StudyConfig: everything that defines a study. Frozen, validated, stored as study.json in the run folder."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hsiauto.active.recipe import ActiveLabels
+from hsiauto.errors import UserError
 from hsiauto.split.model import SplitSpec
 
 Objective = Literal["kappa", "oa", "aa"]
@@ -51,11 +52,11 @@ class StudyConfig(BaseModel):
     """`family.axis` -> value, from --set."""
     budget: int = Field(50, ge=1)
     """Trials."""
-    time_limit_s: float | None = Field(None, gt=0)
+    time_limit_s: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Seconds for the whole study: search at most 40 %, re-evaluation 20 %, refit 40 %."""
-    max_gpu_hours: float | None = Field(None, gt=0)
+    max_gpu_hours: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Of all trials, over all sessions of the search."""
-    trial_timeout_s: float | None = Field(None, gt=0)
+    trial_timeout_s: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Seconds without a report after which a trial, or a later training, is ended as hung; None: never."""
     max_epochs: int = Field(60, ge=1)
     objective: Objective = "kappa"
@@ -65,7 +66,7 @@ class StudyConfig(BaseModel):
     max_parameters: int | None = Field(None, ge=1)
     max_macs: int | None = Field(None, ge=1)
     """Of one prediction."""
-    min_pixels_per_second: float | None = Field(None, gt=0)
+    min_pixels_per_second: float | None = Field(None, gt=0, allow_inf_nan=False)
     allocation: AllocationName = "elimination"
     warm_start: tuple[Path, ...] = ()
     """Run folders whose best configs are tried after the presets."""
@@ -79,7 +80,7 @@ class StudyConfig(BaseModel):
     concurrency: int | None = Field(None, ge=1)
     """Trials at a time; None: from the machine."""
     cpus_per_trial: int | None = Field(None, ge=1)
-    gpus_per_trial: float | None = Field(None, ge=0)
+    gpus_per_trial: float | None = Field(None, ge=0, allow_inf_nan=False)
     address: str | None = Field(None, exclude=True)
     """Of a running Ray cluster: `auto` or HOST:PORT; None: this machine. How a study runs, not what it is: in no file,
     and asked for anew at each resume."""
@@ -108,5 +109,19 @@ class StudyConfig(BaseModel):
 
     @property
     def times_inference(self) -> bool:
-        """Whether completed trials are timed on a part of the scene."""
+        """Whether trials are timed on a part of the scene."""
         return self.min_pixels_per_second is not None or self.second_objective == "pixels_per_second"
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def validated(model: type[T], **fields: Any) -> T:
+    """Build a pydantic model from options; the first broken rule becomes one line."""
+    try:
+        return model(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or model.__name__
+        rule = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{name.replace('_', '-')}: {rule}", repr(first["input"]), "See --help.") from error

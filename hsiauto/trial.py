@@ -64,7 +64,7 @@ class Report:
     peak_memory_bytes: int
     """The most so far, of all tries: on CUDA what torch allocated, else what was resident (`memory.Peak`)."""
     pixels_per_second: float | None = None
-    """Of a map, measured after the last epoch where the search asks for it (`search/map_pace.py`)."""
+    """Of a map, measured with an attempt's first report where the search asks for it (`search/map_pace.py`)."""
     micro_batch: int | None = None
     """Samples that went through the module at once after memory had run out; None: whole batches."""
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli import defaults, given, options, parse
-from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.config import SceneSource, StudyConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.estimate import Estimate, estimate
 from hsiauto.families import FAMILIES, config_from
@@ -62,7 +62,7 @@ def command(
         raise UserError("--preset is of one family", preset, f"hsiauto estimate FAMILY --preset {preset}")
     pins = parse.pins(set_ or [])
     max_epochs = defaults.max_epochs(max_epochs, scene.dataset)
-    study = options.validated(
+    study = validated(
         StudyConfig,
         scene=scene,
         split=split,

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from hsiauto.active.recipe import RECIPES, ActiveLabels, Recipe
-from hsiauto.cli import given, options
-from hsiauto.config import SceneSource
+from hsiauto.cli import given
+from hsiauto.config import SceneSource, validated
 from hsiauto.errors import UserError
 from hsiauto.split.model import SplitSpec
 
@@ -95,7 +95,7 @@ def settle(
         return Settings(scene, split, max_epochs, None, control=False)
     recipe = asked.recipe
     start = recipe.labels.model_dump() if recipe is not None else {}
-    labels = options.validated(ActiveLabels, **{**start, **asked.fields})
+    labels = validated(ActiveLabels, **{**start, **asked.fields})
     if "margin_rank" in asked.fields and labels.acquisition != "margin":
         raise UserError("--margin-rank belongs to --acquisition margin", labels.acquisition, "Leave --margin-rank out.")
     if asked.control and labels.acquisition == "random":

@@ -4,14 +4,12 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel, ValidationError
 
 from hsiauto.cli import parse
-from hsiauto.config import SceneSource
-from hsiauto.errors import UserError
+from hsiauto.config import SceneSource, validated
 from hsiauto.split.model import SplitSpec
 
 _SCENE, _SPLIT = "Scene", "Evaluation protocol"
@@ -168,17 +166,3 @@ def with_groups(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]],
         return call
 
     return decorate
-
-
-T = TypeVar("T", bound=BaseModel)
-
-
-def validated(model: type[T], **fields: Any) -> T:
-    """Build a pydantic model from options; the first broken rule becomes one line."""
-    try:
-        return model(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or model.__name__
-        rule = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{name.replace('_', '-')}: {rule}", repr(first["input"]), "See --help.") from error

@@ -10,7 +10,7 @@ from hsiauto import study as studies
 from hsiauto.active.recipe import ActiveLabels
 from hsiauto.cli import defaults, given, labels, options, parse
 from hsiauto.cli.ending import end
-from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.config import SceneSource, StudyConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.report.tables import print_leaderboard
@@ -72,7 +72,8 @@ def search(
     min_pixels_per_second: Annotated[
         str | None,
         typer.Option(
-            help="No model that draws a map more slowly: trials are timed once trained.", rich_help_panel=_SEARCH
+            help="No model that draws a map more slowly: trials are timed with their first report.",
+            rich_help_panel=_SEARCH,
         ),
     ] = None,
     sampler: Annotated[
@@ -166,7 +167,7 @@ def search(
     given.refuse_idle(context, split.protocol)
     asks = labels.wants_active(context)
     first, second = parse.objectives(objective)
-    study = options.validated(
+    study = validated(
         StudyConfig,
         scene=scene.model_copy(update={"labels": None}) if asks else scene,
         labels=ActiveLabels() if asks else None,
@@ -229,7 +230,7 @@ def train(
     settled = labels.settle(context, asked, scene, split, max_epochs)
     scene = settled.scene
     given.refuse_idle(context, settled.split.protocol)
-    study = options.validated(
+    study = validated(
         StudyConfig,
         scene=scene,
         split=settled.split,

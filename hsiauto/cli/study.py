@@ -13,7 +13,7 @@ from hsiauto import ablation
 from hsiauto.ablation.console import print_table
 from hsiauto.cli import defaults, given, options, parse
 from hsiauto.cli.ending import end
-from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.config import SceneSource, StudyConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.split.model import SplitSpec
 
@@ -94,7 +94,7 @@ def command(
     given.refuse_idle(context, split.protocol)
     name, definition = ablation.load(name)
     definition = _changed(definition, preset, parse.pins(set_ or []), max_epochs)
-    study = options.validated(
+    study = validated(
         StudyConfig,
         command="study",
         scene=scene,

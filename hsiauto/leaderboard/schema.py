@@ -110,7 +110,7 @@ RESULTS = (
         "predict_pixels_per_second",
         _FLOAT,
         "pixels per second of a map: every pixel of a block of the scene, preprocessing included; refits, baselines, "
-        "and trials at full fidelity where the search asks for it",
+        "and trials where the search asks for it",
     ),
     Column("peak_memory_bytes", _INT, "CUDA: most that was allocated; CPU: most resident memory of the process"),
     Column("device", _STRING, "where it trained"),

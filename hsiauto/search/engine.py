@@ -7,7 +7,7 @@ the clock). So a resume is an Engine made on the same journal, and a simulation 
 import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -133,12 +133,14 @@ class Engine:
         if report.epoch <= trial.epochs:
             return "continue"  # trained again after a crash; the journal has it
         score = self._checked_score(trial, report)
-        rung = self._rungs.rung(report.epoch, trial.epochs)
         tentative = TrialState(**{**vars(trial), "reports": [*trial.reports, {**_fields(report), "decision": ""}]})
-        goes_on = self._rungs.goes_on(trial.family, trial_id, report.epoch, score)
+        slow = self._too_slow_to_predict(tentative.reports[-1])
+        # A trial that may not rank must not stop others: the rungs do not see it.
+        rung = None if slow else self._rungs.rung(report.epoch, trial.epochs)
+        goes_on = math.isfinite(score) if slow else self._rungs.goes_on(trial.family, trial_id, report.epoch, score)
         goes_on |= math.isfinite(score) and self._pace.last_chance(tentative)
         complete = report.epoch >= self._study.max_epochs
-        no_use = "" if complete else self._limit(tentative)
+        no_use = "" if complete else slow or self._limit(tentative)
         if goes_on and not no_use and self._rungs.judges(report.epoch):
             no_use = self._completed.cannot_win(trial.family, curve(tentative, self._study.objective))
         decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
@@ -244,17 +246,19 @@ class Engine:
         if last[f"val_{objective}"] is None:
             score = last["not_finite"][f"val_{objective}"]
             self._end(trial, "failed", f"validation {objective} is {score} after epoch {trial.epochs}")
+        elif slow := self._too_slow_to_predict(last):
+            self._end(trial, "refused", slow)
         elif trial.decision == "stop":
             self._end(trial, "stopped", last.get("reason", ""))
         else:
-            slow = self._too_slow_to_predict(trial)
-            self._end(trial, "refused" if slow else "completed", slow)
+            self._end(trial, "completed", "")
         return True
 
-    def _too_slow_to_predict(self, trial: TrialState) -> str:
-        """Why a trial at full fidelity may not rank; empty: it may."""
-        least, measured = self._study.min_pixels_per_second, trial.pixels_per_second
-        if least is None or (measured is not None and measured >= least):
+    def _too_slow_to_predict(self, report: Mapping[str, Any]) -> str:
+        """Why a trial with `report` may not rank; empty: it may. Older journals have a pace at the end alone."""
+        least, measured = self._study.min_pixels_per_second, report.get("pixels_per_second")
+        untold = measured is None and report["epoch"] < self._study.max_epochs
+        if least is None or untold or (measured or 0) >= least:
             return ""
         return f"predicts {measured or 0:.0f} pixels a second; --min-pixels-per-second is {least:g}"
 
@@ -313,6 +317,8 @@ class Engine:
         for event in list(self._journal.events):
             if event["event"] == "report" and event["epoch"] > shown.get(event["trial_id"], 0):
                 shown[event["trial_id"]] = event["epoch"]
+                if self._too_slow_to_predict(event):
+                    continue
                 score = math.nan if event[objective] is None else event[objective]
                 family = self.trials[event["trial_id"]].family
                 self._rungs.goes_on(family, event["trial_id"], event["epoch"], score)

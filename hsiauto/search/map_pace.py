@@ -1,4 +1,4 @@
-"""How fast a trained model draws a map, measured on a block of the scene."""
+"""How fast a model draws a map, measured on a block of the scene."""
 
 import math
 import time

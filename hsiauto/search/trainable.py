@@ -48,7 +48,7 @@ class Setting:
     threads: int
     save_always: bool
     times_inference: bool
-    """Whether a trial at full fidelity is timed on a part of the scene."""
+    """Whether a trial's model is timed on a part of the scene."""
     parse: Callable[[dict[str, Any]], FamilyConfig]
     trial_type: TrialType = Trial
 
@@ -92,6 +92,7 @@ class TrialWorker(tune.Trainable):
         self._log = TrialLog(self._folder)
         self._trial: Trial | None = None
         self._unsaved = False
+        self._seconds_a_pixel: float | None = None
         self._saved_at, self._save_seconds = time.monotonic(), 0.0
 
     def _release(self) -> None:
@@ -111,9 +112,8 @@ class TrialWorker(tune.Trainable):
             return {"message": "saved"}
         self._save_if_due(self._trial)
         report = self._trial.step()
-        if self._setting.times_inference and self._trial.done:
-            pace = seconds_a_pixel(self._trial.fitted(), self._setting.data)
-            report = replace(report, pixels_per_second=1 / pace if pace > 0 else None)
+        if self._setting.times_inference:
+            report = replace(report, pixels_per_second=self._pixels_per_second(self._trial))
         self._unsaved = True
         self._log.report(report)
         return {"message": "report", **asdict(report)}
@@ -142,6 +142,13 @@ class TrialWorker(tune.Trainable):
         if trial.epoch:
             self._log.write(f"goes on from epoch {trial.epoch}")
         return trial
+
+    def _pixels_per_second(self, trial: Trial) -> float | None:
+        """Of a map. Measured with the attempt's first report, so that a slow model costs an epoch and no more: how long
+        a prediction takes hardly depends on the weights."""
+        if self._seconds_a_pixel is None:
+            self._seconds_a_pixel = seconds_a_pixel(trial.fitted(), self._setting.data)
+        return 1 / self._seconds_a_pixel if self._seconds_a_pixel > 0 else None
 
     def _save_if_due(self, trial: Trial) -> None:
         started = time.monotonic()

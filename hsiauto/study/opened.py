@@ -1,6 +1,6 @@
 """An open run folder: its journals, its pool, its progress, and what is written whenever a phase has ended."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +101,7 @@ class OpenRun:
 
     def messages(self, table: pa.Table) -> tuple[str, ...]:
         """What a reader of the table must be told."""
-        warnings = [event["text"] for event in self.journal.events if event["event"] == "warning"]
+        warnings = standing_warnings(self.journal.events)
         latest = {event["key"]: event["state"] for event in self.refits.events if event["event"] == "refit"}
         skipped = list(latest.values()).count("skipped")
         lines = [*(f"note: {note}" for note in self.prepared.notes), *(f"warning: {text}" for text in warnings)]
@@ -115,6 +115,23 @@ class OpenRun:
             way = f"`{self.goes_on}` goes on" if self.goes_on else "what was scored is in the table"
             lines.append(f"interrupted; {way}")
         return tuple(lines)
+
+
+def standing_warnings(events: Sequence[Event]) -> list[str]:
+    """Texts of the warnings in a journal that still hold: of families left out, those that have had no trial since."""
+    tried = {event["family"] for event in events if event["event"] == "proposed"}
+    told = [{"about": "budget", **event} for event in events if event["event"] == "warning"]  # older ones lack it
+    outdated = [event for event in told if event["about"] == "budget"][:-1]  # a larger budget was judged anew
+    standing: list[str] = []
+    for event in told:
+        text, left_out = event["text"], event["families"]
+        if event["about"] in ("budget", "time"):
+            still = [family for family in left_out if family not in tried]
+            if not still or event in outdated:
+                continue
+            text = text.replace(", ".join(left_out), ", ".join(still))
+        standing.append(text)
+    return standing
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import StudyConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
@@ -66,10 +66,6 @@ def resume(
     that it goes on."""
     study = folders.read_study(folder)
     _check_search(study, folder, "--resume")
-    if budget is not None and budget < study.budget:
-        raise UserError(
-            "a resumed run keeps or extends its budget", f"{budget}, below {study.budget}", "Leave --budget out."
-        )
     given = {
         "budget": budget,
         "time_limit_s": time_limit_s,
@@ -81,7 +77,12 @@ def resume(
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if data_dir is not None:
         changes["scene"] = study.scene.model_copy(update={"data_dir": data_dir})
-    study = study.model_copy(update=changes)
+    before, study = study, validated(StudyConfig, **{**dict(study), **changes})
+    for name in ("budget", "max_gpu_hours"):
+        was, now = getattr(before, name), getattr(study, name)
+        if was is not None and now < was:
+            what = f"--{name.replace('_', '-')}"
+            raise UserError(f"a resumed run keeps or extends its {what}", f"{now}, below {was}", f"Leave {what} out.")
     deadlines = Deadlines.start(study.time_limit_s)
     with own_ray(), run_lock(folder):
         prepared = reopen(study, folder, console)

@@ -12,7 +12,9 @@ from scipy.io import savemat
 from typer.core import TyperGroup
 
 from hsiauto.cli.app import app
+from hsiauto.config import SceneSource, StudyConfig, validated
 from hsiauto.scene import Scene
+from hsiauto.study import folder as folders
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +90,8 @@ def test_bad_scenes(run: Run, files: Path, cube: str, labels: str, words: str) -
         (["--max-parameters", "few"], "100k"),
         (["--max-gpu-hours", "1"], "--time-limit"),
         (["--max-gpu-hours", "0"], "max-gpu-hours"),
+        (["--max-gpu-hours", "nan"], "max-gpu-hours"),
+        (["--max-gpu-hours", "inf"], "max-gpu-hours: .*finite"),
         (["--warm-start", "nowhere"], "nowhere"),
         (["--protocol", "honest"], "protocol"),
         (["--set", "cnn2d.colour=3"], "colour"),
@@ -144,6 +148,32 @@ def test_resume_refuses_what_it_would_ignore(run: Run, files: Path) -> None:
     assert (code, "--families" in error, "Leave it out" in error) == (2, True, True)
     code, _, error = run("search", "--resume", "run", "--budget", "9", "--concurrency", "1", "--data-dir", str(files))
     assert (code, "run folder" in error) == (2, True), "these go with --resume: only the folder is wrong"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--max-gpu-hours", "-1"], "max-gpu-hours: .*greater than 0"),
+        (["--max-gpu-hours", "nan"], "max-gpu-hours: "),
+        (["--max-gpu-hours", "inf"], "max-gpu-hours: .*finite"),
+        (["--max-gpu-hours", "1.5"], "--max-gpu-hours; received 1.5, below 2.0"),
+        (["--budget", "9"], "--budget; received 9, below 10"),
+    ],
+)
+def test_resume_writes_nothing_that_a_new_search_would_refuse(
+    run: Run, tmp_path: Path, options: list[str], words: str
+) -> None:
+    study = validated(StudyConfig, scene=SceneSource(dataset="demo"), budget=10, max_gpu_hours=2)
+    path = tmp_path / "run" / folders.STUDY
+    path.parent.mkdir()
+    folders.write_study(path.parent, study)
+    (path.parent / folders.JOURNAL).touch()
+    before = path.read_bytes()
+    code, _, error = run("search", "--resume", "run", *options)
+    assert code == 2, error
+    assert re.search(words, error), error
+    assert error.count("\n") == 1
+    assert path.read_bytes() == before
 
 
 def test_train_refuses_what_the_scene_cannot_feed(run: Run, files: Path) -> None:

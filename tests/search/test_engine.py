@@ -8,6 +8,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Event, Journal, trials
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.pacing import Pace
@@ -178,6 +179,49 @@ def test_a_driver_killed_between_report_and_end_ends_the_trial_as_it_would_have(
         assert journal.events[-1]["event"] == "report"
         fakes.engine(journal, study)
         assert outcome(journal) == undisturbed
+
+
+@pytest.mark.parametrize("killed", ["not", "after the end", "before the end"])
+def test_a_slow_model_ends_with_its_first_report_and_stops_no_other_one(tmp_path: Path, killed: str) -> None:
+    path, study = tmp_path / "journal", fakes.study(min_pixels_per_second=100.0)
+
+    def first_report(engine: Engine, kappa: float, pace: float) -> str:
+        assignment = engine.next()
+        assert assignment is not None
+        engine.start(assignment.trial_id, 1, "n", "cpu", 1)
+        return engine.report(assignment.trial_id, 1, replace(fakes.report(1, kappa), pixels_per_second=pace))
+
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, study, fakes.FakeSpace(("quick",)))
+        assert first_report(engine, 0.9, pace=99.0) == "stop"
+        if killed == "not":
+            assert first_report(engine, 0.4, pace=100.0) == "continue"
+    if killed == "before the end":
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, study, fakes.FakeSpace(("quick",)))
+        if killed != "not":
+            assert first_report(engine, 0.4, pace=100.0) == "continue"
+        slow, fast = engine.trials.values()
+        assert (slow.state, slow.epochs, slow.pixels_per_second) == ("refused", 1, 99.0)
+        assert slow.error == "predicts 99 pixels a second; --min-pixels-per-second is 100"
+        assert [trial.reports[0]["rung"] for trial in (slow, fast)] == [None, 1]
+
+
+def test_an_older_journal_has_the_pace_at_full_fidelity_alone(tmp_path: Path) -> None:
+    path, study = tmp_path / "journal", fakes.study(min_pixels_per_second=100.0, scheduler="none")
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, study)
+        assert engine.next() is not None
+        engine.start("t0001", 1, "n", "cpu", 1)
+        assert [engine.report("t0001", 1, fakes.report(epoch, 0.5)) for epoch in (1, 2)] == ["continue"] * 2
+    with Journal(path) as journal:
+        engine = fakes.engine(journal, study)
+        assert engine.trials["t0001"].state == "interrupted"
+        assert engine.next() is not None
+        engine.start("t0001", 2, "n", "cpu", 1)
+        assert engine.report("t0001", 2, replace(fakes.report(3, 0.5), pixels_per_second=99.0)) == "stop"
+        assert engine.trials["t0001"].state == "refused"
 
 
 def test_the_reason_to_stop_outlives_a_driver_killed_before_the_end(tmp_path: Path) -> None:
