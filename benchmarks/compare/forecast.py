@@ -2,9 +2,9 @@
 
 First, the error of the prediction (`Completed.end`): root mean square, after so many epochs and with so many completed
 curves of the family; beside it that of the plainest one, the mean end of those curves. Then the rule that stops trials
-(`Completed.cannot_win`, alone, from the first epoch on): the configs of a family in a random order, the share of their
-epochs that were trained, and how far the best that was completed stays below the family's best; beside it what as much
-work gives without a rule, on a share of the configs. Both are within families, as in a search.
+(`Completed.cannot_win` alone, judging from epoch `--from` on): the configs of a family in a random order, the share of
+their epochs that were trained, and how far the best that was completed stays below the family's best; beside it what as
+much work gives without a rule, on a share of the configs. Both are within families, as in a search.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.compare.recorded import Recorded
+from hsiauto.config import StudyConfig
 from hsiauto.search.completed import Completed, Curve
 from hsiauto.search.journal import TrialState
 
@@ -41,12 +42,12 @@ def errors(own: Sequence[Curve], known: int, epochs: int, rng: np.random.Generat
     return (middle if predicted is None else predicted) - last, middle - last
 
 
-def stopping(own: Sequence[Curve], rng: np.random.Generator) -> tuple[float, float]:
+def stopping(own: Sequence[Curve], first: int, rng: np.random.Generator) -> tuple[float, float]:
     """Share of the epochs that the rule leaves, and how far it stays below the best."""
     done, trained = _completed([]), 0
     for i in rng.permutation(len(own)):
         last = max(own[i])
-        stopped = next((n for n in range(1, last) if done.cannot_win("family", _first(own[i], n))), None)
+        stopped = next((n for n in range(first, last) if done.cannot_win("family", _first(own[i], n))), None)
         trained += stopped or last
         if stopped is None:
             done.add(_trial(own[i]))
@@ -74,6 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path)
     parser.add_argument("--repeats", type=int, default=40, help="random orders of each family's configs")
+    parser.add_argument("--from", dest="first", type=int, default=StudyConfig.model_fields["grace_epochs"].default)
     given = parser.parse_args()
     problem, rng = Recorded.load(given.table), np.random.default_rng(0)
     families = curves(problem)
@@ -85,11 +87,11 @@ def main() -> None:
             pairs = [errors(own, known, epochs, rng) for own in families.values() for _ in range(given.repeats)]
             row.append(" / ".join(f"{np.sqrt(np.mean(np.square(kind))):.3f}" for kind in zip(*pairs, strict=True)))
         print(f"  after {epochs:2d} epochs  ", "   ".join(row))
-    found = [stopping(own, rng) for own in families.values() for _ in range(given.repeats)]
+    found = [stopping(own, given.first, rng) for own in families.values() for _ in range(given.repeats)]
     work, loss = np.mean(found, axis=0)
     print(f"the rule: {work:.1%} of the epochs, {loss:.4f} below the best")
+    ends = [np.array(_ends(own)) for own in families.values()]
     for share in SHARES:
-        ends = [np.array(_ends(own)) for own in families.values()]
         losses = [
             one.max() - rng.permutation(one)[: round(share * len(one))].max()
             for one in ends

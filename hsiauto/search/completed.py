@@ -5,20 +5,12 @@ Grows with every completion; each question is answered from what it holds, not f
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from statistics import fmean, median
 
 from hsiauto.search.journal import TrialState
 
 Curve = Mapping[int, float]
 """Epoch -> score."""
-
-DOUBT = 1 / 4
-"""Of the rise that is still predicted for a trial, by which the prediction may be wrong: curves of a family differ in
-shape, and the more so the earlier they are judged."""
-
-ERRORS = 2
-"""Standard errors of a prediction that speak for a trial: it is asked after each of many epochs."""
 
 
 class Completed:
@@ -32,6 +24,8 @@ class Completed:
         self._squares, self._n_squares = 0.0, 0
         self._ratios: dict[str, dict[int, float | None]] = {}
         """By family, and epoch that was asked for; until the family's next completion."""
+        self._ends: dict[str, dict[str, float | None]] = {}
+        """By family, and trial that has ended; likewise."""
         for trial in trials:
             if trial.state == "completed":
                 self.add(trial)
@@ -43,6 +37,7 @@ class Completed:
             return
         self.curves.setdefault(trial.family, []).append(whole)
         self._ratios.pop(trial.family, None)
+        self._ends.pop(trial.family, None)
         self.best[trial.family] = max(self.best.get(trial.family, -math.inf), whole[max(whole)])
         late = list(whole.values())[len(whole) // 2 :]
         self._squares += sum((late[i] - 2 * late[i + 1] + late[i + 2]) ** 2 / 6 for i in range(len(late) - 2))
@@ -60,35 +55,28 @@ class Completed:
     def end(self, family: str, curve: Curve) -> float | None:
         """Where a trial with `curve` so far ends if it goes on in proportion to its family's completed curves.
 
-        At most 1; None where there is no telling.
+        From the later half of `curve`, each of whose scores leads to an end: one score alone may be a fluke. At most 1;
+        None where there is no telling.
         """
-        forecast = self._forecast(family, curve)
-        return None if forecast is None else forecast.end
+        late = sorted(curve)[len(curve) // 2 :]
+        ends = [curve[epoch] * ratio for epoch in late if (ratio := self._ratio(family, epoch)) is not None]
+        return min(1.0, fmean(ends)) if ends else None
+
+    def end_of(self, trial: TrialState) -> float | None:
+        """`end` of a trial, which for one that has ended is worked out once between two completions of its family."""
+        if not trial.ended:
+            return self.end(trial.family, curve(trial, self._objective))
+        known = self._ends.setdefault(trial.family, {})
+        if trial.trial_id not in known:
+            known[trial.trial_id] = self.end(trial.family, curve(trial, self._objective))
+        return known[trial.trial_id]
 
     def cannot_win(self, family: str, curve: Curve) -> str:
-        """Why a trial with `curve` so far will not come to its family's best, less the noise; empty if it may.
-
-        A doubt about the shape of its curve, and the error of the prediction, speak for the trial.
-        """
-        forecast = self._forecast(family, curve)
-        if forecast is None or not 0 < forecast.score <= forecast.end:
+        """Why a trial with `curve` so far will not come to its family's best, less the noise; empty if it may."""
+        end = self.end(family, curve)
+        if end is None or end <= 0 or end >= (reached := self.best[family] - self.noise):
             return ""
-        end, reached = forecast.end, self.best[family] - self.noise
-        highest = end + DOUBT * (end - forecast.score) + ERRORS * forecast.error
-        if highest >= reached:
-            return ""
-        return f"would end at {end:.3f}, at most {highest:.3f}, by its family's curves, which reached {reached:.3f}"
-
-    def _forecast(self, family: str, curve: Curve) -> "_Forecast | None":
-        """From the later half of `curve`, each of whose scores leads to an end: one score alone may be a fluke."""
-        late = {e: curve[e] for e in sorted(curve)[len(curve) // 2 :]}
-        ratios = {e: ratio for e in late if (ratio := self._ratio(family, e)) is not None}
-        if not ratios:
-            return None
-        n, n_curves = len(ratios), len(self.curves[family])
-        error = self.noise * math.sqrt(fmean(ratios.values()) ** 2 / n + 1 / n_curves)
-        end = min(1.0, fmean(late[e] * ratios[e] for e in ratios))
-        return _Forecast(end, fmean(late[e] for e in ratios), error)
+        return f"would end at {end:.3f} by its family's curves, which reached {reached:.3f}"
 
     def _ratio(self, family: str, epoch: int) -> float | None:
         """Score at the end over score after `epoch`, in the median over the family's completed curves."""
@@ -97,16 +85,6 @@ class Completed:
             wholes = [whole for whole in self.curves.get(family, ()) if whole.get(epoch, 0.0) > 0]
             known[epoch] = median(whole[max(whole)] / whole[epoch] for whole in wholes) if wholes else None
         return known[epoch]
-
-
-@dataclass(frozen=True)
-class _Forecast:
-    end: float
-    """At most 1."""
-    score: float
-    """Mean of those that led there."""
-    error: float
-    """Standard deviation of `end`, from the noise of the trial's scores and of the completed ones."""
 
 
 def curve(trial: TrialState, objective: str) -> dict[int, float]:

@@ -87,7 +87,7 @@ class Engine:
             space=space,
             parse=parse,
             second_objective=study.second_objective,
-            end=self._completed.end,
+            end=self._completed.end_of,
         )
         self._waiting: list[TrialState] = []
         """Trials of an earlier driver, or of a worker that died: they go on before anything new."""

@@ -23,7 +23,7 @@ from statistics import pvariance
 
 from scipy.special import chdtri, ndtri
 
-from hsiauto.search.completed import Completed, curve
+from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
 
 PRIOR = 3
@@ -79,8 +79,8 @@ def _at_full_fidelity(trials: Sequence[TrialState], objective: str, completed: C
     values: list[float] = []
     for trial in trials:
         score = trial.score(objective)
-        if math.isfinite(score):
-            end = score if trial.state == "completed" else completed.end(trial.family, curve(trial, objective))
+        if math.isfinite(score) and trial.state != "refused":
+            end = score if trial.state == "completed" else completed.end_of(trial)
             values += [] if end is None else [end]
     return values
 

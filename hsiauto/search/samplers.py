@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from hsiauto.config import SamplerName, SecondObjective
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.completed import Curve, curve
+from hsiauto.search.completed import curve
 from hsiauto.search.journal import TrialState
 from hsiauto.search.optuna_study import Directions, FollowedStudy, quiet_optuna
 
@@ -81,8 +81,8 @@ class Sampling:
     parse: Callable[[dict[str, Any]], FamilyConfig]
     """A journalled config -> the config."""
     second_objective: SecondObjective | None = None
-    end: Callable[[str, Curve], float | None] = lambda family, curve: None
-    """Where a trial of a family would have ended that came so far; None where there is no telling."""
+    end: Callable[[TrialState], float | None] = lambda trial: None
+    """Where a trial would have ended that came so far; None where there is no telling."""
     _studies: dict[str, FollowedStudy] = field(default_factory=dict, repr=False)
     """By family."""
     _distributions: dict[str, dict[str, BaseDistribution]] = field(default_factory=dict, repr=False)
@@ -139,7 +139,7 @@ class Sampling:
     def _end(self, trial: TrialState) -> float | None:
         """Where a trial that was stopped would have ended."""
         stopped = trial.state == "stopped" and math.isfinite(trial.score(self.objective))
-        return self.end(trial.family, curve(trial, self.objective)) if stopped else None
+        return self.end(trial) if stopped else None
 
     def _predicted(self, trial: TrialState) -> FrozenTrial:
         """As `frozen`; but a stopped trial counts as completed with its predicted end. A Gaussian process learns from

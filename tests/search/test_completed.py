@@ -75,3 +75,17 @@ def test_the_end_is_read_off_the_later_half_of_the_scores() -> None:
     curves = completed(trial("a", dict.fromkeys(range(1, 11), 0.5)))
     assert curves.end("a", {1: 0.9, 2: 0.1, 3: 0.2, 4: 0.4}) == pytest.approx(0.3)
     assert curves.end("a", {1: 0.2, 2: 0.3, 3: 0.4}) == pytest.approx(0.35)
+
+
+def test_the_end_of_a_stopped_trial_follows_the_completions_of_its_family() -> None:
+    """It is kept between two of them; that of a trial at work is not."""
+    curves = completed(trial("a", {1: 0.5, 2: 0.6}))
+    stopped, running = trial("a", {1: 0.4}), trial("a", {1: 0.4})
+    stopped.state, running.state, running.trial_id = "stopped", "running", "r"
+    assert curves.end_of(stopped) == curves.end_of(running) == pytest.approx(0.48)
+    running.reports.append({"epoch": 2, "val_kappa": 0.45})
+    assert curves.end_of(running) == pytest.approx(0.45)
+    curves.add(trial("b", {1: 0.5, 2: 1.0}))
+    assert curves.end_of(stopped) == pytest.approx(0.48)
+    curves.add(trial("a", {1: 0.5, 2: 0.8}))
+    assert curves.end_of(stopped) == pytest.approx(0.56)

@@ -1,3 +1,4 @@
+import itertools
 import math
 from typing import Any
 
@@ -9,10 +10,12 @@ from hsiauto.search.journal import TrialState
 from hsiauto.search.outlook import CONFIDENCE, Outlook, expected_maximum, widest
 from hsiauto.search.outlook import outlooks as outlooks_given
 
+_ids = map(str, itertools.count())
+
 
 def trial(scores: dict[int, float], state: str = "completed", family: str = "a") -> TrialState:
     reports: list[dict[str, Any]] = [{"epoch": epoch, "val_kappa": score} for epoch, score in scores.items()]
-    return TrialState("t", family, {}, {}, "", None, None, 1, "sampler", {}, "", state=state, reports=reports)
+    return TrialState(next(_ids), family, {}, {}, "", None, None, 1, "sampler", {}, "", state=state, reports=reports)
 
 
 def whole(final: float, family: str = "a") -> TrialState:

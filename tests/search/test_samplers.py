@@ -160,7 +160,7 @@ def test_a_gaussian_process_learns_where_stopped_trials_would_have_ended(tmp_pat
     past = [replace(trial, state="stopped") for trial in _past(tmp_path, 12, sampler="random")]
     ends = {trial.score("kappa"): trial.config["x"] for trial in past}
     up, down = (
-        _sampling(sampler="auto", end=lambda family, curve, sign=sign: sign * ends[curve[max(curve)]]).propose(
+        _sampling(sampler="auto", end=lambda trial, sign=sign: sign * ends[trial.score("kappa")]).propose(
             "quick", past, ()
         )
         for sign in (1, -1)
