@@ -182,3 +182,22 @@ def test_a_worker_does_not_grow(tmp_path: Path, small_split: TrialData) -> None:
         assert {trial.state for trial in trials(journal.events).values()} == {"completed"}
     assert len(sizes) == 51
     assert sizes[50] < 1.1 * sizes[5]
+
+
+class _SlowLate(fakes.FakeTrial):
+    def step(self) -> fakes.Report:
+        if self.config.family == "late":
+            time.sleep(0.3)
+        return super().step()
+
+
+def test_a_worker_waits_for_the_first_training_of_a_slow_family(tmp_path: Path) -> None:
+    """quick is done long before: of the 4 trials beyond the floors it gets 2 until late can be compared."""
+    events = _search(tmp_path / "run", trial_type=_SlowLate, budget=8, concurrency=2, seed=2)
+    proposed = [(e["trial_id"], e["family"]) for e in events if e["event"] == "proposed"]
+    first, second = [trial_id for trial_id, family in proposed if family == "late"][:2]
+    assert trials(events)[second].state == "stopped", "a worker is free while the first one trains"
+    end = next(i for i, e in enumerate(events) if e["event"] == "ended" and e["trial_id"] == first)
+    before = [e["family"] for e in events[:end] if e["event"] == "proposed"]
+    assert before.count("quick") == 2 + 2
+    assert len(proposed) == 8
