@@ -1,7 +1,8 @@
 """Which family gets the next trial: an explicit rule over what the journal says. See docs/allocation.md.
 
 1. Each family's paper preset, cheapest predicted cost first.
-2. A floor of trials for each family, fewest first: no family is judged on its preset alone.
+2. A floor of trials for each family, fewest first: no family is judged on its preset alone. When half of a time limit
+   is over, the lowest one.
 3. The rest by successive elimination on interval estimates of what a refit would reach (`outlook.py`). A family is out
    while even the whole rest of the budget would not be expected to lift it to what another one has already. Of those
    that remain the leader (highest lower end) and its strongest rival (highest upper end) are compared, as in LUCB

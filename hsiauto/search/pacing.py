@@ -51,6 +51,11 @@ class Pace:
         """Seconds that a trial which starts now may train."""
         return min(self.left, self.cap) if others_wait else self.left
 
+    @property
+    def half_gone(self) -> bool:
+        """Whether half of the time is over."""
+        return self.deadline is not None and self.left < (self.deadline - self.started) / 2
+
     def last_chance(self, trial: TrialState) -> bool:
         """Whether another trial that takes as long as `trial`, which has reported, could no longer end in time."""
         return trial.reports[-1]["fit_seconds"] / trial.epochs * self.max_epochs > self.left

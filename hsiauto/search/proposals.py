@@ -5,6 +5,7 @@ found (`--warm-start`), then what the sampler draws. A draw that may not start i
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
@@ -77,8 +78,10 @@ class Proposals:
     def _turn(self, trials: Trials, closed: Collection[str]) -> str | Later | None:
         """A family; in a joint search JOINT, once every family has had its preset."""
         if not self._joint:
-            objective, affordable = self._study.objective, self._pace.affordable
-            return allocation.next_family(self._plan, trials, objective, self._completed, closed, affordable)
+            plan, objective, affordable = self._plan, self._study.objective, self._pace.affordable
+            if self._pace.half_gone:  # floors take half of the time too
+                plan = replace(plan, floor=min(plan.floor, allocation.LOWEST_FLOOR))
+            return allocation.next_family(plan, trials, objective, self._completed, closed, affordable)
         begun = {trial.family for trial in trials.values()}
         fresh = [family for family in self._plan.families if family not in begun | self._unset | set(closed)]
         return fresh[0] if fresh else None if JOINT in closed else JOINT

@@ -106,6 +106,22 @@ def test_a_family_starts_with_the_first_preset_that_can_end(tmp_path: Path) -> N
         assert all(9 * (t.epoch_macs or 0) <= 3000 for t in drawn)
 
 
+def test_floors_take_half_of_the_time_as_they_take_half_of_the_trials(tmp_path: Path) -> None:
+    """late's floor alone would take 8 x 90 s of 600; quick is done at once and better."""
+    clock = Clock()
+    with Journal(tmp_path / "j") as journal:
+        engine = _engine(journal, clock, rate=float("inf"), deadline=600.0, budget=1000)
+
+        def seconds(config: FamilyConfig) -> float:
+            return 10.0 if config.family == "late" else 1.0
+
+        _simulate(engine, clock, seconds, score=lambda c: c.x * (0.1 if c.family == "late" else 1.0))
+        found = _found(journal)
+    late = [trial for trial in found if trial.family == "late"]
+    assert 2 <= len(late) < 8
+    assert len(found) - len(late) > 8
+
+
 def test_near_the_deadline_nothing_starts_in_vain_and_no_rung_stops_what_can_still_end(tmp_path: Path) -> None:
     """One family, 9 s a training, 100 s: the last trial starts with 9 s left or more, and none is stopped after that
     because others did better at its rung."""

@@ -306,7 +306,9 @@ def test_a_slow_family_cannot_take_the_time_of_all(tmp_path: Path) -> None:
     late = [trial for trial in found if trial.family == "late"]
     assert [trial.state for trial in late] == ["stopped"] * 3  # a smaller config might have fitted: three tries
     assert "one trial may take 50 s" in late[0].error
-    assert {trial.epochs for trial in late} == {3}  # one slow epoch may be a hiccup
+    assert {trial.epochs for trial in late[:2]} == {
+        3
+    }  # one slow epoch may be a hiccup, but near the end there is no time
     assert sum(trial.state == "completed" for trial in found) >= 7
     assert clock.now <= 150
 
