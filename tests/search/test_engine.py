@@ -310,7 +310,7 @@ def test_a_slow_family_cannot_take_the_time_of_all(tmp_path: Path) -> None:
         3
     }  # one slow epoch may be a hiccup, but near the end there is no time
     assert sum(trial.state == "completed" for trial in found) >= 7
-    assert clock.now <= 150
+    assert clock.now <= 150 + 8  # and an epoch of what runs
 
 
 @pytest.mark.parametrize(("workers", "cap"), [(1, 40), (2, 60), (16, 60)])
