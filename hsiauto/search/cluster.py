@@ -13,6 +13,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming d
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "86400")  # the journal is the truth, not Tune's snapshots
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
+os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # its error ends a Tune run; the kernel ends a worker alone
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # its tables come even at verbose=0
 
 import ray

@@ -15,6 +15,7 @@ from typing import Any
 
 from hsiauto import costs
 from hsiauto.config import StudyConfig
+from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig, TileConfig
 from hsiauto.seal import TrialData
@@ -34,6 +35,7 @@ from hsiauto.search.tune_adapters import EngineScheduler, EngineSearcher
 from hsiauto.trial import Trial
 
 from ray import tune  # isort: skip
+from ray.tune import TuneError  # isort: skip
 
 
 def run_search(
@@ -115,13 +117,23 @@ def run_search(
             tuner.fit()
         except KeyboardInterrupt as second:  # Tune takes the first one
             raise LeftAtOnce from second
+        except TuneError as wrapped:  # what it calls may have raised a UserError: a disk that is full
+            raise _raised_first(wrapped) from wrapped
         finally:
-            interrupted = engine.any_running or not engine.finished
+            interrupted = engine.any_running or engine.waits or not engine.finished
             engine.interrupt()
     if pressed:  # and what it raised was lost in code of Tune or Ray
         raise LeftAtOnce
     if interrupted:  # Tune takes the signal, ends in order and returns as if nothing had happened
         raise KeyboardInterrupt
+
+
+def _raised_first(error: BaseException) -> BaseException:
+    """The UserError in the course of which `error` was raised; itself where there is none."""
+    context: BaseException | None = error
+    while context is not None and not isinstance(context, UserError):
+        context = context.__cause__ or context.__context__
+    return context or error
 
 
 class LeftAtOnce(KeyboardInterrupt):

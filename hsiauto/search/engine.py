@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from optuna.exceptions import OptunaError
+
 from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
@@ -332,7 +334,12 @@ class Engine:
         """Show an ended trial in the mirror."""
         if self._mirror is not None:
             study = JOINT if self._study.allocation == "joint" else trial.family
-            self._mirror.add(study, self._sampling.frozen(trial, whole=True), self._sampling.directions(study), trial)
+            frozen = self._sampling.frozen(trial, whole=True)
+            try:
+                self._mirror.add(study, frozen, self._sampling.directions(study), trial)
+            except (KeyError, OptunaError, OSError) as error:  # a study deleted in the dashboard; a full disk
+                self._mirror = None
+                self._warn("mirror", f"optuna.log is no longer written: {type(error).__name__}: {error}", [])
 
 
 def _fields(report: Report) -> dict[str, Any]:

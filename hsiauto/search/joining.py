@@ -7,6 +7,7 @@ way. Only checkpoints and logs go by the file system, to `storage`.
 
 import logging
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from hsiauto.search.storage import PROBE, FolderStorage, Storage, check_storage,
 import ray  # isort: skip
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # isort: skip
 
+ANSWER_S = 10.0
+"""In which a head must accept a connection."""
 NODE_S = 60.0
 """A node may take so long to start its first process before it counts as unusable."""
 
@@ -42,6 +45,7 @@ def join(address: str | None) -> None:
         )
     if ray.is_initialized():
         return
+    _answers(address)
     try:
         with quiet():
             ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
@@ -50,6 +54,21 @@ def join(address: str | None) -> None:
             "--address names a running Ray cluster of the same Ray and Python versions, and of this user's token",
             f"{address}: {_first_line(error)}",
             "`ray start --head` starts one; with a token, set RAY_AUTH_MODE=token here too; see cluster/README.md.",
+        ) from error
+
+
+def _answers(address: str) -> None:
+    """Raises UserError where nothing listens at HOST:PORT: Ray would ask for minutes. `auto` is Ray's to find."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            "--address names a running Ray cluster",
+            f"{address}: {_first_line(error)}",
+            "`ray start --head` starts one, on port 6379.",
         ) from error
 
 
@@ -67,6 +86,12 @@ def available(address: str | None) -> Machine:
     ready, busy = ray.wait(asked, num_returns=len(asked), timeout=NODE_S) if asked else ([], [])
     if busy:
         raise UserError("a GPU of each node has room for this search", "nodes whose GPUs are all taken", "Wait.")
+    if not any(node["Resources"].get("CPU", 0) >= 1 for node in nodes):
+        raise UserError(
+            "a cluster has a worker that is up when a study starts",
+            f"{len(nodes)} nodes without a CPU for trials",
+            "Wait for the first one: `ray status` on the head shows it.",
+        )
     node_cpus = tuple(cpus for node in nodes if (cpus := int(node["Resources"].get("CPU", 0))))
     return Machine(sum(node_cpus), tuple(size for sizes in ray.get(ready) for size in sizes), node_cpus)
 

@@ -24,7 +24,7 @@ from hsiauto.search.map_pace import seconds_a_pixel
 from hsiauto.search.memory_probe import room
 from hsiauto.search.resources import Resources
 from hsiauto.search.silence import Silence
-from hsiauto.search.worker_end import end_by
+from hsiauto.search.worker_end import WORKER_LOST, end_by
 from hsiauto.trial import Report, Trial
 
 import ray  # isort: skip
@@ -135,13 +135,13 @@ class _Pool:
         job, actor = self.running.pop(ready[0])
         try:
             result: JobResult = ray.get(ready[0])
-        except ray.exceptions.RayActorError as death:
+        except WORKER_LOST as death:
             if job.key not in self.tried:
                 self.tried.add(job.key)
                 waiting.appendleft(job)
                 return []
             return [_without_result(job, "failed", f"its worker died twice: {end_by(death).words}")]
-        if job.own_worker:
+        if job.own_worker or not waiting:  # an idle one would hold the CPUs that a job given back may need
             ray.kill(actor)
         else:
             self.idle.append(actor)
@@ -286,7 +286,7 @@ def _answer(question: Any) -> int:
     """-1 from a dead worker: its job's own future tells what happened."""
     try:
         epochs: int = ray.get(question)
-    except ray.exceptions.RayActorError:
+    except WORKER_LOST:
         return -1
     return epochs
 

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from ray import cloudpickle
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
 
 LONGEST_WORDS = 400
 """Characters of a reason, which is a cell of the leaderboard."""
 _OF_NO_USE = ("class_name:", "actor_id:", "name:", "namespace:")
 """Lines of Ray's text that name what the journal names better."""
+
+WORKER_LOST = (RayActorError, OutOfMemoryError, WorkerCrashedError)
+"""What Ray raises for a call to a worker whose process is gone; the second where its memory monitor ended it."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The files of cluster/ against the rules of those who read them. What passes here is validated, which is not run."""
 
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -78,6 +79,18 @@ def test_manifests_have_the_fields_of_kuberays_v1(name: str) -> None:
     assert manifest.keys() == {"apiVersion", "kind", "metadata", "spec"}
     assert manifest["apiVersion"] == "ray.io/v1"
     _check(manifest["spec"], _KINDS[manifest["kind"]], "spec")
+
+
+def test_the_entrypoint_of_a_ray_job_is_one_command() -> None:
+    """KubeRay puts it on a line of a shell, after `ray job submit`, which joins the words that it gets."""
+    entrypoint = yaml.safe_load((FOLDER / "kubernetes" / "rayjob.yaml").read_text())["spec"]["entrypoint"]
+    line = f"if ray job submit --address http://head:8265 -- {entrypoint}; then true; fi"
+    assert subprocess.run(["bash", "-n", "-c", line], check=False).returncode == 0
+    bash, flag, script = shlex.split(entrypoint)
+    assert (bash, flag) == ("bash", "-c")
+    assert subprocess.run(["bash", "-n", "-c", script], check=False).returncode == 0
+    joined = subprocess.list2cmdline([bash, flag, script])
+    assert shlex.split(joined) == [bash, flag, script]
 
 
 @pytest.mark.parametrize("fault", ["unknown", "type", "choice"])

@@ -184,20 +184,23 @@ def test_a_worker_does_not_grow(tmp_path: Path, small_split: TrialData) -> None:
     assert sizes[50] < 1.1 * sizes[5]
 
 
-class _SlowLate(fakes.FakeTrial):
+class _OneSlowTraining(fakes.FakeTrial):
+    """Of late: its preset, which takes three seconds; what else is drawn of it fails at once."""
+
     def step(self) -> fakes.Report:
         if self.config.family == "late":
+            if self.config.x != 0.5:
+                raise ValueError("no such layer")
             time.sleep(0.3)
         return super().step()
 
 
-def test_a_worker_waits_for_the_first_training_of_a_slow_family(tmp_path: Path) -> None:
+def test_a_worker_waits_for_the_first_training_of_a_slow_family_and_is_asked_again(tmp_path: Path) -> None:
     """quick is done long before: of the 4 trials beyond the floors it gets 2 until late can be compared."""
-    events = _search(tmp_path / "run", trial_type=_SlowLate, budget=8, concurrency=2, seed=2)
-    proposed = [(e["trial_id"], e["family"]) for e in events if e["event"] == "proposed"]
-    first, second = [trial_id for trial_id, family in proposed if family == "late"][:2]
-    assert trials(events)[second].state == "stopped", "a worker is free while the first one trains"
-    end = next(i for i, e in enumerate(events) if e["event"] == "ended" and e["trial_id"] == first)
+    events = _search(tmp_path / "run", trial_type=_OneSlowTraining, budget=8, concurrency=2)
+    late = next(e["trial_id"] for e in events if e["event"] == "proposed" and e["family"] == "late")
+    end = next(i for i, e in enumerate(events) if e["event"] == "ended" and e["trial_id"] == late)
     before = [e["family"] for e in events[:end] if e["event"] == "proposed"]
-    assert before.count("quick") == 2 + 2
-    assert len(proposed) == 8
+    assert before.count("quick") <= 2 + 2
+    assert len(trials(events)) == 8
+    assert trials(events)[late].state == "completed"

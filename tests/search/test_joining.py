@@ -1,5 +1,6 @@
 """What is said of a cluster before a search starts, and that a scene is not copied for each worker."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,22 @@ def test_auto_is_what_rays_variable_names(monkeypatch: pytest.MonkeyPatch) -> No
         join("auto")
 
 
+def test_an_address_where_nothing_listens_is_refused_at_once() -> None:
+    """Ray itself would ask for minutes."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UserError, match=address):
+            join(address)
+
+
 @pytest.mark.usefixtures("ray_session")
 class TestJoined:
+    def test_a_cluster_without_a_worker_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(joining, "_alive", lambda: [{"NodeID": "head", "Resources": {"CPU": 0.0}}])
+        with pytest.raises(UserError, match="1 nodes without a CPU"):
+            available("auto")
+
     def test_resources_are_the_clusters(self) -> None:
         machine = available("auto")
         cpus = int(ray.cluster_resources()["CPU"])

@@ -55,3 +55,19 @@ def test_a_trial_that_never_started_is_shown_too(tmp_path: Path) -> None:
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "optuna.log")))
     (shown,) = optuna.load_study(study_name=found.family, storage=storage).trials
     assert shown.user_attrs["trial"] == first.trial_id
+
+
+def test_a_study_deleted_in_the_dashboard_ends_the_mirror_and_not_the_search(tmp_path: Path) -> None:
+    study, path = fakes.study(budget=12), tmp_path / "optuna.log"
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        engine = fakes.engine(journal, study, mirror=Mirror(path))
+        fakes.run(engine, study.max_epochs, limit=4)
+        dashboard = JournalStorage(JournalFileBackend(str(path)))
+        for shown in dashboard.get_all_studies():
+            dashboard.delete_study(shown._study_id)
+        fakes.run(engine, study.max_epochs)
+        assert all(trial.ended for trial in trials(journal.events).values())
+        assert len(trials(journal.events)) == 12
+        told = [event["text"] for event in journal.events if event["event"] == "warning"]
+    assert len(told) == 1
+    assert told[0].startswith("optuna.log is no longer written: ")
