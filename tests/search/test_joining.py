@@ -35,8 +35,9 @@ def test_auto_is_what_rays_variable_names(monkeypatch: pytest.MonkeyPatch) -> No
         join("auto")
 
 
-def test_an_address_where_nothing_listens_is_refused_at_once() -> None:
+def test_an_address_where_nothing_listens_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray itself would ask for minutes."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)  # other tests may have one
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{taken.getsockname()[1]}"
