@@ -64,9 +64,7 @@ class Completed:
 
     def end_of(self, trial: TrialState) -> float | None:
         """`end` of a trial, which for one that has ended is worked out once between two completions of its family."""
-        if not trial.ended:
-            return self.end(trial.family, curve(trial, self._objective))
-        known = self._ends.setdefault(trial.family, {})
+        known = self._ends.setdefault(trial.family, {}) if trial.ended else {}
         if trial.trial_id not in known:
             known[trial.trial_id] = self.end(trial.family, curve(trial, self._objective))
         return known[trial.trial_id]
