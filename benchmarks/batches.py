@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader, Dataset
 
-from hsiauto.batches import Labelled, batches_for, resident
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import PatchConfig
-from hsiauto.seal import TrialData
-from hsiauto.trainer import Trainer
+from hsiauto.models.batches import Labelled, batches_for, resident
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trainer import Trainer
 
 HEIGHT, WIDTH, BANDS, CLASSES, TRAIN = 145, 145, 200, 16, 1025
 FAMILY_NAMES = ("cpdgal", "cnn2d")

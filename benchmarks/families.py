@@ -26,19 +26,19 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto import leaderboard as boards
-from hsiauto.bundle import save_model
 from hsiauto.config import StudyConfig
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig, TorchConfig
-from hsiauto.provenance import git_commit, versions
+from hsiauto.models.bundle import save_model
 from hsiauto.refit import Work, refit_config
-from hsiauto.seal import TrialData, training_data
-from hsiauto.search.jobs import Job, JobResult
+from hsiauto.runs.prepare import Prepared, prepare
+from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.search.journal import Event, Journal, now
+from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.space import SceneSize, fit_preset
-from hsiauto.study.prepare import Prepared, prepare
-from hsiauto.trainer import Trainer
-from hsiauto.trial import Trial
+from hsiauto.split.seal import TrialData, training_data
+from hsiauto.training.trainer import Trainer
+from hsiauto.training.trial import Trial
 
 PUBLISHED = ("claresnet", "spectral_memory", "cssmamba", "cpdgal")
 """Three seeds each; the others one."""
@@ -162,7 +162,7 @@ def _one_by_one(
 ) -> Iterator[JobResult]:
     """Each training in a fresh process, so that its peak memory is its own. What a training raises is raised here."""
     context = get_context("forkserver")
-    context.set_forkserver_preload(["hsiauto.trial"])
+    context.set_forkserver_preload(["hsiauto.training.trial"])
     for job in jobs:
         with ProcessPoolExecutor(1, mp_context=context) as process:
             yield process.submit(_trained, job, datasets[job.data]).result()

@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import trivial
-from hsiauto.search.cluster import own_ray
-from hsiauto.search.driver import run_search
 from hsiauto.search.journal import Event, Journal, TrialState, read, trials
+from hsiauto.search.workers.driver import run_search
+from hsiauto.search.workers.local_ray import own_ray
 
 BUDGET = 8
 PATIENCE_S = 300.0

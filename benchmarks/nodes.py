@@ -14,8 +14,8 @@ import ray
 from ray.cluster_utils import Cluster
 
 from benchmarks import trivial
-from hsiauto.search.driver import run_search
 from hsiauto.search.journal import Event, Journal, trials
+from hsiauto.search.workers.driver import run_search
 
 BUDGET, ENDED = 10, 3
 """Trials, and how many of them have ended when the node goes."""

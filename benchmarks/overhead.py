@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from hsiauto.config import StudyConfig
-from hsiauto.seal import TrialData
-from hsiauto.search.cluster import stop_ray
-from hsiauto.search.driver import run_search
 from hsiauto.search.journal import Journal, TrialState, read, trials
+from hsiauto.search.workers.driver import run_search
+from hsiauto.search.workers.local_ray import stop_ray
 from hsiauto.space import Space
+from hsiauto.split.seal import TrialData
 
 PROMISE_S = 0.15
 

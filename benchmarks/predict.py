@@ -23,9 +23,9 @@ import torch
 
 from hsiauto.families.base import PatchConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
-from hsiauto.fitted.torch import TorchFitted
-from hsiauto.predict import predict_scene
-from hsiauto.preprocess import Projection
+from hsiauto.models.fitted.torch import TorchFitted
+from hsiauto.models.predict import predict_scene
+from hsiauto.models.preprocess import Projection
 
 WIDTH, BANDS, CLASSES = 217, 204, 16
 SAMPLE = 4096

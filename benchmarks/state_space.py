@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from hsiauto.layers.selective_scan import selective_scan
-from hsiauto.layers.ssd import HEAD_CHANNELS, ssd
+from hsiauto.families.layers.selective_scan import selective_scan
+from hsiauto.families.layers.ssd import HEAD_CHANNELS, ssd
 
 CHANNELS, STATES = 64, 16
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

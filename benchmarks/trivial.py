@@ -13,12 +13,13 @@ import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import BaseTrial
 
-from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.config import StudyConfig
 from hsiauto.families.axes import axis
 from hsiauto.families.base import FamilyConfig
-from hsiauto.seal import TrialData
+from hsiauto.scene.source import SceneSource
 from hsiauto.search.affordable import Cost
-from hsiauto.trial import CHECKPOINT, Report
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trial import CHECKPOINT, Report
 
 
 class _Trivial(FamilyConfig):
@@ -97,7 +98,7 @@ def report(config: _Trivial, epoch: int, max_epochs: int) -> Report:
 
 
 class SlowTrial:
-    """`hsiauto.trial.Trial` that sleeps. Its checkpoint holds the epoch."""
+    """`hsiauto.training.trial.Trial` that sleeps. Its checkpoint holds the epoch."""
 
     epoch_seconds = 0.15
 

@@ -12,14 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hsiauto.active.recipe import ActiveLabels
-    from hsiauto.bundle import load_bundle
-    from hsiauto.config import SceneSource, StudyConfig
+    from hsiauto.config import StudyConfig
     from hsiauto.errors import UserError
-    from hsiauto.predict import predict_scene
+    from hsiauto.models.bundle import load_bundle
+    from hsiauto.models.predict import predict_scene
+    from hsiauto.runs import resume, search, train
     from hsiauto.scene import Scene, open_scene
+    from hsiauto.scene.source import SceneSource
     from hsiauto.split import SplitSpec
-    from hsiauto.study import resume, search, train
+    from hsiauto.training.active.recipe import ActiveLabels
 
 __all__ = [
     "ActiveLabels",
@@ -37,18 +38,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ActiveLabels": "active.recipe",
+    "ActiveLabels": "training.active.recipe",
     "Scene": "scene",
-    "SceneSource": "config",
+    "SceneSource": "scene.source",
     "SplitSpec": "split",
     "StudyConfig": "config",
     "UserError": "errors",
-    "load_bundle": "bundle",
+    "load_bundle": "models.bundle",
     "open_scene": "scene",
-    "predict_scene": "predict",
-    "resume": "study",
-    "search": "study",
-    "train": "study",
+    "predict_scene": "models.predict",
+    "resume": "runs",
+    "search": "runs",
+    "train": "runs",
 }
 
 

@@ -5,9 +5,10 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hsiauto.active.recipe import ActiveLabels
 from hsiauto.errors import UserError
+from hsiauto.scene.source import SceneSource
 from hsiauto.split.model import SplitSpec
+from hsiauto.training.active.recipe import ActiveLabels
 
 Objective = Literal["kappa", "oa", "aa"]
 SecondObjective = Literal["parameters", "macs", "pixels_per_second"]
@@ -16,23 +17,6 @@ stopping makes those of two trials incomparable."""
 AllocationName = Literal["elimination", "joint"]
 SamplerName = Literal["auto", "tpe", "random", "gp", "cmaes", "qmc"]
 SchedulerName = Literal["asha", "none"]
-
-
-class SceneSource(BaseModel):
-    """Where a scene comes from: a registry name, `simulated:PATH`, or a file with its labels."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    data_dir: Path | None = None
-    labels: Path | None = None
-    key: str | None = None
-    labels_key: str | None = None
-    ignore_labels: tuple[int, ...] = ()
-    layout: Literal["HWC", "CHW"] | None = None
-    """Axis order of the cube; None: recognised from the labels' shape, asked about when ambiguous."""
-    seed: int = 0
-    """Of the simulator."""
 
 
 class StudyConfig(BaseModel):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from hsiauto.scene.model import Scene
-from hsiauto.scene.simulate import simulate
-from hsiauto.search.cluster import start_ray, stop_ray
-from hsiauto.search.resources import Resources
+from hsiauto.scene.simulator.simulate import simulate
+from hsiauto.search.workers.local_ray import start_ray, stop_ray
+from hsiauto.search.workers.resources import Resources
 
 
 @pytest.fixture(scope="session")

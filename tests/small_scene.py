@@ -8,11 +8,11 @@ from hsiauto.families.base import ClassicalConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.svm import SvmConfig
-from hsiauto.fitted.base import Fitted
-from hsiauto.fitted.classical import fit_classical
-from hsiauto.fitted.torch import TorchFitted
-from hsiauto.preprocess import Projection
-from hsiauto.seal import TrialData
+from hsiauto.models.fitted.base import Fitted
+from hsiauto.models.fitted.classical import fit_classical
+from hsiauto.models.fitted.torch import TorchFitted
+from hsiauto.models.preprocess import Projection
+from hsiauto.split.seal import TrialData
 
 NONE = np.array([], np.int64)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from hsiauto.families import FAMILIES
-from hsiauto.scene.simulate import demo
-from hsiauto.seal import seal
+from hsiauto.scene.simulator.simulate import demo
 from hsiauto.split import SplitSpec, make_split
-from hsiauto.trial import Trial
+from hsiauto.split.seal import seal
+from hsiauto.training.trial import Trial
 
 SPLIT_SEEDS = range(3)
 EPOCHS = 15

@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.compare.recorded import Recorded
 from hsiauto.config import StudyConfig
-from hsiauto.search.completed import Completed, Curve
 from hsiauto.search.journal import TrialState
+from hsiauto.search.learning_curves import Completed, Curve
 
 FEWEST = 9
 """Curves of a family that takes part."""

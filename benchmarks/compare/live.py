@@ -22,18 +22,19 @@ from optuna.trial import Trial as OptunaTrial
 from benchmarks.curves.candidates import Candidate
 from benchmarks.curves.measure import Bench
 from benchmarks.curves.record import MAX_EPOCHS, PER_CLASS
-from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.config import StudyConfig
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
-from hsiauto.seal import TrialData
-from hsiauto.search.cluster import own_ray, quiet, start_ray  # before any other import of ray
-from hsiauto.search.driver import run_search
+from hsiauto.runs.prepare import Prepared, prepare
+from hsiauto.scene.source import SceneSource
 from hsiauto.search.journal import Journal, trials
-from hsiauto.search.resources import Machine, Resources
+from hsiauto.search.workers.driver import run_search
+from hsiauto.search.workers.local_ray import own_ray, quiet, start_ray  # before any other import of ray
+from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.space import Space
 from hsiauto.split import SplitSpec
-from hsiauto.study.prepare import Prepared, prepare
-from hsiauto.trial import Trial
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trial import Trial
 
 from ray import tune  # isort: skip
 from ray.tune.schedulers import ASHAScheduler  # isort: skip

@@ -1,8 +1,8 @@
 """One config -> its learning curve and the test score of its refit.
 
 The curve is what a trial of a search reports: trained on training pixels, scored on validation after each epoch. The
-refit trains on the whole pool for as many epochs, and meets the test labels once, through `hsiauto.seal`. Nothing is
-chosen by a test score.
+refit trains on the whole pool for as many epochs, and meets the test labels once, through `hsiauto.split.seal`.
+Nothing is chosen by a test score.
 
 Seconds are the process' CPU seconds on one thread, which other programs on the machine stretch less than the clock's.
 """
@@ -19,14 +19,14 @@ import torch
 
 from benchmarks.curves.candidates import Candidate
 from benchmarks.curves.table import Row
-from hsiauto.costs import macs, parameters
 from hsiauto.families.base import FamilyConfig, TorchConfig
+from hsiauto.families.costs import macs, parameters
 from hsiauto.metrics import Scores
-from hsiauto.provenance import git_commit
+from hsiauto.runs.provenance import git_commit
 from hsiauto.scene import Scene
-from hsiauto.seal import SealedTest, TrialData, seal, training_data
 from hsiauto.split import Split
-from hsiauto.trial import Diverged, Trial
+from hsiauto.split.seal import SealedTest, TrialData, seal, training_data
+from hsiauto.training.trial import Diverged, Trial
 
 FASTEST = 5e10
 """Multiply-adds a second that no config reaches on one core: what is too dear even so is refused untried."""

@@ -19,10 +19,10 @@ from typing import Any
 from benchmarks.curves.candidates import Candidate, candidates
 from benchmarks.curves.measure import Bench
 from benchmarks.curves.table import CurveTable, Row
-from hsiauto.config import SceneSource
 from hsiauto.errors import UserError
 from hsiauto.files import run_lock
 from hsiauto.scene import open_scene
+from hsiauto.scene.source import SceneSource
 from hsiauto.space import Space
 from hsiauto.space.scene_size import SceneSize
 from hsiauto.split import SplitSpec, make_split

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from hsiauto.ablation.definition import LABELS, RUN_AXES, Definition
 from hsiauto.ablation.spelling import setting, spelt
-from hsiauto.active.recipe import ActiveLabels
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.space import SceneSize
+from hsiauto.training.active.recipe import ActiveLabels
 
 BASE = "base"
 """Name of the reference of a one_at_a_time study."""

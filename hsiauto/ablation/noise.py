@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from hsiauto.seal import TrialData
+from hsiauto.split.seal import TrialData
 
 
 def noisy(data: TrialData, share: float, seed: int) -> TrialData:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hsiauto.ablation.definition import Definition
+from hsiauto.ablation.figure import Panel, Point, draw_study
 from hsiauto.ablation.measures import MEASURES
 from hsiauto.ablation.spelling import setting
 from hsiauto.ablation.table import Line
-from hsiauto.report.ablation_figure import Panel, Point, draw_study
 
 
 def draw(name: str, definition: Definition, scene: str, lines: Sequence[Line], path: Path) -> None:

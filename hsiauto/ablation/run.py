@@ -21,16 +21,16 @@ from hsiauto.config import StudyConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path, run_lock
 from hsiauto.report.downloads import download_bars
-from hsiauto.search.cluster import own_ray
-from hsiauto.search.joining import available, join
-from hsiauto.search.resources import BUDGET_PER_WORKER, Resources
+from hsiauto.runs import folder as folders
+from hsiauto.runs.clock import Deadlines
+from hsiauto.runs.opened import OpenRun, open_run
+from hsiauto.runs.prepare import Prepared, prepare
+from hsiauto.runs.run import reopen
+from hsiauto.search.workers.cluster import available, join
+from hsiauto.search.workers.local_ray import own_ray
+from hsiauto.search.workers.resources import BUDGET_PER_WORKER, Resources
 from hsiauto.space import SceneSize
 from hsiauto.split.model import SplitSpec
-from hsiauto.study import folder as folders
-from hsiauto.study.clock import Deadlines
-from hsiauto.study.opened import OpenRun, open_run
-from hsiauto.study.prepare import Prepared, prepare
-from hsiauto.study.run import reopen
 
 TABLE, FIGURE = "table.csv", "study.png"
 

@@ -5,16 +5,16 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from hsiauto import costs
 from hsiauto.ablation.noise import noisy
 from hsiauto.ablation.pace import pace
 from hsiauto.ablation.plan import Training
+from hsiauto.families import costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit import Work
 from hsiauto.refit.scoring import Target, learning_curve, outcome, scored_cycles
-from hsiauto.seal import TrialData
-from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Journal
+from hsiauto.search.workers.jobs import Job, JobResult
+from hsiauto.split.seal import TrialData
 
 
 def train(

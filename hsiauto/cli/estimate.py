@@ -13,16 +13,17 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli import defaults, given, options, parse
-from hsiauto.config import SceneSource, StudyConfig, validated
+from hsiauto.config import StudyConfig, validated
 from hsiauto.errors import UserError
-from hsiauto.estimate import Estimate, estimate
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.report.downloads import download_bars
-from hsiauto.search.resources import Machine
+from hsiauto.runs.prepare import Prepared, feedable, prepare
+from hsiauto.scene.source import SceneSource
+from hsiauto.search.workers.resources import Machine
 from hsiauto.space.corners import corners
 from hsiauto.split.model import SplitSpec
-from hsiauto.study.prepare import Prepared, feedable, prepare
+from hsiauto.training.estimate import Estimate, estimate
 
 _CAPTION = (
     "multiply-adds: of one prediction; s/epoch: training and validation, of a classical family its one fit\n"

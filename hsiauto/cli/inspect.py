@@ -15,9 +15,9 @@ from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
 from hsiauto.report.tables import print_leaderboard
+from hsiauto.runs import folder as folders
 from hsiauto.search import journal as journals
 from hsiauto.space import Space
-from hsiauto.study import folder as folders
 
 _TAIL = 20
 """Lines of a trial's log that `show` prints."""

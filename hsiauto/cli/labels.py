@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from hsiauto.active.recipe import RECIPES, ActiveLabels, Recipe
 from hsiauto.cli import given
-from hsiauto.config import SceneSource, validated
+from hsiauto.config import validated
 from hsiauto.errors import UserError
+from hsiauto.scene.source import SceneSource
 from hsiauto.split.model import SplitSpec
+from hsiauto.training.active.recipe import RECIPES, ActiveLabels, Recipe
 
 _PANEL = "Labels (active learning)"
 WORD = Path("active")

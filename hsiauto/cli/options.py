@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from hsiauto.cli import parse
-from hsiauto.config import SceneSource, validated
+from hsiauto.config import validated
+from hsiauto.scene.source import SceneSource
 from hsiauto.split.model import SplitSpec
 
 _SCENE, _SPLIT = "Scene", "Evaluation protocol"

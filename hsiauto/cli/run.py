@@ -6,15 +6,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hsiauto import study as studies
-from hsiauto.active.recipe import ActiveLabels
+from hsiauto import runs as studies
 from hsiauto.cli import defaults, given, labels, options, parse
 from hsiauto.cli.ending import end
-from hsiauto.config import SceneSource, StudyConfig, validated
+from hsiauto.config import StudyConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.report.tables import print_leaderboard
+from hsiauto.scene.source import SceneSource
 from hsiauto.split.model import SplitSpec
+from hsiauto.training.active.recipe import ActiveLabels
 
 _BUDGET, _SEARCH, _REFIT, _MACHINE = "Budget", "Search", "Refit", "Machine"
 

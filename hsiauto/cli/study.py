@@ -13,8 +13,9 @@ from hsiauto import ablation
 from hsiauto.ablation.console import print_table
 from hsiauto.cli import defaults, given, options, parse
 from hsiauto.cli.ending import end
-from hsiauto.config import SceneSource, StudyConfig, validated
+from hsiauto.config import StudyConfig, validated
 from hsiauto.errors import UserError
+from hsiauto.scene.source import SceneSource
 from hsiauto.split.model import SplitSpec
 
 _CELLS, _RESUMED = "Cells", ("name", "resume", "seeds", "cells", "time_limit", "data_dir", "concurrency", "address")

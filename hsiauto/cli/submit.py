@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hsiauto.submission import Submission, entrypoint
+from hsiauto.cli.submission import Submission, entrypoint
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Options that are not submit's own belong to the command that it hands over."""

@@ -16,7 +16,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, model_validator
 from torch import nn
 
-from hsiauto import tiling
+from hsiauto.families import tiling
 from hsiauto.families.axes import Above, AtLeast, allows, axis, in_words
 
 Kind = Literal["torch", "classical", "reference"]
@@ -130,7 +130,7 @@ def _conditions(config: type[FamilyConfig]) -> dict[str, tuple[tuple[str, object
 
 
 class SmoothedConfig(FamilyConfig):
-    """A candidate: its class probabilities may be filtered over space (`hsiauto.smoothing`)."""
+    """A candidate: its class probabilities may be filtered over space (`hsiauto.models.smoothing`)."""
 
     smoothing: Literal["none", "majority", "guided"] = axis(
         "none",

@@ -45,7 +45,7 @@ from torch import Tensor, nn
 
 from hsiauto.families.axes import AtLeast, Between, axis
 from hsiauto.families.base import PatchConfig
-from hsiauto.families.claresnet_encoder import (
+from hsiauto.families.parts.claresnet_encoder import (
     Attention,
     EncoderLayer,
     FullAttention,
@@ -54,7 +54,7 @@ from hsiauto.families.claresnet_encoder import (
     latents,
     latents_wanted,
 )
-from hsiauto.families.claresnet_spatial import SpatialExtractor
+from hsiauto.families.parts.claresnet_spatial import SpatialExtractor
 
 PAPER = "CLAReSNet, arXiv 2511.12346"
 LEAST_ACTS = Between(1, next(C for C in count(1) if latents_wanted(C) >= 16) - 1)

@@ -48,7 +48,7 @@ from torch.nn.functional import layer_norm, pad
 
 from hsiauto.families.axes import axis
 from hsiauto.families.base import Criterion, PatchConfig
-from hsiauto.families.cpdgal_encoder import Block
+from hsiauto.families.parts.cpdgal_encoder import Block
 
 PAPER = "CPDGAL, ICCV workshops 2025"
 VISIBLE_WEIGHT, HIDDEN_WEIGHT = 1.2, 1.0

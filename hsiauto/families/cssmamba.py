@@ -48,11 +48,11 @@ from torch.nn.functional import silu
 
 from hsiauto.families.axes import axis
 from hsiauto.families.base import Criterion, TileConfig
-from hsiauto.families.clustering import LearnableClustering
-from hsiauto.families.presence import Presence, PresentNorm
-from hsiauto.families.token_order import DualAttention, Order, arrange
-from hsiauto.layers.precision import without_autocast
-from hsiauto.layers.state_space import StateSpace
+from hsiauto.families.layers.precision import without_autocast
+from hsiauto.families.layers.state_space import StateSpace
+from hsiauto.families.parts.clustering import LearnableClustering
+from hsiauto.families.parts.presence import Presence, PresentNorm
+from hsiauto.families.parts.token_order import DualAttention, Order, arrange
 
 MAMBAHSI = "MambaHSI, arXiv 2501.04944"
 CSSMAMBA = "CSSMamba, arXiv 2601.16098"

@@ -35,8 +35,8 @@ from torch.nn.functional import one_hot
 
 from hsiauto.families.axes import axis
 from hsiauto.families.base import PixelConfig
-from hsiauto.families.centres import kmeans_centres, kmeans_per_class
-from hsiauto.layers import EncoderBlock
+from hsiauto.families.layers import EncoderBlock
+from hsiauto.families.parts.centres import kmeans_centres, kmeans_per_class
 
 ARTICLE = "spectral attention with external memory, design article"
 FILL = "hsiauto: the article is silent"

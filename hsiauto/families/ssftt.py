@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from hsiauto.families.axes import axis
 from hsiauto.families.base import PatchConfig
-from hsiauto.layers import EncoderBlock
+from hsiauto.families.layers import EncoderBlock
 
 _SOURCE = "Sun et al., TGRS 2022"
 _KERNEL = 3

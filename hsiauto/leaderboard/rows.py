@@ -10,9 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from hsiauto import costs
 from hsiauto.config import StudyConfig
-from hsiauto.families import config_from
+from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.leaderboard.schema import PARAM, schema
 from hsiauto.search.journal import Event, TrialState, trials

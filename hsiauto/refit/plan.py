@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import Literal
 
-from hsiauto.active.recipe import ActiveLabels
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
 from hsiauto.space import SceneSize, fit_preset
+from hsiauto.training.active.recipe import ActiveLabels
 
 REFERENCES = ("coordinate_1nn", "majority")
 SCEPTICS = ("cnn2d", "forest")

@@ -9,9 +9,9 @@ from hsiauto.errors import UserError
 from hsiauto.refit.candidates import Candidate, choose, preset_of
 from hsiauto.refit.ranking import Ranking, rank
 from hsiauto.refit.work import Work
-from hsiauto.seal import TrialData, seal
-from hsiauto.search.jobs import Job, JobResult
+from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split import revalidate
+from hsiauto.split.seal import TrialData, seal
 
 
 def reevaluate(work: Work, deadline: float | None = None) -> Ranking:

@@ -13,8 +13,8 @@ from hsiauto.refit.reevaluate import ranked
 from hsiauto.refit.scoring import Target, ended, learning_curve, outcome, scored_cycles
 from hsiauto.refit.work import Work, config_of
 from hsiauto.scene.model import Scene
-from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Event, Journal
+from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.space import SceneSize
 from hsiauto.split import Split
 

@@ -12,11 +12,11 @@ from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.work import Work
 from hsiauto.scene.model import Scene
-from hsiauto.seal import SealedTest, TrialData, seal, training_data
-from hsiauto.search.jobs import JobResult
 from hsiauto.search.journal import Event
+from hsiauto.search.workers.jobs import JobResult
 from hsiauto.split import Split, make_split, overlap
 from hsiauto.split.model import Pixels
+from hsiauto.split.seal import SealedTest, TrialData, seal, training_data
 
 _SCORES = ("test_oa", "test_aa", "test_kappa")
 PER_CLASS = "test_per_class"

@@ -9,10 +9,10 @@ from hsiauto.config import StudyConfig
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.model import Scene
-from hsiauto.seal import TrialData
-from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Event, Journal, TrialState, trials
+from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split.model import Split
+from hsiauto.split.seal import TrialData
 
 
 class RunJobs(Protocol):

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from matplotlib.patches import Patch
 
 from hsiauto.files import atomic_path
-from hsiauto.palette import class_colours
-from hsiauto.predict import Prediction
+from hsiauto.models.predict import Prediction
+from hsiauto.report.palette import class_colours
 from hsiauto.scene.model import Scene
 from hsiauto.split.model import Split
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +14,12 @@ from hsiauto.scene.label_map import label_map, name_classes, plane, whole_number
 from hsiauto.scene.model import Scene
 from hsiauto.scene.registry.catalogue import find
 from hsiauto.scene.registry.download import Progress
-
-if TYPE_CHECKING:
-    from hsiauto.config import SceneSource  # config stands on split, which stands on scene: never at run time
+from hsiauto.scene.source import SceneSource
 
 SIMULATED = "simulated:"
 
 
-def open_scene(source: "SceneSource", progress: Progress | None = None) -> Scene:
+def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
     """The scene of a registry name, of `simulated:LABELS`, or of a file with its labels.
 
     A registry scene that is not on this machine is downloaded, telling `progress`. Raises UserError for everything that
@@ -39,7 +36,7 @@ def open_scene(source: "SceneSource", progress: Progress | None = None) -> Scene
     return assemble(path.stem, cube, labels, layout=source.layout, ignore=source.ignore_labels)
 
 
-def open_image(source: "SceneSource", n_bands: int) -> Scene:
+def open_image(source: SceneSource, n_bands: int) -> Scene:
     """A scene to predict on: all pixels unlabelled, no class. `n_bands`, of the model, tells the order of the axes.
 
     Raises UserError as `open_scene`, and where the cube has another number of bands.
@@ -74,13 +71,13 @@ def read_label_map(path: Path, key: str | None = None, like: Scene | None = None
     )
 
 
-def _known(source: "SceneSource", progress: Progress | None) -> Scene:
+def _known(source: SceneSource, progress: Progress | None) -> Scene:
     scene = find(source.dataset)
     given = {"--labels": source.labels, "--key": source.key, "--labels-key": source.labels_key}
     _refuse(source.dataset, given | {"--layout": source.layout})
     if scene.cube is None or scene.labels is None:
         _refuse(source.dataset, {"--ignore-labels": source.ignore_labels or None})
-        from hsiauto.scene import simulate
+        from hsiauto.scene.simulator import simulate
 
         return simulate.demo(source.seed)
     folder = registry.data_folder(source.data_dir)
@@ -104,13 +101,13 @@ def _known(source: "SceneSource", progress: Progress | None) -> Scene:
     return opened
 
 
-def _simulated(source: "SceneSource") -> Scene:
+def _simulated(source: SceneSource) -> Scene:
     path = Path(source.dataset.removeprefix(SIMULATED))
     _refuse(source.dataset, {"--labels": source.labels, "--key": source.key, "--layout": source.layout})
     stored = readers.read(path, "labels", source.labels_key)
     numbered = label_map(plane(stored.array), source.ignore_labels, stored.nodata)
     known = _scene_of_labels(path, numbered.labels.shape)
-    from hsiauto.scene import simulate
+    from hsiauto.scene.simulator import simulate
 
     scene = simulate.simulate(
         numbered.labels,
@@ -134,14 +131,14 @@ def _scene_of_labels(path: Path, grid: tuple[int, ...]) -> registry.KnownScene |
     return None
 
 
-def _existing(source: "SceneSource") -> Path:
+def _existing(source: SceneSource) -> Path:
     path = Path(source.dataset).expanduser()
     if not path.exists() and not path.suffix and len(path.parts) == 1:
         find(source.dataset)  # a bare word is a misspelt name rather than a missing file
     return path
 
 
-def _own_labels(path: Path, source: "SceneSource") -> Path:
+def _own_labels(path: Path, source: SceneSource) -> Path:
     """The cube's own file where it has a label map too."""
     if readers.has_keys(path) and (source.labels_key is not None or readers.holds(path, "labels")):
         return path

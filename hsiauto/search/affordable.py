@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hsiauto.search.journal import TrialState
-from hsiauto.search.pacing import DOUBT, SLOW_TRIALS
+from hsiauto.search.limits import DOUBT, SLOW_TRIALS
 
 CPU_MACS_PER_SECOND = 30e9
 """Of one thread: a core with two 256-bit float32 units at 3 to 4 GHz peaks at 48 to 64; networks of this field reach

@@ -18,8 +18,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
+from hsiauto.search.learning_curves import Completed
 from hsiauto.search.outlook import outlooks
 
 LOWEST_FLOOR, HIGHEST_FLOOR = 2, 8

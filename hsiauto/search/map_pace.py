@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 
-from hsiauto.fitted.base import Fitted
-from hsiauto.seal import TrialData
+from hsiauto.models.fitted.base import Fitted
+from hsiauto.split.seal import TrialData
 
 TIMED_SIDE = 64
 """Of the block of pixels, in pixels, that inference is timed on; larger where a model reads further."""

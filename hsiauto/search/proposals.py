@@ -11,10 +11,10 @@ from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import allocation
 from hsiauto.search.allocation import Later
-from hsiauto.search.completed import Completed
 from hsiauto.search.joint import JOINT
 from hsiauto.search.journal import TrialState
-from hsiauto.search.pacing import Pace
+from hsiauto.search.learning_curves import Completed
+from hsiauto.search.limits import Pace
 from hsiauto.search.samplers import Proposal, Sampling, SearchSpace
 from hsiauto.search.screen import Screen
 from hsiauto.search.warm_start import Known

@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 from hsiauto.config import SamplerName, SecondObjective
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.completed import curve
 from hsiauto.search.journal import TrialState
+from hsiauto.search.learning_curves import curve
 from hsiauto.search.optuna_study import Directions, FollowedStudy, quiet_optuna
 
 STARTUP_TRIALS = 1 + 3

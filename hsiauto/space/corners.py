@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from hsiauto.costs import macs, parameters
 from hsiauto.families.base import FamilyConfig, TorchConfig
+from hsiauto.families.costs import macs, parameters
 from hsiauto.space.family import FamilySpace
 
 Cost = tuple[int, int]

@@ -14,9 +14,9 @@ import pytest
 from hsiauto.ablation import load, shipped
 from hsiauto.cli.app import main
 from hsiauto.scene import Scene
-from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import read
-from hsiauto.trial import Report
+from hsiauto.search.workers.jobs import Job, JobResult
+from hsiauto.training.trial import Report
 
 Run = Callable[..., tuple[int, str, str]]
 STUDY = """
@@ -58,7 +58,7 @@ class Pretence:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Pretence:
     pretence = Pretence()
-    monkeypatch.setattr("hsiauto.study.opened.run_jobs", pretence)
+    monkeypatch.setattr("hsiauto.runs.opened.run_jobs", pretence)
     return pretence
 
 

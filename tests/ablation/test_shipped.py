@@ -2,8 +2,8 @@
 
 import pytest
 
-from hsiauto import costs
 from hsiauto.ablation import grid, load, shipped
+from hsiauto.families import costs
 from hsiauto.families.base import TorchConfig
 from hsiauto.space import SceneSize
 

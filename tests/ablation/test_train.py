@@ -20,8 +20,8 @@ from hsiauto.errors import UserError
 from hsiauto.leaderboard import Context, rows, summary
 from hsiauto.refit import Work
 from hsiauto.report.tables import print_leaderboard
-from hsiauto.search.jobs import Job
 from hsiauto.search.journal import Event, Journal
+from hsiauto.search.workers.jobs import Job
 from tests.ablation.fabricated import MASKING, SVM, cells
 from tests.refit.fabricated import Pool, scene, work
 from tests.refit.test_asked_labels import Training

@@ -12,9 +12,10 @@ from scipy.io import savemat
 from typer.core import TyperGroup
 
 from hsiauto.cli.app import app
-from hsiauto.config import SceneSource, StudyConfig, validated
+from hsiauto.config import StudyConfig, validated
+from hsiauto.runs import folder as folders
 from hsiauto.scene import Scene
-from hsiauto.study import folder as folders
+from hsiauto.scene.source import SceneSource
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,9 +7,9 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
-from hsiauto.active.recipe import RECIPES, ActiveLabels
 from hsiauto.cli.app import app
 from hsiauto.errors import UserError
+from hsiauto.training.active.recipe import RECIPES, ActiveLabels
 
 
 def test_all_labels_are_known_unless_asked_otherwise(study: Any) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from hsiauto.runs import folder as folders
 from hsiauto.search.journal import Journal
-from hsiauto.study import folder as folders
 from tests.cli.conftest import Run
 from tests.search import fakes
 

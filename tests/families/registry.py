@@ -8,10 +8,10 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from hsiauto.costs import macs
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import PatchConfig, PixelConfig, TileConfig, TorchConfig
-from hsiauto.seal import TrialData
+from hsiauto.families.costs import macs
+from hsiauto.split.seal import TrialData
 
 TORCH = {name: config for name, config in FAMILIES.items() if issubclass(config, TorchConfig)}
 BANDS, CLASSES, SIDE = 12, 3, 14

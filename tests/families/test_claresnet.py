@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu, multi_head_attention_forward
 
-from hsiauto import costs
+from hsiauto.families import costs
 from hsiauto.families.claresnet import Claresnet, ClaresnetConfig, Fusion
-from hsiauto.families.claresnet_encoder import (
+from hsiauto.families.parts.claresnet_encoder import (
     Attention,
     EncoderLayer,
     LatentAttention,
@@ -19,7 +19,7 @@ from hsiauto.families.claresnet_encoder import (
     latents_wanted,
     sinusoid,
 )
-from hsiauto.families.claresnet_spatial import Cbam, ResidualBlock, SpatialExtractor, SqueezeExcite, Stem
+from hsiauto.families.parts.claresnet_spatial import Cbam, ResidualBlock, SpatialExtractor, SqueezeExcite, Stem
 
 
 def on_meta(components: int = 30, n_classes: int = 16, **axes: Any) -> Claresnet:
@@ -211,7 +211,7 @@ def test_every_component_passes_the_same_cnn_whatever_passes_with_it(monkeypatch
     x_BCPP = torch.randn(3, 5, 5, 5)
     with torch.no_grad():
         together = extractor(x_BCPP)
-        monkeypatch.setattr("hsiauto.families.claresnet_spatial.SLICE_BYTES", {"cpu": 4 * 8 * 5 * 5 * 4})
+        monkeypatch.setattr("hsiauto.families.parts.claresnet_spatial.SLICE_BYTES", {"cpu": 4 * 8 * 5 * 5 * 4})
         sliced = extractor(x_BCPP)
         alone = torch.stack([extractor(x_BCPP[:, c : c + 1])[:, 0] for c in range(5)], dim=1)
     assert together.shape == (3, 5, 16)

@@ -10,7 +10,7 @@ from hsiauto.families import FAMILIES
 from hsiauto.families.base import ClassicalConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.svm import SvmConfig, couple, stratified_subset
-from hsiauto.fitted.classical import fit_classical
+from hsiauto.models.fitted.classical import fit_classical
 from tests.small_scene import small_data
 
 MULTI: dict[str, Any] = {"features": "multiscale", "components": 4, "sigma": 1.3}

@@ -6,9 +6,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from hsiauto.costs import macs, parameters
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.cnn3d import Cnn3dConfig
+from hsiauto.families.costs import macs, parameters
 
 
 @pytest.mark.parametrize("axes", [{}, {"depth": 1, "patch": 3}, {"depth": 4, "patch": 12, "width": 5}])

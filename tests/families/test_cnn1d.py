@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from hsiauto.costs import parameters
 from hsiauto.families.cnn1d import Cnn1d, Cnn1dConfig
+from hsiauto.families.costs import parameters
 
 
 @pytest.mark.parametrize(("n_bands", "n_classes", "pooled"), [(220, 8, 39), (103, 9, 31)])

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hsiauto.costs import macs, parameters, training_bytes
 from hsiauto.families.base import PatchConfig, TileConfig, TorchConfig
-from hsiauto.seal import TrialData
-from hsiauto.trainer import Trainer
+from hsiauto.families.costs import macs, parameters, training_bytes
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trainer import Trainer
 from tests.families.registry import (
     BANDS,
     CLASSES,

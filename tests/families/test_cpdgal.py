@@ -16,7 +16,7 @@ from hsiauto.families.cpdgal import (
     Refinement,
     VitConfig,
 )
-from hsiauto.families.cpdgal_encoder import Block, NarrowAttention, attend
+from hsiauto.families.parts.cpdgal_encoder import Block, NarrowAttention, attend
 
 CRITERION = nn.CrossEntropyLoss()
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hsiauto.costs import macs
 from hsiauto.families.base import TileConfig
+from hsiauto.families.costs import macs
 from hsiauto.families.cssmamba import ClusteredSpatial, CssMamba, CssMambaConfig, MambaHsi, MambaHsiConfig
-from hsiauto.families.token_order import Order
+from hsiauto.families.parts.token_order import Order
 
 BANDS, CLASSES, IGNORED = 6, 3, -100
 SMALL: dict[str, Any] = {"width": 8, "blocks": 2, "state": 4}

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from hsiauto.batches import patches
-from hsiauto.batches.patches import PatchBatches
 from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.models.batches import patches
+from hsiauto.models.batches.patches import PatchBatches
 
 
 @pytest.mark.parametrize(("patch", "depth"), [(5, 1), (7, 3), (6, 2), (9, 2)])

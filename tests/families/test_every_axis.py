@@ -11,8 +11,8 @@ from torch import Tensor
 
 from hsiauto.families.axes import Above, AtLeast, Between
 from hsiauto.families.base import FamilyConfig, TileConfig, TorchConfig
-from hsiauto.seal import TrialData
-from hsiauto.trainer import Trainer
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trainer import Trainer
 from tests.families.registry import BANDS, CLASSES, TORCH, module_and_input, scene, small, step
 
 pytestmark = pytest.mark.usefixtures("one_thread")

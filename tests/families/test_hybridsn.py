@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from hsiauto.batches import patches
-from hsiauto.batches.patches import PatchBatches
-from hsiauto.costs import macs, parameters
+from hsiauto.families.costs import macs, parameters
 from hsiauto.families.hybridsn import HybridsnConfig
+from hsiauto.models.batches import patches
+from hsiauto.models.batches.patches import PatchBatches
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
-from hsiauto.fitted.reference import fit_reference
-from hsiauto.seal import TrialData
+from hsiauto.models.fitted.reference import fit_reference
+from hsiauto.split.seal import TrialData
 
 HEIGHT, WIDTH, BANDS = 12, 9, 4
 

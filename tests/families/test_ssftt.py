@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hsiauto.costs import parameters
+from hsiauto.families.costs import parameters
 from hsiauto.families.ssftt import SsfttConfig, Tokenizer
 
 

@@ -137,7 +137,7 @@ def test_what_is_handed_on_does_not_say_where_the_data_lie(tmp_path: Path) -> No
     with Journal(tmp_path / "other.jsonl") as journal:
         journal.append("study", study=said, split_hash="s")
         found = rows(journal.events, [], Context("run", "x", made.study, made.split, 6)).schema.metadata
-    assert json.loads(found[b"hsiauto.study"]) == {"budget": 7, "scene": {"dataset": "x", "data_dir": None}}
+    assert json.loads(found[b"hsiauto.runs"]) == {"budget": 7, "scene": {"dataset": "x", "data_dir": None}}
     assert found[b"hsiauto.split_hash"] == b"s"
 
 

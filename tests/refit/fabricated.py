@@ -16,11 +16,11 @@ from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.refit import Work
 from hsiauto.scene.model import Scene
-from hsiauto.seal import TrialData
-from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Journal
+from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split import make_split
-from hsiauto.trial import Report
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trial import Report
 
 STUDY = StudyConfig.model_validate(
     {

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from hsiauto import leaderboard as boards
-from hsiauto.active.recipe import ActiveLabels
-from hsiauto.bundle import save_files
 from hsiauto.config import StudyConfig
 from hsiauto.metrics import Scores
+from hsiauto.models.bundle import save_files
 from hsiauto.refit import MODEL_FOLDER, Work, refit_config
 from hsiauto.refit.scoring import Target, learning_curve, outcome
 from hsiauto.report.labels_figure import curves
-from hsiauto.seal import SealedTest, TrialData
-from hsiauto.search.jobs import Job, JobResult
 from hsiauto.search.journal import Event, Journal
-from hsiauto.search.pool import JobWorker
+from hsiauto.search.workers.jobs import Job, JobResult
+from hsiauto.search.workers.pool import JobWorker
 from hsiauto.split import overlap
-from hsiauto.trial import Trial
+from hsiauto.split.seal import SealedTest, TrialData
+from hsiauto.training.active.recipe import ActiveLabels
+from hsiauto.training.trial import Trial
 from tests.refit.fabricated import SVM, Pool, scene, work
 
 LABELS = ActiveLabels(initial=0.2, acquire=0.3, cycles=3, budget=24)

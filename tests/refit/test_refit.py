@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hsiauto import costs
+from hsiauto.families import costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.leaderboard import Context, rows
 from hsiauto.refit import MODEL_FOLDER, reevaluate, refit, refit_config, refit_on_split
 from hsiauto.refit.work import Work
-from hsiauto.search.jobs import Job
 from hsiauto.search.journal import Event, Journal
+from hsiauto.search.workers.jobs import Job
 from tests.refit.fabricated import FOREST, FOREST_PRESET, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from hsiauto.config import SceneSource
 from hsiauto.errors import UserError
 from hsiauto.scene import Scene, open_image, open_scene, read_label_map
+from hsiauto.scene.source import SceneSource
 from tests.scene import fabricate as f
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -178,8 +178,17 @@ def test_a_misspelt_name_is_corrected_and_options_of_files_are_not_swallowed() -
 
 
 @needs_real_data
-def test_the_real_8_bit_indian_pines_is_found_and_named() -> None:
+def test_the_published_indian_pines_is_preferred_to_its_8_bit_variant() -> None:
     scene = _open("indian_pines", data_dir=REAL)
+    assert scene.name == "indian_pines"
+    assert (scene.cube.min(), scene.cube.max()) == (955, 9604)
+
+
+@needs_real_data
+def test_the_real_8_bit_indian_pines_is_found_and_named(tmp_path: Path) -> None:
+    for name in ("IP_200_M.mat", "Indian_pines_gt.mat"):
+        (tmp_path / name).symlink_to((REAL / "indian_pines" / name).resolve())
+    scene = _open("indian_pines", data_dir=tmp_path)
     assert scene.name == "indian_pines_8bit"
     assert "8-bit variant" in scene.notes[0]
     assert scene.cube.shape == (145, 145, 200)
@@ -189,7 +198,7 @@ def test_the_real_8_bit_indian_pines_is_found_and_named() -> None:
 
 @needs_real_data
 def test_a_simulation_takes_the_geometry_bands_and_names_of_its_label_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    simulate = pytest.importorskip("hsiauto.scene.simulate")
+    simulate = pytest.importorskip("hsiauto.scene.simulator.simulate")
     asked: dict[str, Any] = {}
 
     def quick(labels: np.ndarray, *, name: str, n_bands: int, seed: int) -> Scene:

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import scipy.io
 
-from hsiauto.config import SceneSource
 from hsiauto.errors import UserError
 from hsiauto.scene import open_scene, read_label_map
 from hsiauto.scene import registry as registry_package
 from hsiauto.scene.registry import catalogue, fetch, known, known_scenes, list_datasets, locate, verify
 from hsiauto.scene.registry.known import KnownFile, KnownScene
+from hsiauto.scene.source import SceneSource
 from tests.scene import fabricate as f
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "data"

@@ -1,8 +1,8 @@
 import pytest
 
 from hsiauto.scene.model import Scene
-from hsiauto.seal import TrialData, seal
 from hsiauto.split import SplitSpec, make_split
+from hsiauto.split.seal import TrialData, seal
 
 
 @pytest.fixture(scope="session")

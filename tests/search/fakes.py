@@ -14,14 +14,15 @@ import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import BaseTrial
 
-from hsiauto.config import SceneSource, StudyConfig
+from hsiauto.config import StudyConfig
 from hsiauto.families.axes import axis
 from hsiauto.families.base import FamilyConfig
-from hsiauto.seal import TrialData
+from hsiauto.scene.source import SceneSource
 from hsiauto.search.affordable import Cost
 from hsiauto.search.engine import Assignment, Engine
 from hsiauto.search.journal import Journal
-from hsiauto.trial import Report
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trial import Report
 
 
 class _Curve(FamilyConfig):

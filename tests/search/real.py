@@ -1,7 +1,7 @@
 """The real families, as small as they go."""
 
-from hsiauto.seal import TrialData
 from hsiauto.space import Space
+from hsiauto.split.seal import TrialData
 
 PINS: dict[str, dict[str, int | str]] = {
     "cnn2d": {"components": 5, "patch": 5, "width": 8, "depth": 1},

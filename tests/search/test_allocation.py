@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hsiauto.search.allocation import LATER, LOWEST_FLOOR, Later, Plan, plan
 from hsiauto.search.allocation import next_family as next_family_given
-from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState, fold
+from hsiauto.search.learning_curves import Completed
 from hsiauto.search.outlook import outlooks
 
 COST = {"svm": 0.0, "cnn": 5.0, "vit": 50.0, "mamba": 500.0}

@@ -18,9 +18,9 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.search.affordable import CPU_MACS_PER_SECOND, Cost, Speed, nominal_rate
 from hsiauto.search.engine import Assignment, Engine
 from hsiauto.search.journal import Journal, TrialState, trials
-from hsiauto.search.resources import Machine, Resources
-from hsiauto.search.silence import Silence
-from hsiauto.search.tune_adapters import EngineScheduler
+from hsiauto.search.workers.resources import Machine, Resources
+from hsiauto.search.workers.silence import Silence
+from hsiauto.search.workers.tune_adapters import EngineScheduler
 from tests.search import fakes
 
 EPOCHS = 9

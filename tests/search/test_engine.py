@@ -10,8 +10,8 @@ from optuna.storages.journal import JournalFileBackend
 
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Event, Journal, trials
+from hsiauto.search.limits import Pace
 from hsiauto.search.mirror import Mirror
-from hsiauto.search.pacing import Pace
 from tests.search import fakes
 
 

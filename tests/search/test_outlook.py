@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hsiauto.search.completed import Completed
 from hsiauto.search.journal import TrialState
+from hsiauto.search.learning_curves import Completed
 from hsiauto.search.outlook import CONFIDENCE, Outlook, expected_maximum, widest
 from hsiauto.search.outlook import outlooks as outlooks_given
 

@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from hsiauto.costs import macs
+from hsiauto.families.costs import macs
 from hsiauto.space import Space
 from hsiauto.space.corners import corners
 

@@ -103,7 +103,7 @@ class KnownScene(_Facts):
 def known_scenes() -> dict[str, KnownScene]:
     """Name -> scene, in the order of the names. Raises UserError naming the YAML that does not validate."""
     scenes: dict[str, KnownScene] = {}
-    folder = resources.files("hsiauto") / "datasets"
+    folder = resources.files("hsiauto.scene") / "datasets"
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         if not entry.name.endswith(".yaml"):
             continue

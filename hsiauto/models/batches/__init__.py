@@ -1,0 +1,54 @@
+"""What a module is fed: spectra, patches and tiles, gathered on the device from one resident, preprocessed cube.
+
+Batches come from index arithmetic: no copy of the scene per pixel, no Python per pixel, no transfer per step.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from hsiauto.families.base import PatchConfig, PixelConfig, TileConfig, TorchConfig
+from hsiauto.models.batches.labelled import IGNORE, Labelled
+from hsiauto.models.batches.patches import PatchBatches
+from hsiauto.models.batches.resident import Resident, resident
+from hsiauto.models.batches.spectra import SpectrumBatches
+from hsiauto.models.batches.tiles import TileBatches
+
+__all__ = ["IGNORE", "Batches", "Labelled", "Resident", "batches_for", "resident"]
+
+
+class Batches(Protocol):
+    """How the pixels of one scene reach a module."""
+
+    def steps(self, labelled: Labelled, batch_size: int) -> int:
+        """Steps of an epoch."""
+        ...
+
+    def epoch(
+        self, labelled: Labelled, batch_size: int, generator: torch.Generator
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """One pass over `labelled` in random order, augmented: (x, y) of `steps` batches."""
+        ...
+
+    def sample(self, labelled: Labelled, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """(x, y) for a warm start: at most 64 MB and 4,096 samples of `labelled`, every class first, not augmented."""
+        ...
+
+    def logits(self, module: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, n_classes) float32 at flat indices `pixels` (N,). `module` must be in evaluation mode."""
+        ...
+
+
+def batches_for(config: TorchConfig, cube_HWC: torch.Tensor, transductive: bool = False) -> Batches:
+    """The batches that `config` reads, from the preprocessed cube (H, W, C') on its device.
+
+    Raises UserError if the patch is larger than the scene.
+    """
+    if isinstance(config, PixelConfig):
+        return SpectrumBatches(cube_HWC, config.band_dropout)
+    if isinstance(config, PatchConfig):
+        return PatchBatches(cube_HWC, config.patch, config.augmentation, config.band_dropout, config.noise)
+    assert isinstance(config, TileConfig), f"{type(config).__name__} reads neither pixels, patches nor tiles"
+    return TileBatches(cube_HWC, config.tile, config.band_dropout, transductive)

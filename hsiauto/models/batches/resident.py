@@ -1,0 +1,58 @@
+"""The preprocessed cube on its device, shared by the trials of a process that ask for the same preprocessing."""
+
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from hsiauto.models.preprocess import Projection
+from hsiauto.split.seal import TrialData
+
+_KEPT = 2
+"""Scenes stay bounded in a worker's memory however many trials it runs."""
+
+
+@dataclass(frozen=True)
+class Resident:
+    """A projection fitted on training pixels, and the scene seen through it."""
+
+    projection: Projection
+    cube: torch.Tensor
+    """(H, W, C') float32 on the device."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    of: "tuple[weakref.ref[npt.NDArray[Any]], ...]"
+    """Cube, valid mask and pixels: the arrays themselves, for comparing a cube would cost more than projecting it."""
+    key: tuple[int, bool, torch.device]
+    value: Resident
+
+    def is_of(self, arrays: tuple[npt.NDArray[Any], ...]) -> bool:
+        return all(ref() is array for ref, array in zip(self.of, arrays, strict=True))
+
+
+_recent: list[_Entry] = []
+
+
+def resident(data: TrialData, components: int, whiten: bool, device: torch.device) -> Resident:
+    """Fit and project, or take what a former trial on the same arrays has left. Not to be written to."""
+    key = (components, whiten and components > 0, device)
+    arrays = (data.cube, data.valid, data.preprocess_pixels)
+    alive = [entry for entry in _recent if all(ref() is not None for ref in entry.of)]
+    found = next((entry for entry in alive if entry.is_of(arrays) and entry.key == key), None)
+    if found is None:
+        del alive[_KEPT - 1 :]  # before the new one is made: the peak counts
+        _recent[:] = alive
+        projection = Projection.fit(data.cube, data.preprocess_pixels, components, whiten)
+        cube = torch.from_numpy(projection.project_scene(data.cube, data.valid)).to(device)
+        found = _Entry(tuple(weakref.ref(array) for array in arrays), key, Resident(projection, cube))
+    _recent[:] = [found, *(entry for entry in alive if entry is not found)]
+    return found.value
+
+
+def forget_residents() -> None:
+    """Free what former trials have left on the device: memory has run out."""
+    _recent.clear()

@@ -1,0 +1,81 @@
+"""The winner's model as a bundle with its provenance."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from hsiauto.models.bundle import Bundle, Provenance, load_bundle, load_model, save_bundle
+from hsiauto.runs.provenance import git_commit, versions
+from hsiauto.refit import MODEL_FOLDER
+from hsiauto.search.journal import now
+from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP
+from hsiauto.runs.prepare import Prepared
+
+
+def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bundle | None, tuple[str, ...]]:
+    """Turn the winner's first refit into `folder/bundle`; None while the winner has none, and what to say about it.
+
+    A bundle of another config, which an extended search has overtaken, steps aside to `folder/bundle-previous`, and
+    its map goes.
+    """
+    rows = table.to_pylist()
+    winner = next((row["config_hash"] for row in rows if row["rank"] == 1), None)
+    bundle, previous, model = folder / BUNDLE, folder / BUNDLE_PREVIOUS, folder / MODEL_FOLDER
+    if winner is None:
+        return None, ()
+    if model.exists():
+        fitted = load_model(model)
+        if fitted.config.hash() == winner:
+            save_bundle(fitted, bundle, _provenance(prepared, _own_refit(prepared, rows)))
+            shutil.rmtree(model)
+            (folder / MAP).unlink(missing_ok=True)
+            return load_bundle(bundle), ()
+    if not bundle.exists():
+        return None, ()
+    loaded = load_bundle(bundle)
+    if loaded.fitted.config.hash() == winner:
+        return loaded, ()
+    overtaken = f"the model exported before, {loaded.fitted.config.family}, is no longer the winner: see {previous}"
+    if previous.exists():
+        restored = load_bundle(previous)
+        if restored.fitted.config.hash() == winner:  # it won, was overtaken by one never exported, and wins again
+            _swap(bundle, previous)
+            (folder / MAP).unlink(missing_ok=True)
+            return restored, (overtaken,)
+        shutil.rmtree(previous)
+    bundle.rename(previous)
+    (folder / MAP).unlink(missing_ok=True)
+    return None, (f"{overtaken}; the winner has no model yet",)
+
+
+def _swap(first: Path, second: Path) -> None:
+    aside = first.with_name(f"{first.name}-swap")
+    first.rename(aside)
+    second.rename(first)
+    aside.rename(second)
+
+
+def _own_refit(prepared: Prepared, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The row of the model: the winner, with the study's seed, on the study's split."""
+    key = {"kind": "refit", "rank": 1, "seed": prepared.study.seed, "split_hash": prepared.split.hash}
+    return next((row for row in rows if all(row[name] == value for name, value in key.items())), None)
+
+
+def _provenance(prepared: Prepared, refit: dict[str, Any] | None) -> Provenance:
+    scene, split = prepared.scene, prepared.split
+    return Provenance(
+        versions=versions(),
+        git_commit=git_commit(),
+        dataset=scene.name,
+        data_hash=scene.data_hash,
+        split_hash=split.hash,
+        protocol=split.spec.protocol,
+        seed=prepared.study.seed,
+        class_names=tuple(scene.class_names[k - 1] for k in split.classes),
+        wavelengths_nm=scene.wavelengths_nm,
+        rgb_bands=scene.rgb_bands,
+        test_scores={name: refit[f"test_{name}"] for name in ("oa", "aa", "kappa")} if refit else {},
+        created_at=now(),
+    )

@@ -1,0 +1,86 @@
+"""From a StudyConfig to what the phases work on. Everything that can be wrong with the input is found here, before
+anything is written."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hsiauto.config import StudyConfig
+from hsiauto.errors import UserError
+from hsiauto.families import config_from
+from hsiauto.families.base import FamilyConfig
+from hsiauto.scene import Scene, open_scene, read_label_map
+from hsiauto.split.seal import TrialData, seal
+from hsiauto.space import SceneSize, Space
+from hsiauto.split import Split, SplitSpec, make_split
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study with its scene, its split, and the part of it that trials may see."""
+
+    study: StudyConfig
+    scene: Scene
+    split: Split
+    space: Space
+    data: TrialData
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results must know: about the scene, the classes, the space."""
+        names = self.scene.class_names
+        left_out = tuple(f"class {names[k - 1]} is left out: {reason}" for k, reason in self.split.left_out)
+        return self.scene.notes + left_out
+
+
+def prepare(study: StudyConfig, progress: Callable[[str, int, int | None], None] | None = None) -> Prepared:
+    """Open, split, bind. Raises UserError for anything that a study cannot be run on; writes nothing but a download,
+    of which it tells `progress` (file, bytes done, bytes in all)."""
+    space = Space.load(study.space, study.families, study.pins)
+    scene = open_scene(study.scene, progress)
+    study = study.model_copy(update={"split": _resolved(study.split, space)})
+    split = make_split(scene.labels, study.split, *_fixed_maps(study.split, scene))
+    data, _ = seal(scene, split, study.transductive)
+    bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes)
+    return Prepared(study, scene, split, bound, data)
+
+
+def feedable(
+    prepared: Prepared, config: FamilyConfig, explicit: Collection[str] | None
+) -> tuple[FamilyConfig, tuple[str, ...]]:
+    """The nearest config to `config` that the scene can feed, and what that changed.
+
+    Raises UserError where it would change an axis in `explicit` (None: any).
+    """
+    scene = prepared.scene
+    size = SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width)
+    if size.fits(config):
+        return config, ()
+    asked, nearest = config.active(), size.nearest(config)
+    changed = {axis: value for axis, value in nearest.items() if value != asked.get(axis)}
+    for axis, value in changed.items():
+        if explicit is None or axis in explicit:
+            raise UserError(
+                f"{axis} of {config.family} on {scene.name} is at most {value}", asked[axis], f"--set {axis}={value}"
+            )
+    return config_from(nearest), tuple(
+        f"note: {axis} is {value} instead of the preset's {asked[axis]}: the scene holds no more"
+        for axis, value in changed.items()
+    )
+
+
+def _fixed_maps(spec: SplitSpec, scene: Scene) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
+    """The two label maps of the `fixed` protocol; (None, None) for the others."""
+    if spec.protocol != "fixed":
+        if spec.train_map or spec.test_map:
+            raise UserError("--train-map and --test-map belong to --protocol fixed", spec.protocol, "Leave them out.")
+        return None, None
+    if spec.train_map is None or spec.test_map is None:
+        raise UserError("--protocol fixed needs two label maps", "one or none", "Give --train-map and --test-map.")
+    return read_label_map(spec.train_map, like=scene), read_label_map(spec.test_map, like=scene)
+
+
+def _resolved(spec: SplitSpec, space: Space) -> SplitSpec:
+    return spec.model_copy(update={"buffer": 2 * space.largest_support()}) if spec.buffer_auto else spec

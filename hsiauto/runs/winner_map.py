@@ -1,0 +1,54 @@
+"""map.png: the winner's model on the whole scene that it was trained on, if time allows."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from hsiauto.models.bundle import Bundle
+from hsiauto.models.predict import Prediction, predict_scene
+from hsiauto.report.map_figure import draw_map
+from hsiauto.runs.device import on_fastest_device
+from hsiauto.runs.prepare import Prepared
+
+DRAWING_S = 5.0
+"""What drawing and the end of the command take after the scene is classified."""
+
+
+class _OutOfTimeError(Exception):
+    """Raised between two strips of the scene."""
+
+
+def draw_winner_map(prepared: Prepared, bundle: Bundle, table: pa.Table, path: Path, end: float | None) -> bool:
+    """Draw `path`; False where it would not be done by `end` (time.monotonic)."""
+    scene, split = prepared.scene, prepared.split
+    begun = time.monotonic()
+    last = None if end is None else end - DRAWING_S
+
+    def check(share_left: float, seconds: float) -> None:
+        """`seconds`: how long the whole scene takes."""
+        if last is not None and time.monotonic() + share_left * seconds > last:
+            raise _OutOfTimeError
+
+    def on_rows(done: int, total: int) -> None:
+        check(1 - done / total, (time.monotonic() - begun) * total / done)
+
+    try:
+        check(1.0, _seconds_as_measured(table, int(scene.valid.sum())))
+        predicted = predict_scene(on_fastest_device(bundle.fitted), scene.cube, scene.valid, on_rows)
+    except _OutOfTimeError:
+        return False
+    classes = np.array([0, *split.classes], np.int16)[predicted.classes]  # the model knows only the scored classes
+    oa = bundle.provenance.test_scores.get("oa")
+    title = f"{scene.name}, {bundle.fitted.config.family}, {split.spec.protocol} split {split.hash}"
+    title += f", test OA of this model {oa:.3f}" if oa is not None else ""
+    draw_map(scene, split, Prediction(classes, predicted.confidence), title, path)
+    return True
+
+
+def _seconds_as_measured(table: pa.Table, n_pixels: int) -> float:
+    """Seconds that the winner takes for `n_pixels`, at the pace of its refits; 0 unmeasured."""
+    rows = (row for row in table.to_pylist() if row["kind"] == "refit" and row["rank"] == 1)
+    paces = [row["predict_pixels_per_second"] for row in rows if row["predict_pixels_per_second"]]
+    return n_pixels / max(paces) if paces else 0.0

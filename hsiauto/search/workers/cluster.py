@@ -1,0 +1,167 @@
+"""A Ray cluster that runs already: joined, measured, and checked before anything is written.
+
+Everything that a worker needs comes with Ray's messages: the scene lies in the object store, of which each node fetches
+one copy that all its workers map (`ray.put` in `pool`, `tune.with_parameters` in `driver`); models come back the same
+way. Only checkpoints and logs go by the file system, to `storage`.
+"""
+
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hsiauto.config import StudyConfig
+from hsiauto.errors import UserError
+from hsiauto.search.workers.local_ray import quiet  # before any other import of ray: it sets Ray's environment
+from hsiauto.search.workers.resources import Machine
+from hsiauto.search.workers.storage import PROBE, FolderStorage, Storage, check_storage, open_storage
+
+import ray  # isort: skip
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # isort: skip
+
+ANSWER_S = 10.0
+"""In which a head must accept a connection."""
+NODE_S = 60.0
+"""A node may take so long to start its first process before it counts as unusable."""
+
+
+def join(address: str | None) -> None:
+    """Join the Ray cluster at `address`: `auto`, or HOST:PORT of its head. Nothing for None, or where Ray runs here.
+
+    Raises UserError where no cluster answers, and for Ray Client, which would run the driver away from its journal.
+    """
+    if address is None:
+        return
+    if address == "auto":  # as Ray reads it, so that what the variable names is checked too
+        address = os.environ.get("RAY_ADDRESS") or "auto"
+    if "://" in address:
+        raise UserError(
+            "--address is auto or HOST:PORT, and the command runs on a machine of the cluster, which holds the journal",
+            address,
+            "From outside, `hsiauto submit` hands the whole command to the cluster.",
+        )
+    if ray.is_initialized():
+        return
+    _answers(address)
+    try:
+        with quiet():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
+        raise UserError(
+            "--address names a running Ray cluster of the same Ray and Python versions, and of this user's token",
+            f"{address}: {_first_line(error)}",
+            "`ray start --head` starts one; with a token, set RAY_AUTH_MODE=token here too; see cluster/README.md.",
+        ) from error
+
+
+def _answers(address: str) -> None:
+    """Raises UserError where nothing listens at HOST:PORT: Ray would ask for minutes. `auto` is Ray's to find."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            "--address names a running Ray cluster",
+            f"{address}: {_first_line(error)}",
+            "`ray start --head` starts one, on port 6379.",
+        ) from error
+
+
+def available(address: str | None) -> Machine:
+    """What a study may use: this machine, or all alive nodes of the cluster at `address`, which is joined."""
+    if address is None:
+        return Machine.here()
+    join(address)
+    nodes = _alive()
+    asked = [
+        _gpu_bytes.options(num_gpus=0.01, scheduling_strategy=_on(node)).remote(int(node["Resources"]["GPU"]))
+        for node in nodes
+        if node["Resources"].get("GPU", 0) >= 1
+    ]
+    ready, busy = ray.wait(asked, num_returns=len(asked), timeout=NODE_S) if asked else ([], [])
+    if busy:
+        raise UserError("a GPU of each node has room for this search", "nodes whose GPUs are all taken", "Wait.")
+    if not any(node["Resources"].get("CPU", 0) >= 1 for node in nodes):
+        raise UserError(
+            "a cluster has a worker that is up when a study starts",
+            f"{len(nodes)} nodes without a CPU for trials",
+            "Wait for the first one: `ray status` on the head shows it.",
+        )
+    node_cpus = tuple(cpus for node in nodes if (cpus := int(node["Resources"].get("CPU", 0))))
+    return Machine(sum(node_cpus), tuple(size for sizes in ray.get(ready) for size in sizes), node_cpus)
+
+
+def reach(study: StudyConfig, folder: Path, *, new: bool) -> None:
+    """Join the cluster and try the storage of the run in `folder`, so that what cannot work is said before a trial.
+
+    Raises UserError where a node lacks hsiauto or does not see the storage, or where a new run's is not empty.
+    """
+    join(study.address)
+    storage, place = open_storage(study.storage, folder), study.storage or str(folder)
+    if study.storage is not None:
+        check_storage(storage, place, new=new)
+    else:  # a new run folder is not there yet: whoever sees what holds it will see it
+        storage = FolderStorage(next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir()))
+    if study.address is not None:
+        check_nodes(storage, place)
+
+
+def check_nodes(storage: Storage, place: str) -> None:
+    """Raise UserError unless every other node has hsiauto and sees in `storage` what this one writes there."""
+    here = ray.get_runtime_context().get_node_id()
+    others = [node for node in _alive() if node["NodeID"] != here]
+    if not others:
+        return
+    content = os.urandom(8)
+    storage.write(PROBE, content)
+    try:
+        for node in others:
+            _check_node(node, storage, place, content)
+    finally:
+        storage.delete(PROBE)
+
+
+def _check_node(node: dict[str, Any], storage: Storage, place: str, content: bytes) -> None:
+    name = node["NodeManagerHostname"]
+    try:
+        seen = ray.get(_probe.options(num_cpus=0, scheduling_strategy=_on(node)).remote(storage), timeout=NODE_S)
+    except (ray.exceptions.RayError, ImportError, OSError) as error:  # a task raises what it raised, too
+        raise UserError(
+            "every node of the cluster runs this version of hsiauto and reaches the place of the checkpoints",
+            f"node {name}: {str(error).strip().splitlines()[-1]}",  # above it is the worker's traceback
+            "Install hsiauto on every node, and give each the credentials of --storage.",
+        ) from error
+    if seen != content:
+        raise UserError(
+            "every node of the cluster sees the place of the checkpoints",
+            f"{place}, which node {name} does not see",
+            "Name a shared folder or a URI with --storage.",
+        )
+
+
+@ray.remote
+def _gpu_bytes(n_gpus: int) -> list[int]:
+    """Memory of each GPU of a node, all taken to be like the one that this task is given."""
+    return [int(torch.cuda.get_device_properties(0).total_memory)] * n_gpus
+
+
+@ray.remote
+def _probe(storage: Storage) -> bytes | None:
+    return storage.read(PROBE)
+
+
+def _alive() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _on(node: dict[str, Any]) -> Any:
+    return NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

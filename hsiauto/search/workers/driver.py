@@ -1,0 +1,212 @@
+"""run_search: trials on Ray Tune until the budget or the deadline. All that it did is in the journal.
+
+Tune starts processes and carries messages. Its checkpoints, stoppers, time budget, callbacks and `Tuner.restore` are
+not used: each of them passes by the journal. A resume is a new Tuner over the same journal.
+"""
+
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from hsiauto.config import StudyConfig
+from hsiauto.errors import UserError
+from hsiauto.families import config_from, costs
+from hsiauto.families.base import FamilyConfig, TileConfig
+from hsiauto.search.affordable import Cost, Speed, nominal_rate
+from hsiauto.search.engine import Assignment, Engine, OnEvent
+from hsiauto.search.journal import Journal
+from hsiauto.search.mirror import Mirror
+from hsiauto.search.samplers import SearchSpace
+from hsiauto.search.workers.cluster import available
+from hsiauto.search.workers.local_ray import (  # before any other import of ray: it sets Ray's environment
+    quiet,
+    start_ray,
+)
+from hsiauto.search.workers.memory_probe import room
+from hsiauto.search.workers.resources import Resources
+from hsiauto.search.workers.silence import Silence
+from hsiauto.search.workers.storage import Storage, open_storage
+from hsiauto.search.workers.trainable import Setting, TrialType, TrialWorker
+from hsiauto.search.workers.tune_adapters import EngineScheduler, EngineSearcher
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trial import Trial
+
+from ray import tune  # isort: skip
+from ray.tune import TuneError  # isort: skip
+
+
+def run_search(
+    folder: Path,
+    study: StudyConfig,
+    space: SearchSpace,
+    data: TrialData,
+    journal: Journal,
+    deadline: float | None = None,
+    on_event: OnEvent | None = None,
+    *,
+    trial_type: TrialType = Trial,
+    parse: Callable[[dict[str, Any]], FamilyConfig] = config_from,
+    cost: Callable[[FamilyConfig], Cost] | None = None,
+) -> None:
+    """Run trials of `study` in the run folder `folder` until its budget, or `deadline` (a `time.monotonic()` value).
+
+    space: bound to the scene. journal: open; trials of it that have not ended go on first. on_event: called with each
+    event after it is written. trial_type, parse, cost: what trains, reads and weighs a config (`Trial`, the registry
+    and `costs`, unless a test brings its own).
+    Raises KeyboardInterrupt after Ctrl-C, when the trials have been stopped, and LeftAtOnce after a second one, both
+    with the journal closed in order; UserError where it cannot be written.
+    """
+    machine = available(study.address)
+    presets = [preset for family in space.families for preset in space.presets(family)]
+    resources = Resources.of(study, machine, room(study, machine, presets, data))
+    start_ray(resources, data_bytes=data.cube.nbytes)
+    engine = Engine(
+        journal,
+        study,
+        space,
+        cost or _cost_on(data),
+        parse,
+        workers=resources.concurrency,
+        gpus=resources.gpus_per_trial,
+        speed=Speed(nominal_rate(resources.device, resources.threads)),
+        deadline=deadline,
+        on_event=on_event,
+        mirror=Mirror(
+            folder / "optuna.log", (f"validation {study.objective}", *filter(None, [study.second_objective]))
+        ),
+    )
+    storage = open_storage(study.storage, folder)
+    setting = Setting(
+        data=data,
+        storage=storage,
+        seed=study.seed,
+        max_epochs=study.max_epochs,
+        device=resources.device,
+        n_devices=resources.n_devices,
+        threads=resources.threads,
+        save_always=study.keep == "all",
+        times_inference=study.times_inference,
+        parse=parse,
+        trial_type=trial_type,
+    )
+    weights = _Weights(storage, study, engine)
+    with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as tune_folder, _signals_restored() as pressed, quiet():
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
+            tune_config=tune.TuneConfig(
+                search_alg=EngineSearcher(engine, weights.hand_over),
+                scheduler=EngineScheduler(engine, weights.worth_saving, weights.tidy, Silence(study.trial_timeout_s)),
+                num_samples=-1,  # the searcher says when
+                max_concurrent_trials=resources.concurrency,  # unset, custom searchers run slower
+                reuse_actors=True,
+                trial_name_creator=_name,
+                trial_dirname_creator=_name,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=tune_folder,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        )
+        try:
+            tuner.fit()
+        except KeyboardInterrupt as second:  # Tune takes the first one
+            raise LeftAtOnce from second
+        except TuneError as wrapped:  # what it calls may have raised a UserError: a disk that is full
+            raise _raised_first(wrapped) from wrapped
+        finally:
+            interrupted = engine.any_running or engine.waits or not engine.finished
+            engine.interrupt()
+    if pressed:  # and what it raised was lost in code of Tune or Ray
+        raise LeftAtOnce
+    if interrupted:  # Tune takes the signal, ends in order and returns as if nothing had happened
+        raise KeyboardInterrupt
+
+
+def _raised_first(error: BaseException) -> BaseException:
+    """The UserError in the course of which `error` was raised; itself where there is none."""
+    context: BaseException | None = error
+    while context is not None and not isinstance(context, UserError):
+        context = context.__cause__ or context.__context__
+    return context or error
+
+
+class LeftAtOnce(KeyboardInterrupt):
+    """Ctrl-C was pressed a second time: nothing is waited for or written any more."""
+
+
+class _Weights:
+    """Which checkpoints stay on disk: of running trials, and of the best k completed ones of each family."""
+
+    def __init__(self, storage: Storage, study: StudyConfig, engine: Engine) -> None:
+        self._storage, self._study, self._engine = storage, study, engine
+        self._dropped: set[str] = set()
+        """Trials without weights: to ask the storage for all of them at every end would take longer and longer."""
+
+    def hand_over(self, assignment: Assignment) -> None:
+        """Copy the last attempt's checkpoint into the new one's folder: an orphan may still write to the old."""
+        self._storage.hand_over(assignment.trial_id, assignment.attempt)
+
+    def worth_saving(self, trial_id: str) -> bool:
+        family = self._engine.trials[trial_id].family
+        return self._study.keep == "all" or trial_id in self._engine.best(family, self._study.top_k)
+
+    def tidy(self, trial_id: str) -> None:
+        """A trial of the family has ended: drop what is no longer worth keeping."""
+        if self._study.keep == "all":
+            return
+        family = self._engine.trials[trial_id].family
+        spared = self._dropped.union(self._engine.best(family, self._study.top_k))
+        for trial in self._engine.trials.values():
+            if trial.family == family and trial.ended and trial.trial_id not in spared:
+                self._dropped.add(trial.trial_id)
+                for attempt in range(1, trial.attempt + 1):
+                    self._storage.drop(trial.trial_id, attempt)
+
+
+@contextmanager
+def _signals_restored() -> Iterator[list[int]]:
+    """Tune leaves its own handlers installed: the next Ctrl-C, in a later phase, would vanish.
+
+    Gives the list of each Ctrl-C that Tune did not take: it takes one, and then puts back the handler of before.
+    """
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+
+    def noted(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    numbers = [signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+    handlers = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGINT, noted)
+    try:
+        yield pressed
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+
+
+def _cost_on(data: TrialData) -> Callable[[FamilyConfig], Cost]:
+    height, width, n_bands = data.cube.shape
+
+    def cost(config: FamilyConfig) -> Cost:
+        parameters = costs.parameters(config, n_bands, data.n_classes)
+        macs = costs.macs(config, n_bands, data.n_classes)
+        n_pixels = height * width if isinstance(config, TileConfig) else len(data.train_pixels)
+        return Cost(parameters, macs, None if macs is None else costs.FORWARD_AND_BACKWARD * macs * n_pixels)
+
+    return cost
+
+
+def _name(trial: Any) -> str:
+    return str(trial.config["trial_id"])

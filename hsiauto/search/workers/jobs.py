@@ -1,0 +1,65 @@
+"""Job: one full training that is not a trial (re-evaluation, refit, further split). Plain data, sent to a worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hsiauto.families.base import FamilyConfig
+from hsiauto.split.model import Pixels
+from hsiauto.training.active.cycle import Cycle
+from hsiauto.training.active.recipe import ActiveLabels
+from hsiauto.training.trial import Report
+
+
+@dataclass(frozen=True)
+class Job:
+    """Train `config` on `data` (a key into the datasets given to the pool) for the full schedule."""
+
+    key: str
+    """Unique; the result carries it."""
+    config: FamilyConfig
+    data: str
+    seed: int
+    max_epochs: int
+    """Of each cycle, where labels are asked for."""
+    predict: Pixels | None = None
+    """Predict the class at these pixels after training. Positions only: the worker never sees their labels."""
+    save_to: Path | None = None
+    """Save the fitted model into this folder of the driver's machine."""
+    predicted_seconds: float | None = None
+    """What it will take on one worker, if known; a job that cannot end before the deadline is not started."""
+    labels: ActiveLabels | None = None
+    """The training pixels are a pool, whose labels are asked for cycle by cycle; None: all are known."""
+    own_worker: bool = False
+    """Train in a process of its own, so that what earlier jobs left in memory does not count as this one's peak."""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    key: str
+    state: str
+    """completed | failed | skipped."""
+    error: str = ""
+    reports: tuple[Report, ...] = ()
+    """Of every epoch: the learning curve; with asked labels over all cycles, epochs counted on."""
+    predicted: npt.NDArray[np.int64] | None = None
+    """0-based class at each of `job.predict`."""
+    predict_seconds: float = float("nan")
+    """For as many pixels as `job.predict` has, at the pace of a map: measured on a block of the scene."""
+    device: str = ""
+    node: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    """ISO 8601, UTC."""
+    model: Mapping[str, bytes] | None = None
+    """Files of the fitted model on their way to `job.save_to`; None once they are there."""
+    cycles: tuple[Cycle, ...] = ()
+    """Of a completed job with `labels`. The last one's model is the job's."""
+
+    @property
+    def report(self) -> Report | None:
+        """The last epoch's."""
+        return self.reports[-1] if self.reports else None

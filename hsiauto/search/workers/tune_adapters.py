@@ -1,0 +1,110 @@
+"""The two objects through which Ray Tune talks to the engine: one asks for trials, the other hands in what they say."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import ray
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from hsiauto.search.engine import Assignment, Engine
+from hsiauto.search.workers.faults import end_of
+from hsiauto.search.workers.silence import Silence
+from hsiauto.training.trial import Report
+
+
+class _NotRestored:
+    """Tune pickles its searcher and scheduler for `Tuner.restore`, which is not used: the journal has it all."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save."""
+
+
+OVERDUE_S = 5.0
+"""Trials may finish their epoch for so long after the deadline."""
+
+
+class EngineSearcher(_NotRestored, Searcher):
+    """Tune asks, the engine proposes. Outcomes reach the engine through the scheduler."""
+
+    def __init__(self, engine: Engine, prepare: Callable[[Assignment], None]) -> None:
+        super().__init__()
+        self._engine, self._prepare = engine, prepare
+
+    def suggest(self, trial_id: str) -> Any:
+        assignment = self._engine.next()
+        if assignment is None:
+            return None if self._engine.waits else Searcher.FINISHED
+        self._prepare(assignment)
+        return {
+            "trial_id": assignment.trial_id,
+            "attempt": assignment.attempt,
+            "epochs_known": assignment.epochs_known,
+            "config": assignment.config.active(),
+        }
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing: a trial's end was journalled with its last report or its error."""
+
+
+class EngineScheduler(_NotRestored, FIFOScheduler):
+    """Reports go to the engine, and its decision back, before Tune does anything else with them."""
+
+    _supports_buffered_results = False
+
+    def __init__(
+        self, engine: Engine, worth_saving: Callable[[str], bool], ended: Callable[[str], None], silence: Silence
+    ) -> None:
+        super().__init__()
+        self._engine, self._worth_saving, self._ended, self._silence = engine, worth_saving, ended, silence
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        trial_id, attempt = trial.config["trial_id"], trial.config["attempt"]
+        self._silence.heard(trial)
+        match result["message"]:
+            case "started":
+                self._start(trial_id, attempt, result)
+                return str(TrialScheduler.CONTINUE)
+            case "report":
+                report = Report(**{field.name: result[field.name] for field in fields(Report)})
+                decision = self._engine.report(trial_id, attempt, report)
+                # A completed trial whose weights are kept is asked once more: to save them.
+                if decision == "continue" or (decision == "complete" and self._worth_saving(trial_id)):
+                    return str(TrialScheduler.CONTINUE)
+            case "failed":
+                if self._engine.trials[trial_id].attempt < attempt:
+                    self._start(trial_id, attempt, result)
+                self._engine.fail(trial_id, attempt, result["error"], result["peak_memory_bytes"])
+            case "saved":
+                pass
+        self._ended(trial_id)
+        return str(TrialScheduler.STOP)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        trial_id, attempt, end = trial.config["trial_id"], trial.config["attempt"], end_of(trial)
+        if end.raised:
+            self._engine.fail(trial_id, attempt, f"its worker gave up: {end.words}")
+        else:
+            self._engine.lose(trial_id, attempt, end.words)
+        self._ended(trial_id)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Tune calls this in every round, reports or not: the place to give up what outlasts the deadline or hangs."""
+        if self._engine.overdue(OVERDUE_S):
+            for trial in list(tune_controller.get_live_trials()):
+                self._engine.expire(trial.config["trial_id"], trial.config["attempt"])
+                self._ended(trial.config["trial_id"])
+                tune_controller.stop_trial(trial)
+            return None
+        running = [trial for trial in tune_controller.get_live_trials() if trial.status == trial.RUNNING]
+        for trial in self._silence.hung(running):
+            self._engine.fail(trial.config["trial_id"], trial.config["attempt"], self._silence.reason)
+            ray.kill(trial.temporary_state.ray_actor)  # Tune hears of its death and starts another worker
+        return super().choose_trial_to_run(tune_controller)
+
+    def _start(self, trial_id: str, attempt: int, result: dict[str, Any]) -> None:
+        self._engine.start(trial_id, attempt, result["node"], result["device"], result["pid"])

@@ -1,0 +1,104 @@
+"""Projection: what it does to training pixels, and what it must refuse or survive."""
+
+import numpy as np
+import pytest
+
+from hsiauto.errors import UserError
+from hsiauto.models.preprocess import Projection
+
+RNG = np.random.default_rng(0)
+CUBE = (RNG.normal(size=(9, 8, 3)) @ RNG.normal(size=(3, 6)) * 50 + RNG.normal(size=(9, 8, 6)) + 1000).astype(
+    np.float32
+)
+PIXELS = np.sort(RNG.choice(72, 40, replace=False))
+
+
+def at(cube: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    return cube.reshape(-1, cube.shape[2])[pixels]
+
+
+def test_all_bands_are_standardised_on_training_pixels() -> None:
+    y = Projection.fit(CUBE, PIXELS, 0, True)(at(CUBE, PIXELS))
+    assert np.allclose(y.mean(0), 0, atol=1e-4)
+    assert np.allclose(y.std(0), 1, atol=1e-4)
+
+
+def test_whitened_components_are_uncorrelated_with_unit_variance() -> None:
+    y = Projection.fit(CUBE, PIXELS, 4, True)(at(CUBE, PIXELS))
+    assert y.shape == (40, 4)
+    assert np.allclose(np.cov(y.T, bias=True), np.eye(4), atol=1e-3)
+
+
+def test_unwhitened_components_share_one_factor() -> None:
+    y = Projection.fit(CUBE, PIXELS, 6, False)(at(CUBE, PIXELS))
+    spectra = at(CUBE, PIXELS).astype(np.float64)
+    variances = np.linalg.eigvalsh(np.cov(spectra.T, bias=True))[::-1]
+    assert np.allclose(y.var(0), variances / variances[0], rtol=1e-3, atol=1e-6)
+
+
+def test_signs_follow_from_the_data_alone() -> None:
+    p = Projection.fit(CUBE, PIXELS, 4, False)
+    mirrored = Projection.fit(CUBE, PIXELS[::-1], 4, False)
+    assert np.allclose(p.matrix, mirrored.matrix, atol=1e-6)
+    assert (p.matrix[np.abs(p.matrix).argmax(0), range(4)] > 0).all()
+
+
+def test_only_the_given_pixels_are_read() -> None:
+    other = CUBE.copy().reshape(-1, 6)
+    other[np.setdiff1d(np.arange(72), PIXELS)] = np.nan
+    a, b = Projection.fit(CUBE, PIXELS, 3, True), Projection.fit(other.reshape(CUBE.shape), PIXELS, 3, True)
+    assert np.array_equal(a.matrix, b.matrix)
+    assert np.array_equal(a.mean, b.mean)
+
+
+@pytest.mark.parametrize("components", [0, 6])
+@pytest.mark.parametrize("constant", [slice(2, 3), slice(None)])
+def test_constant_bands_give_zeros_not_nan(components: int, constant: slice) -> None:
+    cube = CUBE.copy()
+    cube[..., constant] = 7.3
+    y = Projection.fit(cube, PIXELS, components, True)(at(cube, PIXELS))
+    assert np.isfinite(y).all()
+    assert np.abs(y).max() < 20
+    if components == 0:
+        assert (y[:, constant] == 0).all()
+
+
+def test_duplicated_pixels_do_not_blow_up_rounding_noise() -> None:
+    cube = np.repeat(CUBE[:1, :3], 10, axis=0)  # rank 2 after centring
+    y = Projection.fit(cube, np.arange(30), 6, True)(cube.reshape(-1, 6))
+    assert np.abs(y[:, 2:]).max() < 1e-3
+
+
+@pytest.mark.parametrize(("pixels", "components"), [(PIXELS, 7), (PIXELS[:3], 3), (PIXELS[:1], 1)])
+def test_more_components_than_the_data_has_are_refused(pixels: np.ndarray, components: int) -> None:
+    with pytest.raises(UserError, match="min"):
+        Projection.fit(CUBE, pixels, components, True)
+
+
+def test_a_scene_in_strips_equals_the_whole_and_invalid_pixels_are_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    cube, valid = CUBE.copy(), np.ones((9, 8), bool)
+    cube[2, 3], cube[0, 0], valid[2, 3], valid[0, 0] = np.nan, 1e38, False, False
+    p = Projection.fit(cube, PIXELS[PIXELS > 20], 4, True)
+    monkeypatch.setattr("hsiauto.models.preprocess._STRIP_VALUES", 100)
+    scene = p.project_scene(cube, valid)
+    assert scene.dtype == np.float32
+    assert (scene[~valid] == 0).all()
+    assert np.allclose(scene[valid], p(cube[valid]), atol=1e-5)
+
+
+def test_integers_of_any_width_are_accepted() -> None:
+    p = Projection.fit(CUBE.astype(np.uint16), PIXELS, 2, True)
+    assert np.isfinite(p.project_scene(CUBE.astype(np.uint16), np.ones((9, 8), bool))).all()
+
+
+def test_arrays_round_trip_and_damage_is_named() -> None:
+    p = Projection.fit(CUBE, PIXELS, 3, True)
+    q = Projection.from_arrays(p.arrays())
+    assert np.array_equal(p(CUBE), q(CUBE))
+    with pytest.raises(UserError, match="mean"):
+        Projection.from_arrays({"mean": p.mean[:2], "matrix": p.matrix})
+
+
+def test_a_cube_with_other_bands_is_refused() -> None:
+    with pytest.raises(UserError, match="6 bands"):
+        Projection.fit(CUBE, PIXELS, 3, True).project_scene(CUBE[..., :5], np.ones((9, 8), bool))

@@ -1,0 +1,40 @@
+"""Warnings of a journal, as a search that was extended repeats them."""
+
+from pathlib import Path
+from typing import Any
+
+from hsiauto.search.journal import Journal
+from hsiauto.runs.opened import standing_warnings
+from tests.search import fakes
+
+
+def _warning(families: list[str], **about: str) -> dict[str, Any]:
+    return {"event": "warning", "text": f"a budget; left out: {', '.join(families)}", "families": families, **about}
+
+
+def _proposed(family: str) -> dict[str, Any]:
+    return {"event": "proposed", "family": family}
+
+
+def test_a_family_that_the_larger_budget_has_tried_is_not_left_out(tmp_path: Path) -> None:
+    said = []
+    for budget in (3, 8):
+        with Journal(tmp_path / "journal") as journal:
+            study = fakes.study(budget=budget)
+            fakes.run(fakes.engine(journal, study), study.max_epochs)
+            said.append(standing_warnings(journal.events))
+    assert said == [["a budget of 3 cannot give each of 2 families 2 trials; left out: late"], []]
+
+
+def test_only_families_without_a_trial_are_named() -> None:
+    events = [_warning(["a", "b", "c"], about="budget"), _proposed("a")]
+    assert standing_warnings(events) == ["a budget; left out: b, c"]
+    assert standing_warnings([*events, _proposed("b"), _proposed("c")]) == []
+    assert standing_warnings([*events, _warning(["c"], about="budget")]) == ["a budget; left out: c"]
+    assert standing_warnings([_warning(["a", "b"]), _proposed("b")]) == ["a budget; left out: a"], "an older journal"
+
+
+def test_a_lack_of_time_is_over_once_the_family_has_started_and_other_warnings_stay() -> None:
+    late, of_memory = _warning(["a"], about="time"), _warning(["a"], about="memory of t0001")
+    assert len(standing_warnings([late, of_memory])) == 2
+    assert standing_warnings([late, of_memory, _proposed("a")]) == [of_memory["text"]]

@@ -1,0 +1,261 @@
+"""A whole study on a tiny scene: what it leaves, that it ends, that it goes on."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from hsiauto import runs as studies
+from hsiauto.models.bundle import load_bundle
+from hsiauto.config import StudyConfig
+from hsiauto.scene.source import SceneSource
+from hsiauto.errors import UserError
+from hsiauto.families import config_from
+from hsiauto.scene import Scene
+from hsiauto.search.workers import local_ray as cluster
+from hsiauto.search.workers.jobs import JobResult
+from hsiauto.search.journal import read
+from hsiauto.split import SplitSpec
+from hsiauto.runs.export import export_winner
+from hsiauto.runs.folder import JOURNAL, REFITS
+from hsiauto.runs.prepare import prepare
+from hsiauto.runs.winner_map import draw_winner_map
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+
+@pytest.fixture(scope="module")
+def source(tiny_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> SceneSource:
+    """The tiny scene as files."""
+    folder = tmp_path_factory.mktemp("scene")
+    np.save(folder / "cube.npy", tiny_scene.cube)
+    np.save(folder / "labels.npy", tiny_scene.labels)
+    return SceneSource(dataset=str(folder / "cube.npy"), labels=folder / "labels.npy")
+
+
+def tiny_study(source: SceneSource, **changes: Any) -> StudyConfig:
+    """Seconds long: small classical models on spectra, and a small network."""
+    fields: dict[str, Any] = {
+        "scene": source,
+        "split": SplitSpec(protocol="random", train_fraction=0.2),
+        "space": "tiny",
+        "families": ("svm", "spectral_memory"),
+        "pins": {
+            "svm.features": "spectra",
+            "spectral_memory.tokens": 8,
+            "spectral_memory.width": 8,
+            "spectral_memory.depth": 1,
+            "spectral_memory.heads": 2,
+        },
+        "budget": 4,
+        "max_epochs": 2,
+        "grace_epochs": 1,
+        "concurrency": 1,
+        "top_k": 2,
+        "winner_seeds": 2,
+        "other_seeds": 1,
+        "further_splits": 1,
+        "fresh_validations": 1,
+    }
+    fields |= changes
+    fields["pins"] = {pin: value for pin, value in fields["pins"].items() if pin.split(".")[0] in fields["families"]}
+    return StudyConfig(**fields)
+
+
+@pytest.fixture(scope="module")
+def finished(ray_session: None, source: SceneSource, tmp_path_factory: pytest.TempPathFactory) -> studies.Result:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return studies.search(tiny_study(source), folder, console=Console(quiet=True))
+
+
+def test_leaves_everything(finished: studies.Result) -> None:
+    names = {path.name for path in finished.folder.iterdir()}
+    expected = {"study.json", "split.npz", JOURNAL, REFITS, "leaderboard.parquet", "map.png", "search.png", "bundle"}
+    assert expected <= names
+    assert finished.exit_code == 0
+
+
+def test_leaderboard_opens_in_pandas_and_is_whole(finished: studies.Result) -> None:
+    board = pd.read_parquet(finished.folder / "leaderboard.parquet")
+    trials, refits = board[board.kind == "trial"], board[board.kind == "refit"]
+    assert len(trials) == 4
+    assert trials.test_oa.isna().all(), "no trial is scored on test"
+    winner = refits[(refits["rank"] == 1) & (refits.split_hash == trials.split_hash.iloc[0])]
+    assert len(winner) == 2
+    assert winner.test_oa.notna().all()
+    baselines = set(board[board.kind == "baseline"].family)
+    assert {"coordinate_1nn", "majority"} <= baselines
+    assert not baselines & {"coordinate_1nn", "majority"} & set(refits.family), "a reference is never a candidate"
+    grouped = refits.groupby(["rank", "family"]).test_oa.agg(["mean", "std", "count"])
+    assert grouped.loc[1]["count"].iloc[0] >= 2
+
+
+def test_rank_is_settled_before_a_test_label_is_read(finished: studies.Result) -> None:
+    ranked = [event["at"] for event in read(finished.folder / JOURNAL) if event["event"] == "ranked"]
+    scored = [event["at"] for event in read(finished.folder / REFITS) if event["event"] == "refit"]
+    assert ranked[-1] <= min(scored)
+    assert "test_oa" not in (finished.folder / JOURNAL).read_text()
+
+
+def test_bundle_is_the_winners_first_refit(finished: studies.Result) -> None:
+    bundle = load_bundle(finished.folder / "bundle")
+    board = pd.read_parquet(finished.folder / "leaderboard.parquet")
+    rows = board[(board.kind == "refit") & (board["rank"] == 1) & (board.seed == 0)]
+    assert bundle.fitted.config.family == rows.family.iloc[0]
+    assert bundle.provenance.test_scores["oa"] in set(rows.test_oa)
+
+
+def test_resume_of_a_finished_run_trains_nothing(finished: studies.Result) -> None:
+    refits = len(read(finished.folder / REFITS))
+    proposed = [e for e in read(finished.folder / JOURNAL) if e["event"] == "proposed"]
+    again = studies.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
+    assert len(read(finished.folder / REFITS)) == refits
+    assert [e for e in read(finished.folder / JOURNAL) if e["event"] == "proposed"] == proposed
+    assert again.table.drop_columns(["versions"]).equals(finished.table.drop_columns(["versions"]))
+
+
+def test_extended_budget_adds_trials_and_ranks_again(source: SceneSource, tmp_path: Path) -> None:
+    study = tiny_study(source, families=("svm",), budget=2, further_splits=0)
+    console = Console(quiet=True)
+    studies.search(study, tmp_path / "run", console=console)
+    extended = studies.resume(tmp_path / "run", budget=4, time_limit_s=None, console=console)
+    events = read(tmp_path / "run" / JOURNAL)
+    kinds = [event["event"] for event in events]
+    assert kinds.count("proposed") == 4
+    assert kinds.count("ranked") == 2
+    ranked = [row for row in extended.table.to_pylist() if row["kind"] == "refit" and row["rank"] == 1]
+    order = [event["order"] for event in events if event["event"] == "ranked"][-1]
+    assert {row["trial_id"] for row in ranked} == {order[0]}
+    assert json.loads((tmp_path / "run" / "study.json").read_text())["budget"] == 4
+
+
+def test_an_overtaken_model_steps_aside(finished: studies.Result, source: SceneSource, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    prepared = prepare(tiny_study(source))
+    rows = finished.table.to_pylist()
+    for row in rows:
+        row["config_hash"] = "another" if row["rank"] == 1 else row["config_hash"]
+    extended = pa.Table.from_pylist(rows, schema=finished.table.schema)
+    bundle, messages = export_winner(prepared, folder, extended)
+    assert bundle is None
+    assert "bundle-previous" in messages[0]
+    names = {path.name for path in folder.iterdir()}
+    assert "bundle-previous" in names
+    assert not names & {"bundle", "map.png"}
+
+
+def test_no_map_where_time_has_run_out(finished: studies.Result, source: SceneSource, tmp_path: Path) -> None:
+    bundle, prepared = load_bundle(finished.folder / "bundle"), prepare(tiny_study(source))
+    assert not draw_winner_map(prepared, bundle, finished.table, tmp_path / "map.png", time.monotonic())
+    assert not (tmp_path / "map.png").exists()
+
+
+def test_a_failed_training_is_nothing_trained(
+    source: SceneSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(jobs: Any, *_: Any, **__: Any) -> Any:
+        for job in jobs:
+            yield JobResult(job.key, "failed", "broken")
+
+    monkeypatch.setattr(studies.opened, "run_jobs", failing)
+    config = config_from({"family": "svm", "features": "spectra"})
+    result = studies.train(tiny_study(source), config, tmp_path / "run", console=Console(quiet=True))
+    assert result.exit_code == 1
+
+
+def test_smaller_budget_is_refused(finished: studies.Result) -> None:
+    with pytest.raises(UserError, match="keeps or extends"):
+        studies.resume(finished.folder, budget=1, time_limit_s=None, console=Console(quiet=True))
+
+
+def test_resume_refuses_changed_labels(source: SceneSource, finished: studies.Result, tmp_path: Path) -> None:
+    assert source.labels is not None
+    original = source.labels.read_bytes()
+    labels = np.load(source.labels)
+    labels[labels == 1] = 2
+    try:
+        np.save(source.labels, labels)
+        with pytest.raises(UserError, match="began with"):
+            studies.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
+    finally:
+        source.labels.write_bytes(original)
+
+
+def test_other_split_has_its_own_table(finished: studies.Result) -> None:
+    other = studies.refit_other_split(finished.folder, split_seed=7, seeds=1, console=Console(quiet=True))
+    own = {row["split_hash"] for row in finished.table.to_pylist() if row["kind"] == "trial"}
+    hashes = {row["split_hash"] for row in other.table.to_pylist() if row["kind"] in ("refit", "baseline")}
+    assert len(hashes) == 1
+    assert not hashes & own
+    assert (finished.folder / "leaderboard-split-7.parquet").exists()
+
+
+def test_own_split_takes_over_what_is_scored(finished: studies.Result) -> None:
+    other = studies.refit_other_split(finished.folder, split_seed=0, seeds=1, console=Console(quiet=True))
+    scored = {e["key"]: e for e in read(finished.folder / REFITS) if e["event"] == "refit"}
+    copied = [e for e in read(finished.folder / "refits-split-0.jsonl") if e["event"] == "refit"]
+    assert any(e["rank"] == 1 for e in copied)
+    assert all(e == scored[e["key"]] for e in copied if e["key"] in scored), "copied, times and all: not scored again"
+    families = {row["family"] for row in other.table.to_pylist() if row["kind"] in ("refit", "baseline")}
+    assert {"svm", "forest", "cnn2d", "majority", "coordinate_1nn"} <= families
+
+
+def test_ctrl_c_keeps_what_is_done_and_resumes(
+    source: SceneSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = tiny_study(source, families=("svm",), budget=2, further_splits=0)
+    real = studies.opened.run_jobs
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        yield next(iter(real(*arguments, **named)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studies.opened, "run_jobs", interrupted)
+    result = studies.search(study, tmp_path / "run", console=Console(quiet=True))
+    assert result.exit_code == 130
+    assert any("--resume" in message for message in result.messages)
+    assert (tmp_path / "run" / "leaderboard.parquet").exists()
+    monkeypatch.setattr(studies.opened, "run_jobs", real)
+    assert studies.resume(tmp_path / "run", budget=None, time_limit_s=None, console=Console(quiet=True)).exit_code == 0
+
+
+def test_train_gives_the_same_rows_and_bundle(source: SceneSource, tmp_path: Path) -> None:
+    config = config_from({"family": "svm", "features": "spectra"})
+    study = tiny_study(source, budget=1, winner_seeds=2)
+    result = studies.train(study, config, tmp_path / "run", console=Console(quiet=True))
+    rows = [row for row in result.table.to_pylist() if row["kind"] == "refit"]
+    assert [row["seed"] for row in rows] == [0, 1]
+    assert all(row["test_oa"] is not None for row in rows)
+    assert load_bundle(tmp_path / "run" / "bundle").fitted.config == config
+    for goes_on in (
+        lambda: studies.resume(tmp_path / "run", console=Console(quiet=True)),
+        lambda: studies.refit_other_split(tmp_path / "run", split_seed=1, seeds=1, console=Console(quiet=True)),
+    ):
+        with pytest.raises(UserError, match="run of a search"):
+            goes_on()
+
+
+def test_bad_input_writes_nothing(source: SceneSource, tmp_path: Path) -> None:
+    missing = tiny_study(SceneSource(dataset=str(tmp_path / "nowhere.mat"), labels=source.labels))
+    with pytest.raises(UserError):
+        studies.search(missing, tmp_path / "run", console=Console(quiet=True))
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").touch()
+    with pytest.raises(UserError, match="new or empty"):
+        studies.search(tiny_study(source), tmp_path / "mine", console=Console(quiet=True))
+    with pytest.raises(UserError, match="run folder"):
+        studies.resume(tmp_path / "mine", budget=None, time_limit_s=None, console=Console(quiet=True))
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+
+
+def test_a_ray_that_ran_before_is_left_alone(finished: studies.Result) -> None:
+    assert cluster.ray.is_initialized()

@@ -1,0 +1,71 @@
+"""Early stopping on real learning curves."""
+
+import math
+
+import pytest
+
+from hsiauto.families import config_from, costs
+from hsiauto.families.base import FamilyConfig
+from hsiauto.search.affordable import Cost
+from hsiauto.search.engine import Engine
+from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
+from hsiauto.search.learning_curves import Completed, curve
+from hsiauto.search.rungs import Rungs
+from hsiauto.split.seal import TrialData
+from hsiauto.training.trial import Trial
+from tests.search import fakes, real
+
+DEEP = ("cnn2d", "spectral_memory")
+STUDY = fakes.study(budget=20, max_epochs=9, grace_epochs=1, reduction=3)
+
+
+@pytest.fixture(scope="module")
+def events(small_split: TrialData, tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
+    """A search over both deep families, trained here, trial after trial."""
+
+    def cost(config: FamilyConfig) -> Cost:
+        size = small_split.cube.shape[2], small_split.n_classes
+        return Cost(costs.parameters(config, *size), costs.macs(config, *size))
+
+    with Journal(tmp_path_factory.mktemp("run") / "journal.jsonl") as journal:
+        engine = Engine(journal, STUDY, real.small_space(small_split, DEEP), cost, config_from)
+        while (assignment := engine.next()) is not None:
+            engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
+            trial = Trial(assignment.config, small_split, seed=STUDY.seed, max_epochs=STUDY.max_epochs, n_threads=1)
+            while engine.report(assignment.trial_id, assignment.attempt, trial.step()) == "continue":
+                pass
+        return journal.events
+
+
+def test_each_deep_family_with_four_trials_has_a_stop_and_a_completion(events: list[Event]) -> None:
+    for family in DEEP:
+        states = [trial.state for trial in trials(events).values() if trial.family == family]
+        assert len(states) >= 4
+        assert {"stopped", "completed"} <= set(states), family
+
+
+@pytest.mark.parametrize("family", DEEP)
+@pytest.mark.parametrize("others", [0.0, -1.0, 1.0, math.nan])
+def test_a_replay_decides_alike_whatever_the_other_family_scores(
+    events: list[Event], family: str, others: float
+) -> None:
+    """Rungs and what a family has completed decide; the scores of the other family are moved by `others`."""
+    rungs = Rungs(STUDY.scheduler, STUDY.max_epochs, STUDY.grace_epochs, STUDY.reduction)
+    completed, states, mine = Completed("kappa"), dict[str, TrialState](), 0
+    for event in events:
+        if event["event"] == "report":
+            trial = states[event["trial_id"]]
+            own, epoch = trial.family == family, event["epoch"]
+            score = event["val_kappa"] + (0.0 if own else others)
+            event = {**event, "val_kappa": score if math.isfinite(score) else None}
+            goes_on = rungs.goes_on(trial.family, trial.trial_id, epoch, score)
+            if goes_on and rungs.judges(epoch):
+                so_far = curve(trial, "kappa") | {epoch: score}
+                goes_on = not completed.cannot_win(trial.family, so_far)
+            if own:
+                assert goes_on == (event["decision"] != "stop"), event
+                mine += 1
+        fold(states, event)
+        if event["event"] == "ended" and event["state"] == "completed":
+            completed.add(states[event["trial_id"]])
+    assert mine > 4

@@ -1,0 +1,81 @@
+import pytest
+
+from hsiauto.errors import UserError
+from hsiauto.search.workers.resources import Machine, Resources, Room
+from tests.search import fakes
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("machine", "budget", "expected"),
+    [
+        (Machine(2), 50, Resources(2, 1, 0)),
+        (Machine(2), 4, Resources(1, 2, 0)),
+        (Machine(64), 50, Resources(10, 6, 0)),
+        (Machine(1), 50, Resources(1, 1, 0)),
+        (Machine(16, (141 * GIB,)), 50, Resources(4, 4, 0.25)),
+        (Machine(8, (8 * GIB,)), 50, Resources(1, 8, 1)),
+        (Machine(2, (80 * GIB, 80 * GIB)), 50, Resources(2, 1, 1)),  # one each: a share would put both on one
+        (Machine(4, (80 * GIB, 80 * GIB)), 50, Resources(4, 1, 0.5)),
+    ],
+)
+def test_what_the_machine_gives(machine: Machine, budget: int, expected: Resources) -> None:
+    assert Resources.of(fakes.study(budget=budget, concurrency=None, cpus_per_trial=None), machine) == expected
+
+
+def test_what_the_study_sets_stands() -> None:
+    machine = Machine(4, (80 * GIB,))
+    assert Resources.of(fakes.study(concurrency=8, cpus_per_trial=3, gpus_per_trial=0.0), machine) == Resources(8, 3, 0)
+    assert Resources.of(fakes.study(concurrency=8, cpus_per_trial=None), machine) == Resources(8, 0.5, 0.25)
+    assert Resources.of(fakes.study(concurrency=None, cpus_per_trial=2, budget=50), machine) == Resources(2, 2, 0.25)
+
+
+def test_threads_and_device_follow() -> None:
+    assert (Resources(8, 0.5, 0).threads, Resources(1, 3, 0).threads) == (1, 3)
+    assert (Resources(1, 1, 0).device, Resources(1, 1, 0.25).device) == ("cpu", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "machine", "received"),
+    [
+        (1.0, Machine(2), "1 where PyTorch sees 0"),
+        (0.5, Machine(2), "0.5 where PyTorch sees 0"),
+        (1.5, Machine(2, (80 * GIB,) * 2), "1.5"),
+        (3.0, Machine(2, (80 * GIB,) * 2), "3 where PyTorch sees 2"),
+    ],
+)
+def test_gpus_that_a_trial_cannot_have_are_refused_before_ray_waits_for_them(
+    gpus: float, machine: Machine, received: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        Resources.of(fakes.study(gpus_per_trial=gpus), machine)
+    assert received in str(refused.value)
+    assert "--gpus-per-trial" in str(refused.value)
+
+
+@pytest.mark.parametrize("gpus", [0.0, 0.3, 1.0, 2.0])
+def test_shares_and_whole_gpus_that_are_there_are_taken(gpus: float) -> None:
+    machine = Machine(8, (80 * GIB,) * 2)
+    assert Resources.of(fakes.study(gpus_per_trial=gpus), machine).gpus_per_trial == gpus
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (Room(80 * GIB, 4 * GIB), Resources(4, 4, 1 / 4)),  # room for 13: kernels take turns
+        (Room(80 * GIB, 20 * GIB), Resources(2, 8, 1 / 2)),  # half as much again for each
+        (Room(80 * GIB, 14 * GIB), Resources(3, 5, 1 / 3)),
+        (Room(80 * GIB, 60 * GIB), Resources(1, 16, 1)),
+        (Room(8 * GIB, 60 * GIB), Resources(1, 16, 1)),  # it is tried alone
+    ],
+)
+def test_trials_share_a_gpu_as_far_as_its_free_memory_goes(room: Room, expected: Resources) -> None:
+    machine, study = Machine(16, (80 * GIB,)), fakes.study(budget=50, concurrency=None, cpus_per_trial=None)
+    assert Resources.of(study, machine, room) == expected
+    asked = fakes.study(budget=50, concurrency=None, cpus_per_trial=None, gpus_per_trial=0.25)
+    assert Resources.of(asked, machine, room) == Resources(4, 4, 0.25)
+
+
+def test_several_gpus_are_devices_of_one_trial_and_a_share_is_one() -> None:
+    assert [Resources(1, 1, gpus).n_devices for gpus in (0.0, 0.25, 1.0, 2.0, 4.0)] == [1, 1, 1, 2, 4]

@@ -1,0 +1,98 @@
+"""TrialWorker without Ray: what a trial is given, and what its faults become."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+
+from hsiauto.search.workers.storage import FolderStorage
+from hsiauto.search.workers.trainable import Setting, TrialWorker
+from hsiauto.training.memory import OutOfMemory
+from hsiauto.training.trial import Report
+from tests.search import fakes
+
+
+class GivenTrial(fakes.FakeTrial):
+    """Notes its arguments; finds no memory in its second epoch."""
+
+    given: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(self, config: Any, data: Any, *, n_devices: int = 1, **options: Any) -> None:
+        super().__init__(config, data, **options)
+        self.given.append({"n_devices": n_devices, "n_threads": options["n_threads"]})
+
+    def step(self) -> Report:
+        if self.epoch == 1:
+            raise OutOfMemory("out of memory with 8 samples at once, at 5.00 GiB", 5 << 30)
+        return super().step()
+
+
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """A worker freezes what its process has imported."""
+    yield
+    gc.unfreeze()
+
+
+def worker(folder: Path, **changes: Any) -> TrialWorker:
+    fields: dict[str, Any] = {
+        "data": fakes.tiny_data(),
+        "storage": FolderStorage(folder),
+        "seed": 0,
+        "max_epochs": 4,
+        "device": "cpu",
+        "n_devices": 1,
+        "threads": 1,
+        "save_always": False,
+        "times_inference": False,
+        "parse": fakes.parse,
+        "trial_type": GivenTrial,
+    }
+    made = TrialWorker.__new__(TrialWorker)  # Tune's own __init__ wants a place in a cluster
+    config = {"trial_id": "t0001", "attempt": 1, "epochs_known": 0, "config": {"family": "quick"}}
+    made.setup(config, Setting(**(fields | changes)))
+    return made
+
+
+@pytest.mark.usefixtures("thawed")
+@pytest.mark.parametrize(("n_devices", "threads"), [(1, 3), (2, 8)])
+def test_a_trial_gets_the_threads_and_devices_of_its_request(n_devices: int, threads: int, tmp_path: Path) -> None:
+    assert worker(tmp_path, n_devices=n_devices, threads=threads).step()["message"] == "started"
+    assert GivenTrial.given[-1] == {"n_devices": n_devices, "n_threads": threads}
+
+
+@pytest.mark.usefixtures("thawed")
+def test_a_trial_that_memory_ends_fails_with_its_peak_and_leaves_the_worker_whole(tmp_path: Path) -> None:
+    made = worker(tmp_path)
+    assert [made.step()["message"] for _ in range(2)] == ["started", "report"]
+    failed = made.step()
+    assert (failed["message"], failed["peak_memory_bytes"]) == ("failed", 5 << 30)
+    assert failed["error"] == "out of memory with 8 samples at once, at 5.00 GiB"
+    assert made.reset_config({"trial_id": "t0002", "attempt": 1, "epochs_known": 0, "config": {"family": "late"}})
+    assert made.step()["message"] == "started"
+
+
+@pytest.mark.usefixtures("thawed")
+def test_a_lack_of_memory_is_no_lost_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost one would cost the worker its process."""
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+
+    def raises(words: str) -> Any:
+        def step(_: Any) -> Report:
+            raise RuntimeError(words)
+
+        return step
+
+    made = worker(tmp_path)
+    made.step()
+    monkeypatch.setattr(GivenTrial, "step", raises("CUDA error: out of memory"))
+    assert made.step()["message"] == "failed"
+    made = worker(tmp_path)
+    made.step()
+    monkeypatch.setattr(GivenTrial, "step", raises("CUDA error: an illegal memory access was encountered"))
+    with pytest.raises(RuntimeError, match="illegal"):
+        made.step()
