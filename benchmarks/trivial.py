@@ -17,7 +17,7 @@ from hsiauto.config import StudyConfig
 from hsiauto.families.axes import axis
 from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.source import SceneSource
-from hsiauto.search.affordable import Cost
+from hsiauto.search.screen import Cost
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import CHECKPOINT, Report
 

@@ -17,10 +17,10 @@ from benchmarks.compare.virtual_time import Clock, Run
 from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.source import SceneSource
-from hsiauto.search.affordable import CPU_MACS_PER_SECOND, Cost
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Journal
 from hsiauto.search.samplers import quiet_optuna, seed_for
+from hsiauto.search.screen import CPU_MACS_PER_SECOND, Cost
 from hsiauto.training.trial import Report
 
 

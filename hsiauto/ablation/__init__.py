@@ -5,8 +5,7 @@ labels once a run. (`hsiauto.runs` is a search as a whole; this package is `hsia
 """
 
 from hsiauto.ablation.cells import Cell, Grid, grid
-from hsiauto.ablation.definition import Definition
-from hsiauto.ablation.load import load, shipped
+from hsiauto.ablation.definition import Definition, load, shipped
 from hsiauto.ablation.record import Asked
 from hsiauto.ablation.run import Result, resume, run
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hsiauto.ablation.definition import LABELS, RUN_AXES, Definition
-from hsiauto.ablation.spelling import setting, spelt
+from hsiauto.ablation.definition import LABELS, RUN_AXES, Definition, setting, spelt
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig

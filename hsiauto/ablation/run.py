@@ -10,17 +10,16 @@ from rich.console import Console
 
 from hsiauto.ablation import record
 from hsiauto.ablation.cells import Grid, grid
-from hsiauto.ablation.definition import Definition
-from hsiauto.ablation.panels import draw
+from hsiauto.ablation.definition import Definition, setting
+from hsiauto.ablation.figure import draw
 from hsiauto.ablation.plan import runs, trainings
 from hsiauto.ablation.record import Asked
-from hsiauto.ablation.spelling import setting
 from hsiauto.ablation.table import HEADER, Line, lines, records
 from hsiauto.ablation.train import train
 from hsiauto.config import StudyConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path, run_lock
-from hsiauto.report.downloads import download_bars
+from hsiauto.report.progress import download_bars
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.opened import OpenRun, open_run

@@ -17,7 +17,7 @@ from hsiauto.config import StudyConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
-from hsiauto.report.downloads import download_bars
+from hsiauto.report.progress import download_bars
 from hsiauto.runs.prepare import Prepared, feedable, prepare
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.workers.resources import Machine

@@ -1,10 +1,10 @@
 """The leaderboard: one table of everything that a study did, a function of its journals, as Parquet."""
 
-from hsiauto.leaderboard.labels import label_statement
 from hsiauto.leaderboard.rows import Context, rows
 from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
+from hsiauto.leaderboard.statements import label_statement, winner_statement
 from hsiauto.leaderboard.storage import read, write
-from hsiauto.leaderboard.summary import SummaryRow, summary, winner_statement
+from hsiauto.leaderboard.summary import SummaryRow, summary
 
 __all__ = [
     "COLUMNS",

@@ -3,17 +3,22 @@
 A strip is read with the rows that the model's config names around it, so that cutting changes no prediction.
 """
 
+import math
 import mmap
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.models.fitted.base import Fitted
+from hsiauto.models.fitted.torch import TorchFitted
+from hsiauto.split.seal import TrialData
 
 STRIP_BYTES = 32 << 20
 """Of a strip in float32, margin included. A strip is thicker where the support is large, so that at most half of the
@@ -100,3 +105,32 @@ def release(cube: npt.NDArray[np.generic]) -> None:
         base = base.base
     if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         base.madvise(mmap.MADV_DONTNEED)
+
+
+TIMED_SIDE = 64
+"""Of the block of pixels, in pixels, that inference is timed on; larger where a model reads further."""
+
+
+def seconds_a_pixel(fitted: Fitted, data: TrialData) -> float:
+    """Of a map: all valid pixels in a block amid the scene, so that preprocessing counts for these alone. NaN: none.
+
+    Scattered pixels would be charged with the whole scene's preprocessing, and with pixels that nobody asked for where
+    a family labels whole blocks in one pass.
+    """
+    side = max(TIMED_SIDE, 2 * fitted.support + 1)
+    corner = [(size - min(side, size)) // 2 for size in data.valid.shape]
+    block = tuple(slice(start, start + side) for start in corner)
+    cube, valid = np.ascontiguousarray(data.cube[block]), data.valid[block]
+    pixels = np.flatnonzero(valid)
+    if not len(pixels):
+        return math.nan
+    clock = time.perf_counter()
+    fitted.probabilities(cube, valid, pixels)
+    return (time.perf_counter() - clock) / len(pixels)
+
+
+def on_fastest_device(fitted: Fitted) -> Fitted:
+    """`fitted`, a network on the GPU where there is one."""
+    if isinstance(fitted, TorchFitted) and torch.cuda.is_available():
+        return fitted.to("cuda")
+    return fitted

@@ -3,11 +3,15 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
@@ -146,3 +150,23 @@ def _roughly(seconds: float) -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+@contextmanager
+def download_bars(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A callback (file, bytes done, bytes in all or None) that draws a bar for each file; nothing while none comes."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    bars = Bars(*columns, console=console)
+    tasks: dict[str, TaskID] = {}
+
+    def advance(file: str, done: int, total: int | None) -> None:
+        if file not in tasks:
+            bars.start()
+            tasks[file] = bars.add_task(file, total=total)
+        bars.update(tasks[file], completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        if tasks:
+            bars.stop()

@@ -10,7 +10,7 @@ from hsiauto.scene.source import SceneSource
 from hsiauto.report.maps import check_map_path, write_map
 from hsiauto.models.predict import predict_scene
 from hsiauto.scene import open_image
-from hsiauto.runs.device import on_fastest_device
+from hsiauto.models.predict import on_fastest_device
 
 
 def predict(bundle: Path, source: SceneSource, out: Path, *, console: Console) -> None:

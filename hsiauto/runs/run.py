@@ -13,7 +13,7 @@ from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.files import run_lock
 from hsiauto.refit import reevaluate, refit, refit_config, refit_on_split
-from hsiauto.report.downloads import download_bars
+from hsiauto.report.progress import download_bars
 from hsiauto.search import warm_start
 from hsiauto.search.workers.local_ray import own_ray
 from hsiauto.search.workers.driver import run_search

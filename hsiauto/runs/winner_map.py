@@ -9,7 +9,7 @@ import pyarrow as pa
 from hsiauto.models.bundle import Bundle
 from hsiauto.models.predict import Prediction, predict_scene
 from hsiauto.report.map_figure import draw_map
-from hsiauto.runs.device import on_fastest_device
+from hsiauto.models.predict import on_fastest_device
 from hsiauto.runs.prepare import Prepared
 
 DRAWING_S = 5.0

@@ -16,18 +16,16 @@ from optuna.exceptions import OptunaError
 from hsiauto.config import StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
-from hsiauto.search.affordable import Cost, Speed
 from hsiauto.search.allocation import Later
-from hsiauto.search.gpu_hours import GpuHours
 from hsiauto.search.joint import JOINT, JointSpace
 from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
 from hsiauto.search.learning_curves import Completed, curve
-from hsiauto.search.limits import Pace
+from hsiauto.search.limits import GpuHours, Pace
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.proposals import Proposals
 from hsiauto.search.rungs import Rungs
 from hsiauto.search.samplers import Proposal, Sampling, SearchSpace
-from hsiauto.search.screen import Screen
+from hsiauto.search.screen import Cost, Screen, Speed
 from hsiauto.training.trial import Report
 
 Decision = Literal["continue", "stop", "complete"]

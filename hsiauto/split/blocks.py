@@ -15,8 +15,7 @@ from scipy import ndimage
 
 from hsiauto.split.budget import Labels, choose, quota
 from hsiauto.split.distance import near
-from hsiauto.split.model import Mask, SplitSpec
-from hsiauto.split.sides import Sides
+from hsiauto.split.model import Mask, Sides, SplitSpec
 
 
 def divide(labels: Labels, spec: SplitSpec, draw_rng: np.random.Generator, budget_rng: np.random.Generator) -> Sides:

@@ -5,8 +5,7 @@ import numpy.typing as npt
 
 from hsiauto.errors import UserError
 from hsiauto.split.budget import Labels, choose, quota
-from hsiauto.split.model import Mask, SplitSpec
-from hsiauto.split.sides import Sides
+from hsiauto.split.model import Mask, Sides, SplitSpec
 
 
 def divide(

@@ -7,8 +7,7 @@ import numpy as np
 from hsiauto.errors import UserError
 from hsiauto.split import blocks, fixed, stratified
 from hsiauto.split.budget import Labels
-from hsiauto.split.model import Mask, Pixels, Split, SplitSpec
-from hsiauto.split.sides import Sides
+from hsiauto.split.model import Mask, Pixels, Sides, Split, SplitSpec
 
 # One stream of random numbers per decision: a budget or a buffer never changes which pixels test.
 _TEST, _BUDGET, _VALIDATION, _FRESH_VALIDATION = range(1, 5)

@@ -67,3 +67,13 @@ class Split:
     """(class, reason) for each class that is not scored; its pixels are in none of the sets."""
     hash: str
     """sha256 of the sets and the classes, 16 hex digits."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Labelled pixels that may train and those that test, disjoint."""
+
+    pool: Mask
+    test: Mask
+    rest: str
+    """What happened to labelled pixels on neither side, in words that follow their number."""

@@ -6,8 +6,7 @@ Here for comparison with them: neighbours of every test pixel are in training, s
 import numpy as np
 
 from hsiauto.split.budget import Labels, choose, quota
-from hsiauto.split.model import Mask, SplitSpec
-from hsiauto.split.sides import Sides
+from hsiauto.split.model import Mask, Sides, SplitSpec
 
 DEFAULT_TRAIN_FRACTION = 0.10
 

@@ -15,11 +15,11 @@ from ray.tune.schedulers import TrialScheduler
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.affordable import CPU_MACS_PER_SECOND, Cost, Speed, nominal_rate
 from hsiauto.search.engine import Assignment, Engine
 from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.screen import CPU_MACS_PER_SECOND, Cost, Speed, nominal_rate
+from hsiauto.search.workers.faults import Silence
 from hsiauto.search.workers.resources import Machine, Resources
-from hsiauto.search.workers.silence import Silence
 from hsiauto.search.workers.tune_adapters import EngineScheduler
 from tests.search import fakes
 

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from hsiauto.config import SecondObjective, StudyConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.svm import SvmConfig
-from hsiauto.search.affordable import Cost
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Journal, TrialState, trials
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.samplers import Sampling
+from hsiauto.search.screen import Cost
 from tests.search import fakes
 
 

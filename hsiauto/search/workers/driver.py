@@ -17,19 +17,19 @@ from hsiauto.config import StudyConfig
 from hsiauto.errors import UserError
 from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig, TileConfig
-from hsiauto.search.affordable import Cost, Speed, nominal_rate
 from hsiauto.search.engine import Assignment, Engine, OnEvent
 from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.samplers import SearchSpace
+from hsiauto.search.screen import Cost, Speed, nominal_rate
 from hsiauto.search.workers.cluster import available
+from hsiauto.search.workers.faults import Silence
 from hsiauto.search.workers.local_ray import (  # before any other import of ray: it sets Ray's environment
     quiet,
     start_ray,
 )
 from hsiauto.search.workers.memory_probe import room
 from hsiauto.search.workers.resources import Resources
-from hsiauto.search.workers.silence import Silence
 from hsiauto.search.workers.storage import Storage, open_storage
 from hsiauto.search.workers.trainable import Setting, TrialType, TrialWorker
 from hsiauto.search.workers.tune_adapters import EngineScheduler, EngineSearcher

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from hsiauto.families.base import FamilyConfig
 from hsiauto.split.model import Pixels
-from hsiauto.training.active.cycle import Cycle
+from hsiauto.training.active.learn import Cycle
 from hsiauto.training.active.recipe import ActiveLabels
 from hsiauto.training.trial import Report
 

@@ -14,15 +14,14 @@ import torch
 
 from hsiauto.config import StudyConfig
 from hsiauto.models.bundle import model_files, save_files
+from hsiauto.models.predict import seconds_a_pixel
 from hsiauto.search.journal import now
-from hsiauto.search.map_pace import seconds_a_pixel
 from hsiauto.search.workers.cluster import available
-from hsiauto.search.workers.faults import WORKER_LOST, end_by
+from hsiauto.search.workers.faults import WORKER_LOST, Silence, end_by
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.search.workers.local_ray import start_ray  # before any other import of ray: it sets Ray's environment
 from hsiauto.search.workers.memory_probe import room
 from hsiauto.search.workers.resources import Resources
-from hsiauto.search.workers.silence import Silence
 from hsiauto.split.seal import TrialData
 from hsiauto.training.active.learn import ActiveTrial
 from hsiauto.training.trial import Report, Trial

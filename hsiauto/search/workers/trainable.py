@@ -19,7 +19,7 @@ import torch
 from ray import tune
 
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.map_pace import seconds_a_pixel
+from hsiauto.models.predict import seconds_a_pixel
 from hsiauto.search.workers.storage import Storage
 from hsiauto.search.workers.trial_log import TrialLog
 from hsiauto.split.seal import TrialData

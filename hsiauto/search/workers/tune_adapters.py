@@ -9,8 +9,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from hsiauto.search.engine import Assignment, Engine
-from hsiauto.search.workers.faults import end_of
-from hsiauto.search.workers.silence import Silence
+from hsiauto.search.workers.faults import Silence, end_of
 from hsiauto.training.trial import Report
 
 

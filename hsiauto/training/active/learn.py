@@ -13,7 +13,7 @@ Decisions, where the source leaves room:
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,29 @@ from hsiauto.models.fitted.base import Fitted
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData
 from hsiauto.training.active.acquisition import acquire
-from hsiauto.training.active.cycle import Cycle
 from hsiauto.training.active.oracle import Oracle
 from hsiauto.training.active.recipe import ActiveLabels
 from hsiauto.training.trial import Report, Trial
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One training on the labels asked for so far. Cycle 0 is on the initial labels."""
+
+    number: int
+    labels: int
+    """That the oracle had counted when it trained."""
+    acquisition: str
+    """How the pixels were chosen: `initial`, `margin-3`, `entropy`, `random`."""
+    acquired: Pixels
+    """Asked for in this cycle, sorted."""
+    acquire_seconds: float
+    """Predicting and choosing among the unlabelled pixels of the pool; 0 in cycle 0."""
+    report: Report
+    """Its last epoch's; `epoch` and `fit_seconds` count from the start of cycle 0."""
+    predicted: npt.NDArray[np.int64] | None
+    """0-based class at each of the job's `predict`."""
+
 
 _START, _CHOICE, _TRAINING = range(3)
 """Streams of random numbers, one for each use."""

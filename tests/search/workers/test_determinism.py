@@ -7,9 +7,9 @@ import pytest
 
 from hsiauto.config import SamplerName, StudyConfig
 from hsiauto.families import config_from
-from hsiauto.search.affordable import Cost
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Event, Journal
+from hsiauto.search.screen import Cost
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Trial
 from tests.search import fakes, real

@@ -6,15 +6,21 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from optuna.trial import BaseTrial
+from ray import cloudpickle
+from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search.journal import Event, Journal, read, trials
 from hsiauto.search.workers.driver import LeftAtOnce, run_search
+from hsiauto.search.workers.faults import LONGEST_WORDS, Silence, WorkerEnd, end_of
+from hsiauto.search.workers.jobs import Job
+from hsiauto.search.workers.pool import run_jobs
 from tests.search import fakes
 
 pytestmark = pytest.mark.usefixtures("ray_session")
@@ -99,3 +105,93 @@ def test_the_second_ctrl_c_leaves_at_once_with_a_whole_journal(tmp_path: Path) -
     assert first.state == "completed"
     assert (second.state, second.error) == ("interrupted", "interrupted by the user")
     os.kill(second.pid, signal.SIGKILL)  # it sleeps on, in the Ray of the other tests
+
+
+def test_a_trial_has_hung_when_nothing_was_heard_of_it_since_it_first_ran() -> None:
+    now = 0.0
+    silence = Silence(10.0, clock=lambda: now)
+    assert silence.hung(["a"]) == []
+    now = 9.0
+    silence.heard("a")
+    assert silence.hung(["a", "b"]) == []
+    now = 19.5
+    assert silence.hung(["a", "b"]) == ["a", "b"]
+    silence.heard("b")
+    assert silence.hung(["a", "b"]) == ["a"]
+    assert silence.hung(["b"]) == []
+    assert silence.hung(["a"]) == []  # another run of the same trial begins with a clock of its own
+    assert Silence(None).hung(["a"]) == []
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_hung_trial_fails_and_the_search_goes_on(tmp_path: Path) -> None:
+    space = fakes.FakeSpace(("quick",), modes=("train", "hang"))
+    study = fakes.study(budget=4, sampler="random", scheduler="none", trial_timeout_s=1.0)
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        run_search(
+            tmp_path, study, space, fakes.tiny_data(), journal,
+            trial_type=fakes.FakeTrial, parse=fakes.parse, cost=fakes.cost,
+        )  # fmt: skip
+        found = list(trials(journal.events).values())
+    hung = [trial for trial in found if trial.config["mode"] == "hang"]
+    assert len(found) == 4
+    assert {(trial.state, trial.error) for trial in hung} == {("failed", "no report for 1 s (--trial-timeout)")}
+    assert {trial.state for trial in found if trial not in hung} == {"completed"}
+    assert len({trial.pid for trial in found}) == len(hung) + (found[-1] not in hung)  # a new worker after each
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_hung_job_fails_and_the_others_are_trained() -> None:
+    jobs = [
+        Job(mode, fakes.parse({"family": "quick", "mode": mode}), "split", 0, max_epochs=epochs)
+        for mode, epochs in (("slow", 10), ("hang", 1), ("train", 1))
+    ]
+    study = fakes.study(concurrency=1, trial_timeout_s=2.0)
+    found = run_jobs(jobs, {"split": fakes.tiny_data()}, study, trial_type=fakes.ModellessTrial)
+    assert {result.key: (result.state, result.error) for result in found} == {
+        "slow": ("completed", ""),  # longer than the limit, but with a report in between
+        "hang": ("failed", "no report for 2 s (--trial-timeout)"),
+        "train": ("completed", ""),
+    }
+
+
+DIED = """The actor died unexpectedly before finishing this task.
+\tclass_name: TrialWorker
+\tactor_id: 0123
+\tpid: 77
+\tnamespace: 4567
+\tip: 10.0.0.1
+The actor died because its node has died. Node Id: 89ab
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (
+            RayActorError("0123", DIED),
+            WorkerEnd(False, "pid: 77, ip: 10.0.0.1, The actor died because its node has died. Node Id: 89ab"),
+        ),
+        (RayActorError("0123", "gone"), WorkerEnd(False, "gone")),
+        (RayActorError("0123", "no module\nx", actor_init_failed=True), WorkerEnd(True, "x")),
+        (ActorUnavailableError("no answer", None), None),
+        (RayTaskError("step", "a trace", ValueError("CUDA error: 7")), WorkerEnd(True, "ValueError: CUDA error: 7")),
+    ],
+)
+def test_a_raised_error_is_told_from_a_lost_process(tmp_path: Path, error: Exception, end: WorkerEnd | None) -> None:
+    path = tmp_path / "error.pkl"
+    path.write_bytes(cloudpickle.dumps(error))
+    found = end_of(SimpleNamespace(pickled_error_file=str(path), error_file=None))
+    if end is not None:
+        assert found == end
+    assert found.raised == isinstance(error, RayTaskError) or error.actor_init_failed  # type: ignore[attr-defined]
+
+
+def test_without_a_pickle_the_text_tells_and_without_either_nothing_is_known(tmp_path: Path) -> None:
+    text = tmp_path / "error.txt"
+    text.write_text("Failure # 1\n  File x\nray.exceptions.OwnerDiedError: " + "lost " * LONGEST_WORDS)
+    told = end_of(SimpleNamespace(pickled_error_file=str(tmp_path / "none"), error_file=str(text)))
+    assert not told.raised
+    assert told.words.startswith("ray.exceptions.OwnerDiedError: lost")
+    assert len(told.words) <= LONGEST_WORDS
+    assert end_of(SimpleNamespace(pickled_error_file=None, error_file=None)) == WorkerEnd(False, "Ray gave no reason")

@@ -8,7 +8,7 @@ import pytest
 
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search import map_pace
+from hsiauto.models import predict
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.search.workers.pool import run_jobs
 from hsiauto.training.active.recipe import ActiveLabels
@@ -82,10 +82,10 @@ def test_inference_is_timed_on_a_block_and_not_on_the_scene(shape: tuple[int, in
     valid[shape[0] // 2] = False
     data = replace(fakes.tiny_data(), cube=np.zeros((*shape, 5), np.float32), valid=valid)
     model: Any = _Counting()
-    assert 0 < map_pace.seconds_a_pixel(model, data) < 1
-    height, width = min(shape[0], map_pace.TIMED_SIDE), min(shape[1], map_pace.TIMED_SIDE)
+    assert 0 < predict.seconds_a_pixel(model, data) < 1
+    height, width = min(shape[0], predict.TIMED_SIDE), min(shape[1], predict.TIMED_SIDE)
     assert model.asked == [((height, width, 5), (height - 1) * width)]
-    assert np.isnan(map_pace.seconds_a_pixel(model, replace(data, valid=np.zeros(shape, bool))))
+    assert np.isnan(predict.seconds_a_pixel(model, replace(data, valid=np.zeros(shape, bool))))
 
 
 def test_a_dead_worker_is_replaced_once(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.affordable import Cost
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
 from hsiauto.search.learning_curves import Completed, curve
 from hsiauto.search.rungs import Rungs
+from hsiauto.search.screen import Cost
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Trial
 from tests.search import fakes, real

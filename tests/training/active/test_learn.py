@@ -15,8 +15,7 @@ from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData
 from hsiauto.training.active import learn
-from hsiauto.training.active.cycle import Cycle
-from hsiauto.training.active.learn import ActiveTrial
+from hsiauto.training.active.learn import ActiveTrial, Cycle
 from hsiauto.training.active.oracle import Oracle
 from hsiauto.training.active.recipe import ActiveLabels
 from hsiauto.training.trainer import Trainer

@@ -1,0 +1,129 @@
+"""What may be said about the winner, and about labels that were asked for, in sentences."""
+
+import math
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from hsiauto.leaderboard.summary import CANARY, Row, Spread, SummaryRow, own_split, summary, value
+from hsiauto.metrics import ROUNDING, paired
+
+
+def winner_statement(table: pa.Table) -> list[str]:
+    """Sentences: the winner against the runner-up, over further splits, against the canary. Empty without a winner."""
+    lines = summary(table)
+    winner = next((line for line in lines if line.rank == 1 and line.n_seeds), None)
+    if winner is None:
+        return []
+    oa = winner.test_oa
+    said = [f"The winner is {winner.family}: test OA {_percent(oa)} over {_count(oa.n, 'seed')}."]
+    runner_up = next((line for line in lines if line.rank is not None and line.rank > 1 and line.n_seeds), None)
+    if runner_up is not None:
+        said.append(_against(winner, runner_up, own_split(table.to_pylist())))
+    said += _further(table.to_pylist())
+    canary = next((line for line in lines if line.family == CANARY and line.n_seeds), None)
+    if canary is not None:
+        said.append(_canary(winner, canary, table["protocol"][0].as_py()))
+    return said
+
+
+def label_statement(table: pa.Table, n_pool: int) -> list[str]:
+    """Sentences: labels counted, and the winner against its control, random labels. Empty where all were known."""
+    rows = [row for row in table.to_pylist() if row["acquisition"] and row["test_oa"] is not None]
+    winner = [row for row in rows if row["rank"] == 1]
+    if not winner:
+        return []
+    labels, how = winner[0]["labels_train"], winner[0]["acquisition"]
+    total = f"{labels} labels were asked for by {how}, out of a pool of {n_pool} ({100 * labels / n_pool:.1f} %)."
+    control = [r for r in rows if r["rank"] is None and r["config_hash"] == winner[0]["config_hash"]]
+    return [total, _against_random(winner, control)] if control else [total]
+
+
+def _against_random(winner: list[Row], control: list[Row]) -> str:
+    """Paired over seeds: the same seed starts from the same labels and the same weights."""
+    chosen, random = ({row["seed"]: row["test_oa"] for row in of} for of in (winner, control))
+    seeds = sorted(chosen.keys() & random.keys())
+    if not seeds:
+        return "No seed was trained on as many random labels too."
+    pair = paired([chosen[seed] for seed in seeds], [random[seed] for seed in seeds])
+    against = f"Against as many random labels: {100 * pair.mean:+.2f} points of OA"
+    if math.isnan(pair.p):
+        return f"{against} over {pair.n} seed{'s' if pair.n > 1 else ''}, which says nothing about chance."
+    verdict = "more than chance" if pair.low > 0 or pair.high < 0 else "within chance"
+    return (
+        f"{against} (95 % interval {100 * pair.low:+.2f} to {100 * pair.high:+.2f}, paired over {pair.n} seeds, "
+        f"p = {pair.p:.2g}): {verdict}; another split may turn it round."
+    )
+
+
+def _against(winner: SummaryRow, other: SummaryRow, rows: Sequence[Row]) -> str:
+    """Paired over the seeds that both were trained with."""
+    of = {line.config_hash: _by_seed(rows, line.config_hash) for line in (winner, other)}
+    seeds = sorted(of[winner.config_hash].keys() & of[other.config_hash].keys())
+    name = f"Against the runner-up, {other.family}"
+    if not seeds:
+        return f"{name}, no seed was trained with both."
+    pair = paired([of[winner.config_hash][s] for s in seeds], [of[other.config_hash][s] for s in seeds])
+    if pair.n == 1:
+        return f"{name}: {_points(pair.mean)} points of OA on one seed, which says nothing about chance."
+    if math.isnan(pair.p):
+        constant = winner.test_oa.std < ROUNDING and other.test_oa.std < ROUNDING
+        why = "neither depends on the seed" if constant else "both vary alike"
+        return (
+            f"{name}: {_points(pair.mean)} points of OA on each of {pair.n} seeds; {why}, so there is no interval: "
+            "another split may turn it round."
+        )
+    verdict = "more than chance" if pair.low > 0 or pair.high < 0 else "within chance"
+    return (
+        f"{name}: {_points(pair.mean)} points of OA (95 % interval {_points(pair.low)} to {_points(pair.high)}, paired "
+        f"over {pair.n} seeds, p = {pair.p:.2g}): {verdict} of training; another split may turn it round."
+    )
+
+
+def _further(everything: Sequence[Row]) -> list[str]:
+    winner = next((row for row in everything if row["rank"] == 1 and row["further_splits_oa_n"]), None)
+    if winner is None:
+        return []
+    n = winner["further_splits_oa_n"]
+    spread = Spread(winner["further_splits_oa_mean"], value(winner, "further_splits_oa_std"), n)
+    return [f"On {_count(n, 'further split')} its config has test OA {_percent(spread)}."]
+
+
+_INSTEAD = {
+    "random": "Use --protocol blocks.",
+    "blocks": "Use larger blocks or a wider buffer (--block-size, --buffer).",
+    "fixed": "Use --protocol blocks, or maps whose training and test pixels lie further apart.",
+}
+"""Protocol -> what to do where positions alone are enough."""
+
+
+def _canary(winner: SummaryRow, canary: SummaryRow, protocol: str) -> str:
+    knows = "1-nearest-neighbour on row and column, which sees no spectrum,"
+    reaches, half_width = f"reaches {100 * canary.test_oa.mean:.2f} %", winner.test_oa.half_width
+    if math.isnan(half_width):  # no interval to compare with
+        half_width, near = 0.0, f"the winner {100 * winner.test_oa.mean:.2f} %"
+    else:
+        near = "within the winner's interval or above it"
+    if canary.test_oa.mean >= winner.test_oa.mean - half_width:
+        return f"This split does not measure spectral skill: {knows} {reaches}, {near}. {_INSTEAD[protocol]}"
+    return f"{knows[0].upper()}{knows[1:]} {reaches}."
+
+
+def _by_seed(rows: Sequence[Row], config_hash: str) -> dict[int, float]:
+    return {r["seed"]: r["test_oa"] for r in rows if r["config_hash"] == config_hash and r["test_oa"] is not None}
+
+
+def _percent(spread: Spread) -> str:
+    return (
+        f"{100 * spread.mean:.2f} %"
+        if math.isnan(spread.std)
+        else f"{100 * spread.mean:.2f} +- {100 * spread.std:.2f} %"
+    )
+
+
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.2f}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" + ("" if n == 1 else "s")
