@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 
 from hsiauto.models.bundle import Bundle, Provenance, load_bundle, load_model, save_bundle
-from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.refit import MODEL_FOLDER
-from hsiauto.search.journal import now
 from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP
 from hsiauto.runs.prepare import Prepared
+from hsiauto.runs.provenance import git_commit, versions
+from hsiauto.search.journal import now
 
 
 def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bundle | None, tuple[str, ...]]:

@@ -9,19 +9,19 @@ import pyarrow as pa
 from rich.console import Console
 
 from hsiauto import leaderboard as boards
-from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.refit import Work
 from hsiauto.report.labels_figure import draw_labels
 from hsiauto.report.progress import Progress
 from hsiauto.report.search_figure import draw_search
-from hsiauto.search.workers.local_ray import own_ray
-from hsiauto.search.workers.driver import LeftAtOnce
-from hsiauto.search.journal import Event, Journal
-from hsiauto.search.workers.pool import run_jobs
 from hsiauto.runs import folder as folders
 from hsiauto.runs.export import export_winner
 from hsiauto.runs.prepare import Prepared
+from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.runs.winner_map import draw_winner_map
+from hsiauto.search.journal import Event, Journal
+from hsiauto.search.workers.driver import LeftAtOnce
+from hsiauto.search.workers.local_ray import own_ray
+from hsiauto.search.workers.pool import run_jobs
 
 NOTHING_TRAINED, INTERRUPTED = 1, 130
 

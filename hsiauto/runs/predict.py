@@ -6,11 +6,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hsiauto.models.bundle import load_bundle
-from hsiauto.scene.source import SceneSource
+from hsiauto.models.predict import on_fastest_device, predict_scene
 from hsiauto.report.maps import check_map_path, write_map
-from hsiauto.models.predict import predict_scene
 from hsiauto.scene import open_image
-from hsiauto.models.predict import on_fastest_device
+from hsiauto.scene.source import SceneSource
 
 
 def predict(bundle: Path, source: SceneSource, out: Path, *, console: Console) -> None:

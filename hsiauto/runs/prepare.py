@@ -12,9 +12,9 @@ from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.scene import Scene, open_scene, read_label_map
-from hsiauto.split.seal import TrialData, seal
 from hsiauto.space import SceneSize, Space
 from hsiauto.split import Split, SplitSpec, make_split
+from hsiauto.split.seal import TrialData, seal
 
 
 @dataclass(frozen=True)

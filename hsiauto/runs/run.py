@@ -14,17 +14,17 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.files import run_lock
 from hsiauto.refit import reevaluate, refit, refit_config, refit_on_split
 from hsiauto.report.progress import download_bars
-from hsiauto.search import warm_start
-from hsiauto.search.workers.local_ray import own_ray
-from hsiauto.search.workers.driver import run_search
-from hsiauto.search.workers.cluster import available, join, reach
-from hsiauto.search.journal import read
-from hsiauto.search.workers.resources import Resources
-from hsiauto.split import load_split
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.opened import Result, open_run
 from hsiauto.runs.prepare import Prepared, feedable, prepare
+from hsiauto.search import warm_start
+from hsiauto.search.journal import read
+from hsiauto.search.workers.cluster import available, join, reach
+from hsiauto.search.workers.driver import run_search
+from hsiauto.search.workers.local_ray import own_ray
+from hsiauto.search.workers.resources import Resources
+from hsiauto.split import load_split
 
 
 def search(study: StudyConfig, folder: Path, *, console: Console) -> Result:

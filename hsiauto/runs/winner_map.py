@@ -7,9 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from hsiauto.models.bundle import Bundle
-from hsiauto.models.predict import Prediction, predict_scene
+from hsiauto.models.predict import Prediction, on_fastest_device, predict_scene
 from hsiauto.report.map_figure import draw_map
-from hsiauto.models.predict import on_fastest_device
 from hsiauto.runs.prepare import Prepared
 
 DRAWING_S = 5.0

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from hsiauto.search.journal import Journal
 from hsiauto.runs.opened import standing_warnings
+from hsiauto.search.journal import Journal
 from tests.search import fakes
 
 

@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 from safetensors.numpy import load_file
 
-from hsiauto.scene import Scene
-from hsiauto.search.journal import read
-from hsiauto.split import SplitSpec
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.prepare import Prepared, prepare
 from hsiauto.runs.run import _drive
+from hsiauto.scene import Scene
+from hsiauto.search.journal import read
+from hsiauto.split import SplitSpec
 from tests.runs.test_search import source, tiny_study  # noqa: F401 - a fixture
 
 _TIMES = ("at", "fit_seconds", "started_at", "finished_at", "predict_pixels_per_second", "peak_memory_bytes", "pid")

@@ -13,20 +13,20 @@ import pytest
 from rich.console import Console
 
 from hsiauto import runs as studies
-from hsiauto.models.bundle import load_bundle
 from hsiauto.config import StudyConfig
-from hsiauto.scene.source import SceneSource
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
-from hsiauto.scene import Scene
-from hsiauto.search.workers import local_ray as cluster
-from hsiauto.search.workers.jobs import JobResult
-from hsiauto.search.journal import read
-from hsiauto.split import SplitSpec
+from hsiauto.models.bundle import load_bundle
 from hsiauto.runs.export import export_winner
 from hsiauto.runs.folder import JOURNAL, REFITS
 from hsiauto.runs.prepare import prepare
 from hsiauto.runs.winner_map import draw_winner_map
+from hsiauto.scene import Scene
+from hsiauto.scene.source import SceneSource
+from hsiauto.search.journal import read
+from hsiauto.search.workers import local_ray as cluster
+from hsiauto.search.workers.jobs import JobResult
+from hsiauto.split import SplitSpec
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
