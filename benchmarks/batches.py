@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import PatchConfig
-from hsiauto.models.batches import Labelled, batches_for, resident
+from hsiauto.models.batches import Labelled, batches_for, cached_scene
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trainer import Trainer
 
@@ -67,7 +67,7 @@ def noise_scene() -> TrialData:
 
 def loader_epoch(config: PatchConfig, data: TrialData, device: torch.device) -> Callable[[], None]:
     """An epoch in the way of the field's usual toolboxes, as a function."""
-    scene = resident(data, config.components, config.whiten, device)
+    scene = cached_scene(data, config.components, config.whiten, device)
     loader = DataLoader(
         SlicedPatches(scene.cube.cpu().numpy(), data, config.patch), batch_size=config.batch_size, shuffle=True
     )
@@ -89,7 +89,7 @@ def loader_epoch(config: PatchConfig, data: TrialData, device: torch.device) -> 
 
 def batching_alone(config: PatchConfig, data: TrialData, device: torch.device) -> Callable[[], None]:
     """Our batches of an epoch without the training, as a function."""
-    batches = batches_for(config, resident(data, config.components, config.whiten, device).cube)
+    batches = batches_for(config, cached_scene(data, config.components, config.whiten, device).cube)
     labelled = Labelled.on(device, data.train_pixels, data.train_labels)
     generator = torch.Generator(device).manual_seed(0)
 

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto import leaderboard as boards
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig, TorchConfig
 from hsiauto.models.bundle import save_model
@@ -54,17 +54,17 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     asked.out.mkdir(parents=True, exist_ok=True)
-    prepared = prepare(_study(asked))
+    prepared = prepare(_run_config(asked))
     with Journal(asked.out / "journal.jsonl") as journal, Journal(asked.out / "refits.jsonl") as refits:
         if not journal.events:
-            journal.append("study", **_opening(prepared))
+            journal.append("opened", **_opening(prepared))
         for seed, family in _trainings(asked.families):
             config = fit_preset(_preset(family), _size(prepared))
             if (config.hash(), seed) in _done(refits):
                 continue
             n_epochs = _epochs(config, prepared, journal, asked.seconds)
-            study = prepared.study.model_copy(update={"max_epochs": n_epochs, "seed": seed})
-            work = Work(study, prepared.scene, prepared.split, journal, _one_by_one)
+            run_config = prepared.run_config.model_copy(update={"max_epochs": n_epochs, "seed": seed})
+            work = Work(run_config, prepared.scene, prepared.split, journal, _one_by_one)
             refit_config(work, refits, config, 1, asked.out)
             boards.write(_table(prepared, journal, refits, asked.out), asked.out / "families.parquet")
         _print(_table(prepared, journal, refits, asked.out), journal.events, asked)
@@ -96,11 +96,11 @@ def _preset(family: str) -> FamilyConfig:
     return config.preset(PRESET if PRESET in config.presets else "paper")
 
 
-def _study(asked: argparse.Namespace) -> StudyConfig:
+def _run_config(asked: argparse.Namespace) -> RunConfig:
     split = {"protocol": asked.protocol}
     if asked.protocol == "random":
         split["train_fraction"] = asked.train_fraction
-    return StudyConfig.model_validate(
+    return RunConfig.model_validate(
         {
             "command": "train",
             "scene": {"dataset": asked.dataset, "data_dir": asked.data_dir},
@@ -114,7 +114,7 @@ def _study(asked: argparse.Namespace) -> StudyConfig:
 def _opening(prepared: Prepared) -> Event:
     scene, split = prepared.scene, prepared.split
     return {
-        "study": prepared.study.model_dump(mode="json"),
+        "config": prepared.run_config.model_dump(mode="json"),
         "scene": scene.name,
         "data_hash": scene.data_hash,
         "split_hash": split.hash,
@@ -158,7 +158,7 @@ def _epoch_seconds(config: TorchConfig, data: TrialData) -> float:
 
 
 def _one_by_one(
-    jobs: Sequence[Job], datasets: Mapping[str, TrialData], study: StudyConfig, deadline: float | None = None
+    jobs: Sequence[Job], datasets: Mapping[str, TrialData], run_config: RunConfig, deadline: float | None = None
 ) -> Iterator[JobResult]:
     """Each training in a fresh process, so that its peak memory is its own. What a training raises is raised here."""
     context = get_context("forkserver")
@@ -193,7 +193,7 @@ def _trained(job: Job, data: TrialData) -> JobResult:
 def _table(prepared: Prepared, journal: Journal, refits: Journal, folder: Path) -> pa.Table:
     """The leaderboard's rows, without a rank: nothing was chosen here."""
     scene = prepared.scene
-    context = boards.Context(folder.resolve().name, scene.name, prepared.study, prepared.split, scene.n_bands)
+    context = boards.Context(folder.resolve().name, scene.name, prepared.run_config, prepared.split, scene.n_bands)
     table = boards.rows(journal.events, refits.events, context)
     place = table.schema.get_field_index("rank")
     return table.set_column(place, table.schema.field(place), pa.nulls(len(table), pa.int64()))

@@ -40,7 +40,7 @@ def drive(folders: list[Path]) -> None:
             folder.mkdir(exist_ok=True)
             with Journal(folder / "journal.jsonl") as journal:
                 run_search(
-                    folder, trivial.study(budget=BUDGET), trivial.TrivialSpace(), trivial.data(), journal,
+                    folder, trivial.run_config(budget=BUDGET), trivial.TrivialSpace(), trivial.data(), journal,
                     trial_type=trivial.SlowTrial, parse=trivial.parse, cost=trivial.cost,
                 )  # fmt: skip
 

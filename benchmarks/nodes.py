@@ -36,11 +36,11 @@ def main() -> None:
             at_removal.extend(journal.events)
             threading.Thread(target=cluster.remove_node, args=(second,), kwargs={"allow_graceful": False}).start()
 
-    study = trivial.study(budget=BUDGET, address=cluster.address)
+    run_config = trivial.run_config(budget=BUDGET, address=cluster.address)
     try:
         with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal.jsonl") as journal:
             run_search(
-                Path(folder), study, trivial.TrivialSpace(), trivial.data(), journal, on_event=watch,
+                Path(folder), run_config, trivial.TrivialSpace(), trivial.data(), journal, on_event=watch,
                 trial_type=trivial.SlowTrial, parse=trivial.parse, cost=trivial.cost,
             )  # fmt: skip
             before, after = trials(at_removal), trials(journal.events)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.search.journal import Journal, TrialState, read, trials
 from hsiauto.search.workers.driver import run_search
 from hsiauto.search.workers.local_ray import stop_ray
@@ -43,7 +43,7 @@ def beyond_training(found: list[TrialState]) -> list[float]:
 
 
 def main() -> None:
-    study = StudyConfig.model_validate(
+    run_config = RunConfig.model_validate(
         {
             "scene": {"dataset": "demo"},
             "budget": 30,
@@ -57,7 +57,7 @@ def main() -> None:
     space = Space.load("unified", families=["cnn2d"]).bind(60, len(data.train_pixels), 64, 64, 6)
     with tempfile.TemporaryDirectory() as folder:
         with Journal(Path(folder) / "journal.jsonl") as journal:
-            run_search(Path(folder), study, space, data, journal)
+            run_search(Path(folder), run_config, space, data, journal)
         found = list(trials(read(Path(folder) / "journal.jsonl")).values())
     stop_ray()
     seconds = [s for trial, s in zip(found[1:], beyond_training(found), strict=True) if trial.state != "failed"]

@@ -31,7 +31,7 @@ NOISE = 1.5
 def write_journal(path: Path, n: int) -> None:
     """A journal of `n` finished trials, a third of them completed: the lines that an engine would write."""
     rng, space, families = random.Random(0), trivial.TrivialSpace(), trivial.TrivialSpace.families
-    max_epochs = trivial.study().max_epochs
+    max_epochs = trivial.run_config().max_epochs
     at = "2026-01-01T00:00:00.000+00:00"
     with path.open("w") as file:
 
@@ -59,13 +59,18 @@ def write_journal(path: Path, n: int) -> None:
 
 def measure(n: int, folder: Path) -> dict[str, float]:
     """Resume a journal of `n` trials and go on."""
-    path, study = folder / "journal.jsonl", trivial.study(budget=n + DECISIONS)
+    path, run_config = folder / "journal.jsonl", trivial.run_config(budget=n + DECISIONS)
     write_journal(path, n)
     before = psutil.Process().memory_info().rss
     clock = time.perf_counter()
     with Journal(path) as journal:
         engine = Engine(
-            journal, study, trivial.TrivialSpace(), trivial.cost, trivial.parse, mirror=Mirror(folder / "optuna.log")
+            journal,
+            run_config,
+            trivial.TrivialSpace(),
+            trivial.cost,
+            trivial.parse,
+            mirror=Mirror(folder / "optuna.log"),
         )
         seconds: list[float] = []
         resumed = 0.0
@@ -76,8 +81,8 @@ def measure(n: int, folder: Path) -> dict[str, float]:
             engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
             resumed = resumed or time.perf_counter() - clock
             assert isinstance(assignment.config, trivial._Trivial)
-            for epoch in range(1, study.max_epochs + 1):
-                told = trivial.report(assignment.config, epoch, study.max_epochs)
+            for epoch in range(1, run_config.max_epochs + 1):
+                told = trivial.report(assignment.config, epoch, run_config.max_epochs)
                 if engine.report(assignment.trial_id, assignment.attempt, told) != "continue":
                     break
             seconds.append(time.perf_counter() - asked)

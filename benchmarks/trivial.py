@@ -13,9 +13,9 @@ import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import BaseTrial
 
-from hsiauto.config import StudyConfig
-from hsiauto.families.axes import axis
+from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.hyperparameters import hyperparameter
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.screen import Cost
 from hsiauto.split.seal import TrialData
@@ -28,9 +28,9 @@ class _Trivial(FamilyConfig):
     source = "benchmarks"
     presets = {"paper": {}}  # noqa: RUF012
 
-    height: float = axis(0.5, "the score at full fidelity", source="benchmarks", ge=0, le=1)
-    slope: float = axis(0.5, "how early it gets there", source="benchmarks", ge=0, le=1)
-    sign: Literal["plus", "minus"] = axis("plus", "a choice", source="benchmarks")
+    height: float = hyperparameter(0.5, "the score at full fidelity", source="benchmarks", ge=0, le=1)
+    slope: float = hyperparameter(0.5, "how early it gets there", source="benchmarks", ge=0, le=1)
+    sign: Literal["plus", "minus"] = hyperparameter("plus", "a choice", source="benchmarks")
 
 
 class First(_Trivial):
@@ -146,6 +146,6 @@ def data() -> TrialData:
     )
 
 
-def study(**changes: Any) -> StudyConfig:
+def run_config(**changes: Any) -> RunConfig:
     fields = {"max_epochs": 9, "grace_epochs": 1, "concurrency": 2, "cpus_per_trial": 1} | changes
-    return StudyConfig(scene=SceneSource(dataset="demo"), **fields)
+    return RunConfig(scene=SceneSource(dataset="demo"), **fields)

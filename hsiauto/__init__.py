@@ -1,10 +1,10 @@
 """AutoML for hyperspectral images that its users can believe. What the command line does, from Python.
 
 >>> import hsiauto                                                    # doctest: +SKIP
->>> study = hsiauto.StudyConfig(scene=hsiauto.SceneSource(dataset="demo"), budget=16)
->>> result = hsiauto.search(study, Path("runs/demo"), console=Console())
+>>> config = hsiauto.RunConfig(scene=hsiauto.SceneSource(dataset="demo"), budget=16)
+>>> result = hsiauto.search(config, Path("runs/demo"), console=Console())
 >>> bundle = hsiauto.load_bundle(result.folder / "bundle")
->>> scene = hsiauto.open_scene(study.scene)
+>>> scene = hsiauto.open_scene(config.scene)
 >>> classes = hsiauto.predict_scene(bundle.fitted, scene.cube, scene.valid).classes
 """
 
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hsiauto.config import StudyConfig
+    from hsiauto.config import RunConfig
     from hsiauto.errors import UserError
     from hsiauto.models.bundle import load_bundle
     from hsiauto.models.predict import predict_scene
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActiveLabels",
+    "RunConfig",
     "Scene",
     "SceneSource",
     "SplitSpec",
-    "StudyConfig",
     "UserError",
     "load_bundle",
     "open_scene",
@@ -42,7 +42,7 @@ _HOMES = {
     "Scene": "scene",
     "SceneSource": "scene.source",
     "SplitSpec": "split",
-    "StudyConfig": "config",
+    "RunConfig": "config",
     "UserError": "errors",
     "load_bundle": "models.bundle",
     "open_scene": "scene",

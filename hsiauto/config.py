@@ -1,4 +1,4 @@
-"""StudyConfig: everything that defines a study. Frozen, validated, stored as study.json in the run folder."""
+"""RunConfig: everything that defines a study. Frozen, validated, stored as study.json in the run folder."""
 
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -19,7 +19,7 @@ SamplerName = Literal["auto", "tpe", "random", "gp", "cmaes", "qmc"]
 SchedulerName = Literal["asha", "none"]
 
 
-class StudyConfig(BaseModel):
+class RunConfig(BaseModel):
     """What a search is. Two studies with the same config, versions and one worker give the same journal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

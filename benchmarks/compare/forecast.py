@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.compare.recorded import Recorded
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.search.journal import TrialState
 from hsiauto.search.learning_curves import Completed, Curve
 
@@ -75,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path)
     parser.add_argument("--repeats", type=int, default=40, help="random orders of each family's configs")
-    parser.add_argument("--from", dest="first", type=int, default=StudyConfig.model_fields["grace_epochs"].default)
+    parser.add_argument("--from", dest="first", type=int, default=RunConfig.model_fields["grace_epochs"].default)
     given = parser.parse_args()
     problem, rng = Recorded.load(given.table), np.random.default_rng(0)
     families = curves(problem)

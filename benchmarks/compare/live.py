@@ -22,7 +22,7 @@ from optuna.trial import Trial as OptunaTrial
 from benchmarks.curves.candidates import Candidate
 from benchmarks.curves.measure import Bench
 from benchmarks.curves.record import MAX_EPOCHS, PER_CLASS
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.runs.prepare import Prepared, prepare
@@ -47,7 +47,7 @@ Reached = tuple[int, float, FamilyConfig]
 def ours(prepared: Prepared, seconds: float) -> list[Reached]:
     with tempfile.TemporaryDirectory(prefix="hsiauto-live-") as name, Journal(Path(name) / "journal.jsonl") as journal:
         deadline = time.monotonic() + seconds
-        run_search(Path(name), prepared.study, prepared.space, prepared.data, journal, deadline)
+        run_search(Path(name), prepared.run_config, prepared.space, prepared.data, journal, deadline)
         done = trials(journal.events).values()
     return [(t.epochs, t.score("kappa"), config_from(t.config)) for t in done if t.reports]
 
@@ -59,7 +59,9 @@ def default(prepared: Prepared, seconds: float) -> list[Reached]:
             tune_config=tune.TuneConfig(
                 metric="kappa",
                 mode="max",
-                search_alg=OptunaSearch(_Drawn(prepared.space), metric="kappa", mode="max", seed=prepared.study.seed),
+                search_alg=OptunaSearch(
+                    _Drawn(prepared.space), metric="kappa", mode="max", seed=prepared.run_config.seed
+                ),
                 scheduler=ASHAScheduler(max_t=MAX_EPOCHS),
                 num_samples=-1,
                 time_budget_s=seconds,
@@ -84,7 +86,7 @@ class _Drawn:
 
 
 def _resources(prepared: Prepared) -> Resources:
-    return Resources.of(prepared.study, Machine.here(), None)
+    return Resources.of(prepared.run_config, Machine.here(), None)
 
 
 def _train(drawn: dict[str, Any], data: TrialData) -> None:
@@ -102,7 +104,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=240.0, help="of the search, on the clock")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    study = StudyConfig.model_validate(
+    run_config = RunConfig.model_validate(
         {
             "scene": SceneSource(dataset=asked.dataset, data_dir=asked.data_dir),
             "split": SplitSpec(protocol="blocks", train_per_class=PER_CLASS),
@@ -112,7 +114,7 @@ def main() -> None:
             "cpus_per_trial": 1,
         }
     )
-    prepared = prepare(study)
+    prepared = prepare(run_config)
     with own_ray():
         start_ray(_resources(prepared), data_bytes=prepared.data.cube.nbytes)
         reached = (ours if asked.method == "ours" else default)(prepared, asked.seconds)

@@ -14,7 +14,7 @@ from optuna.trial import BaseTrial, FixedTrial
 
 from benchmarks.compare.problem import Config, Problem
 from benchmarks.compare.virtual_time import Clock, Run
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.engine import Engine
@@ -97,7 +97,7 @@ class Ours:
         settings = {"budget": 1_000_000, "max_epochs": problem.max_epochs, "grace_epochs": 1, **study}
         self.engine = Engine(
             Journal(Path(self._folder.name) / "journal.jsonl"),
-            StudyConfig(scene=SceneSource(dataset="demo"), seed=seed, **settings),
+            RunConfig(scene=SceneSource(dataset="demo"), seed=seed, **settings),
             ProblemSpace(problem, seed),
             cost=self._cost,
             parse=Point.model_validate,

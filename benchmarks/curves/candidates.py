@@ -49,5 +49,5 @@ def _of(space: Space, size: SceneSize, family: str, seed: int) -> Iterator[Candi
 
 def _draw(space: Space, family: str, seed: int, number: int) -> FamilyConfig:
     with quiet_optuna():
-        study = create_study(sampler=RandomSampler(seed=seed_for(seed, family, number)))
-        return space.suggest(study.ask(), family)
+        run_config = create_study(sampler=RandomSampler(seed=seed_for(seed, family, number)))
+        return space.suggest(run_config.ask(), family)

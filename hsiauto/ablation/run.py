@@ -16,7 +16,7 @@ from hsiauto.ablation.plan import runs, trainings
 from hsiauto.ablation.record import Asked
 from hsiauto.ablation.table import HEADER, Line, lines, records
 from hsiauto.ablation.train import train
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path, run_lock
 from hsiauto.report.progress import download_bars
@@ -44,26 +44,26 @@ class Result:
     exit_code: int = 0
 
 
-def run(asked: Asked, study: StudyConfig, folder: Path, *, console: Console) -> Result:
+def run(asked: Asked, run_config: RunConfig, folder: Path, *, console: Console) -> Result:
     """Train and score every cell of a study in a new folder. Bad input raises UserError before anything is written."""
-    deadlines = Deadlines.start(study.time_limit_s)
+    deadlines = Deadlines.start(run_config.time_limit_s)
     folders.check_new(folder)
-    if study.split.protocol == "fixed" and asked.splits > 1:
+    if run_config.split.protocol == "fixed" and asked.splits > 1:
         raise UserError("--splits needs a protocol that draws its split", "fixed", "Use blocks or random.")
-    of_study = study.model_copy(
+    of_run = run_config.model_copy(
         update={
             "command": "study",
             "families": asked.definition.families,
             "pins": {},
-            "split": _buffered(study.split, asked.definition, study.max_epochs),
+            "split": _buffered(run_config.split, asked.definition, run_config.max_epochs),
         }
     )
     with download_bars(console) as progress:
-        prepared = prepare(of_study, progress)
+        prepared = prepare(of_run, progress)
     cells = _grid(asked, prepared)
     with own_ray():
-        join(study.address)
-        folders.create(folder, prepared.study, prepared.split)
+        join(run_config.address)
+        folders.create(folder, prepared.run_config, prepared.split)
         record.write(folder, asked)
         with run_lock(folder):
             return _drive(asked, cells, prepared, folder, console, deadlines)
@@ -82,19 +82,19 @@ def resume(
 ) -> Result:
     """Go on with the study in `folder`: what was scored is not trained again. More `seeds`, or other `cells` (empty:
     all), extend it; a time limit counts from now."""
-    study, asked = folders.read_study(folder), record.read(folder)
+    run_config, asked = folders.read_config(folder), record.read(folder)
     if seeds is not None and seeds < asked.seeds:
         raise UserError("a resumed study keeps or extends its seeds", f"{seeds}, below {asked.seeds}")
     changes: dict[str, Any] = {"time_limit_s": time_limit_s, "address": address}  # both of this call alone
     changes |= {} if concurrency is None else {"concurrency": concurrency}
-    changes |= {} if data_dir is None else {"scene": study.scene.model_copy(update={"data_dir": data_dir})}
+    changes |= {} if data_dir is None else {"scene": run_config.scene.model_copy(update={"data_dir": data_dir})}
     asked = asked.model_copy(
         update={"seeds": seeds or asked.seeds, "cells": asked.cells if cells is None else tuple(map(dict, cells))}
     )
     deadlines = Deadlines.start(time_limit_s)
     with own_ray(), run_lock(folder):
         join(address)
-        prepared = reopen(study.model_copy(update=changes), folder, console)
+        prepared = reopen(run_config.model_copy(update=changes), folder, console)
         whole = _grid(asked, prepared)
         record.write(folder, asked)
         return _drive(asked, whole, prepared, folder, console, deadlines)
@@ -111,10 +111,10 @@ def _buffered(spec: SplitSpec, definition: Definition, max_epochs: int) -> Split
 def _grid(asked: Asked, prepared: Prepared) -> Grid:
     """Every cell of the study on its scene. Raises UserError for what cannot be trained, and --cells without one."""
     scene, split = prepared.scene, prepared.split
-    grid(asked.definition, prepared.study.max_epochs)  # refuses what no scene mends
+    grid(asked.definition, prepared.run_config.max_epochs)  # refuses what no scene mends
     n_pixels = len(split.train if asked.definition.validates else split.pool)
     whole = grid(
-        asked.definition, prepared.study.max_epochs, SceneSize(scene.n_bands, n_pixels, scene.height, scene.width)
+        asked.definition, prepared.run_config.max_epochs, SceneSize(scene.n_bands, n_pixels, scene.height, scene.width)
     )
     for cell in whole.cells:
         if cell.labels is not None:
@@ -127,11 +127,11 @@ def _grid(asked: Asked, prepared: Prepared) -> Grid:
 def _drive(
     asked: Asked, whole: Grid, prepared: Prepared, folder: Path, console: Console, deadlines: Deadlines
 ) -> Result:
-    definition, study = asked.definition, prepared.study
+    definition, run_config = asked.definition, prepared.run_config
     wanted = whole.only(asked.cells) if asked.cells else whole
-    planned = trainings(wanted, runs(study.seed, asked.seeds, prepared.split.spec.seed, asked.splits))
-    workers = study.concurrency or _places(study, sum(training.kind == "refit" for training in planned))
-    prepared = replace(prepared, study=study.model_copy(update={"concurrency": workers}))
+    planned = trainings(wanted, runs(run_config.seed, asked.seeds, prepared.split.spec.seed, asked.splits))
+    workers = run_config.concurrency or _places(run_config, sum(training.kind == "refit" for training in planned))
+    prepared = replace(prepared, run_config=run_config.model_copy(update={"concurrency": workers}))
     with open_run(prepared, folder, console, f"hsiauto study --resume {folder}", deadlines.end) as opened:
         opened.phase(
             lambda: train(
@@ -152,11 +152,11 @@ def _drive(
         return Result(folder, tuple(found), _messages(asked, whole, opened), opened.exit_code)
 
 
-def _places(study: StudyConfig, n_trainings: int) -> int:
+def _places(run_config: RunConfig, n_trainings: int) -> int:
     """Trainings at a time: what the machine holds, of which a search would leave some to learn from the others. Counted
     over the whole study, so that a resume times its trainings as the first call did."""
-    many = study.model_copy(update={"budget": n_trainings * BUDGET_PER_WORKER})
-    return Resources.of(many, available(study.address)).concurrency
+    many = run_config.model_copy(update={"budget": n_trainings * BUDGET_PER_WORKER})
+    return Resources.of(many, available(run_config.address)).concurrency
 
 
 def _write_table(found: Sequence[Line], path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli import defaults, given, options, parse
-from hsiauto.config import StudyConfig, validated
+from hsiauto.config import RunConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
@@ -63,8 +63,8 @@ def command(
         raise UserError("--preset is of one family", preset, f"hsiauto estimate FAMILY --preset {preset}")
     pins = parse.pins(set_ or [])
     max_epochs = defaults.max_epochs(max_epochs, scene.dataset)
-    study = validated(
-        StudyConfig,
+    run_config = validated(
+        RunConfig,
         scene=scene,
         split=split,
         space=space,
@@ -74,7 +74,7 @@ def command(
     )
     console, errors = Console(), Console(stderr=True)
     with download_bars(errors) as progress:
-        prepared = prepare(study, progress)
+        prepared = prepare(run_config, progress)
     device, cpus = "cuda" if torch.cuda.is_available() else "cpu", cpus_per_trial or Machine.here().cpus
     torch.set_num_threads(cpus)
     chosen = [(name, config) for name in prepared.space.families for config in _configs(prepared, name, preset, pins)]

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hsiauto import runs as studies
+from hsiauto import runs as runs
 from hsiauto.cli import defaults, given, labels, options, parse
 from hsiauto.cli.ending import end
-from hsiauto.config import StudyConfig, validated
+from hsiauto.config import RunConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.report.tables import print_leaderboard
@@ -152,7 +152,7 @@ def search(
     if resume is not None:
         given.refuse_on_resume(context)
         data_dir = scene.data_dir if "data_dir" in given.given(context) else None
-        result = studies.resume(
+        result = runs.resume(
             resume,
             budget=budget,
             time_limit_s=limit,
@@ -168,8 +168,8 @@ def search(
     given.refuse_idle(context, split.protocol)
     asks = labels.wants_active(context)
     first, second = parse.objectives(objective)
-    study = validated(
-        StudyConfig,
+    run_config = validated(
+        RunConfig,
         scene=scene.model_copy(update={"labels": None}) if asks else scene,
         labels=ActiveLabels() if asks else None,
         split=split,
@@ -203,7 +203,7 @@ def search(
         other_seeds=other_seeds,
         further_splits=further_splits,
     )
-    _finish(studies.search(study, defaults.run_folder(out, scene.dataset), console=console), console)
+    _finish(runs.search(run_config, defaults.run_folder(out, scene.dataset), console=console), console)
 
 
 @options.with_groups(scene=options.scene_options, split=options.split_options, asked=labels.label_options)
@@ -231,8 +231,8 @@ def train(
     settled = labels.settle(context, asked, scene, split, max_epochs)
     scene = settled.scene
     given.refuse_idle(context, settled.split.protocol)
-    study = validated(
-        StudyConfig,
+    run_config = validated(
+        RunConfig,
         scene=scene,
         split=settled.split,
         budget=1,
@@ -249,7 +249,7 @@ def train(
         tiles = ", ".join(name for name, other in FAMILIES.items() if other.input == "tile")
         raise UserError("--transductive belongs to tile families", family, f"Leave it out, or train one of {tiles}.")
     folder = defaults.run_folder(out, scene.dataset, f"{family}-")
-    _finish(studies.train(study, chosen, folder, explicit=explicit, console=console), console)
+    _finish(runs.train(run_config, chosen, folder, explicit=explicit, console=console), console)
 
 
 def refit(
@@ -261,7 +261,7 @@ def refit(
 ) -> None:
     """Repeat the refit on a split: ranked configs, the best classical one, baselines, references."""
     console = Console()
-    result = studies.refit_other_split(
+    result = runs.refit_other_split(
         folder, split_seed=split_seed, seeds=seeds, top=top, address=address, console=console
     )
     _finish(result, console)
@@ -277,9 +277,9 @@ def predict(
 ) -> None:
     """Classify a scene with an exported model: classes and confidence, with the scene's geo reference."""
     source = options.scene_options(scene, data_dir, key=key, layout=layout)
-    studies.predict(bundle, source, out, console=Console())
+    runs.predict(bundle, source, out, console=Console())
 
 
-def _finish(result: studies.Result, console: Console) -> None:
+def _finish(result: runs.Result, console: Console) -> None:
     print_leaderboard(result.table, console)
     end(result, console)

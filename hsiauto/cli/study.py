@@ -13,7 +13,7 @@ from hsiauto import ablation
 from hsiauto.ablation.console import print_table
 from hsiauto.cli import defaults, given, options, parse
 from hsiauto.cli.ending import end
-from hsiauto.config import StudyConfig, validated
+from hsiauto.config import RunConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.scene.source import SceneSource
 from hsiauto.split.model import SplitSpec
@@ -95,8 +95,8 @@ def command(
     given.refuse_idle(context, split.protocol)
     name, definition = ablation.load(name)
     definition = _changed(definition, preset, parse.pins(set_ or []), max_epochs)
-    study = validated(
-        StudyConfig,
+    run_config = validated(
+        RunConfig,
         command="study",
         scene=scene,
         split=split,
@@ -110,7 +110,7 @@ def command(
     )
     asked = ablation.Asked(name=name, definition=definition, seeds=seeds or 3, splits=splits, cells=_cells(cells or []))
     folder = defaults.run_folder(out, scene.dataset, f"{name}-")
-    _finish(ablation.run(asked, study, folder, console=console), console)
+    _finish(ablation.run(asked, run_config, folder, console=console), console)
 
 
 def _changed(

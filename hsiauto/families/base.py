@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from torch import nn
 
 from hsiauto.families import tiling
-from hsiauto.families.axes import Above, AtLeast, allows, axis, in_words
+from hsiauto.families.hyperparameters import Above, AtLeast, allows, hyperparameter, in_words
 
 Kind = Literal["torch", "classical", "reference"]
 Input = Literal["pixel", "patch", "tile", "features", "coordinates"]
@@ -132,12 +132,12 @@ def _conditions(config: type[FamilyConfig]) -> dict[str, tuple[tuple[str, object
 class SmoothedConfig(FamilyConfig):
     """A candidate: its class probabilities may be filtered over space (`hsiauto.models.smoothing`)."""
 
-    smoothing: Literal["none", "majority", "guided"] = axis(
+    smoothing: Literal["none", "majority", "guided"] = hyperparameter(
         "none",
         "filter of the class probabilities over space: votes of a window, or the guided filter; trades on position",
         source="guided: Kang et al., TGRS 52(5), 2014",
     )
-    smoothing_radius: int = axis(
+    smoothing_radius: int = hyperparameter(
         2,
         "the filter's window has (2 radius + 1)^2 pixels",
         source="hsiauto",
@@ -158,30 +158,32 @@ class TorchConfig(SmoothedConfig):
 
     kind: ClassVar[Kind] = "torch"
 
-    learning_rate: float = axis(1e-3, "peak learning rate", source="hsiauto", gt=0, le=1)
-    weight_decay: float = axis(1e-4, "decoupled weight decay", source="AdamW, arXiv 1711.05101", ge=0, le=1)
-    optimizer: Literal["adam", "adamw"] = axis("adamw", "Adam (L2 decay) or AdamW (decoupled)", source="hsiauto")
-    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+    learning_rate: float = hyperparameter(1e-3, "peak learning rate", source="hsiauto", gt=0, le=1)
+    weight_decay: float = hyperparameter(1e-4, "decoupled weight decay", source="AdamW, arXiv 1711.05101", ge=0, le=1)
+    optimizer: Literal["adam", "adamw"] = hyperparameter(
+        "adamw", "Adam (L2 decay) or AdamW (decoupled)", source="hsiauto"
+    )
+    schedule: Literal["constant", "cosine", "onecycle"] = hyperparameter(
         "cosine", "learning rate over the final epoch budget, set per step", source="hsiauto"
     )
-    batch_size: int = axis(64, "labelled pixels a step", source="hsiauto", unit="pixels", ge=1, le=4096)
-    label_smoothing: float = axis(
+    batch_size: int = hyperparameter(64, "labelled pixels a step", source="hsiauto", unit="pixels", ge=1, le=4096)
+    label_smoothing: float = hyperparameter(
         0.0, "mass moved from the label to all classes", source="arXiv 1512.00567", ge=0, lt=1
     )
-    band_dropout: float = axis(
+    band_dropout: float = hyperparameter(
         0.0, "probability that an input channel of a sample is zeroed", source="hsiauto", ge=0, lt=1
     )
-    class_weighting: Literal["none", "balanced"] = axis(
+    class_weighting: Literal["none", "balanced"] = hyperparameter(
         "none", "weights in the cross-entropy: balanced = inverse class frequency", source="scikit-learn's formula"
     )
-    components: int = axis(
+    components: int = hyperparameter(
         0,
         "principal components, fitted on training pixels; 0 = all bands, standardised",
         source="hsiauto",
         ge=0,
         le=512,
     )
-    whiten: bool = axis(
+    whiten: bool = hyperparameter(
         True,
         "scale each component to unit variance, else all by one factor",
         source="hsiauto",
@@ -214,12 +216,12 @@ class PatchConfig(TorchConfig):
 
     input: ClassVar[Input] = "patch"
 
-    patch: int = axis(9, "side of the input patch", source="hsiauto", unit="pixels", ge=1, le=65)
-    augmentation: Literal["none", "flip", "dihedral"] = axis(
+    patch: int = hyperparameter(9, "side of the input patch", source="hsiauto", unit="pixels", ge=1, le=65)
+    augmentation: Literal["none", "flip", "dihedral"] = hyperparameter(
         "dihedral", "per sample: none, random flips, or one of the 8 symmetries of the square", source="hsiauto"
     )
 
-    noise: float = axis(
+    noise: float = hyperparameter(
         0.0,
         "deviation of the noise added to half of the samples, relative to each channel's own",
         source="arXiv 2511.12346",
@@ -237,7 +239,7 @@ class TileConfig(TorchConfig):
 
     input: ClassVar[Input] = "tile"
 
-    tile: int = axis(64, "side of the square tile", source="hsiauto", unit="pixels", ge=4, le=4096)
+    tile: int = hyperparameter(64, "side of the square tile", source="hsiauto", unit="pixels", ge=4, le=4096)
 
     @property
     def model_support(self) -> int:
@@ -254,12 +256,12 @@ class ClassicalConfig(SmoothedConfig):
     kind: ClassVar[Kind] = "classical"
     input: ClassVar[Input] = "features"
 
-    features: Literal["spectra", "multiscale"] = axis(
+    features: Literal["spectra", "multiscale"] = hyperparameter(
         "spectra",
         "standardised bands, or principal components smoothed over space by Gaussians of several widths",
         source="hsiauto; extended morphological profiles play this role in the literature",
     )
-    components: int = axis(
+    components: int = hyperparameter(
         30,
         "principal components before smoothing, whitened",
         source="hsiauto",
@@ -267,7 +269,7 @@ class ClassicalConfig(SmoothedConfig):
         le=512,
         when={"features": "multiscale"},
     )
-    sigma: float = axis(
+    sigma: float = hyperparameter(
         4.0,
         "widest Gaussian; the scales are 0, sigma / 4, sigma / 2, sigma",
         source="hsiauto",

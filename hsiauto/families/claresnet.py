@@ -43,8 +43,8 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
-from hsiauto.families.axes import AtLeast, Between, axis
 from hsiauto.families.base import PatchConfig
+from hsiauto.families.hyperparameters import AtLeast, Between, hyperparameter
 from hsiauto.families.parts.claresnet_encoder import (
     Attention,
     EncoderLayer,
@@ -94,49 +94,49 @@ class ClaresnetConfig(PatchConfig):
         (200, n_classes): 15_415_598 + 129 * n_classes for n_classes in (9, 16)
     }  # without what its code never reads
 
-    components: int = axis(
+    components: int = hyperparameter(
         30,
         "principal components, fitted on training pixels; 0 = all bands, standardised",
         source=PAPER,
         ge=0,
         le=512,
     )
-    whiten: bool = axis(
+    whiten: bool = hyperparameter(
         False,
         "scale each component to unit variance, else all by one factor",
         source=f"{PAPER}: unscaled scores",
         when={"components": AtLeast(1)},
     )
-    patch: int = axis(11, "side of the input patch", source=PAPER, unit="pixels", ge=1, le=65)
-    batch_size: int = axis(16, "labelled pixels a step", source=PAPER, unit="pixels", ge=1, le=4096)
-    learning_rate: float = axis(1e-4, "peak learning rate", source=PAPER, gt=0, le=1)
-    weight_decay: float = axis(1e-2, "decoupled weight decay", source=PAPER, ge=0, le=1)
-    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+    patch: int = hyperparameter(11, "side of the input patch", source=PAPER, unit="pixels", ge=1, le=65)
+    batch_size: int = hyperparameter(16, "labelled pixels a step", source=PAPER, unit="pixels", ge=1, le=4096)
+    learning_rate: float = hyperparameter(1e-4, "peak learning rate", source=PAPER, gt=0, le=1)
+    weight_decay: float = hyperparameter(1e-2, "decoupled weight decay", source=PAPER, ge=0, le=1)
+    schedule: Literal["constant", "cosine", "onecycle"] = hyperparameter(
         "constant", "learning rate over the final epoch budget, set per step", source="hsiauto: the paper is silent"
     )
-    noise: float = axis(
+    noise: float = hyperparameter(
         0.05,
         "deviation of the noise added to half of the samples, relative to each channel's own",
         source=f"{PAPER}, scaled",
         ge=0,
         le=1,
     )
-    base_channels: int = axis(64, "channels of the spatial CNN", source=PAPER, ge=4, le=256, multiple_of=4)
-    residual_blocks: int = axis(4, "residual blocks; the i-th is dilated by i", source=PAPER, ge=1, le=4)
-    cbam: bool = axis(True, "gate channels, then pixels, after the residual blocks", source=PAPER)
-    cbam_kernel: Literal[3, 5, 7] = axis(
+    base_channels: int = hyperparameter(64, "channels of the spatial CNN", source=PAPER, ge=4, le=256, multiple_of=4)
+    residual_blocks: int = hyperparameter(4, "residual blocks; the i-th is dilated by i", source=PAPER, ge=1, le=4)
+    cbam: bool = hyperparameter(True, "gate channels, then pixels, after the residual blocks", source=PAPER)
+    cbam_kernel: Literal[3, 5, 7] = hyperparameter(
         7, "kernel of the gate over pixels", source=f"{PAPER}: 7", unit="pixels", when={"cbam": True}
     )
-    width: int = axis(256, "features of a token, D", source=PAPER, ge=4, le=1024, multiple_of=4)
-    depth: int = axis(3, "encoder layers, L", source=f"{PAPER}, ablation of depth", ge=1, le=8)
-    heads: int = axis(8, "attention heads, each max(1, D // h) wide", source=PAPER, ge=1, le=32)
-    rnn: Recurrence = axis(
+    width: int = hyperparameter(256, "features of a token, D", source=PAPER, ge=4, le=1024, multiple_of=4)
+    depth: int = hyperparameter(3, "encoder layers, L", source=f"{PAPER}, ablation of depth", ge=1, le=8)
+    heads: int = hyperparameter(8, "attention heads, each max(1, D // h) wide", source=PAPER, ge=1, le=32)
+    rnn: Recurrence = hyperparameter(
         "both", "recurrence over the components: BiLSTM then BiGRU, one of them, none", source=f"{PAPER}, ablation"
     )
-    attention: Literal["msla", "full"] = axis(
+    attention: Literal["msla", "full"] = hyperparameter(
         "msla", "multi-scale latent attention, or self-attention over all components", source=f"{PAPER}, ablation"
     )
-    scales: int = axis(
+    scales: int = hyperparameter(
         3,
         "scales of the latent attention: every component, every 2nd, every 4th, ...",
         source=PAPER,
@@ -144,16 +144,16 @@ class ClaresnetConfig(PatchConfig):
         le=5,
         when={"attention": "msla"},
     )
-    latent_min: Literal[4, 8, 16] = axis(
+    latent_min: Literal[4, 8, 16] = hyperparameter(
         8, "fewest latents", source=f"{PAPER}, ablation", when={"attention": "msla", "components": LEAST_ACTS}
     )
-    latent_max: Literal[32, 64, 128] = axis(
+    latent_max: Literal[32, 64, 128] = hyperparameter(
         64, "most latents", source=f"{PAPER}, ablation", when={"attention": "msla", "components": MOST_ACTS}
     )
-    dropout: float = axis(0.1, "dropout in extractor and encoder", source=PAPER, ge=0, lt=1)
-    head_dropout: float = axis(0.5, "dropout before the head; half of it inside", source=PAPER, ge=0, lt=1)
+    dropout: float = hyperparameter(0.1, "dropout in extractor and encoder", source=PAPER, ge=0, lt=1)
+    head_dropout: float = hyperparameter(0.5, "dropout before the head; half of it inside", source=PAPER, ge=0, lt=1)
 
-    init: Literal["paper", "glorot"] = axis(
+    init: Literal["paper", "glorot"] = hyperparameter(
         "paper",
         "first weights of linear maps: truncated normal of deviation 0.02, or Glorot's uniform (by their widths)",
         source=f"{PAPER}, published code; glorot: hsiauto",

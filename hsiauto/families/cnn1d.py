@@ -23,8 +23,8 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import PixelConfig
+from hsiauto.families.hyperparameters import hyperparameter
 
 _SOURCE = "Hu et al., Journal of Sensors 2015, 258619"
 _WEIGHT_BOUND = 0.05
@@ -42,18 +42,24 @@ class Cnn1dConfig(PixelConfig):
     }
     published_parameters: ClassVar[dict[tuple[int, int], int]] = {(224, 16): 82_216}
 
-    width: int = axis(20, "kernels of every convolution", source=_SOURCE, ge=1, le=256)
-    kernels_per_spectrum: int = axis(
+    width: int = hyperparameter(20, "kernels of every convolution", source=_SOURCE, ge=1, le=256)
+    kernels_per_spectrum: int = hyperparameter(
         9,
         "a kernel is channels // this long (1 at least), so this many cover the spectrum",
         source=_SOURCE,
         ge=2,
         le=64,
     )
-    depth: int = axis(1, "convolutions, each with its pooling; 1 in the article", source="hsiauto", ge=1, le=4)
-    hidden: int = axis(100, "units of the dense layer", source=_SOURCE, ge=4, le=2048)
-    activation: Literal["tanh", "relu"] = axis("tanh", "after every layer but the last", source=f"{_SOURCE}; relu ours")
-    dropout: float = axis(0.0, "dropout before the classifier; none in the article", source="hsiauto", ge=0, lt=1)
+    depth: int = hyperparameter(
+        1, "convolutions, each with its pooling; 1 in the article", source="hsiauto", ge=1, le=4
+    )
+    hidden: int = hyperparameter(100, "units of the dense layer", source=_SOURCE, ge=4, le=2048)
+    activation: Literal["tanh", "relu"] = hyperparameter(
+        "tanh", "after every layer but the last", source=f"{_SOURCE}; relu ours"
+    )
+    dropout: float = hyperparameter(
+        0.0, "dropout before the classifier; none in the article", source="hsiauto", ge=0, lt=1
+    )
 
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
         return Cnn1d(self, n_bands, n_classes)

@@ -23,8 +23,8 @@ from pydantic import model_validator
 from torch import nn
 from torch.nn.functional import avg_pool2d, conv2d
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import PatchConfig
+from hsiauto.families.hyperparameters import hyperparameter
 
 
 class Cnn2dConfig(PatchConfig):
@@ -45,9 +45,11 @@ class Cnn2dConfig(PatchConfig):
         }
     }
 
-    width: int = axis(64, "channels of every convolution", source="hsiauto", ge=4, le=512)
-    depth: int = axis(3, "3 x 3 convolutions; each takes 2 pixels off the side", source="hsiauto", ge=1, le=16)
-    dropout: float = axis(0.2, "dropout before the classifier", source="hsiauto", ge=0, lt=1)
+    width: int = hyperparameter(64, "channels of every convolution", source="hsiauto", ge=4, le=512)
+    depth: int = hyperparameter(
+        3, "3 x 3 convolutions; each takes 2 pixels off the side", source="hsiauto", ge=1, le=16
+    )
+    dropout: float = hyperparameter(0.2, "dropout before the classifier", source="hsiauto", ge=0, lt=1)
 
     @model_validator(mode="after")
     def _fits(self) -> "Cnn2dConfig":

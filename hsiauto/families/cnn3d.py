@@ -21,8 +21,8 @@ import torch
 from pydantic import model_validator
 from torch import nn
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import PatchConfig
+from hsiauto.families.hyperparameters import hyperparameter
 
 _SOURCE = "Li et al., Remote Sensing 9(1):67, 2017"
 
@@ -46,16 +46,18 @@ class Cnn3dConfig(PatchConfig):
         },
     }
 
-    patch: int = axis(5, "side of the input patch", source=_SOURCE, unit="pixels", ge=3, le=65)
-    width: int = axis(
+    patch: int = hyperparameter(5, "side of the input patch", source=_SOURCE, unit="pixels", ge=3, le=65)
+    width: int = hyperparameter(
         2, "kernels of the first convolution; each further one has twice as many", source=_SOURCE, ge=1, le=128
     )
-    depth: int = axis(2, "3-D convolutions; each takes 2 pixels off the side", source=_SOURCE, ge=1, le=4)
-    spectral_stride: int = axis(
+    depth: int = hyperparameter(2, "3-D convolutions; each takes 2 pixels off the side", source=_SOURCE, ge=1, le=4)
+    spectral_stride: int = hyperparameter(
         1, "step of each convolution along the bands; 1 in the paper", source="hsiauto", ge=1, le=4
     )
-    batch_norm: bool = axis(False, "BatchNorm after each convolution", source="hsiauto")
-    dropout: float = axis(0.0, "dropout before the classifier; none in the paper", source="hsiauto", ge=0, lt=1)
+    batch_norm: bool = hyperparameter(False, "BatchNorm after each convolution", source="hsiauto")
+    dropout: float = hyperparameter(
+        0.0, "dropout before the classifier; none in the paper", source="hsiauto", ge=0, lt=1
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "Cnn3dConfig":

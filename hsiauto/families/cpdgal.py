@@ -46,8 +46,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import Criterion, PatchConfig
+from hsiauto.families.hyperparameters import hyperparameter
 from hsiauto.families.parts.cpdgal_encoder import Block
 
 PAPER = "CPDGAL, ICCV workshops 2025"
@@ -61,32 +61,34 @@ KEEP_RANGE = (0.05, 0.999)
 class _TransformerConfig(PatchConfig):
     """What `cpdgal` and `vit` share."""
 
-    patch: int = axis(16, "side of the input patch", source=PAPER, unit="pixels", ge=1, le=65)
-    components: int = axis(
+    patch: int = hyperparameter(16, "side of the input patch", source=PAPER, unit="pixels", ge=1, le=65)
+    components: int = hyperparameter(
         15,
         "principal components, fitted on training pixels; 0 = all bands, standardised",
         source=PAPER,
         ge=0,
         le=512,
     )
-    batch_size: int = axis(
+    batch_size: int = hyperparameter(
         64, "labelled pixels a step", source=f"{PAPER}; 32 for Indian Pines, Salinas", unit="pixels", ge=1, le=4096
     )
-    optimizer: Literal["adam", "adamw"] = axis("adam", "Adam (L2 decay) or AdamW (decoupled)", source=PAPER)
-    learning_rate: float = axis(1e-3, "peak learning rate", source=PAPER, gt=0, le=1)
-    weight_decay: float = axis(0.0, "decay of the weights", source="hsiauto: the paper is silent", ge=0, le=1)
-    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+    optimizer: Literal["adam", "adamw"] = hyperparameter("adam", "Adam (L2 decay) or AdamW (decoupled)", source=PAPER)
+    learning_rate: float = hyperparameter(1e-3, "peak learning rate", source=PAPER, gt=0, le=1)
+    weight_decay: float = hyperparameter(0.0, "decay of the weights", source="hsiauto: the paper is silent", ge=0, le=1)
+    schedule: Literal["constant", "cosine", "onecycle"] = hyperparameter(
         "onecycle",
         "learning rate over the final epoch budget, set per step",
         source="hsiauto: the paper is silent",
     )
-    sub_patch: int = axis(2, "side of the sub-patch that one token embeds", source=PAPER, unit="pixels", ge=1, le=16)
-    width: int = axis(32, "features of a token, D", source=f"{PAPER}, ablation (D, h, L)", ge=4, le=512)
-    heads: int = axis(
+    sub_patch: int = hyperparameter(
+        2, "side of the sub-patch that one token embeds", source=PAPER, unit="pixels", ge=1, le=16
+    )
+    width: int = hyperparameter(32, "features of a token, D", source=f"{PAPER}, ablation (D, h, L)", ge=4, le=512)
+    heads: int = hyperparameter(
         8, "attention heads, h; each max(1, D // h) wide", source=f"{PAPER}, ablation (D, h, L)", ge=1, le=32
     )
-    depth: int = axis(6, "encoder layers, L", source=f"{PAPER}, ablation (D, h, L)", ge=1, le=24)
-    mlp_ratio: int = axis(4, "hidden width of a layer's MLP over D", source=PAPER, ge=1, le=8)
+    depth: int = hyperparameter(6, "encoder layers, L", source=f"{PAPER}, ablation (D, h, L)", ge=1, le=24)
+    mlp_ratio: int = hyperparameter(4, "hidden width of a layer's MLP over D", source=PAPER, ge=1, le=8)
 
 
 class VitConfig(_TransformerConfig):
@@ -111,8 +113,10 @@ class CpdgalConfig(_TransformerConfig):
         "small": {"patch": 10, "depth": 3, "heads": 4, "batch_size": 32},
     }
 
-    dgfr: bool = axis(True, "refine tokens in training by noising and denoising them", source=f"{PAPER}, DGFR")
-    diffusion_steps: int = axis(
+    dgfr: bool = hyperparameter(
+        True, "refine tokens in training by noising and denoising them", source=f"{PAPER}, DGFR"
+    )
+    diffusion_steps: int = hyperparameter(
         100,
         "diffusion steps, T; a sample is trained at one of them, drawn at random",
         source=f"{PAPER}, ablation: 5, 10, 100, 500, 1000",
@@ -120,17 +124,19 @@ class CpdgalConfig(_TransformerConfig):
         le=1000,
         when={"dgfr": True},
     )
-    masking: Literal["dynamic", "static", "none"] = axis(
+    masking: Literal["dynamic", "static", "none"] = hyperparameter(
         "dynamic", "hide tokens in training: by their importance, at random, or not", source=f"{PAPER}, CM"
     )
-    importance: Literal["paper", "standardised"] = axis(
+    importance: Literal["paper", "standardised"] = hyperparameter(
         "paper",
         "attention that a token receives: as printed (near 1 / N), or with zero mean and unit variance over tokens",
         source=f"{PAPER}, CM; standardised: hsiauto",
         when={"masking": "dynamic"},
     )
-    beta: float = axis(2.0, "steepness of the mask", source=f"{PAPER}, CM", gt=0, le=20, when={"masking": "dynamic"})
-    mask_probability: float = axis(
+    beta: float = hyperparameter(
+        2.0, "steepness of the mask", source=f"{PAPER}, CM", gt=0, le=20, when={"masking": "dynamic"}
+    )
+    mask_probability: float = hyperparameter(
         0.6,
         "probability that a token is hidden",
         source=f"{PAPER}, ablation: 0.2 to 0.8, best 0.6",
@@ -138,13 +144,13 @@ class CpdgalConfig(_TransformerConfig):
         lt=1,
         when={"masking": "static"},
     )
-    cw_mse: bool = axis(
+    cw_mse: bool = hyperparameter(
         True,
         "context-weighted error of reconstructing the tokens, added to the loss",
         source=f"{PAPER}, CW-MSE",
         when={"masking": ("dynamic", "static")},
     )
-    cw_mse_weight: float = axis(
+    cw_mse_weight: float = hyperparameter(
         0.01, "weight of CW-MSE, lambda", source="hsiauto: the paper is silent", gt=0, le=10, when={"cw_mse": True}
     )
 

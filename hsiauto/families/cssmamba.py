@@ -46,8 +46,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import Criterion, TileConfig
+from hsiauto.families.hyperparameters import hyperparameter
 from hsiauto.families.layers.precision import without_autocast
 from hsiauto.families.layers.state_space import StateSpace
 from hsiauto.families.parts.clustering import LearnableClustering
@@ -68,20 +68,22 @@ SMALL = {"tile": 32, "scan": "ssd", "state": 8, "learning_rate": 3e-3, "schedule
 class _MambaConfig(TileConfig):
     """What `cssmamba` and `mambahsi` share."""
 
-    learning_rate: float = axis(3e-4, "peak learning rate", source=MAMBAHSI, gt=0, le=1)
-    weight_decay: float = axis(0.0, "decay of the weights", source=MAMBAHSI, ge=0, le=1)
-    optimizer: Literal["adam", "adamw"] = axis("adam", "Adam (L2 decay) or AdamW (decoupled)", source=MAMBAHSI)
-    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+    learning_rate: float = hyperparameter(3e-4, "peak learning rate", source=MAMBAHSI, gt=0, le=1)
+    weight_decay: float = hyperparameter(0.0, "decay of the weights", source=MAMBAHSI, ge=0, le=1)
+    optimizer: Literal["adam", "adamw"] = hyperparameter(
+        "adam", "Adam (L2 decay) or AdamW (decoupled)", source=MAMBAHSI
+    )
+    schedule: Literal["constant", "cosine", "onecycle"] = hyperparameter(
         "constant", "learning rate over the final epoch budget, set per step", source=MAMBAHSI
     )
-    width: int = axis(128, "features of a pixel, D", source=MAMBAHSI, ge=4, le=512, multiple_of=GROUPS)
-    blocks: int = axis(3, "spatial-spectral blocks", source=MAMBAHSI, ge=1, le=6)
-    scan: Literal["mamba1", "ssd"] = axis(
+    width: int = hyperparameter(128, "features of a pixel, D", source=MAMBAHSI, ge=4, le=512, multiple_of=GROUPS)
+    blocks: int = hyperparameter(3, "spatial-spectral blocks", source=MAMBAHSI, ge=1, le=6)
+    scan: Literal["mamba1", "ssd"] = hyperparameter(
         "mamba1",
         "state space layer: a decay per channel and state (Mamba), or one per head (Mamba-2, in matrix products)",
         source="arXiv 2312.00752; arXiv 2405.21060",
     )
-    state: int = axis(16, "states of a channel, N", source=MAMBAHSI, ge=1, le=256)
+    state: int = hyperparameter(16, "states of a channel, N", source=MAMBAHSI, ge=1, le=256)
 
 
 class MambaHsiConfig(_MambaConfig):
@@ -109,25 +111,25 @@ class CssMambaConfig(_MambaConfig):
         "small": {"width": 32, "blocks": 1, "centres_per_class": 1, "keep_ratio": 1.0, **SMALL},
     }
 
-    width: int = axis(32, "features of a pixel, D", source=CSSMAMBA, ge=4, le=512, multiple_of=GROUPS)
-    centres_per_class: int = axis(
+    width: int = hyperparameter(32, "features of a pixel, D", source=CSSMAMBA, ge=4, le=512, multiple_of=GROUPS)
+    centres_per_class: int = hyperparameter(
         3, "cluster centres of a class", source=f"{CSSMAMBA}: 1 to 5, best 3 on Pavia University", ge=1, le=20
     )
-    temperature: float = axis(0.1, "softness of the assignment to clusters", source=FILL, gt=0, le=10)
-    centre_momentum: float = axis(
+    temperature: float = hyperparameter(0.1, "softness of the assignment to clusters", source=FILL, gt=0, le=10)
+    centre_momentum: float = hyperparameter(
         0.9, "what a step leaves of a centre; the rest is its training pixels' mean", source=CSSMAMBA, ge=0, lt=1
     )
-    cluster_loss_weight: float = axis(
+    cluster_loss_weight: float = hyperparameter(
         0.1,
         "weight of the cluster loss, mean over the blocks; 0 = off",
         source=f"{CSSMAMBA}; weight: {FILL}",
         ge=0,
         le=10,
     )
-    keep_ratio: float = axis(
+    keep_ratio: float = hyperparameter(
         0.8, "part of a cluster that the clustered scan reads; others skip it", source=FILL, ge=0.1, le=1
     )
-    token_order: Order = axis(
+    token_order: Order = hyperparameter(
         "descending", "tokens of a cluster: important first, important last, or as in the image", source=CSSMAMBA
     )
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import ClassicalConfig, Estimator
+from hsiauto.families.hyperparameters import hyperparameter
 
 
 class ForestConfig(ClassicalConfig):
@@ -21,19 +21,19 @@ class ForestConfig(ClassicalConfig):
     source: ClassVar[str] = "Geurts et al. 2006 (extra-trees); Breiman 2001 (random forest)"
     presets: ClassVar = {"paper": {"features": "multiscale"}, "spectra": {}}
 
-    trees: Literal["extra", "random"] = axis(
+    trees: Literal["extra", "random"] = hyperparameter(
         "extra",
         "extra-trees (random thresholds, all pixels) or random forest (best thresholds, bootstrap)",
         source="scikit-learn",
     )
-    n_trees: int = axis(500, "trees", source="hsiauto", ge=1, le=5000)
-    max_features: float = axis(
+    n_trees: int = hyperparameter(500, "trees", source="hsiauto", ge=1, le=5000)
+    max_features: float = hyperparameter(
         0.1, "share of the features tried at each split", source="hsiauto: near the square root of 120", gt=0, le=1
     )
-    min_samples_leaf: int = axis(
+    min_samples_leaf: int = hyperparameter(
         1, "fewest training pixels in a leaf", source="scikit-learn", unit="pixels", ge=1, le=100
     )
-    class_weighting: Literal["none", "balanced"] = axis(
+    class_weighting: Literal["none", "balanced"] = hyperparameter(
         "none", "weights of the pixels: balanced = inverse class frequency", source="scikit-learn's formula"
     )
 

@@ -27,8 +27,8 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import PatchConfig
+from hsiauto.families.hyperparameters import hyperparameter
 
 _SOURCE = "Roy et al., GRSL 2020, arXiv 1902.06701"
 _SPECTRAL_KERNELS = (7, 5, 3)
@@ -56,28 +56,30 @@ class HybridsnConfig(PatchConfig):
     }
     published_parameters: ClassVar[dict[tuple[int, int], int]] = {(200, 16): 5_122_176}
 
-    components: int = axis(
+    components: int = hyperparameter(
         30,
         "principal components, fitted on training pixels; 0 = all bands, standardised",
         source=f"{_SOURCE}: 30 for Indian Pines, 15 for its other scenes",
         ge=0,
         le=512,
     )
-    patch: int = axis(25, "side of the input patch", source=_SOURCE, unit="pixels", ge=1, le=65)
-    augmentation: Literal["none", "flip", "dihedral"] = axis(
+    patch: int = hyperparameter(25, "side of the input patch", source=_SOURCE, unit="pixels", ge=1, le=65)
+    augmentation: Literal["none", "flip", "dihedral"] = hyperparameter(
         "none", "per sample: none, random flips, or one of the 8 symmetries of the square", source=_SOURCE
     )
-    batch_size: int = axis(256, "labelled pixels a step", source=_SOURCE, unit="pixels", ge=1, le=4096)
-    optimizer: Literal["adam", "adamw"] = axis("adam", "Adam (L2 decay) or AdamW (decoupled)", source=_SOURCE)
-    weight_decay: float = axis(0.0, "decay of the weights", source=_SOURCE, ge=0, le=1)
-    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+    batch_size: int = hyperparameter(256, "labelled pixels a step", source=_SOURCE, unit="pixels", ge=1, le=4096)
+    optimizer: Literal["adam", "adamw"] = hyperparameter("adam", "Adam (L2 decay) or AdamW (decoupled)", source=_SOURCE)
+    weight_decay: float = hyperparameter(0.0, "decay of the weights", source=_SOURCE, ge=0, le=1)
+    schedule: Literal["constant", "cosine", "onecycle"] = hyperparameter(
         "constant", "learning rate over the final epoch budget, set per step", source=_SOURCE
     )
-    width: int = axis(
+    width: int = hyperparameter(
         8, "kernels of the first convolution; the next have 2, 4 and 8 times as many", source=_SOURCE, ge=1, le=32
     )
-    hidden: int = axis(256, "units of the first dense layer; the second has half", source=_SOURCE, ge=4, le=1024)
-    dropout: float = axis(0.4, "dropout after each dense layer", source=_SOURCE, ge=0, lt=1)
+    hidden: int = hyperparameter(
+        256, "units of the first dense layer; the second has half", source=_SOURCE, ge=4, le=1024
+    )
+    dropout: float = hyperparameter(0.4, "dropout after each dense layer", source=_SOURCE, ge=0, lt=1)
 
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
         return Hybridsn(self, n_bands, n_classes)

@@ -33,8 +33,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import PixelConfig
+from hsiauto.families.hyperparameters import hyperparameter
 from hsiauto.families.layers import EncoderBlock
 from hsiauto.families.parts.centres import kmeans_centres, kmeans_per_class
 
@@ -65,28 +65,30 @@ class SpectralMemoryConfig(PixelConfig):
         },
     }
 
-    label_smoothing: float = axis(0.1, "mass moved from the label to all classes", source=ARTICLE, ge=0, lt=1)
-    band_dropout: float = axis(
+    label_smoothing: float = hyperparameter(0.1, "mass moved from the label to all classes", source=ARTICLE, ge=0, lt=1)
+    band_dropout: float = hyperparameter(
         0.1, "probability that an input channel of a sample is zeroed", source=ARTICLE, ge=0, lt=1
     )
-    learning_rate: float = axis(3e-3, "peak learning rate", source=FILL, gt=0, le=1)
-    tokens: int = axis(128, "most tokens; more bands are averaged into this many groups", source=FILL, ge=1, le=512)
-    width: int = axis(64, "features of a token, D", source=FILL, ge=4, le=512)
-    heads: int = axis(4, "attention heads, h; each max(1, D // h) wide", source=FILL, ge=1, le=32)
-    depth: int = axis(2, "self-attention layers, L", source=ARTICLE, ge=1, le=12)
-    mlp_ratio: int = axis(2, "hidden width of a layer's FFN over D", source=FILL, ge=1, le=8)
-    dropout: float = axis(0.1, "dropout of both branches of a layer", source=FILL, ge=0, lt=1)
-    memory: bool = axis(True, "read prototypes by attention; off: the head reads the query", source=ARTICLE)
-    prototypes_per_class: int = axis(
+    learning_rate: float = hyperparameter(3e-3, "peak learning rate", source=FILL, gt=0, le=1)
+    tokens: int = hyperparameter(
+        128, "most tokens; more bands are averaged into this many groups", source=FILL, ge=1, le=512
+    )
+    width: int = hyperparameter(64, "features of a token, D", source=FILL, ge=4, le=512)
+    heads: int = hyperparameter(4, "attention heads, h; each max(1, D // h) wide", source=FILL, ge=1, le=32)
+    depth: int = hyperparameter(2, "self-attention layers, L", source=ARTICLE, ge=1, le=12)
+    mlp_ratio: int = hyperparameter(2, "hidden width of a layer's FFN over D", source=FILL, ge=1, le=8)
+    dropout: float = hyperparameter(0.1, "dropout of both branches of a layer", source=FILL, ge=0, lt=1)
+    memory: bool = hyperparameter(True, "read prototypes by attention; off: the head reads the query", source=ARTICLE)
+    prototypes_per_class: int = hyperparameter(
         10, "prototypes in memory for each class", source=ARTICLE, ge=1, le=100, when={"memory": True}
     )
-    prototype_init: Literal["kmeans", "kmeans_per_class", "random"] = axis(
+    prototype_init: Literal["kmeans", "kmeans_per_class", "random"] = hyperparameter(
         "kmeans",
         "where prototypes start: clusters of the training pixels, of each class's training pixels, or noise",
         source=ARTICLE,
         when={"memory": True},
     )
-    readout: Literal["context", "query_and_context"] = axis(
+    readout: Literal["context", "query_and_context"] = hyperparameter(
         "context", "what the head reads", source=f"{ARTICLE}; with the query: hsiauto", when={"memory": True}
     )
 

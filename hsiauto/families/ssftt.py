@@ -28,8 +28,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import PatchConfig
+from hsiauto.families.hyperparameters import hyperparameter
 from hsiauto.families.layers import EncoderBlock
 
 _SOURCE = "Sun et al., TGRS 2022"
@@ -43,29 +43,33 @@ class SsfttConfig(PatchConfig):
     source: ClassVar[str] = _SOURCE
     presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {}}
 
-    components: int = axis(
+    components: int = hyperparameter(
         30,
         "principal components, fitted on training pixels; 0 = all bands, standardised",
         source=_SOURCE,
         ge=0,
         le=512,
     )
-    patch: int = axis(13, "side of the input patch", source=_SOURCE, unit="pixels", ge=1, le=65)
-    augmentation: Literal["none", "flip", "dihedral"] = axis(
+    patch: int = hyperparameter(13, "side of the input patch", source=_SOURCE, unit="pixels", ge=1, le=65)
+    augmentation: Literal["none", "flip", "dihedral"] = hyperparameter(
         "none", "per sample: none, random flips, or one of the 8 symmetries of the square", source=_SOURCE
     )
-    optimizer: Literal["adam", "adamw"] = axis("adam", "Adam (L2 decay) or AdamW (decoupled)", source=_SOURCE)
-    weight_decay: float = axis(0.0, "decay of the weights", source=_SOURCE, ge=0, le=1)
-    schedule: Literal["constant", "cosine", "onecycle"] = axis(
+    optimizer: Literal["adam", "adamw"] = hyperparameter("adam", "Adam (L2 decay) or AdamW (decoupled)", source=_SOURCE)
+    weight_decay: float = hyperparameter(0.0, "decay of the weights", source=_SOURCE, ge=0, le=1)
+    schedule: Literal["constant", "cosine", "onecycle"] = hyperparameter(
         "constant", "learning rate over the final epoch budget, set per step", source=_SOURCE
     )
-    kernels: int = axis(8, "kernels of the 3-D convolution", source=_SOURCE, ge=1, le=64)
-    width: int = axis(64, "kernels of the 2-D convolution and features of a token, D", source=_SOURCE, ge=4, le=512)
-    tokens: int = axis(4, "tokens that a patch becomes, L", source=_SOURCE, ge=1, le=64)
-    depth: int = axis(1, "encoder layers", source=_SOURCE, ge=1, le=12)
-    heads: int = axis(8, "attention heads, h; each max(1, D // h) wide", source=_SOURCE, ge=1, le=32)
-    mlp_width: int = axis(8, "hidden width of a layer's MLP", source=_SOURCE, ge=1, le=1024)
-    dropout: float = axis(0.1, "dropout of tokens and of both branches of a layer", source=_SOURCE, ge=0, lt=1)
+    kernels: int = hyperparameter(8, "kernels of the 3-D convolution", source=_SOURCE, ge=1, le=64)
+    width: int = hyperparameter(
+        64, "kernels of the 2-D convolution and features of a token, D", source=_SOURCE, ge=4, le=512
+    )
+    tokens: int = hyperparameter(4, "tokens that a patch becomes, L", source=_SOURCE, ge=1, le=64)
+    depth: int = hyperparameter(1, "encoder layers", source=_SOURCE, ge=1, le=12)
+    heads: int = hyperparameter(8, "attention heads, h; each max(1, D // h) wide", source=_SOURCE, ge=1, le=32)
+    mlp_width: int = hyperparameter(8, "hidden width of a layer's MLP", source=_SOURCE, ge=1, le=1024)
+    dropout: float = hyperparameter(
+        0.1, "dropout of tokens and of both branches of a layer", source=_SOURCE, ge=0, lt=1
+    )
 
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
         return Ssftt(self, n_bands, n_classes)

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.svm import SVC
 
-from hsiauto.families.axes import axis
 from hsiauto.families.base import ClassicalConfig, Estimator
+from hsiauto.families.hyperparameters import hyperparameter
 
 SLOPE = 4.0
 """Of the sigmoid on decision values, whose margin is 1. Of 2, 3, 4, 6 and 10 it came nearest to honest on Indian Pines
@@ -32,18 +32,18 @@ class SvmConfig(ClassicalConfig):
     source: ClassVar[str] = "Cortes and Vapnik 1995; Melgani and Bruzzone 2004 for hyperspectral images"
     presets: ClassVar = {"paper": {}, "multiscale": {"features": "multiscale", "C": 10.0}}
 
-    C: float = axis(100.0, "penalty of a training pixel inside the margin", source="libsvm", gt=0, le=1e6)
-    gamma: float = axis(
+    C: float = hyperparameter(100.0, "penalty of a training pixel inside the margin", source="libsvm", gt=0, le=1e6)
+    gamma: float = hyperparameter(
         1.0,
         "kernel exp(-g |a - b|^2), g as a multiple of 1 / (features x their variance)",
         source="scikit-learn's `scale` is 1",
         gt=0,
         le=1e3,
     )
-    class_weighting: Literal["none", "balanced"] = axis(
+    class_weighting: Literal["none", "balanced"] = hyperparameter(
         "none", "weights of C: balanced = inverse class frequency", source="scikit-learn's formula"
     )
-    max_train: int = axis(
+    max_train: int = hyperparameter(
         10_000,
         "most training pixels; beyond it a stratified random subset, drawn from the seed",
         source="hsiauto: training time grows with the square",

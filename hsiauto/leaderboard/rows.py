@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.leaderboard.schema import PARAM, schema
@@ -27,7 +27,7 @@ class Context:
     run_id: str
     dataset: str
     """The scene's name with its variant."""
-    study: StudyConfig
+    run_config: RunConfig
     split: Split
     n_bands: int
 
@@ -46,7 +46,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     shared = {
         "run_id": context.run_id,
         "dataset": context.dataset,
-        "objective": context.study.objective,
+        "objective": context.run_config.objective,
         "protocol": spec.protocol,
         "block_size": spec.block_size if in_blocks else None,
         "buffer": spec.buffer if in_blocks else None,
@@ -54,7 +54,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     }
     shares = cache(lambda support: overlap(context.split, support))
     started = [trial for trial in states.values() if trial.attempt > 0 or trial.ended]
-    on_front = _pareto(started, context.study)
+    on_front = _pareto(started, context.run_config)
     records = [
         shared | _trial(trial, ranks.get(trial.trial_id), on_front.get(trial.trial_id), context, shares)
         for trial in started
@@ -62,8 +62,8 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     chosen = {states[trial_id].config_hash: (trial_id, rank) for trial_id, rank in ranks.items()}
     home = home_split([event["split_seed"] for event in latest.values()], spec.seed)
     refits = [shared | _refit(event, states, chosen, home, context) for event in latest.values()]
-    records += [row | _further(refits, context.study, home) if row["rank"] == 1 else row for row in refits]
-    fresh = _fresh(journal_events, context.study.objective)
+    records += [row | _further(refits, context.run_config, home) if row["rank"] == 1 else row for row in refits]
+    fresh = _fresh(journal_events, context.run_config.objective)
     records = [row | fresh.get(str(row["trial_id"]), {}) if row["rank"] is not None else row for row in records]
     metadata = {
         f"hsiauto.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()
@@ -71,18 +71,18 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     return pa.Table.from_pylist(records, schema=schema(records, metadata))
 
 
-def home_split(split_seeds: Sequence[int], of_study: int) -> int:
+def home_split(split_seeds: Sequence[int], of_run: int) -> int:
     """The split that ranks are shown on: the study's, or in a table of another split that one."""
-    return of_study if of_study in split_seeds or not split_seeds else split_seeds[0]
+    return of_run if of_run in split_seeds or not split_seeds else split_seeds[0]
 
 
 def _provenance(events: Iterable[Event]) -> Record:
     """study, versions, git commit and split hash, as the first event tells them. Without the folder of the data: a
     table is handed on, and nobody else has that folder."""
-    first = next((event for event in events if event["event"] == "study"), {})
+    first = next((event for event in events if event["event"] == "opened"), {})
     said = {key: value for key, value in first.items() if key not in ("event", "at", "not_finite")}
-    if "scene" in (study := said.get("study", {})):
-        said["study"] = study | {"scene": study["scene"] | {"data_dir": None}}
+    if "scene" in (run_config := said.get("config", {})):
+        said["config"] = run_config | {"scene": run_config["scene"] | {"data_dir": None}}
     return said
 
 
@@ -97,7 +97,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
     last = trial.reports[-1] if trial.reports else {}
     overlaps: Overlap = shares(config.support)
     return {
-        **_of_config(config, context.study),
+        **_of_config(config, context.run_config),
         "kind": "trial",
         "split_seed": context.split.spec.seed,
         "trial_id": trial.trial_id,
@@ -107,8 +107,8 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "error": trial.errors or None,
         "rank": rank,
         "epochs": trial.epochs,
-        "max_epochs": context.study.max_epochs,
-        "seed": context.study.seed,
+        "max_epochs": context.run_config.max_epochs,
+        "seed": context.run_config.seed,
         **{name: last.get(name) for name in ("val_oa", "val_aa", "val_kappa", "val_loss")},
         "fit_seconds": last.get("fit_seconds"),
         "peak_memory_bytes": trial.peak_memory_bytes or last.get("peak_memory_bytes"),
@@ -155,7 +155,7 @@ def _refit(
         "labels_train pixels_test classes_scored overlap_contains overlap_shares predict_pixels_per_second"
     )
     return {
-        **_of_config(config, context.study),
+        **_of_config(config, context.run_config),
         **{name: event.get(name) for name in copied.split()},
         **{
             name: event.get(name) or None
@@ -172,7 +172,7 @@ def _refit(
     }
 
 
-def _of_config(config: FamilyConfig, study: StudyConfig) -> Record:
+def _of_config(config: FamilyConfig, run_config: RunConfig) -> Record:
     active = config.active()
     axes = {
         f"{PARAM}{config.family}.{axis}": value if isinstance(value, bool | int | float | str) else json.dumps(value)
@@ -184,7 +184,7 @@ def _of_config(config: FamilyConfig, study: StudyConfig) -> Record:
         "config": json.dumps(active),
         "config_hash": config.hash(),
         "support": config.support,
-        "transductive": study.transductive and config.input == "tile",
+        "transductive": run_config.transductive and config.input == "tile",
         **axes,
     }
 
@@ -200,13 +200,13 @@ def _size(config: FamilyConfig, n_bands: int, n_classes: int) -> Record:
     }
 
 
-def _further(refits: Iterable[Record], study: StudyConfig, home: int) -> Record:
+def _further(refits: Iterable[Record], run_config: RunConfig, home: int) -> Record:
     """The winner over the study's further splits, with its first seed."""
     refits = list(refits)
     winner = next(row["config_hash"] for row in refits if row["rank"] == 1)
-    splits = {study.split.seed + 1 + i for i in range(study.further_splits)} - {home}
+    splits = {run_config.split.seed + 1 + i for i in range(run_config.further_splits)} - {home}
     of_winner = [
-        r for r in refits if (r["config_hash"], r["seed"]) == (winner, study.seed) and r["split_seed"] in splits
+        r for r in refits if (r["config_hash"], r["seed"]) == (winner, run_config.seed) and r["split_seed"] in splits
     ]
     oa = [row["test_oa"] for row in of_winner if row["test_oa"] is not None]
     return {
@@ -230,12 +230,12 @@ def _fresh(events: Iterable[Event], objective: str) -> dict[str, Record]:
     }
 
 
-def _pareto(started: Iterable[TrialState], study: StudyConfig) -> dict[str, bool]:
+def _pareto(started: Iterable[TrialState], run_config: RunConfig) -> dict[str, bool]:
     """Trial id -> whether it is on the front of both objectives, among completed trials that have a value for each."""
-    second = study.second_objective or "parameters"
+    second = run_config.second_objective or "parameters"
     points: dict[str, tuple[float, float]] = {}
     for trial in started:
-        cost, score = getattr(trial, second), trial.score(study.objective)
+        cost, score = getattr(trial, second), trial.score(run_config.objective)
         if trial.state == "completed" and cost and math.isfinite(score):
             points[trial.trial_id] = (-cost if second == "pixels_per_second" else cost, score)
     front: dict[str, bool] = {}

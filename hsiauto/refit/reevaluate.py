@@ -24,8 +24,8 @@ def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
     """
     if (final := ranked(work)) is not None:
         return final
-    trials, study = work.trials, work.study
-    candidates = choose(trials, study)
+    trials, run_config = work.trials, work.run_config
+    candidates = choose(trials, run_config)
     datasets, notes = _fresh_data(work)
     seen: set[str] = set()
     while candidates:
@@ -33,7 +33,7 @@ def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
         seen |= {c.trial_id for c in candidates}
         order = _rank(work, candidates)
         leader = next(c for c in candidates if c.trial_id == order.order[0])
-        preset = preset_of(leader.config.family, trials, study)
+        preset = preset_of(leader.config.family, trials, run_config)
         if preset is None or preset.trial_id in seen or preset.trial.config_hash == leader.trial.config_hash:
             break
         candidates.append(preset)
@@ -54,7 +54,7 @@ def _affordable_presets(
     left_s = math.inf if deadline is None else deadline - time.monotonic()
     found: list[Candidate] = []
     for family in dict.fromkeys(by_id[i].config.family for i in _rank(work, candidates).order):
-        preset = preset_of(family, trials, work.study)
+        preset = preset_of(family, trials, work.run_config)
         if preset is None or preset.trial.config_hash in known:
             continue
         needed = [work.predicted_seconds(preset.trial.config_hash, len(d.train_pixels)) for d in datasets.values()]
@@ -89,13 +89,13 @@ def _fresh_data(work: Work) -> tuple[dict[int, TrialData], list[str]]:
     """{seed: data with a fresh validation}, and why one could not be drawn."""
     datasets: dict[int, TrialData] = {}
     notes: list[str] = []
-    for seed in range(1, work.study.fresh_validations + 1):
+    for seed in range(1, work.run_config.fresh_validations + 1):
         try:
             split = revalidate(work.split, work.scene.labels, seed)
         except UserError as error:
             notes.append(f"fresh validation {seed} could not be drawn: {error}")
             continue
-        datasets[seed] = seal(work.scene, split, work.study.transductive)[0]
+        datasets[seed] = seal(work.scene, split, work.run_config.transductive)[0]
     return datasets, notes
 
 
@@ -115,8 +115,8 @@ def _train(work: Work, candidates: Sequence[Candidate], datasets: dict[int, Tria
                 key=f"validation-{seed}/{candidate.trial_id}",
                 config=candidate.config.bounded(work.scene.n_bands, len(data.train_pixels)),
                 data=f"validation-{seed}",
-                seed=work.study.seed + seed,
-                max_epochs=work.study.max_epochs,
+                seed=work.run_config.seed + seed,
+                max_epochs=work.run_config.max_epochs,
                 predicted_seconds=work.predicted_seconds(candidate.trial.config_hash, len(data.train_pixels)),
             )
             jobs.append(job)
@@ -150,9 +150,9 @@ def _rank(work: Work, candidates: Sequence[Candidate]) -> Ranking:
     for event in work.journal.events:
         if event["event"] != "reevaluated":
             continue
-        score = event[f"val_{work.study.objective}"]
+        score = event[f"val_{work.run_config.objective}"]
         if event["state"] == "completed" and score is not None and math.isfinite(score):
             fresh.setdefault(event["trial_id"], {})[event["split_seed"]] = float(score)
         elif event["state"] != "skipped":
-            failed[event["trial_id"]] = event["error"] or f"the {work.study.objective} was not finite"
+            failed[event["trial_id"]] = event["error"] or f"the {work.run_config.objective} was not finite"
     return rank(candidates, fresh, failed)

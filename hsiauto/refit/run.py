@@ -29,15 +29,15 @@ def refit(work: Work, refits: Journal, folder: Path, deadline: float | None = No
     (time.monotonic) skipped is. The winner's first model goes to `folder / MODEL_FOLDER`. The order must be in the
     journal: it is settled before a test label is read.
     """
-    study, split = work.study, work.split
+    run_config, split = work.run_config, work.split
     chosen = ranked_configs(work)
     planned = for_study(
         chosen,
         baselines(_size(work.scene, split), [one.config for one in chosen]),
-        [study.seed + i for i in range(study.winner_seeds)],
-        [study.seed + i for i in range(study.other_seeds)],
+        [run_config.seed + i for i in range(run_config.winner_seeds)],
+        [run_config.seed + i for i in range(run_config.other_seeds)],
         split.spec.seed,
-        [] if split.spec.protocol == "fixed" else [split.spec.seed + 1 + i for i in range(study.further_splits)],
+        [] if split.spec.protocol == "fixed" else [split.spec.seed + 1 + i for i in range(run_config.further_splits)],
     )
     _perform(work, refits, planned, folder / MODEL_FOLDER, deadline)
 
@@ -61,11 +61,11 @@ def refit_on_split(
     if work.split.spec.protocol == "fixed" and split_seed != work.split.spec.seed:
         raise UserError("--split-seed needs a protocol that draws its split", "fixed", "Use blocks or random.")
     chosen = ranked_configs(work)[:top]
-    classical = best_of_kind("classical", work.trials, work.study)
+    classical = best_of_kind("classical", work.trials, work.run_config)
     if classical is not None and classical.config.hash() not in {one.config.hash() for one in chosen}:
         chosen.append(Chosen(classical.config, classical.trial_id))
     sceptics = baselines(_size(work.scene, work.split), [one.config for one in chosen])
-    planned = for_split(chosen, sceptics, [work.study.seed + i for i in range(seeds)], split_seed)
+    planned = for_split(chosen, sceptics, [work.run_config.seed + i for i in range(seeds)], split_seed)
     _adopt(work, refits, planned, scored)
     _perform(work, refits, planned, None, deadline)
 
@@ -75,9 +75,11 @@ def refit_config(work: Work, refits: Journal, config: FamilyConfig, seeds: int, 
 
     Where the study asks for labels, a `cycle` event for each training of a refit precedes its `refit` event.
     """
-    planned = for_split([Chosen(config, rank=1)], [], [work.study.seed + i for i in range(seeds)], work.split.spec.seed)
-    if work.study.labels is not None:
-        planned = with_asked_labels(planned, work.study.labels, work.study.random_control)
+    planned = for_split(
+        [Chosen(config, rank=1)], [], [work.run_config.seed + i for i in range(seeds)], work.split.spec.seed
+    )
+    if work.run_config.labels is not None:
+        planned = with_asked_labels(planned, work.run_config.labels, work.run_config.random_control)
     _perform(work, refits, planned, folder / MODEL_FOLDER, None)
 
 
@@ -149,7 +151,7 @@ def _job(work: Work, refit: Refit, target: Target) -> Job:
         config=refit.config.bounded(work.scene.n_bands, n_train),
         data=_name(refit.split_seed),
         seed=refit.seed,
-        max_epochs=work.study.max_epochs,
+        max_epochs=work.run_config.max_epochs,
         predict=target.split.test,
         predicted_seconds=work.predicted_seconds(refit.config.hash(), trained_on),
         labels=refit.labels,
@@ -177,7 +179,7 @@ def _record(work: Work, refits: Journal, refit: Refit, target: Target | None, re
         **({} if trained == config else {"trained_config": trained.active()}),
         "seed": refit.seed,
         "split_seed": refit.split_seed,
-        "max_epochs": work.study.max_epochs * (1 if target is None else len(_plan(refit, target))),
+        "max_epochs": work.run_config.max_epochs * (1 if target is None else len(_plan(refit, target))),
         "acquisition": None if refit.labels is None else refit.labels.name,
     }
     if target is None:

@@ -44,8 +44,8 @@ class Target:
             if spec.protocol == "fixed":
                 raise UserError("another split seed needs a protocol that draws its split", "fixed", "Use blocks.")
             split = make_split(work.scene.labels, spec.model_copy(update={"seed": split_seed}))
-        data, test = seal(work.scene, split, work.study.transductive)
-        return cls(split, data if validates else training_data(work.scene, split, work.study.transductive), test)
+        data, test = seal(work.scene, split, work.run_config.transductive)
+        return cls(split, data if validates else training_data(work.scene, split, work.run_config.transductive), test)
 
 
 def scored_cycles(events: Iterable[Event], key: str) -> Known:

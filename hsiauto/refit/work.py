@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.model import Scene
@@ -22,7 +22,7 @@ class RunJobs(Protocol):
         self,
         jobs: Sequence[Job],
         datasets: Mapping[str, TrialData],
-        study: StudyConfig,
+        run_config: RunConfig,
         deadline: float | None = None,
     ) -> Iterator[JobResult]: ...
 
@@ -31,7 +31,7 @@ class RunJobs(Protocol):
 class Work:
     """One study after its search: the scene with all labels, its split, its journal, and a pool to train on."""
 
-    study: StudyConfig
+    run_config: RunConfig
     scene: Scene
     split: Split
     journal: Journal
@@ -51,7 +51,7 @@ class Work:
         self, jobs: Sequence[Job], datasets: Mapping[str, TrialData], deadline: float | None
     ) -> Iterator[JobResult]:
         """Results of `jobs`. What failed when its time was up counts as skipped: that is no verdict on a config."""
-        for result in self.run_jobs(jobs, datasets, self.study, deadline=deadline):
+        for result in self.run_jobs(jobs, datasets, self.run_config, deadline=deadline):
             late = deadline is not None and time.monotonic() >= deadline
             yield replace(result, state="skipped") if late and result.state == "failed" else result
 
@@ -63,7 +63,7 @@ class Work:
         measured = [t.seconds_per_epoch for t in self.trials.values() if t.config_hash == config_hash and t.reports]
         if not measured:
             return None
-        return measured[-1] * self.study.max_epochs * n_train / len(self.split.train)
+        return measured[-1] * self.run_config.max_epochs * n_train / len(self.split.train)
 
 
 def config_of(trial: TrialState) -> FamilyConfig:

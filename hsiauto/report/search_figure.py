@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.files import atomic_path
 from hsiauto.search.journal import TrialState, trials
 
@@ -21,7 +21,7 @@ UNFINISHED = "+"
 """Of a trial that was running, or interrupted, when the journal was read."""
 
 
-def draw_search(events: Iterable[dict[str, Any]], study: StudyConfig, path: Path) -> None:
+def draw_search(events: Iterable[dict[str, Any]], run_config: RunConfig, path: Path) -> None:
     """Best validation score against compute on the left, learning curves by family on the right."""
     reported = [trial for trial in trials(events).values() if trial.reports]
     names = sorted({trial.family for trial in reported})
@@ -29,18 +29,20 @@ def draw_search(events: Iterable[dict[str, Any]], study: StudyConfig, path: Path
     rows = max(1, -(-len(names) // 2))
     figure = plt.figure(figsize=(15, max(4.5, 2.4 * rows)), layout="constrained")
     grid = figure.add_gridspec(rows, 4)
-    _draw_compute(figure.add_subplot(grid[:, :2]), reported, colours, study)
+    _draw_compute(figure.add_subplot(grid[:, :2]), reported, colours, run_config)
     shared: Axes | None = None
     for i, name in enumerate(names):
         axes = figure.add_subplot(grid[i // 2, 2 + i % 2], sharex=shared, sharey=shared)
         shared = shared or axes
-        _draw_family(axes, name, [trial for trial in reported if trial.family == name], colours[name], study)
+        _draw_family(axes, name, [trial for trial in reported if trial.family == name], colours[name], run_config)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
     plt.close(figure)
 
 
-def _draw_compute(axes: Axes, reported: Sequence[TrialState], colours: Mapping[str, Any], study: StudyConfig) -> None:
+def _draw_compute(
+    axes: Axes, reported: Sequence[TrialState], colours: Mapping[str, Any], run_config: RunConfig
+) -> None:
     spent, best = 0.0, -np.inf
     line: list[tuple[float, float]] = []
     states: set[str] = set()
@@ -48,7 +50,7 @@ def _draw_compute(axes: Axes, reported: Sequence[TrialState], colours: Mapping[s
         spent += trial.reports[-1]["fit_seconds"]
         state = trial.state if trial.state in MARKERS else "unfinished"
         states.add(state)
-        if curve := _curve(trial, study):
+        if curve := _curve(trial, run_config):
             axes.plot(
                 spent,
                 curve[-1][1],
@@ -59,7 +61,7 @@ def _draw_compute(axes: Axes, reported: Sequence[TrialState], colours: Mapping[s
                 linestyle="none",
             )
         if state == "completed":
-            best = max(best, trial.score(study.objective))
+            best = max(best, trial.score(run_config.objective))
         if np.isfinite(best):
             line.append((spent, best))
     if line:
@@ -70,26 +72,26 @@ def _draw_compute(axes: Axes, reported: Sequence[TrialState], colours: Mapping[s
         if state in states:
             axes.plot([], [], marker=MARKERS.get(state, UNFINISHED), linestyle="none", color="grey", label=state)
     axes.set_xlabel("compute: training time of all trials so far (seconds)")
-    axes.set_ylabel(f"validation {study.objective}")
+    axes.set_ylabel(f"validation {run_config.objective}")
     axes.set_title("search")
     axes.legend(loc="lower right", fontsize=8)
     axes.grid(alpha=0.3)
 
 
-def _curve(trial: TrialState, study: StudyConfig) -> list[tuple[int, float]]:
+def _curve(trial: TrialState, run_config: RunConfig) -> list[tuple[int, float]]:
     """(epoch, score) of the reports whose score is finite."""
-    scores = [(report["epoch"], report[f"val_{study.objective}"]) for report in trial.reports]
+    scores = [(report["epoch"], report[f"val_{run_config.objective}"]) for report in trial.reports]
     return [(epoch, score) for epoch, score in scores if score is not None]
 
 
-def _draw_family(axes: Axes, name: str, mine: Sequence[TrialState], colour: Any, study: StudyConfig) -> None:
-    for curve in filter(None, (_curve(trial, study) for trial in mine)):
+def _draw_family(axes: Axes, name: str, mine: Sequence[TrialState], colour: Any, run_config: RunConfig) -> None:
+    for curve in filter(None, (_curve(trial, run_config) for trial in mine)):
         epochs, scores = zip(*curve, strict=True)
         axes.plot(epochs, scores, color=colour, alpha=0.7, linewidth=1.2, marker="." if len(epochs) == 1 else None)
-    rung = study.grace_epochs
-    while study.scheduler == "asha" and rung < study.max_epochs:
+    rung = run_config.grace_epochs
+    while run_config.scheduler == "asha" and rung < run_config.max_epochs:
         axes.axvline(rung, color="grey", linestyle=":", linewidth=0.8)
-        rung *= study.reduction
+        rung *= run_config.reduction
     axes.set_title(f"{name}: {len(mine)} trials", fontsize=9)
     axes.set_xlabel("epoch (dotted: rungs)", fontsize=8)
     axes.tick_params(labelsize=8)

@@ -87,11 +87,11 @@ def _refits(
 
 def _columns(lines: list[SummaryRow]) -> dict[str, list[str]]:
     """Heading -> a cell for each line. Where nothing has a value there is no column."""
-    ranked, of_study = any(line.rank is not None for line in lines), any(line.cell for line in lines)
+    ranked, of_run = any(line.rank is not None for line in lines), any(line.cell for line in lines)
     asked = any(line.acquisition for line in lines)
     columns = {"rank": ["-" if line.rank is None else str(line.rank) for line in lines]} if ranked else {}
     columns["family"] = [line.family for line in lines]
-    if of_study:
+    if of_run:
         columns["cell"] = [_cell(line.cell) for line in lines]
     columns["kind"] = [line.kind for line in lines]
     if asked:

@@ -59,7 +59,7 @@ def _swap(first: Path, second: Path) -> None:
 
 def _own_refit(prepared: Prepared, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The row of the model: the winner, with the study's seed, on the study's split."""
-    key = {"kind": "refit", "rank": 1, "seed": prepared.study.seed, "split_hash": prepared.split.hash}
+    key = {"kind": "refit", "rank": 1, "seed": prepared.run_config.seed, "split_hash": prepared.split.hash}
     return next((row for row in rows if all(row[name] == value for name, value in key.items())), None)
 
 
@@ -72,7 +72,7 @@ def _provenance(prepared: Prepared, refit: dict[str, Any] | None) -> Provenance:
         data_hash=scene.data_hash,
         split_hash=split.hash,
         protocol=split.spec.protocol,
-        seed=prepared.study.seed,
+        seed=prepared.run_config.seed,
         class_names=tuple(scene.class_names[k - 1] for k in split.classes),
         wavelengths_nm=scene.wavelengths_nm,
         rgb_bands=scene.rgb_bands,

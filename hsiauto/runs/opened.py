@@ -50,7 +50,7 @@ class OpenRun:
         searches: bool,
     ) -> None:
         self.prepared, self.folder, self.journal, self.refits = prepared, folder, journal, refits
-        self.work = Work(prepared.study, prepared.scene, prepared.split, journal, run_jobs, progress)
+        self.work = Work(prepared.run_config, prepared.scene, prepared.split, journal, run_jobs, progress)
         self.interrupted = False
         self.goes_on = goes_on
         """The command that goes on where this one ended; None: there is none."""
@@ -70,7 +70,7 @@ class OpenRun:
     def write_board(self, name: str = folders.LEADERBOARD) -> pa.Table:
         scene = self.prepared.scene
         context = boards.Context(
-            self.folder.resolve().name, scene.name, self.prepared.study, self.prepared.split, scene.n_bands
+            self.folder.resolve().name, scene.name, self.prepared.run_config, self.prepared.split, scene.n_bands
         )
         table = boards.rows(self.journal.events, self.refits.events, context)
         boards.write(table, self.folder / name)
@@ -81,7 +81,7 @@ class OpenRun:
         table = self.write_board()
         bundle, notes = export_winner(self.prepared, self.folder, table)
         if any(event["event"] == "report" for event in self.journal.events):
-            draw_search(self.journal.events, self.prepared.study, self.folder / folders.SEARCH_FIGURE)
+            draw_search(self.journal.events, self.prepared.run_config, self.folder / folders.SEARCH_FIGURE)
         draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
         if bundle is not None:
             drawn = draw_winner_map(self.prepared, bundle, table, self.folder / folders.MAP, end)
@@ -145,26 +145,26 @@ def open_run(
     searches: bool = False,
     refits: str = folders.REFITS,
 ) -> Iterator[OpenRun]:
-    study = prepared.study
+    run_config = prepared.run_config
     with (
         own_ray(),
         Journal(folder / folders.JOURNAL) as journal,
         Journal(folder / refits) as refit_journal,
-        Progress(console, study.objective, study.budget if searches else None, end) as progress,
+        Progress(console, run_config.objective, run_config.budget if searches else None, end) as progress,
     ):
         if not journal.events:
-            journal.append("study", **_opening(prepared))
+            journal.append("opened", **_opening(prepared))
         elif searches:
             for event in (*journal.events, *refit_journal.events):
                 progress(event)
-            progress(journal.append("resumed", budget=study.budget))
+            progress(journal.append("resumed", budget=run_config.budget))
         yield OpenRun(prepared, folder, journal, refit_journal, progress, goes_on, searches)
 
 
 def _opening(prepared: Prepared) -> Event:
     scene, split = prepared.scene, prepared.split
     return {
-        "study": prepared.study.model_dump(mode="json"),
+        "config": prepared.run_config.model_dump(mode="json"),
         "scene": scene.name,
         "data_hash": scene.data_hash,
         "n_classes": len(split.classes),

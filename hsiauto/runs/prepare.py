@@ -1,4 +1,4 @@
-"""From a StudyConfig to what the phases work on. Everything that can be wrong with the input is found here, before
+"""From a RunConfig to what the phases work on. Everything that can be wrong with the input is found here, before
 anything is written."""
 
 from collections.abc import Callable, Collection
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
@@ -21,7 +21,7 @@ from hsiauto.split.seal import TrialData, seal
 class Prepared:
     """A study with its scene, its split, and the part of it that trials may see."""
 
-    study: StudyConfig
+    run_config: RunConfig
     scene: Scene
     split: Split
     space: Space
@@ -35,16 +35,16 @@ class Prepared:
         return self.scene.notes + left_out
 
 
-def prepare(study: StudyConfig, progress: Callable[[str, int, int | None], None] | None = None) -> Prepared:
+def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], None] | None = None) -> Prepared:
     """Open, split, bind. Raises UserError for anything that a study cannot be run on; writes nothing but a download,
     of which it tells `progress` (file, bytes done, bytes in all)."""
-    space = Space.load(study.space, study.families, study.pins)
-    scene = open_scene(study.scene, progress)
-    study = study.model_copy(update={"split": _resolved(study.split, space)})
-    split = make_split(scene.labels, study.split, *_fixed_maps(study.split, scene))
-    data, _ = seal(scene, split, study.transductive)
+    space = Space.load(run_config.space, run_config.families, run_config.pins)
+    scene = open_scene(run_config.scene, progress)
+    run_config = run_config.model_copy(update={"split": _resolved(run_config.split, space)})
+    split = make_split(scene.labels, run_config.split, *_fixed_maps(run_config.split, scene))
+    data, _ = seal(scene, split, run_config.transductive)
     bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes)
-    return Prepared(study, scene, split, bound, data)
+    return Prepared(run_config, scene, split, bound, data)
 
 
 def feedable(

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hsiauto.config import StudyConfig, validated
+from hsiauto.config import RunConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
@@ -27,24 +27,24 @@ from hsiauto.search.workers.resources import Resources
 from hsiauto.split import load_split
 
 
-def search(study: StudyConfig, folder: Path, *, console: Console) -> Result:
+def search(run_config: RunConfig, folder: Path, *, console: Console) -> Result:
     """Run a whole study in a new folder. Bad input raises UserError before anything is written."""
-    if study.labels is not None:
+    if run_config.labels is not None:
         raise UserError(
             "a search reads every label of its pool, to train and to validate, so its labels cannot be asked for",
-            study.labels.name,
+            run_config.labels.name,
             "Ask for the labels of one config with `hsiauto train FAMILY --labels active`; a search on few labels is "
             "--train-fraction or --train-per-class.",
         )
-    deadlines = Deadlines.start(study.time_limit_s)
+    deadlines = Deadlines.start(run_config.time_limit_s)
     folders.check_new(folder)
     with download_bars(console) as progress:
-        prepared = prepare(study, progress)
+        prepared = prepare(run_config, progress)
     found = _from_earlier(prepared)
     with own_ray():
-        reach(study, folder, new=True)
-        Resources.of(study, available(study.address))  # refuses what the machine cannot give
-        folders.create(folder, prepared.study, prepared.split)
+        reach(run_config, folder, new=True)
+        Resources.of(run_config, available(run_config.address))  # refuses what the machine cannot give
+        folders.create(folder, prepared.run_config, prepared.split)
         with run_lock(folder):
             return _drive(prepared, folder, console, deadlines, found)
 
@@ -64,8 +64,8 @@ def resume(
     """Go on with the search in `folder`; a larger `budget` extends it, a time limit counts from now, GPU-hours from the
     search's beginning. `data_dir`, `concurrency`, `trial_timeout_s` and `address` are of the machines
     that it goes on."""
-    study = folders.read_study(folder)
-    _check_search(study, folder, "--resume")
+    run_config = folders.read_config(folder)
+    _check_search(run_config, folder, "--resume")
     given = {
         "budget": budget,
         "time_limit_s": time_limit_s,
@@ -76,25 +76,25 @@ def resume(
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if data_dir is not None:
-        changes["scene"] = study.scene.model_copy(update={"data_dir": data_dir})
-    before, study = study, validated(StudyConfig, **{**dict(study), **changes})
+        changes["scene"] = run_config.scene.model_copy(update={"data_dir": data_dir})
+    before, run_config = run_config, validated(RunConfig, **{**dict(run_config), **changes})
     for name in ("budget", "max_gpu_hours"):
-        was, now = getattr(before, name), getattr(study, name)
+        was, now = getattr(before, name), getattr(run_config, name)
         if was is not None and now < was:
             what = f"--{name.replace('_', '-')}"
             raise UserError(f"a resumed run keeps or extends its {what}", f"{now}, below {was}", f"Leave {what} out.")
-    deadlines = Deadlines.start(study.time_limit_s)
+    deadlines = Deadlines.start(run_config.time_limit_s)
     with own_ray(), run_lock(folder):
-        prepared = reopen(study, folder, console)
-        reach(study, folder, new=False)
-        Resources.of(study, available(study.address))
-        folders.write_study(folder, prepared.study)
+        prepared = reopen(run_config, folder, console)
+        reach(run_config, folder, new=False)
+        Resources.of(run_config, available(run_config.address))
+        folders.write_config(folder, prepared.run_config)
         told = any(event["event"] == warm_start.EVENT for event in read(folder / folders.JOURNAL))
         return _drive(prepared, folder, console, deadlines, None if told else _from_earlier(prepared))
 
 
 def train(
-    study: StudyConfig,
+    run_config: RunConfig,
     config: FamilyConfig,
     folder: Path,
     *,
@@ -109,17 +109,19 @@ def train(
     folders.check_new(folder)
     if config.kind == "reference":
         raise UserError("a reference stands on every leaderboard and is never trained alone", config.family)
-    alone = study.model_copy(update={"command": "train", "families": (config.family,), "pins": {}})
+    alone = run_config.model_copy(update={"command": "train", "families": (config.family,), "pins": {}})
     with download_bars(console) as progress:
         prepared = prepare(alone, progress)
     fed, notes = feedable(prepared, config, explicit)
-    if study.labels is not None:
-        study.labels.plan(len(prepared.split.pool), len(prepared.split.classes))  # refuses what cannot be asked for
+    if run_config.labels is not None:
+        run_config.labels.plan(
+            len(prepared.split.pool), len(prepared.split.classes)
+        )  # refuses what cannot be asked for
     with own_ray():
-        join(study.address)
-        folders.create(folder, prepared.study, prepared.split)
+        join(run_config.address)
+        folders.create(folder, prepared.run_config, prepared.split)
         with run_lock(folder), open_run(prepared, folder, console) as run:
-            run.phase(lambda: refit_config(run.work, run.refits, fed, study.winner_seeds, folder))
+            run.phase(lambda: refit_config(run.work, run.refits, fed, run_config.winner_seeds, folder))
             result = run.finish()
             return replace(result, messages=(*notes, *result.messages))
 
@@ -135,8 +137,8 @@ def refit_other_split(
 ) -> Result:
     """Retrain the chosen configs of a finished search on the split of another seed, or of its own; what the study has
     scored there already is taken over. The table is `leaderboard-split-<seed>.parquet`."""
-    study = folders.read_study(folder).model_copy(update={"address": address})
-    _check_search(study, folder, "refit")
+    run_config = folders.read_config(folder).model_copy(update={"address": address})
+    _check_search(run_config, folder, "refit")
     goes_on = f"hsiauto refit {folder} --split-seed {split_seed} --seeds {seeds}" + (f" --top {top}" if top else "")
     with own_ray(), run_lock(folder):
         join(address)
@@ -145,7 +147,7 @@ def refit_other_split(
             raise UserError(
                 "a refit needs a finished search", folder, f"`hsiauto search --resume {folder}` finishes it."
             )
-        prepared = reopen(study, folder, console)
+        prepared = reopen(run_config, folder, console)
         scored = read(folder / folders.REFITS) if (folder / folders.REFITS).exists() else []
         with open_run(prepared, folder, console, goes_on, refits=f"refits-split-{split_seed}.jsonl") as run:
             run.phase(lambda: refit_on_split(run.work, run.refits, split_seed, seeds, top, scored=scored))
@@ -155,22 +157,22 @@ def refit_other_split(
 
 def _from_earlier(prepared: Prepared) -> warm_start.Found | None:
     """What `--warm-start` brings; None without it."""
-    study = prepared.study
-    if not study.warm_start:
+    run_config = prepared.run_config
+    if not run_config.warm_start:
         return None
-    return warm_start.gather(study.warm_start, study.objective, prepared.space, config_from)
+    return warm_start.gather(run_config.warm_start, run_config.objective, prepared.space, config_from)
 
 
 def _drive(
     prepared: Prepared, folder: Path, console: Console, deadlines: Deadlines, found: warm_start.Found | None
 ) -> Result:
-    study = prepared.study
+    run_config = prepared.run_config
     with open_run(prepared, folder, console, f"hsiauto search --resume {folder}", deadlines.end, searches=True) as run:
         if found is not None:
             warm_start.tell(found, run.journal)
         run.phase(
             lambda: run_search(
-                folder, study, prepared.space, prepared.data, run.journal, deadlines.search, run.work.on_event
+                folder, run_config, prepared.space, prepared.data, run.journal, deadlines.search, run.work.on_event
             )
         )
         run.write_board()
@@ -179,19 +181,19 @@ def _drive(
         return run.finish(deadlines.end)
 
 
-def _check_search(study: StudyConfig, folder: Path, what: str) -> None:
-    if study.command != "search":
+def _check_search(run_config: RunConfig, folder: Path, what: str) -> None:
+    if run_config.command != "search":
         raise UserError(
             f"{what} goes on with the run of a search",
-            f"{folder}, of `hsiauto {study.command}`",
+            f"{folder}, of `hsiauto {run_config.command}`",
             "`hsiauto study --resume` goes on with a study; train anew in another --out.",
         )
 
 
-def reopen(study: StudyConfig, folder: Path, console: Console) -> Prepared:
+def reopen(run_config: RunConfig, folder: Path, console: Console) -> Prepared:
     """`study`, of the run in `folder`, on the same scene and split as before. Raises UserError where one changed."""
     with download_bars(console) as progress:
-        prepared = prepare(study, progress)
+        prepared = prepare(run_config, progress)
     split = load_split(folder / folders.SPLIT)
     if split.hash != prepared.split.hash:
         raise UserError(
@@ -200,7 +202,7 @@ def reopen(study: StudyConfig, folder: Path, console: Console) -> Prepared:
             "Restore the data, or start a new run.",
         )
     for event in read(folder / folders.JOURNAL):
-        if event["event"] == "study" and event["data_hash"] != prepared.scene.data_hash:
+        if event["event"] == "opened" and event["data_hash"] != prepared.scene.data_hash:
             raise UserError(
                 "a run goes on with the data that it began with",
                 f"{prepared.scene.name} with another sha256 than the journal's",

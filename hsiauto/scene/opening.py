@@ -86,7 +86,7 @@ def _known(source: SceneSource, progress: Progress | None) -> Scene:
     found = registry.locate(scene, folder)
     if found is None:
         cube_path, labels_path = registry.fetch(scene.name, source.data_dir, progress)
-        found = registry.Found(cube_path, labels_path)
+        found = registry.FoundFiles(cube_path, labels_path)
     cube_file = scene.cube if found.variant is None else found.variant.cube
     opened = assemble(
         scene.name if found.variant is None else found.variant.name,

@@ -20,7 +20,7 @@ from typing import Final
 
 from hsiauto.search.journal import TrialState
 from hsiauto.search.learning_curves import Completed
-from hsiauto.search.outlook import outlooks
+from hsiauto.search.score_interval import score_intervals
 
 LOWEST_FLOOR, HIGHEST_FLOOR = 2, 8
 """Floors take half of the budget, within these. A family for which there is no lowest floor is left out."""
@@ -83,7 +83,7 @@ def next_family(
     if below_floor or not candidates:
         return min(below_floor, key=lambda family: (len(members[family]), plan.families.index(family)), default=None)
     left = plan.budget - len(trials)
-    seen = outlooks(members, objective, {f: min(left, affordable(own)) for f, own in members.items()}, completed)
+    seen = score_intervals(members, objective, {f: min(left, affordable(own)) for f, own in members.items()}, completed)
     # `closed` families stand in the comparison: a family that runs out must not lift a worse one over the line.
     reached = max(one.lower for one in seen.values())
     inside = [family for family in candidates if seen[family].upper >= reached] or candidates

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from optuna.exceptions import OptunaError
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
 from hsiauto.search.allocation import Later
@@ -54,7 +54,7 @@ class Engine:
     def __init__(
         self,
         journal: Journal,
-        study: StudyConfig,
+        run_config: RunConfig,
         space: SearchSpace,
         cost: Callable[[FamilyConfig], Cost],
         parse: Callable[[dict[str, Any]], FamilyConfig],
@@ -67,26 +67,26 @@ class Engine:
         on_event: OnEvent | None = None,
         mirror: Mirror | None = None,
     ) -> None:
-        if study.allocation == "joint":
+        if run_config.allocation == "joint":
             space = JointSpace(space)
-        self._journal, self._study, self._space, self._parse = journal, study, space, parse
+        self._journal, self._run_config, self._space, self._parse = journal, run_config, space, parse
         self._cost = _remembered(cost)
-        self._gpus, self._gpu_hours, self._speed = gpus, GpuHours(study.max_gpu_hours), speed
+        self._gpus, self._gpu_hours, self._speed = gpus, GpuHours(run_config.max_gpu_hours), speed
         self._on_event, self._mirror = on_event, mirror
-        self._pace = Pace.start(deadline, workers, study.max_epochs, clock)
-        self._rungs = Rungs(study.scheduler, study.max_epochs, study.grace_epochs, study.reduction)
+        self._pace = Pace.start(deadline, workers, run_config.max_epochs, clock)
+        self._rungs = Rungs(run_config.scheduler, run_config.max_epochs, run_config.grace_epochs, run_config.reduction)
         self.finished = False
         """Nothing new to start; set by `next`."""
         self.trials: dict[str, TrialState] = trials(journal.events)
-        self._completed = Completed(study.objective, self.trials.values())
+        self._completed = Completed(run_config.objective, self.trials.values())
         self._sampling = Sampling(
-            sampler=study.sampler,
-            seed=study.seed,
-            objective=study.objective,
-            max_epochs=study.max_epochs,
+            sampler=run_config.sampler,
+            seed=run_config.seed,
+            objective=run_config.objective,
+            max_epochs=run_config.max_epochs,
             space=space,
             parse=parse,
-            second_objective=study.second_objective,
+            second_objective=run_config.second_objective,
             end=self._completed.end_of,
         )
         self._waiting: list[TrialState] = []
@@ -95,7 +95,7 @@ class Engine:
         """Trial -> its attempt that was handed out and has not ended. No other attempt has a say."""
         known = warm_start.known(journal.events, parse)
         self._proposals = Proposals(
-            study, space, self._sampling, self._screen, known, self._pace, self._completed, self.trials, self._warn
+            run_config, space, self._sampling, self._screen, known, self._pace, self._completed, self.trials, self._warn
         )
         self._replay()
         self._waiting = [trial for trial in self.trials.values() if not trial.ended]
@@ -139,10 +139,10 @@ class Engine:
         rung = None if slow else self._rungs.rung(report.epoch, trial.epochs)
         goes_on = math.isfinite(score) if slow else self._rungs.goes_on(trial.family, trial_id, report.epoch, score)
         goes_on |= math.isfinite(score) and self._pace.last_chance(tentative)
-        complete = report.epoch >= self._study.max_epochs
+        complete = report.epoch >= self._run_config.max_epochs
         no_use = "" if complete else slow or self._limit(tentative)
         if goes_on and not no_use and self._rungs.judges(report.epoch):
-            no_use = self._completed.cannot_win(trial.family, curve(tentative, self._study.objective))
+            no_use = self._completed.cannot_win(trial.family, curve(tentative, self._run_config.objective))
         decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
         why = {"reason": no_use} if goes_on and no_use else {}
         self._write(
@@ -176,7 +176,9 @@ class Engine:
         """Give up a trial that is overdue."""
         trial = self.trials[trial_id]
         if self._at_work.get(trial_id) == attempt:
-            done = f"after epoch {trial.epochs} of {self._study.max_epochs}" if trial.attempt else "before it started"
+            done = (
+                f"after epoch {trial.epochs} of {self._run_config.max_epochs}" if trial.attempt else "before it started"
+            )
             state = "stopped" if trial.attempt else "refused"
             self._end(trial, state, f"time limit of the search reached {done}", attempt)
 
@@ -193,7 +195,7 @@ class Engine:
     def best(self, family: str, k: int) -> list[str]:
         """Ids of the k completed trials of `family` with the best objective, best first."""
         done = [t for t in self.trials.values() if t.family == family and t.state == "completed"]
-        return [t.trial_id for t in sorted(done, key=lambda t: (-t.score(self._study.objective), t.number))[:k]]
+        return [t.trial_id for t in sorted(done, key=lambda t: (-t.score(self._run_config.objective), t.number))[:k]]
 
     def _journalled(self, proposal: Proposal) -> Assignment:
         number, config, cost = len(self.trials) + 1, proposal.config, self._cost(proposal.config)
@@ -219,18 +221,18 @@ class Engine:
 
     def _checked_score(self, trial: TrialState, report: Report) -> float:
         """The objective. Without these checks a misnamed metric or epoch would switch early stopping off in silence."""
-        score = getattr(report, f"val_{self._study.objective}")
-        assert isinstance(score, float), f"validation {self._study.objective} is a float, not {score!r}"
+        score = getattr(report, f"val_{self._run_config.objective}")
+        assert isinstance(score, float), f"validation {self._run_config.objective} is a float, not {score!r}"
         assert isinstance(report.epoch, int), f"epochs are counted, not {report.epoch!r}"
-        assert trial.epochs < report.epoch <= self._study.max_epochs, f"epoch {report.epoch} after {trial.epochs}"
+        assert trial.epochs < report.epoch <= self._run_config.max_epochs, f"epoch {report.epoch} after {trial.epochs}"
         return score
 
     def _screen(self) -> Screen:
         """What may start now."""
-        room = self._pace.room(others_wait=bool(self._waiting) or len(self.trials) + 1 < self._study.budget)
+        room = self._pace.room(others_wait=bool(self._waiting) or len(self.trials) + 1 < self._run_config.budget)
         if self._gpus:
             room = min(room, self._gpu_hours.left_s(self.trials.values()) / self._gpus)
-        return Screen(self._study, self._cost, room, self._speed, self.trials.values())
+        return Screen(self._run_config, self._cost, room, self._speed, self.trials.values())
 
     def _limit(self, trial: TrialState) -> str:
         """The limit for which `trial`, which has just reported, must stop; empty where it may go on."""
@@ -242,7 +244,7 @@ class Engine:
         """End `trial` where its last report, as journalled, says so; whether it did."""
         if trial.decision not in ("stop", "complete"):
             return False
-        last, objective = trial.reports[-1], self._study.objective
+        last, objective = trial.reports[-1], self._run_config.objective
         if last[f"val_{objective}"] is None:
             score = last["not_finite"][f"val_{objective}"]
             self._end(trial, "failed", f"validation {objective} is {score} after epoch {trial.epochs}")
@@ -256,15 +258,15 @@ class Engine:
 
     def _too_slow_to_predict(self, report: Mapping[str, Any]) -> str:
         """Why a trial with `report` may not rank; empty: it may. Older journals have a pace at the end alone."""
-        least, measured = self._study.min_pixels_per_second, report.get("pixels_per_second")
-        untold = measured is None and report["epoch"] < self._study.max_epochs
+        least, measured = self._run_config.min_pixels_per_second, report.get("pixels_per_second")
+        untold = measured is None and report["epoch"] < self._run_config.max_epochs
         if least is None or untold or (measured or 0) >= least:
             return ""
         return f"predicts {measured or 0:.0f} pixels a second; --min-pixels-per-second is {least:g}"
 
     def _others_wait(self) -> bool:
         """Whether the time of a trial could go to another one."""
-        return bool(self._waiting) or (not self.finished and len(self.trials) < self._study.budget)
+        return bool(self._waiting) or (not self.finished and len(self.trials) < self._run_config.budget)
 
     def _end(
         self,
@@ -312,7 +314,7 @@ class Engine:
 
     def _replay(self) -> None:
         """Bring rungs, mirror and outcomes to where the journal stands."""
-        objective = f"val_{self._study.objective}"
+        objective = f"val_{self._run_config.objective}"
         shown: dict[str, int] = {}
         for event in list(self._journal.events):
             if event["event"] == "report" and event["epoch"] > shown.get(event["trial_id"], 0):
@@ -331,10 +333,10 @@ class Engine:
     def _copy(self, trial: TrialState) -> None:
         """Show an ended trial in the mirror."""
         if self._mirror is not None:
-            study = JOINT if self._study.allocation == "joint" else trial.family
+            run_config = JOINT if self._run_config.allocation == "joint" else trial.family
             frozen = self._sampling.frozen(trial, whole=True)
             try:
-                self._mirror.add(study, frozen, self._sampling.directions(study), trial)
+                self._mirror.add(run_config, frozen, self._sampling.directions(run_config), trial)
             except (KeyError, OptunaError, OSError) as error:  # a study deleted in the dashboard; a full disk
                 self._mirror = None
                 self._warn("mirror", f"optuna.log is no longer written: {type(error).__name__}: {error}", [])

@@ -7,7 +7,7 @@ found (`--warm-start`), then what the sampler draws. A draw that may not start i
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import allocation
 from hsiauto.search.allocation import Later
@@ -33,7 +33,7 @@ class Proposals:
 
     def __init__(
         self,
-        study: StudyConfig,
+        run_config: RunConfig,
         space: SearchSpace,
         sampling: Sampling,
         screen: Callable[[], Screen],
@@ -43,26 +43,26 @@ class Proposals:
         trials: Trials,
         warn: Warn,
     ) -> None:
-        self._study, self._space, self._sampling, self._screen = study, space, sampling, screen
+        self._run_config, self._space, self._sampling, self._screen = run_config, space, sampling, screen
         self._known, self._pace, self._completed, self._warn = known, pace, completed, warn
         self._closed: set[str] = set()
         """Families, and in a joint search the one study, that have nothing more to propose."""
         self._unset: set[str] = set()
         """In a joint search: families of which no preset may start, but perhaps what is drawn."""
         weights = self._weights(trials)
-        budget = max(study.budget, allocation.LOWEST_FLOOR * len(weights)) if self._joint else study.budget
+        budget = max(run_config.budget, allocation.LOWEST_FLOOR * len(weights)) if self._joint else run_config.budget
         self._plan = allocation.plan(space.families, weights, budget)
         if self._plan.skipped:
             skipped = self._plan.skipped
             text = (
-                f"a budget of {study.budget} cannot give each of {len(space.families)} families "
+                f"a budget of {run_config.budget} cannot give each of {len(space.families)} families "
                 f"{allocation.LOWEST_FLOOR} trials; left out: {', '.join(skipped)}"
             )
             warn("budget", text, skipped)
 
     def next(self, trials: Trials) -> Proposal | Later | None:
         """The next config to run; None when the budget is spent or nothing may start."""
-        while len(trials) < self._study.budget:
+        while len(trials) < self._run_config.budget:
             closed = self._closed | self._pace.too_slow(trials.values())
             turn = self._turn(trials, closed)
             if turn is None or isinstance(turn, Later):
@@ -78,7 +78,7 @@ class Proposals:
     def _turn(self, trials: Trials, closed: Collection[str]) -> str | Later | None:
         """A family; in a joint search JOINT, once every family has had its preset."""
         if not self._joint:
-            plan, objective, affordable = self._plan, self._study.objective, self._pace.affordable
+            plan, objective, affordable = self._plan, self._run_config.objective, self._pace.affordable
             if self._pace.half_gone:  # floors take half of the time too
                 plan = replace(plan, floor=min(plan.floor, allocation.LOWEST_FLOOR))
             return allocation.next_family(plan, trials, objective, self._completed, closed, affordable)
@@ -155,4 +155,4 @@ class Proposals:
 
     @property
     def _joint(self) -> bool:
-        return self._study.allocation == "joint"
+        return self._run_config.allocation == "joint"

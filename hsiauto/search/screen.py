@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search.journal import TrialState
 from hsiauto.search.limits import DOUBT, SLOW_TRIALS
@@ -75,7 +75,7 @@ class Rates:
 class Screen:
     """Made anew for each proposal: the journal and the clock move on."""
 
-    study: StudyConfig
+    run_config: RunConfig
     cost: Callable[[FamilyConfig], Cost]
     room_s: float
     """Seconds that one trial may train; infinite without a limit."""
@@ -85,7 +85,7 @@ class Screen:
 
     def over_cap(self, config: FamilyConfig) -> str:
         """Which cap of the study `config` breaks; empty: none. A family that is no network has nothing to cap."""
-        caps = {"parameters": self.study.max_parameters, "macs": self.study.max_macs}
+        caps = {"parameters": self.run_config.max_parameters, "macs": self.run_config.max_macs}
         for name, cap in caps.items():
             if cap is not None and (size := getattr(self.cost(config), name) or 0) > cap:
                 return f"has {size:,} {_WORDS[name]}; --max-{name} is {cap:,}"
@@ -98,7 +98,7 @@ class Screen:
         epoch_macs = self.cost(config).epoch_macs or 0
         if config.family not in self._rates:
             self._rates[config.family] = self.speed.rates(config.family, self.trials)
-        macs, rate = epoch_macs * self.study.max_epochs, self._rates[config.family].of(epoch_macs)
+        macs, rate = epoch_macs * self.run_config.max_epochs, self._rates[config.family].of(epoch_macs)
         if macs <= rate * self.room_s:
             return ""
         return (

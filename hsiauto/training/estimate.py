@@ -19,7 +19,7 @@ import torch
 
 from hsiauto.families.base import ClassicalConfig, FamilyConfig, TileConfig, TorchConfig
 from hsiauto.families.costs import macs, parameters, training_bytes
-from hsiauto.models.batches import batches_for, resident
+from hsiauto.models.batches import batches_for, cached_scene
 from hsiauto.models.batches.labelled import every_class_first
 from hsiauto.models.batches.tiles import TRAINING_PIXELS
 from hsiauto.models.features import Features
@@ -146,7 +146,7 @@ def _step_seconds(trainer: Trainer, most: int, limit_s: float) -> tuple[float, i
 def _validation_seconds(trainer: Trainer, data: TrialData, device: torch.device, limit_s: float) -> tuple[float, int]:
     """(seconds for all validation pixels, pixels that were predicted): on more and more of them while time allows."""
     config, module = trainer.config, trainer.module.eval()
-    batches = batches_for(config, resident(data, config.components, config.whiten, device).cube, data.transductive)
+    batches = batches_for(config, cached_scene(data, config.components, config.whiten, device).cube, data.transductive)
     pixels = torch.from_numpy(np.array(data.val_pixels)).to(device)
     n = len(pixels)
     some = math.ceil(n / _GROWTH) if isinstance(config, TileConfig) else min(n, _FEW_PIXELS)  # a tile is shared

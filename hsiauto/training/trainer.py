@@ -26,7 +26,7 @@ from torch import nn
 
 from hsiauto.families.base import Criterion, TileConfig, TorchConfig
 from hsiauto.metrics import Scores, log_loss, scores
-from hsiauto.models.batches import IGNORE, Labelled, batches_for, resident
+from hsiauto.models.batches import IGNORE, Labelled, batches_for, cached_scene
 from hsiauto.models.batches.portions import Portion, portions, runs
 from hsiauto.models.fitted.torch import TorchFitted, channels_last
 from hsiauto.models.smoothing import guide_for, smooth
@@ -93,7 +93,7 @@ class Trainer:
         self.epoch = 0
         self.most_samples = 0
         """That went through the module at once in a training step, so far."""
-        scene = resident(data, config.components, config.whiten, self.device)
+        scene = cached_scene(data, config.components, config.whiten, self.device)
         self.projection = scene.projection
         self._guide = guide_for(config, data.cube, data.preprocess_pixels)
         self._batches = batches_for(config, scene.cube, data.transductive)

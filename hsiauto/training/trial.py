@@ -26,7 +26,7 @@ from hsiauto.families.base import ClassicalConfig, FamilyConfig, TorchConfig
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
 from hsiauto.files import atomic_path
 from hsiauto.metrics import Scores, log_loss, scores
-from hsiauto.models.batches.resident import forget_residents
+from hsiauto.models.batches.cached_scene import forget_cached_scenes
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.classical import fit_classical
 from hsiauto.models.fitted.reference import fit_reference
@@ -198,7 +198,7 @@ class Trial:
             # Here, where the error no longer holds what filled the memory.
             self._seconds += time.perf_counter() - started
             self._trainer = None
-            forget_residents()
+            forget_cached_scenes()
             gc.collect()
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()

@@ -36,8 +36,8 @@ def test_cells_take_the_preset_below_pins_below_axes() -> None:
 
 
 def test_a_scene_clips_cells_and_the_reference_with_them() -> None:
-    study = definition(axes={"components": [10, 30, 60]}, reference={"components": 60})
-    found = grid(study, 5, SMALL)
+    run_config = definition(axes={"components": [10, 30, 60]}, reference={"components": 60})
+    found = grid(run_config, 5, SMALL)
     assert [cell.name for cell in found.cells] == ["components=10", "components=24"]
     assert found.reference.values == {"components": 24}
     assert any("components is 24 instead of 60" in note for note in found.notes)
@@ -46,17 +46,17 @@ def test_a_scene_clips_cells_and_the_reference_with_them() -> None:
 
 def test_an_axis_that_a_scene_idles_is_no_error_there() -> None:
     bounds = {"components": [16, 200], "latent_max": [32, 64]}
-    study = definition(family="claresnet", axes=bounds, reference={"components": 16})
-    assert len(grid(study, 5).cells) == 3
-    assert [cell.values for cell in grid(study, 5, SMALL).cells] == [{"components": 16}, {"components": 24}]
+    run_config = definition(family="claresnet", axes=bounds, reference={"components": 16})
+    assert len(grid(run_config, 5).cells) == 3
+    assert [cell.values for cell in grid(run_config, 5, SMALL).cells] == [{"components": 16}, {"components": 24}]
 
 
 def test_clipping_may_let_another_axis_act() -> None:
     bounds = {"components": [200, 60], "latent_min": [4, 16]}
-    study = definition(family="claresnet", axes=bounds, pins={"claresnet.patch": 5}, reference={"latent_min": 4})
+    run_config = definition(family="claresnet", axes=bounds, pins={"claresnet.patch": 5}, reference={"latent_min": 4})
     with pytest.raises(UserError, match="latent_min must act"):
-        grid(study, 5)
-    found = grid(study, 5, SMALL)
+        grid(run_config, 5)
+    found = grid(run_config, 5, SMALL)
     assert [cell.config.active()["latent_min"] for cell in found.cells] == [4, 16]
 
 

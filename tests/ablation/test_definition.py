@@ -24,9 +24,11 @@ def test_the_last_axis_moves_fastest() -> None:
 
 
 def test_axes_of_one_line_move_together() -> None:
-    study = definition(axes={"width, heads": [[8, 2], [32, 8]], "depth": [1, 2]}, reference={"width": 8, "depth": 1})
-    assert study.axis_names == ("width", "heads", "depth")
-    assert list(study.settings()) == [
+    run_config = definition(
+        axes={"width, heads": [[8, 2], [32, 8]], "depth": [1, 2]}, reference={"width": 8, "depth": 1}
+    )
+    assert run_config.axis_names == ("width", "heads", "depth")
+    assert list(run_config.settings()) == [
         {"width": 8, "heads": 2, "depth": 1},
         {"width": 8, "heads": 2, "depth": 2},
         {"width": 32, "heads": 8, "depth": 1},
@@ -35,8 +37,8 @@ def test_axes_of_one_line_move_together() -> None:
 
 
 def test_one_at_a_time_starts_at_the_preset_and_leaves_it_by_one_axis() -> None:
-    study = definition(sweep="one_at_a_time", reference={}, axes={"depth": [1, 2], "heads": [2]})
-    assert list(study.settings()) == [{}, {"depth": 1}, {"depth": 2}, {"heads": 2}]
+    run_config = definition(sweep="one_at_a_time", reference={}, axes={"depth": [1, 2], "heads": [2]})
+    assert list(run_config.settings()) == [{}, {"depth": 1}, {"depth": 2}, {"heads": 2}]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +75,8 @@ def test_only_curves_leave_the_validation_part_out_of_training() -> None:
 def test_a_file_of_ones_own_is_named_after_itself(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("question: q\nsource: s\nclaim: c\nfamily: svm\naxes:\n  C: [1.0, 2.0]\nreference: {C: 1.0}\n")
-    name, study = load(str(path))
-    assert (name, study.axes) == ("mine", {"C": (1.0, 2.0)})
+    name, run_config = load(str(path))
+    assert (name, run_config.axes) == ("mine", {"C": (1.0, 2.0)})
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.training.trial import Report
 
 Run = Callable[..., tuple[int, str, str]]
-STUDY = """
+CONFIG = """
 question: How wide a kernel?
 source: nobody
 claim: it matters
@@ -41,9 +41,9 @@ class Pretence:
         self.at_a_time: int | None = None
 
     def __call__(
-        self, jobs: Sequence[Job], datasets: Mapping[str, Any], study: Any, deadline: float | None = None
+        self, jobs: Sequence[Job], datasets: Mapping[str, Any], run_config: Any, deadline: float | None = None
     ) -> Iterator[JobResult]:
-        self.at_a_time = study.concurrency
+        self.at_a_time = run_config.concurrency
         for job in jobs:
             if len(self.jobs) == self.stop_at:
                 raise KeyboardInterrupt
@@ -75,7 +75,7 @@ def run(
     monkeypatch.setenv("COLUMNS", "200")
     np.save("cube.npy", tiny_scene.cube)
     np.save("labels.npy", tiny_scene.labels)
-    Path("mine.yaml").write_text(STUDY)
+    Path("mine.yaml").write_text(CONFIG)
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["hsiauto", "study", *arguments])

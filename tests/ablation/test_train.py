@@ -139,7 +139,7 @@ def test_rows_have_the_leaderboards_schema_with_the_cell_in_them(
 ) -> None:
     noise = {"axes": {"label_noise": [0.0, 0.5]}, "reference": {"label_noise": 0.0}}
     events = perform(cells(SVM, **noise))
-    context = Context("run", made.scene.name, made.study, made.split, made.scene.n_bands)
+    context = Context("run", made.scene.name, made.run_config, made.split, made.scene.n_bands)
     table = rows(made.journal.events, events, context)
     of_cells = [row for row in table.to_pylist() if row["kind"] == "refit"]
     assert [json.loads(row["cell"]) for row in of_cells] == [{"label_noise": 0.0}, {"label_noise": 0.5}] * 2

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from hsiauto.cli import run as commands
 from hsiauto.cli.app import app, main
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -38,16 +38,16 @@ class _StopError(Exception):
 
 
 @pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`hsiauto train FAMILY ...`, or a search -> the StudyConfig that it would train with."""
-    seen: list[StudyConfig] = []
+def run_config(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`hsiauto train FAMILY ...`, or a search -> the RunConfig that it would train with."""
+    seen: list[RunConfig] = []
 
-    def note(study: StudyConfig, *_: object, **__: object) -> None:
-        seen.append(study)
+    def note(run_config: RunConfig, *_: object, **__: object) -> None:
+        seen.append(run_config)
         raise _StopError
 
-    def parse(*arguments: str, command: str = "train", family: str = "svm") -> StudyConfig:
-        monkeypatch.setattr(commands.studies, command, note)
+    def parse(*arguments: str, command: str = "train", family: str = "svm") -> RunConfig:
+        monkeypatch.setattr(commands.runs, command, note)
         group = typer.main.get_command(app)
         assert isinstance(group, TyperGroup)
         called = group.commands[command]

@@ -12,7 +12,7 @@ from scipy.io import savemat
 from typer.core import TyperGroup
 
 from hsiauto.cli.app import app
-from hsiauto.config import StudyConfig, validated
+from hsiauto.config import RunConfig, validated
 from hsiauto.runs import folder as folders
 from hsiauto.scene import Scene
 from hsiauto.scene.source import SceneSource
@@ -164,10 +164,10 @@ def test_resume_refuses_what_it_would_ignore(run: Run, files: Path) -> None:
 def test_resume_writes_nothing_that_a_new_search_would_refuse(
     run: Run, tmp_path: Path, options: list[str], words: str
 ) -> None:
-    study = validated(StudyConfig, scene=SceneSource(dataset="demo"), budget=10, max_gpu_hours=2)
-    path = tmp_path / "run" / folders.STUDY
+    run_config = validated(RunConfig, scene=SceneSource(dataset="demo"), budget=10, max_gpu_hours=2)
+    path = tmp_path / "run" / folders.CONFIG
     path.parent.mkdir()
-    folders.write_study(path.parent, study)
+    folders.write_config(path.parent, run_config)
     (path.parent / folders.JOURNAL).touch()
     before = path.read_bytes()
     code, _, error = run("search", "--resume", "run", *options)

@@ -12,30 +12,30 @@ from hsiauto.errors import UserError
 from hsiauto.training.active.recipe import RECIPES, ActiveLabels
 
 
-def test_all_labels_are_known_unless_asked_otherwise(study: Any) -> None:
-    assert study().labels is None
-    assert study("--labels", "gt.npy").scene.labels == Path.cwd() / "gt.npy"
+def test_all_labels_are_known_unless_asked_otherwise(run_config: Any) -> None:
+    assert run_config().labels is None
+    assert run_config("--labels", "gt.npy").scene.labels == Path.cwd() / "gt.npy"
 
 
-def test_the_word_or_any_of_its_options_turns_it_on(study: Any) -> None:
-    assert study("--labels", "active").labels == ActiveLabels()
-    assert study("--labels", "active").scene.labels is None
+def test_the_word_or_any_of_its_options_turns_it_on(run_config: Any) -> None:
+    assert run_config("--labels", "active").labels == ActiveLabels()
+    assert run_config("--labels", "active").scene.labels is None
     full = "--labels active --initial 0.1 --acquire 0.03 --cycles 5 --label-budget 90 --margin-rank 2 --control"
-    made = study(*full.split())
+    made = run_config(*full.split())
     assert made.labels == ActiveLabels(initial=0.1, acquire=0.03, cycles=5, budget=90, margin_rank=2)
     assert made.random_control
-    of_a_file = study("--labels", "gt.npy", "--acquisition", "entropy")
+    of_a_file = run_config("--labels", "gt.npy", "--acquisition", "entropy")
     assert of_a_file.scene.labels == Path.cwd() / "gt.npy"
     assert of_a_file.labels == ActiveLabels(acquisition="entropy")
 
 
-def test_a_recipe_sets_pool_and_epochs_where_the_user_has_not(study: Any) -> None:
+def test_a_recipe_sets_pool_and_epochs_where_the_user_has_not(run_config: Any) -> None:
     for name, recipe in RECIPES.items():
-        made = study("--recipe", name)
+        made = run_config("--recipe", name)
         assert made.labels == recipe.labels
         assert (made.split.protocol, made.split.train_fraction) == ("random", recipe.pool)
         assert made.max_epochs == recipe.max_epochs
-    own = study(
+    own = run_config(
         *("--recipe", "cpdgal-salinas", "--protocol", "blocks", "--train-per-class", "9"),
         *("--max-epochs", "7", "--cycles", "2", "--acquisition", "random"),
     )
@@ -57,9 +57,9 @@ def test_a_recipe_sets_pool_and_epochs_where_the_user_has_not(study: Any) -> Non
         ("--recipe cpdgal-salinas --buffer 3", "--buffer belongs to"),
     ],
 )
-def test_what_cannot_act_is_refused(study: Any, arguments: str, words: str) -> None:
+def test_what_cannot_act_is_refused(run_config: Any, arguments: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        study(*arguments.split())
+        run_config(*arguments.split())
 
 
 def test_a_search_refuses_and_says_what_to_do(tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ import pytest
 from hsiauto.errors import UserError
 
 
-def test_search_and_train_pass_it_on(study: Any) -> None:
-    assert not study(command="search").transductive
-    assert study("--transductive", command="search").transductive
+def test_search_and_train_pass_it_on(run_config: Any) -> None:
+    assert not run_config(command="search").transductive
+    assert run_config("--transductive", command="search").transductive
     for family in ("mambahsi", "cssmamba"):
-        assert not study(family=family).transductive
-        assert study("--transductive", family=family).transductive
+        assert not run_config(family=family).transductive
+        assert run_config("--transductive", family=family).transductive
 
 
 @pytest.mark.parametrize("family", ["svm", "cnn2d", "spectral_memory"])
-def test_a_family_that_reads_no_tile_refuses_it(study: Any, family: str) -> None:
+def test_a_family_that_reads_no_tile_refuses_it(run_config: Any, family: str) -> None:
     with pytest.raises(UserError, match=r"--transductive belongs to tile families.*mambahsi"):
-        study("--transductive", family=family)
+        run_config("--transductive", family=family)

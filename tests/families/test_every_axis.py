@@ -9,8 +9,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from hsiauto.families.axes import Above, AtLeast, Between
 from hsiauto.families.base import FamilyConfig, TileConfig, TorchConfig
+from hsiauto.families.hyperparameters import Above, AtLeast, Between
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trainer import Trainer
 from tests.families.registry import BANDS, CLASSES, TORCH, module_and_input, scene, small, step

@@ -99,7 +99,7 @@ def finished(folder: Path, errors: dict[str, int] = ERRORS) -> pa.Table:
     reevaluate(made)
     with Journal(folder / "refits.jsonl") as refits:
         refit(made, refits, folder)
-        context = Context("run", "fabricated", made.study, made.split, n_bands=6)
+        context = Context("run", "fabricated", made.run_config, made.split, n_bands=6)
         table = rows(made.journal.events, refits.events, context)
         assert table.equals(rows(made.journal.events, refits.events, context)), "a function of the journals"
     made.journal.close()
@@ -135,9 +135,9 @@ def test_what_is_handed_on_does_not_say_where_the_data_lie(tmp_path: Path) -> No
     made = work(tmp_path, Pool(scene()))
     said = {"budget": 7, "scene": {"dataset": "x", "data_dir": "/home/me/data"}}
     with Journal(tmp_path / "other.jsonl") as journal:
-        journal.append("study", study=said, split_hash="s")
-        found = rows(journal.events, [], Context("run", "x", made.study, made.split, 6)).schema.metadata
-    assert json.loads(found[b"hsiauto.runs"]) == {"budget": 7, "scene": {"dataset": "x", "data_dir": None}}
+        journal.append("opened", config=said, split_hash="s")
+        found = rows(journal.events, [], Context("run", "x", made.run_config, made.split, 6)).schema.metadata
+    assert json.loads(found[b"hsiauto.config"]) == {"budget": 7, "scene": {"dataset": "x", "data_dir": None}}
     assert found[b"hsiauto.split_hash"] == b"s"
 
 
@@ -175,7 +175,7 @@ def _told(folder: Path, **changes: Any) -> pd.DataFrame:
         | ({"pixels_per_second": paces[int(event["trial_id"][1])]} if event["event"] == "report" else {})
         for event in made.journal.events
     ]
-    context = Context("run", "fabricated", made.study, made.split, n_bands=6)
+    context = Context("run", "fabricated", made.run_config, made.split, n_bands=6)
     frame: pd.DataFrame = rows(events, [], context).to_pandas()
     return frame.set_index("trial_id")
 
@@ -221,7 +221,7 @@ def test_blocks_alone_have_a_size_and_a_buffer_and_tiles_alone_are_transductive(
     made = work(tmp_path, Pool(scene()), transductive=True)
     propose(made.journal, "t1", TUNED, 0.9)
     spec = made.split.spec.model_copy(update={"protocol": protocol})
-    context = Context("run", "fabricated", made.study, replace(made.split, spec=spec), n_bands=6)
+    context = Context("run", "fabricated", made.run_config, replace(made.split, spec=spec), n_bands=6)
     [row] = rows(made.journal.events, [], context).to_pylist()
     assert (row["block_size"], row["buffer"]) == ((spec.block_size, spec.buffer) if kept else (None, None))
     assert row["transductive"] is False  # a patch family never sees the unlabelled pixels of a tile
@@ -288,7 +288,7 @@ def test_a_search_without_refits_has_a_table_and_no_winner(tmp_path: Path) -> No
     pool = Pool(scene())
     made = work(tmp_path, pool)
     propose(made.journal, "t4", MEMORY, math.nan, state="failed")
-    table = rows(made.journal.events, [], Context("run", "fabricated", made.study, made.split, n_bands=6))
+    table = rows(made.journal.events, [], Context("run", "fabricated", made.run_config, made.split, n_bands=6))
     assert table.num_rows == 1
     assert summary(table) == []
     assert winner_statement(table) == []
@@ -296,7 +296,7 @@ def test_a_search_without_refits_has_a_table_and_no_winner(tmp_path: Path) -> No
 
 def test_an_empty_table_is_written_and_read(tmp_path: Path) -> None:
     made = work(tmp_path, Pool(scene()))
-    write(rows(made.journal.events, [], Context("run", "x", made.study, made.split, 6)), tmp_path / "l.parquet")
+    write(rows(made.journal.events, [], Context("run", "x", made.run_config, made.split, 6)), tmp_path / "l.parquet")
     assert list(pd.read_parquet(tmp_path / "l.parquet").columns) == CONTRACT
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.forest import ForestConfig
@@ -22,7 +22,7 @@ from hsiauto.split import make_split
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Report
 
-STUDY = StudyConfig.model_validate(
+CONFIG = RunConfig.model_validate(
     {
         "scene": {"dataset": "fabricated"},
         "split": {"protocol": "random", "train_fraction": 0.3},
@@ -99,7 +99,7 @@ class Pool:
         self,
         jobs: Sequence[Job],
         datasets: Mapping[str, TrialData],
-        study: StudyConfig,
+        run_config: RunConfig,
         deadline: float | None = None,
     ) -> Iterator[JobResult]:
         assert len({job.key for job in jobs}) == len(jobs)
@@ -126,12 +126,14 @@ class Pool:
 
 
 def work(folder: Path, pool: Pool, **changes: Any) -> Work:
-    study = STUDY.model_copy(update=changes)
-    split = make_split(pool.scene.labels, study.split)
+    run_config = CONFIG.model_copy(update=changes)
+    split = make_split(pool.scene.labels, run_config.split)
     journal = Journal(folder / "journal.jsonl")
     if not journal.events:
-        journal.append("study", study=study.model_dump(mode="json"), versions={"python": "3"}, split_hash=split.hash)
-    return Work(study, pool.scene, split, journal, pool)
+        journal.append(
+            "opened", config=run_config.model_dump(mode="json"), versions={"python": "3"}, split_hash=split.hash
+        )
+    return Work(run_config, pool.scene, split, journal, pool)
 
 
 PRESET = Cnn2dConfig.preset("paper").bounded(6, 30)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hsiauto import leaderboard as boards
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.metrics import Scores
 from hsiauto.models.bundle import save_files
 from hsiauto.refit import MODEL_FOLDER, Work, refit_config
@@ -35,7 +35,7 @@ class Training(Pool):
         self,
         jobs: Sequence[Job],
         datasets: Mapping[str, TrialData],
-        study: StudyConfig,
+        run_config: RunConfig,
         deadline: float | None = None,
     ) -> Iterator[JobResult]:
         for job in jobs:
@@ -101,7 +101,7 @@ def test_overlap_counts_the_pixels_that_were_asked_for(made: tuple[Work, list[Ev
         assert refit["overlap_contains"] <= overlap(done.split, refit["support"]).contains
     target = Target.of(done, 0)
     job = Job("k", SVM, "split-0", 0, 1, predict=done.split.test, labels=LABELS)
-    [result] = done.run_jobs([job], {"split-0": target.data}, done.study)
+    [result] = done.run_jobs([job], {"split-0": target.data}, done.run_config)
     few = outcome(done.scene, target, SVM.model_copy(update={"features": "multiscale", "sigma": 0.25}), "k", result)
     assert few["overlap_contains"] < overlap(done.split, 1).contains
 
@@ -110,7 +110,7 @@ def test_a_cycle_meets_the_test_labels_once(made: tuple[Work, list[Event]]) -> N
     done, _ = made
     target = Target.of(done, 0)
     job = Job("k", SVM, "split-0", 0, 1, predict=done.split.test, labels=LABELS)
-    [result] = done.run_jobs([job], {"split-0": target.data}, done.study)
+    [result] = done.run_jobs([job], {"split-0": target.data}, done.run_config)
     final = outcome(done.scene, target, SVM, "k", result)
     assert len(learning_curve(target, "k", result, final)) == len(result.cycles)
     with pytest.raises(RuntimeError, match="scored once"):
@@ -151,7 +151,7 @@ def test_a_driver_killed_before_the_refit_event_scores_no_cycle_again(
 
 def test_the_table_says_how_and_how_many(made: tuple[Work, list[Event]]) -> None:
     done, events = made
-    context = boards.Context("run", "fabricated", done.study, done.split, done.scene.n_bands)
+    context = boards.Context("run", "fabricated", done.run_config, done.split, done.scene.n_bands)
     table = boards.rows(done.journal.events, events, context)
     assert set(table["acquisition"].to_pylist()) == {"margin-3", "random"}
     assert set(table["labels_train"].to_pylist()) == {24}

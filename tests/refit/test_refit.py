@@ -262,7 +262,7 @@ def test_a_row_shows_what_was_trained_and_joins_by_what_was_asked(tmp_path: Path
     with Journal(tmp_path / "refits.jsonl") as refits:
         refit_config(made, refits, asked, 1, tmp_path)
         [event] = [e for e in events(refits, "refit") if e["family"] == "cnn2d"]
-        context = Context("run", "fabricated", made.study, made.split, made.scene.n_bands)
+        context = Context("run", "fabricated", made.run_config, made.split, made.scene.n_bands)
         [row] = [r for r in rows(made.journal.events, refits.events, context).to_pylist() if r["family"] == "cnn2d"]
     [trained] = [job.config for job in pool.jobs if job.config.family == "cnn2d"]
     assert (event["config"], event["trained_config"]) == (asked.active(), trained.active())
@@ -292,11 +292,11 @@ def test_a_worker_never_gets_a_test_label(after_search: Work, pool: Pool, tmp_pa
     data = []
     train = pool.__call__
 
-    def watch(jobs, datasets, study, deadline=None):  # type: ignore[no-untyped-def]
+    def watch(jobs, datasets, run_config, deadline=None):  # type: ignore[no-untyped-def]
         data.extend((job, datasets[job.data]) for job in jobs)
-        return train(jobs, datasets, study, deadline)
+        return train(jobs, datasets, run_config, deadline)
 
-    watched = Work(after_search.study, after_search.scene, after_search.split, after_search.journal, watch)
+    watched = Work(after_search.run_config, after_search.scene, after_search.split, after_search.journal, watch)
     reevaluate(watched)
     with Journal(tmp_path / "refits.jsonl") as refits:
         refit(watched, refits, tmp_path)

@@ -14,9 +14,9 @@ from tests.search import fakes
 def _journal(path: Path) -> list[dict[str, Any]]:
     """Trials that complete, stop, fail at their first report, fail after one, and are still running."""
     with Journal(path) as journal:
-        study = fakes.study(budget=16)
-        engine = fakes.engine(journal, study)
-        fakes.run(engine, study.max_epochs, limit=12)
+        run_config = fakes.run_config(budget=16)
+        engine = fakes.engine(journal, run_config)
+        fakes.run(engine, run_config.max_epochs, limit=12)
         for kappa, error in ((float("nan"), ""), (0.99, "no such layer"), (0.99, "")):
             assignment = engine.next()
             assert assignment is not None
@@ -33,7 +33,7 @@ def test_the_mark_of_a_trial_is_its_state(tmp_path: Path) -> None:
     assert set(states) == {"completed", "stopped", "failed", "running"}
     reported = list(trials(events).values())
     axes = plt.figure().add_subplot()
-    search_figure._draw_compute(axes, reported, {"quick": "C0", "late": "C1"}, fakes.study())
+    search_figure._draw_compute(axes, reported, {"quick": "C0", "late": "C1"}, fakes.run_config())
     drawn = [line.get_marker() for line in axes.get_lines() if len(line.get_xdata()) == 1]  # type: ignore[arg-type]
     assert drawn.count("o") == states.count("completed")
     assert drawn.count("x") == states.count("stopped")
@@ -47,5 +47,5 @@ def test_the_mark_of_a_trial_is_its_state(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_written(tmp_path: Path) -> None:
-    draw_search(_journal(tmp_path / "journal"), fakes.study(), tmp_path / "search.png")
+    draw_search(_journal(tmp_path / "journal"), fakes.run_config(), tmp_path / "search.png")
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")

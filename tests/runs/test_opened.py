@@ -20,8 +20,8 @@ def test_a_family_that_the_larger_budget_has_tried_is_not_left_out(tmp_path: Pat
     said = []
     for budget in (3, 8):
         with Journal(tmp_path / "journal") as journal:
-            study = fakes.study(budget=budget)
-            fakes.run(fakes.engine(journal, study), study.max_epochs)
+            run_config = fakes.run_config(budget=budget)
+            fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
             said.append(standing_warnings(journal.events))
     assert said == [["a budget of 3 cannot give each of 2 families 2 trials; left out: late"], []]
 

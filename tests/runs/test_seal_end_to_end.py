@@ -58,7 +58,7 @@ def leaking(prepared: Prepared) -> Prepared:
 
 
 def run(prepared: Prepared, folder: Path) -> Path:
-    folders.create(folder, prepared.study, prepared.split)
+    folders.create(folder, prepared.run_config, prepared.split)
     _drive(prepared, folder, Console(quiet=True), Deadlines(), None)
     return folder
 

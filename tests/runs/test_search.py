@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from hsiauto import runs as studies
-from hsiauto.config import StudyConfig
+from hsiauto import runs as runs
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.models.bundle import load_bundle
@@ -40,7 +40,7 @@ def source(tiny_scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Scene
     return SceneSource(dataset=str(folder / "cube.npy"), labels=folder / "labels.npy")
 
 
-def tiny_study(source: SceneSource, **changes: Any) -> StudyConfig:
+def tiny_study(source: SceneSource, **changes: Any) -> RunConfig:
     """Seconds long: small classical models on spectra, and a small network."""
     fields: dict[str, Any] = {
         "scene": source,
@@ -66,23 +66,23 @@ def tiny_study(source: SceneSource, **changes: Any) -> StudyConfig:
     }
     fields |= changes
     fields["pins"] = {pin: value for pin, value in fields["pins"].items() if pin.split(".")[0] in fields["families"]}
-    return StudyConfig(**fields)
+    return RunConfig(**fields)
 
 
 @pytest.fixture(scope="module")
-def finished(ray_session: None, source: SceneSource, tmp_path_factory: pytest.TempPathFactory) -> studies.Result:
+def finished(ray_session: None, source: SceneSource, tmp_path_factory: pytest.TempPathFactory) -> runs.Result:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    return studies.search(tiny_study(source), folder, console=Console(quiet=True))
+    return runs.search(tiny_study(source), folder, console=Console(quiet=True))
 
 
-def test_leaves_everything(finished: studies.Result) -> None:
+def test_leaves_everything(finished: runs.Result) -> None:
     names = {path.name for path in finished.folder.iterdir()}
     expected = {"study.json", "split.npz", JOURNAL, REFITS, "leaderboard.parquet", "map.png", "search.png", "bundle"}
     assert expected <= names
     assert finished.exit_code == 0
 
 
-def test_leaderboard_opens_in_pandas_and_is_whole(finished: studies.Result) -> None:
+def test_leaderboard_opens_in_pandas_and_is_whole(finished: runs.Result) -> None:
     board = pd.read_parquet(finished.folder / "leaderboard.parquet")
     trials, refits = board[board.kind == "trial"], board[board.kind == "refit"]
     assert len(trials) == 4
@@ -97,14 +97,14 @@ def test_leaderboard_opens_in_pandas_and_is_whole(finished: studies.Result) -> N
     assert grouped.loc[1]["count"].iloc[0] >= 2
 
 
-def test_rank_is_settled_before_a_test_label_is_read(finished: studies.Result) -> None:
+def test_rank_is_settled_before_a_test_label_is_read(finished: runs.Result) -> None:
     ranked = [event["at"] for event in read(finished.folder / JOURNAL) if event["event"] == "ranked"]
     scored = [event["at"] for event in read(finished.folder / REFITS) if event["event"] == "refit"]
     assert ranked[-1] <= min(scored)
     assert "test_oa" not in (finished.folder / JOURNAL).read_text()
 
 
-def test_bundle_is_the_winners_first_refit(finished: studies.Result) -> None:
+def test_bundle_is_the_winners_first_refit(finished: runs.Result) -> None:
     bundle = load_bundle(finished.folder / "bundle")
     board = pd.read_parquet(finished.folder / "leaderboard.parquet")
     rows = board[(board.kind == "refit") & (board["rank"] == 1) & (board.seed == 0)]
@@ -112,20 +112,20 @@ def test_bundle_is_the_winners_first_refit(finished: studies.Result) -> None:
     assert bundle.provenance.test_scores["oa"] in set(rows.test_oa)
 
 
-def test_resume_of_a_finished_run_trains_nothing(finished: studies.Result) -> None:
+def test_resume_of_a_finished_run_trains_nothing(finished: runs.Result) -> None:
     refits = len(read(finished.folder / REFITS))
     proposed = [e for e in read(finished.folder / JOURNAL) if e["event"] == "proposed"]
-    again = studies.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
+    again = runs.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
     assert len(read(finished.folder / REFITS)) == refits
     assert [e for e in read(finished.folder / JOURNAL) if e["event"] == "proposed"] == proposed
     assert again.table.drop_columns(["versions"]).equals(finished.table.drop_columns(["versions"]))
 
 
 def test_extended_budget_adds_trials_and_ranks_again(source: SceneSource, tmp_path: Path) -> None:
-    study = tiny_study(source, families=("svm",), budget=2, further_splits=0)
+    run_config = tiny_study(source, families=("svm",), budget=2, further_splits=0)
     console = Console(quiet=True)
-    studies.search(study, tmp_path / "run", console=console)
-    extended = studies.resume(tmp_path / "run", budget=4, time_limit_s=None, console=console)
+    runs.search(run_config, tmp_path / "run", console=console)
+    extended = runs.resume(tmp_path / "run", budget=4, time_limit_s=None, console=console)
     events = read(tmp_path / "run" / JOURNAL)
     kinds = [event["event"] for event in events]
     assert kinds.count("proposed") == 4
@@ -136,7 +136,7 @@ def test_extended_budget_adds_trials_and_ranks_again(source: SceneSource, tmp_pa
     assert json.loads((tmp_path / "run" / "study.json").read_text())["budget"] == 4
 
 
-def test_an_overtaken_model_steps_aside(finished: studies.Result, source: SceneSource, tmp_path: Path) -> None:
+def test_an_overtaken_model_steps_aside(finished: runs.Result, source: SceneSource, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(finished.folder, folder)
     prepared = prepare(tiny_study(source))
@@ -152,7 +152,7 @@ def test_an_overtaken_model_steps_aside(finished: studies.Result, source: SceneS
     assert not names & {"bundle", "map.png"}
 
 
-def test_no_map_where_time_has_run_out(finished: studies.Result, source: SceneSource, tmp_path: Path) -> None:
+def test_no_map_where_time_has_run_out(finished: runs.Result, source: SceneSource, tmp_path: Path) -> None:
     bundle, prepared = load_bundle(finished.folder / "bundle"), prepare(tiny_study(source))
     assert not draw_winner_map(prepared, bundle, finished.table, tmp_path / "map.png", time.monotonic())
     assert not (tmp_path / "map.png").exists()
@@ -165,18 +165,18 @@ def test_a_failed_training_is_nothing_trained(
         for job in jobs:
             yield JobResult(job.key, "failed", "broken")
 
-    monkeypatch.setattr(studies.opened, "run_jobs", failing)
+    monkeypatch.setattr(runs.opened, "run_jobs", failing)
     config = config_from({"family": "svm", "features": "spectra"})
-    result = studies.train(tiny_study(source), config, tmp_path / "run", console=Console(quiet=True))
+    result = runs.train(tiny_study(source), config, tmp_path / "run", console=Console(quiet=True))
     assert result.exit_code == 1
 
 
-def test_smaller_budget_is_refused(finished: studies.Result) -> None:
+def test_smaller_budget_is_refused(finished: runs.Result) -> None:
     with pytest.raises(UserError, match="keeps or extends"):
-        studies.resume(finished.folder, budget=1, time_limit_s=None, console=Console(quiet=True))
+        runs.resume(finished.folder, budget=1, time_limit_s=None, console=Console(quiet=True))
 
 
-def test_resume_refuses_changed_labels(source: SceneSource, finished: studies.Result, tmp_path: Path) -> None:
+def test_resume_refuses_changed_labels(source: SceneSource, finished: runs.Result, tmp_path: Path) -> None:
     assert source.labels is not None
     original = source.labels.read_bytes()
     labels = np.load(source.labels)
@@ -184,13 +184,13 @@ def test_resume_refuses_changed_labels(source: SceneSource, finished: studies.Re
     try:
         np.save(source.labels, labels)
         with pytest.raises(UserError, match="began with"):
-            studies.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
+            runs.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
     finally:
         source.labels.write_bytes(original)
 
 
-def test_other_split_has_its_own_table(finished: studies.Result) -> None:
-    other = studies.refit_other_split(finished.folder, split_seed=7, seeds=1, console=Console(quiet=True))
+def test_other_split_has_its_own_table(finished: runs.Result) -> None:
+    other = runs.refit_other_split(finished.folder, split_seed=7, seeds=1, console=Console(quiet=True))
     own = {row["split_hash"] for row in finished.table.to_pylist() if row["kind"] == "trial"}
     hashes = {row["split_hash"] for row in other.table.to_pylist() if row["kind"] in ("refit", "baseline")}
     assert len(hashes) == 1
@@ -198,8 +198,8 @@ def test_other_split_has_its_own_table(finished: studies.Result) -> None:
     assert (finished.folder / "leaderboard-split-7.parquet").exists()
 
 
-def test_own_split_takes_over_what_is_scored(finished: studies.Result) -> None:
-    other = studies.refit_other_split(finished.folder, split_seed=0, seeds=1, console=Console(quiet=True))
+def test_own_split_takes_over_what_is_scored(finished: runs.Result) -> None:
+    other = runs.refit_other_split(finished.folder, split_seed=0, seeds=1, console=Console(quiet=True))
     scored = {e["key"]: e for e in read(finished.folder / REFITS) if e["event"] == "refit"}
     copied = [e for e in read(finished.folder / "refits-split-0.jsonl") if e["event"] == "refit"]
     assert any(e["rank"] == 1 for e in copied)
@@ -211,33 +211,33 @@ def test_own_split_takes_over_what_is_scored(finished: studies.Result) -> None:
 def test_ctrl_c_keeps_what_is_done_and_resumes(
     source: SceneSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = tiny_study(source, families=("svm",), budget=2, further_splits=0)
-    real = studies.opened.run_jobs
+    run_config = tiny_study(source, families=("svm",), budget=2, further_splits=0)
+    real = runs.opened.run_jobs
 
     def interrupted(*arguments: Any, **named: Any) -> Any:
         yield next(iter(real(*arguments, **named)))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(studies.opened, "run_jobs", interrupted)
-    result = studies.search(study, tmp_path / "run", console=Console(quiet=True))
+    monkeypatch.setattr(runs.opened, "run_jobs", interrupted)
+    result = runs.search(run_config, tmp_path / "run", console=Console(quiet=True))
     assert result.exit_code == 130
     assert any("--resume" in message for message in result.messages)
     assert (tmp_path / "run" / "leaderboard.parquet").exists()
-    monkeypatch.setattr(studies.opened, "run_jobs", real)
-    assert studies.resume(tmp_path / "run", budget=None, time_limit_s=None, console=Console(quiet=True)).exit_code == 0
+    monkeypatch.setattr(runs.opened, "run_jobs", real)
+    assert runs.resume(tmp_path / "run", budget=None, time_limit_s=None, console=Console(quiet=True)).exit_code == 0
 
 
 def test_train_gives_the_same_rows_and_bundle(source: SceneSource, tmp_path: Path) -> None:
     config = config_from({"family": "svm", "features": "spectra"})
-    study = tiny_study(source, budget=1, winner_seeds=2)
-    result = studies.train(study, config, tmp_path / "run", console=Console(quiet=True))
+    run_config = tiny_study(source, budget=1, winner_seeds=2)
+    result = runs.train(run_config, config, tmp_path / "run", console=Console(quiet=True))
     rows = [row for row in result.table.to_pylist() if row["kind"] == "refit"]
     assert [row["seed"] for row in rows] == [0, 1]
     assert all(row["test_oa"] is not None for row in rows)
     assert load_bundle(tmp_path / "run" / "bundle").fitted.config == config
     for goes_on in (
-        lambda: studies.resume(tmp_path / "run", console=Console(quiet=True)),
-        lambda: studies.refit_other_split(tmp_path / "run", split_seed=1, seeds=1, console=Console(quiet=True)),
+        lambda: runs.resume(tmp_path / "run", console=Console(quiet=True)),
+        lambda: runs.refit_other_split(tmp_path / "run", split_seed=1, seeds=1, console=Console(quiet=True)),
     ):
         with pytest.raises(UserError, match="run of a search"):
             goes_on()
@@ -246,16 +246,16 @@ def test_train_gives_the_same_rows_and_bundle(source: SceneSource, tmp_path: Pat
 def test_bad_input_writes_nothing(source: SceneSource, tmp_path: Path) -> None:
     missing = tiny_study(SceneSource(dataset=str(tmp_path / "nowhere.mat"), labels=source.labels))
     with pytest.raises(UserError):
-        studies.search(missing, tmp_path / "run", console=Console(quiet=True))
+        runs.search(missing, tmp_path / "run", console=Console(quiet=True))
     assert not (tmp_path / "run").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(UserError, match="new or empty"):
-        studies.search(tiny_study(source), tmp_path / "mine", console=Console(quiet=True))
+        runs.search(tiny_study(source), tmp_path / "mine", console=Console(quiet=True))
     with pytest.raises(UserError, match="run folder"):
-        studies.resume(tmp_path / "mine", budget=None, time_limit_s=None, console=Console(quiet=True))
+        runs.resume(tmp_path / "mine", budget=None, time_limit_s=None, console=Console(quiet=True))
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
-def test_a_ray_that_ran_before_is_left_alone(finished: studies.Result) -> None:
+def test_a_ray_that_ran_before_is_left_alone(finished: runs.Result) -> None:
     assert cluster.ray.is_initialized()

@@ -143,7 +143,7 @@ def test_the_list_and_the_verification(toy: KnownScene, tmp_path: Path) -> None:
     assert verify("toy", folder) == [folder / "toy_8bit.mat", folder / "toy_gt.mat"]
     _place(tmp_path, "data", "toy.mat")
     assert present() == "yes"
-    assert locate(toy, folder) == registry_package.Found(folder / "toy.mat", folder / "toy_gt.mat")
+    assert locate(toy, folder) == registry_package.FoundFiles(folder / "toy.mat", folder / "toy_gt.mat")
 
 
 def test_the_right_checksum_but_the_wrong_facts(

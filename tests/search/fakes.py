@@ -14,9 +14,9 @@ import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import BaseTrial
 
-from hsiauto.config import StudyConfig
-from hsiauto.families.axes import axis
+from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.hyperparameters import hyperparameter
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.engine import Assignment, Engine
 from hsiauto.search.journal import Journal
@@ -31,8 +31,8 @@ class _Curve(FamilyConfig):
     source = "tests"
     presets = {"paper": {}}  # noqa: RUF012
 
-    x: float = axis(0.5, "the score at full fidelity", source="tests", ge=0, le=1)
-    mode: Literal["train", "raise", "nan", "slow", "die", "die-once", "hang"] = axis(
+    x: float = hyperparameter(0.5, "the score at full fidelity", source="tests", ge=0, le=1)
+    mode: Literal["train", "raise", "nan", "slow", "die", "die-once", "hang"] = hyperparameter(
         "train", "what happens", source="tests"
     )
 
@@ -170,10 +170,10 @@ def tiny_data() -> TrialData:
     )
 
 
-def study(**changes: Any) -> StudyConfig:
+def run_config(**changes: Any) -> RunConfig:
     fields: dict[str, Any] = {"budget": 12, "max_epochs": 9, "grace_epochs": 1, "concurrency": 1, "cpus_per_trial": 1}
     fields |= {"sampler": "tpe"} | changes  # `auto` takes its time
-    return StudyConfig(scene=SceneSource(dataset="demo"), **fields)
+    return RunConfig(scene=SceneSource(dataset="demo"), **fields)
 
 
 def cost(config: FamilyConfig) -> Cost:
@@ -185,7 +185,7 @@ def cost_of_long_training(config: FamilyConfig) -> Cost:
     return replace(cost(config), epoch_macs=10**10)
 
 
-def engine(journal: Journal, config: StudyConfig, space: FakeSpace | None = None, **options: Any) -> Engine:
+def engine(journal: Journal, config: RunConfig, space: FakeSpace | None = None, **options: Any) -> Engine:
     return Engine(journal, config, space or FakeSpace(), options.pop("cost", cost), parse, **options)
 
 

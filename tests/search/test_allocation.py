@@ -12,7 +12,7 @@ from hsiauto.search.allocation import LATER, LOWEST_FLOOR, Later, Plan, plan
 from hsiauto.search.allocation import next_family as next_family_given
 from hsiauto.search.journal import TrialState, fold
 from hsiauto.search.learning_curves import Completed
-from hsiauto.search.outlook import outlooks
+from hsiauto.search.score_interval import score_intervals
 
 COST = {"svm": 0.0, "cnn": 5.0, "vit": 50.0, "mamba": 500.0}
 FAMILIES = ("mamba", "vit", "cnn", "svm")
@@ -122,7 +122,7 @@ def test_a_slow_family_is_not_judged_before_a_trial_of_it_is_done() -> None:
         _add(done, "slow", "stopped", 0.05)
     _add(done, "slow", "running", 0.2)
     assert next_family(divided, done, "kappa") == "a"
-    seen = outlooks(
+    seen = score_intervals(
         {"slow": [t for t in done.values() if t.family == "slow"]},
         "kappa",
         {"slow": 10.0},

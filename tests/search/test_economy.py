@@ -46,8 +46,8 @@ def _engine(journal: Journal, clock: Clock, rate: float = 1.0, **options: Any) -
     fields |= {k: options.pop(k) for k in list(options) if k not in ("deadline", "workers", "gpus", "space", "cost")}
     space = options.pop("space", None) or fakes.FakeSpace()
     cost = options.pop("cost", _cost)
-    study = fakes.study(**fields)
-    return Engine(journal, study, space, cost, fakes.parse, clock=clock, speed=Speed(rate), **options)
+    run_config = fakes.run_config(**fields)
+    return Engine(journal, run_config, space, cost, fakes.parse, clock=clock, speed=Speed(rate), **options)
 
 
 def _simulate(
@@ -327,12 +327,12 @@ def test_what_the_gpu_hours_left_cannot_train_is_not_started(tmp_path: Path) -> 
 
 
 def test_gpu_hours_on_a_cpu_are_refused() -> None:
-    study = fakes.study(max_gpu_hours=1.0)
+    run_config = fakes.run_config(max_gpu_hours=1.0)
     with pytest.raises(UserError, match="--time-limit"):
-        Resources.of(study, Machine(4))
+        Resources.of(run_config, Machine(4))
     with pytest.raises(UserError, match="--max-gpu-hours"):
-        Resources.of(study.model_copy(update={"gpus_per_trial": 0.0}), Machine(4, (2**35,)))
-    assert Resources.of(study, Machine(4, (2**35,))).gpus_per_trial > 0
+        Resources.of(run_config.model_copy(update={"gpus_per_trial": 0.0}), Machine(4, (2**35,)))
+    assert Resources.of(run_config, Machine(4, (2**35,))).gpus_per_trial > 0
 
 
 @settings(max_examples=25, deadline=None)

@@ -27,9 +27,9 @@ def _table(events: list[Event]) -> list[tuple[Any, ...]]:
 
 
 def _search(path: Path, space: fakes.FakeSpace | None = None, **changes: Any) -> list[Event]:
-    study = fakes.study(**changes)
+    run_config = fakes.run_config(**changes)
     with Journal(path) as journal:
-        fakes.run(fakes.engine(journal, study, space), study.max_epochs)
+        fakes.run(fakes.engine(journal, run_config, space), run_config.max_epochs)
         return journal.events
 
 
@@ -41,14 +41,14 @@ def test_one_seed_gives_one_journal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "qmc"])
 def test_a_resume_at_any_line_ends_in_the_same_table(tmp_path: Path, sampler: str) -> None:
-    study = fakes.study(budget=14, sampler=sampler)
+    run_config = fakes.run_config(budget=14, sampler=sampler)
     undisturbed = _search(tmp_path / "whole", budget=14, sampler=sampler)
     lines = (tmp_path / "whole").read_bytes().splitlines(keepends=True)
     for cut in range(0, len(lines), 13):
         path = tmp_path / f"cut-{cut}"
         path.write_bytes(b"".join(lines[:cut]) + b'{"event":"rep')
         with Journal(path) as journal:
-            fakes.run(fakes.engine(journal, study), study.max_epochs)
+            fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
             assert _table(journal.events) == _table(undisturbed), f"killed after line {cut}"
             ids = [(e["trial_id"], e["epoch"]) for e in journal.events if e["event"] == "report"]
             assert len(ids) == len(set(ids))
@@ -64,9 +64,9 @@ def test_each_family_with_four_trials_has_a_stop_and_only_its_own_scores_decide(
 
     def decisions(shift: float) -> list[list[str]]:
         """On each of the first four trials of `late`, where the scores of `quick` are moved. Proposals are random."""
-        path, study = tmp_path / f"shift{shift}", fakes.study(budget=32, sampler="random")
+        path, run_config = tmp_path / f"shift{shift}", fakes.run_config(budget=32, sampler="random")
         with Journal(path) as journal:
-            engine = fakes.engine(journal, study)
+            engine = fakes.engine(journal, run_config)
             while (assignment := engine.next()) is not None:
                 fakes.train(
                     engine, assignment, 9,
@@ -88,22 +88,22 @@ def test_a_budget_can_be_extended(tmp_path: Path) -> None:
 
 
 def test_a_trial_that_is_nan_has_failed_with_its_reason(tmp_path: Path) -> None:
-    study = fakes.study(budget=3)
+    run_config = fakes.run_config(budget=3)
     with Journal(tmp_path / "journal") as journal:
-        engine = fakes.engine(journal, study)
+        engine = fakes.engine(journal, run_config)
         assignment = engine.next()
         assert assignment is not None
         engine.start(assignment.trial_id, 1, "n", "cpu", 1)
         assert engine.report(assignment.trial_id, 1, fakes.report(1, math.nan)) == "stop"
         trial = trials(journal.events)[assignment.trial_id]
         assert (trial.state, trial.error) == ("failed", "validation kappa is nan after epoch 1")
-        fakes.run(engine, study.max_epochs)
+        fakes.run(engine, run_config.max_epochs)
     assert {t.state for t in trials(journal.events).values()} == {"failed", "completed"}
 
 
 def test_a_wrong_metric_or_epoch_is_caught_at_the_first_report(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
-        engine = fakes.engine(journal, fakes.study())
+        engine = fakes.engine(journal, fakes.run_config())
         assignment = engine.next()
         assert assignment is not None
         engine.start(assignment.trial_id, 1, "n", "cpu", 1)
@@ -115,7 +115,7 @@ def test_a_wrong_metric_or_epoch_is_caught_at_the_first_report(tmp_path: Path) -
 
 def test_all_trials_failed_is_a_search_that_ended(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
-        engine = fakes.engine(journal, fakes.study(budget=6))
+        engine = fakes.engine(journal, fakes.run_config(budget=6))
         while (assignment := engine.next()) is not None:
             engine.fail(assignment.trial_id, assignment.attempt, "no such layer")
         states = [(t.state, t.error) for t in trials(journal.events).values()]
@@ -125,13 +125,13 @@ def test_all_trials_failed_is_a_search_that_ended(tmp_path: Path) -> None:
 def test_an_orphan_has_no_say(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     with Journal(path) as journal:
-        first = fakes.engine(journal, fakes.study())
+        first = fakes.engine(journal, fakes.run_config())
         old = first.next()
         assert old is not None
         first.start(old.trial_id, 1, "n", "cpu", 1)
         first.report(old.trial_id, 1, fakes.report(1, 0.5))
     with Journal(path) as journal:
-        engine = fakes.engine(journal, fakes.study())
+        engine = fakes.engine(journal, fakes.run_config())
         assert trials(journal.events)[old.trial_id].state == "interrupted"
         new = engine.next()
         assert new is not None
@@ -151,7 +151,7 @@ def test_a_driver_killed_between_report_and_end_leaves_no_trial_open(tmp_path: P
     last = max(i for i, line in enumerate(lines) if b'"event":"ended"' in line)
     path.write_bytes(b"".join(lines[:last]))
     with Journal(path) as journal:
-        engine = fakes.engine(journal, fakes.study(budget=8))
+        engine = fakes.engine(journal, fakes.run_config(budget=8))
         assert engine.next() is None
         assert all(trial.ended for trial in trials(journal.events).values())
 
@@ -161,14 +161,14 @@ def test_a_driver_killed_between_report_and_end_leaves_no_trial_open(tmp_path: P
 def test_a_driver_killed_between_report_and_end_ends_the_trial_as_it_would_have(
     tmp_path: Path, kappa: float, pixels_per_second: float | None
 ) -> None:
-    path, study = tmp_path / "journal", fakes.study(budget=1, min_pixels_per_second=100.0)
+    path, run_config = tmp_path / "journal", fakes.run_config(budget=1, min_pixels_per_second=100.0)
 
     def outcome(journal: Journal) -> tuple[str, str]:
         trial = trials(journal.events)["t0001"]
         return trial.state, trial.error
 
     with Journal(path) as journal:
-        engine = fakes.engine(journal, study)
+        engine = fakes.engine(journal, run_config)
         assert engine.next() is not None
         engine.start("t0001", 1, "n", "cpu", 1)
         engine.report("t0001", 1, replace(fakes.report(9, kappa), pixels_per_second=pixels_per_second))
@@ -177,13 +177,13 @@ def test_a_driver_killed_between_report_and_end_ends_the_trial_as_it_would_have(
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     with Journal(path) as journal:
         assert journal.events[-1]["event"] == "report"
-        fakes.engine(journal, study)
+        fakes.engine(journal, run_config)
         assert outcome(journal) == undisturbed
 
 
 @pytest.mark.parametrize("killed", ["not", "after the end", "before the end"])
 def test_a_slow_model_ends_with_its_first_report_and_stops_no_other_one(tmp_path: Path, killed: str) -> None:
-    path, study = tmp_path / "journal", fakes.study(min_pixels_per_second=100.0)
+    path, run_config = tmp_path / "journal", fakes.run_config(min_pixels_per_second=100.0)
 
     def first_report(engine: Engine, kappa: float, pace: float) -> str:
         assignment = engine.next()
@@ -192,14 +192,14 @@ def test_a_slow_model_ends_with_its_first_report_and_stops_no_other_one(tmp_path
         return engine.report(assignment.trial_id, 1, replace(fakes.report(1, kappa), pixels_per_second=pace))
 
     with Journal(path) as journal:
-        engine = fakes.engine(journal, study, fakes.FakeSpace(("quick",)))
+        engine = fakes.engine(journal, run_config, fakes.FakeSpace(("quick",)))
         assert first_report(engine, 0.9, pace=99.0) == "stop"
         if killed == "not":
             assert first_report(engine, 0.4, pace=100.0) == "continue"
     if killed == "before the end":
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     with Journal(path) as journal:
-        engine = fakes.engine(journal, study, fakes.FakeSpace(("quick",)))
+        engine = fakes.engine(journal, run_config, fakes.FakeSpace(("quick",)))
         if killed != "not":
             assert first_report(engine, 0.4, pace=100.0) == "continue"
         slow, fast = engine.trials.values()
@@ -209,14 +209,14 @@ def test_a_slow_model_ends_with_its_first_report_and_stops_no_other_one(tmp_path
 
 
 def test_an_older_journal_has_the_pace_at_full_fidelity_alone(tmp_path: Path) -> None:
-    path, study = tmp_path / "journal", fakes.study(min_pixels_per_second=100.0, scheduler="none")
+    path, run_config = tmp_path / "journal", fakes.run_config(min_pixels_per_second=100.0, scheduler="none")
     with Journal(path) as journal:
-        engine = fakes.engine(journal, study)
+        engine = fakes.engine(journal, run_config)
         assert engine.next() is not None
         engine.start("t0001", 1, "n", "cpu", 1)
         assert [engine.report("t0001", 1, fakes.report(epoch, 0.5)) for epoch in (1, 2)] == ["continue"] * 2
     with Journal(path) as journal:
-        engine = fakes.engine(journal, study)
+        engine = fakes.engine(journal, run_config)
         assert engine.trials["t0001"].state == "interrupted"
         assert engine.next() is not None
         engine.start("t0001", 2, "n", "cpu", 1)
@@ -233,14 +233,14 @@ def test_the_reason_to_stop_outlives_a_driver_killed_before_the_end(tmp_path: Pa
     cut = next(i for i, line in enumerate(lines) if b'"ended"' in line and b"one trial may take" in line)
     path.write_bytes(b"".join(lines[:cut]))
     with Journal(path) as journal:
-        fakes.engine(journal, fakes.study(scheduler="none", max_epochs=10, budget=30), deadline=150.0, clock=clock)
+        fakes.engine(journal, fakes.run_config(scheduler="none", max_epochs=10, budget=30), deadline=150.0, clock=clock)
         assert [t.error for t in trials(journal.events).values()][-1] == error
 
 
 def test_a_trial_whose_worker_died_goes_on_once_even_as_the_last_one(tmp_path: Path) -> None:
-    path, study = tmp_path / "journal", fakes.study(budget=2, scheduler="none")
+    path, run_config = tmp_path / "journal", fakes.run_config(budget=2, scheduler="none")
     with Journal(path) as journal:
-        engine = fakes.engine(journal, study)
+        engine = fakes.engine(journal, run_config)
         first, second = engine.next(), engine.next()
         assert first is not None
         assert second is not None
@@ -262,13 +262,13 @@ def test_a_trial_whose_worker_died_goes_on_once_even_as_the_last_one(tmp_path: P
         engine.start(again.trial_id, 2, "n", "cpu", 2)
         engine.start(late.trial_id, 2, "n", "cpu", 3)
     with Journal(path) as journal:  # the driver dies too: the next death is still the second one
-        engine = fakes.engine(journal, study)
+        engine = fakes.engine(journal, run_config)
         third = engine.next()
         assert third is not None
         assert (third.trial_id, third.attempt) == (first.trial_id, 3)
         engine.start(third.trial_id, 3, "n", "cpu", 4)
         engine.lose(third.trial_id, 3, "killed again")
-        fakes.run(engine, study.max_epochs)
+        fakes.run(engine, run_config.max_epochs)
         assert not engine.waits
         dead, alive = trials(journal.events).values()
         ends = [(e["trial_id"], e["attempt"]) for e in journal.events if e["event"] == "ended"]
@@ -287,8 +287,8 @@ class _Clock:
 
 def _timed(journal: Journal, clock: _Clock, seconds: dict[str, float], deadline: float, **changes: Any) -> None:
     """A search in virtual time on one worker; `seconds` an epoch by family."""
-    study = fakes.study(scheduler="none", max_epochs=10, **changes)
-    engine = fakes.engine(journal, study, deadline=deadline, clock=clock)
+    run_config = fakes.run_config(scheduler="none", max_epochs=10, **changes)
+    engine = fakes.engine(journal, run_config, deadline=deadline, clock=clock)
     while (assignment := engine.next()) is not None:
         engine.start(assignment.trial_id, assignment.attempt, "n", "cpu", 1)
         for epoch in range(1, 11):
@@ -337,7 +337,7 @@ def test_one_slow_epoch_stops_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
         clock = _Clock()
         engine = fakes.engine(
-            journal, fakes.study(scheduler="none", max_epochs=10, budget=1), deadline=60.0, clock=clock
+            journal, fakes.run_config(scheduler="none", max_epochs=10, budget=1), deadline=60.0, clock=clock
         )
         assignment = engine.next()
         assert assignment is not None
@@ -357,7 +357,7 @@ def test_nothing_else_could_use_the_time(tmp_path: Path) -> None:
 def test_an_overdue_trial_is_given_up(tmp_path: Path) -> None:
     clock = _Clock()
     with Journal(tmp_path / "journal") as journal:
-        engine = fakes.engine(journal, fakes.study(), deadline=10.0, clock=clock)
+        engine = fakes.engine(journal, fakes.run_config(), deadline=10.0, clock=clock)
         running, waiting = engine.next(), engine.next()
         assert running is not None
         assert waiting is not None
@@ -387,8 +387,8 @@ def test_the_mirror_is_what_the_dashboard_reads_and_survives_damage(tmp_path: Pa
     journal_path, mirror_path = tmp_path / "journal", tmp_path / "optuna.log"
     for budget in (6, 10):  # the second driver finds the torn file of the first
         with Journal(journal_path) as journal:
-            study = fakes.study(budget=budget)
-            fakes.run(fakes.engine(journal, study, mirror=Mirror(mirror_path)), study.max_epochs)
+            run_config = fakes.run_config(budget=budget)
+            fakes.run(fakes.engine(journal, run_config, mirror=Mirror(mirror_path)), run_config.max_epochs)
         storage = JournalStorage(JournalFileBackend(str(mirror_path)))
         mirrored = {
             s.study_name: optuna.load_study(study_name=s.study_name, storage=storage) for s in storage.get_all_studies()

@@ -20,12 +20,12 @@ def _score(config: fakes.Quick | fakes.Late, epoch: int, max_epochs: int) -> flo
 
 
 def _search(path: Path, limits: tuple[int | None, ...] = (None,), mirror: Mirror | None = None) -> list[TrialState]:
-    study = fakes.study(budget=BUDGET, allocation="joint", scheduler="none")
+    run_config = fakes.run_config(budget=BUDGET, allocation="joint", scheduler="none")
     with Journal(path) as journal:
         for limit in limits:
-            engine, done = fakes.engine(journal, study, mirror=mirror), 0
+            engine, done = fakes.engine(journal, run_config, mirror=mirror), 0
             while (limit is None or done < limit) and (assignment := engine.next()) is not None:
-                fakes.train(engine, assignment, study.max_epochs, _score)  # type: ignore[arg-type]
+                fakes.train(engine, assignment, run_config.max_epochs, _score)  # type: ignore[arg-type]
                 done += 1
         return list(trials(journal.events).values())
 
@@ -49,15 +49,15 @@ def test_a_resume_proposes_the_same(tmp_path: Path) -> None:
 def test_the_mirror_has_one_study(tmp_path: Path) -> None:
     _search(tmp_path / "j", mirror=Mirror(tmp_path / "optuna.log"))
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "optuna.log")))
-    assert [study.study_name for study in storage.get_all_studies()] == [JOINT]
+    assert [run_config.study_name for run_config in storage.get_all_studies()] == [JOINT]
     assert len(optuna.load_study(study_name=JOINT, storage=storage).trials) == BUDGET
 
 
 def test_rungs_stay_per_family(tmp_path: Path) -> None:
     """late's scores are low until its end: one ladder for both would stop every trial of it at the first rung."""
-    study = fakes.study(budget=30, allocation="joint", sampler="random")
+    run_config = fakes.run_config(budget=30, allocation="joint", sampler="random")
     with Journal(tmp_path / "j") as journal:
-        fakes.run(fakes.engine(journal, study), study.max_epochs)
+        fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
         late = [t for t in trials(journal.events).values() if t.family == "late"]
     assert any(t.reports[0]["decision"] == "continue" for t in late[1:])
 

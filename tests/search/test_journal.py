@@ -51,15 +51,15 @@ def test_a_torn_line_is_ignored_by_readers_and_cut_off_by_the_writer(tmp_path: P
 
 def test_a_last_line_of_zeros_counts_as_torn(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(b'{"event":"study","at":""}\n' + bytes(40) + b"\n")
+    path.write_bytes(b'{"event":"opened","at":""}\n' + bytes(40) + b"\n")
     with Journal(path) as journal:
         journal.append("resumed", budget=3)
-    assert [event["event"] for event in read(path)] == ["study", "resumed"]
+    assert [event["event"] for event in read(path)] == ["opened", "resumed"]
 
 
 def test_damage_inside_is_an_error_that_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(b'{"event":"study","at":""}\n{oops}\n{"event":"resumed","at":"","budget":3}\n')
+    path.write_bytes(b'{"event":"opened","at":""}\n{oops}\n{"event":"resumed","at":"","budget":3}\n')
     with pytest.raises(UserError, match="line 2"):
         read(path)
     before = path.read_bytes()

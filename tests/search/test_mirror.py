@@ -14,7 +14,7 @@ from tests.search import fakes
 
 
 def _mirrored(path: Path, metrics: tuple[str, ...]) -> tuple[dict[str, optuna.Study], Journal]:
-    study = fakes.study(budget=6)
+    study = fakes.run_config(budget=6)
     with Journal(path / "journal.jsonl") as journal:
         engine = fakes.engine(journal, study, mirror=Mirror(path / "optuna.log", metrics))
         fakes.run(engine, study.max_epochs, limit=5)
@@ -46,7 +46,7 @@ def test_trials_have_the_journals_names_times_and_errors(tmp_path: Path, metrics
 
 def test_a_trial_that_never_started_is_shown_too(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
-        engine = fakes.engine(journal, fakes.study(budget=6), mirror=Mirror(tmp_path / "optuna.log"))
+        engine = fakes.engine(journal, fakes.run_config(budget=6), mirror=Mirror(tmp_path / "optuna.log"))
         first = engine.next()
         assert first is not None
         engine.expire(first.trial_id, 1)
@@ -58,7 +58,7 @@ def test_a_trial_that_never_started_is_shown_too(tmp_path: Path) -> None:
 
 
 def test_a_study_deleted_in_the_dashboard_ends_the_mirror_and_not_the_search(tmp_path: Path) -> None:
-    study, path = fakes.study(budget=12), tmp_path / "optuna.log"
+    study, path = fakes.run_config(budget=12), tmp_path / "optuna.log"
     with Journal(tmp_path / "journal.jsonl") as journal:
         engine = fakes.engine(journal, study, mirror=Mirror(path))
         fakes.run(engine, study.max_epochs, limit=4)

@@ -10,7 +10,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState as OptunaState
 from pydantic import ValidationError
 
-from hsiauto.config import SecondObjective, StudyConfig
+from hsiauto.config import RunConfig, SecondObjective
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.search.engine import Engine
@@ -33,12 +33,12 @@ def _score(config: Any, epoch: int, max_epochs: int) -> float:
 
 
 def _search(folder: Path, **changes: Any) -> list[TrialState]:
-    study = fakes.study(**{"budget": 30, "second_objective": "parameters"} | changes)
+    run_config = fakes.run_config(**{"budget": 30, "second_objective": "parameters"} | changes)
     mirror = Mirror(folder / "optuna.log")
     with Journal(folder / "j") as journal:
-        engine = Engine(journal, study, fakes.FakeSpace(("quick",)), _cost, fakes.parse, mirror=mirror)
+        engine = Engine(journal, run_config, fakes.FakeSpace(("quick",)), _cost, fakes.parse, mirror=mirror)
         while (assignment := engine.next()) is not None:
-            fakes.train(engine, assignment, study.max_epochs, _score)
+            fakes.train(engine, assignment, run_config.max_epochs, _score)
         return list(trials(journal.events).values())
 
 
@@ -48,9 +48,9 @@ def test_samplers_weigh_both_and_the_mirror_shows_both(tmp_path: Path, sampler: 
     assert len({t.config_hash for t in found}) == 30
     completed = [t for t in found if t.state == "completed"]
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "optuna.log")))
-    study = optuna.load_study(study_name="quick", storage=storage)
-    assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
-    shown = [t.values for t in study.trials if t.state == OptunaState.COMPLETE]
+    run_config = optuna.load_study(study_name="quick", storage=storage)
+    assert [d.name for d in run_config.directions] == ["MAXIMIZE", "MINIMIZE"]
+    shown = [t.values for t in run_config.trials if t.state == OptunaState.COMPLETE]
     assert shown == [[t.score("kappa"), t.parameters] for t in completed]
     if sampler == "tpe":
         wasteful = [t for t in found[12:] if t.config["x"] > 0.81]
@@ -98,12 +98,12 @@ def test_rungs_allocation_and_best_use_the_first(tmp_path: Path) -> None:
 def test_what_cannot_be_weighed_is_refused() -> None:
     for changes in ({"sampler": "cmaes"}, {"allocation": "joint"}):
         with pytest.raises(ValidationError, match="one objective"):
-            fakes.study(second_objective="macs", **changes)
+            fakes.run_config(second_objective="macs", **changes)
 
 
 def test_an_older_study_is_read() -> None:
     new = ("max_gpu_hours", "second_objective", "max_parameters", "max_macs", "min_pixels_per_second", "allocation")
-    older = {k: v for k, v in fakes.study().model_dump(mode="json").items() if k not in (*new, "warm_start")}
-    read = StudyConfig.model_validate(older)
-    assert read == fakes.study()
+    older = {k: v for k, v in fakes.run_config().model_dump(mode="json").items() if k not in (*new, "warm_start")}
+    read = RunConfig.model_validate(older)
+    assert read == fakes.run_config()
     assert (read.objective, read.second_objective, read.allocation) == ("kappa", None, "elimination")

@@ -30,7 +30,7 @@ def _curve(config: Any, epoch: int, max_epochs: int) -> float:
 
 
 def _past(path: Path, n: int, **changes: Any) -> list[TrialState]:
-    study = fakes.study(budget=n, scheduler="none", **changes)
+    study = fakes.run_config(budget=n, scheduler="none", **changes)
     with Journal(path / "journal.jsonl") as journal:
         engine = fakes.engine(journal, study, fakes.FakeSpace(("quick",)), cost=fakes.cost_of_long_training)
         fakes.run(engine, study.max_epochs)
@@ -57,7 +57,7 @@ def test_a_proposal_is_a_function_of_the_journal_and_the_seed(tmp_path: Path, sa
 def test_a_study_that_followed_the_journal_proposes_what_one_made_from_it_does(tmp_path: Path, sampler: Any) -> None:
     """With two trials at a time, failures, stops, and a space so small that draws are refused."""
     space = fakes.FakeSpace(("quick",), modes=("train", "nan"), x_step=1 / 16)
-    study = fakes.study(budget=20, sampler=sampler, seed=3)
+    study = fakes.run_config(budget=20, sampler=sampler, seed=3)
     following, refused = _sampling(sampler=sampler, space=space, seed=3), 0
     with Journal(tmp_path / "journal.jsonl") as journal:
         engine = fakes.engine(journal, study, space)
@@ -120,7 +120,7 @@ def test_outcomes_become_optunas(tmp_path: Path) -> None:
 
 def test_nothing_runs_twice_and_an_exhausted_space_says_so(tmp_path: Path) -> None:
     space = fakes.FakeSpace(("quick",), x_step=0.25)  # five configs
-    study = fakes.study(budget=9)
+    study = fakes.run_config(budget=9)
     with Journal(tmp_path / "journal.jsonl") as journal:
         fakes.run(fakes.engine(journal, study, space), study.max_epochs)
         found = trials(journal.events)

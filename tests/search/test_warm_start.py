@@ -29,9 +29,9 @@ class Narrow(Space):
 def _earlier(folder: Path, seed: int = 7) -> list[TrialState]:
     """An ended search in `folder`."""
     folder.mkdir()
-    study = fakes.study(budget=20, seed=seed, scheduler="none")
+    run_config = fakes.run_config(budget=20, seed=seed, scheduler="none")
     with Journal(folder / "journal.jsonl") as journal:
-        fakes.run(fakes.engine(journal, study), study.max_epochs)
+        fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
         return list(trials(journal.events).values())
 
 
@@ -46,12 +46,12 @@ def test_the_best_of_each_family_follow_the_presets_and_bring_no_scores(tmp_path
     assert {known.found_by for known in found.configs} == {
         f"first/{t.trial_id}" for family in ("quick", "late") for t in _best(earlier, family)
     }
-    study = fakes.study(budget=16)
+    run_config = fakes.run_config(budget=16)
     with Journal(tmp_path / "journal.jsonl") as journal:
         warm_start.tell(found, journal)
-        engine = fakes.engine(journal, study)
+        engine = fakes.engine(journal, run_config)
         assert not engine.trials
-        fakes.run(engine, study.max_epochs)
+        fakes.run(engine, run_config.max_epochs)
         mine = list(trials(journal.events).values())
     assert len({t.config_hash for t in mine}) == 16
     for family in ("quick", "late"):
@@ -69,9 +69,9 @@ def test_a_config_is_brought_into_this_space_or_left_out_with_a_note(tmp_path: P
     run = tmp_path / "run"
     run.mkdir()
     modes = fakes.FakeSpace(("quick",))
-    study = fakes.study(budget=20, scheduler="none", seed=7)
+    run_config = fakes.run_config(budget=20, scheduler="none", seed=7)
     with Journal(run / "journal.jsonl") as journal:
-        fakes.run(fakes.engine(journal, study, modes), study.max_epochs)
+        fakes.run(fakes.engine(journal, run_config, modes), run_config.max_epochs)
         assert max(t.config["x"] for t in trials(journal.events).values()) > 0.9
     found = warm_start.gather([run], "kappa", Narrow(), fakes.parse)
     assert max(known.config.x for known in found.configs) == 0.9  # type: ignore[attr-defined]
@@ -115,7 +115,7 @@ def test_what_gives_nothing_is_refused(tmp_path: Path) -> None:
 
 def test_a_resume_does_not_need_the_earlier_run(tmp_path: Path) -> None:
     _earlier(tmp_path / "first")
-    study = fakes.study(budget=12)
+    run_config = fakes.run_config(budget=12)
 
     def table(path: Path, limits: list[int | None]) -> list[tuple[str, str]]:
         found = warm_start.gather([tmp_path / "first"], "kappa", Space(), fakes.parse) if "whole" in path.name else None
@@ -123,7 +123,7 @@ def test_a_resume_does_not_need_the_earlier_run(tmp_path: Path) -> None:
             if found is not None:
                 warm_start.tell(found, journal)
             for limit in limits:
-                fakes.run(fakes.engine(journal, study), study.max_epochs, limit)
+                fakes.run(fakes.engine(journal, run_config), run_config.max_epochs, limit)
             return [(t.config_hash, t.found_by) for t in trials(journal.events).values()]
 
     undisturbed = table(tmp_path / "whole", [None])

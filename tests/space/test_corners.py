@@ -25,9 +25,9 @@ def test_draws_lie_between_the_corners(unified: Space, family: str) -> None:
     found = corners(part, SCENE[0], SCENE[4])
     smallest, largest = (macs(found[name], SCENE[0], SCENE[4]) or 0 for name in ("smallest", "largest"))
     assert smallest < largest
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    run_config = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(4):
-        cost = macs(part.suggest(study.ask()), SCENE[0], SCENE[4]) or 0
+        cost = macs(part.suggest(run_config.ask()), SCENE[0], SCENE[4]) or 0
         assert 0.9 * smallest <= cost <= 1.1 * largest
 
 

@@ -47,9 +47,9 @@ def test_a_space_offers_no_two_bounds_of_latents_that_are_the_same(n_bands: int,
 def test_a_scene_feeds_exactly_what_it_would_leave_alone(family: str) -> None:
     """Most configs are found to fit without being bounded; the answer is the same."""
     space, fitting = Space.load("unified", families=[family]), list[bool]()
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    run_config = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(12):
-        config = space.suggest(study.ask(), family)
+        config = space.suggest(run_config.ask(), family)
         for scene in (SceneSize(200, 900, 145, 145), SceneSize(8, 60, 20, 14), SceneSize(8, 6, 4, 7)):
             fitting.append(scene.fits(config))
             assert fitting[-1] == (scene.nearest(config) == config.active()), (config, scene)

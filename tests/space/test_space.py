@@ -26,9 +26,9 @@ def unified() -> Space:
 
 
 def draws(space: Space, family: str, n: int) -> Iterator[tuple[optuna.Trial, Any]]:
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    run_config = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(n):
-        trial = study.ask()
+        trial = run_config.ask()
         yield trial, space.suggest(trial, family)
 
 
@@ -67,9 +67,9 @@ def test_what_is_asked_is_what_acts_and_can_be_replayed(family: str, scene: str)
 
 
 def test_rules_between_axes_narrow_what_is_asked(unified: Space) -> None:
-    study = optuna.create_study()
-    study.enqueue_trial({"cnn2d.patch": 5})
-    trial = study.ask()
+    run_config = optuna.create_study()
+    run_config.enqueue_trial({"cnn2d.patch": 5})
+    trial = run_config.ask()
     config = unified.suggest(trial, "cnn2d")
     assert config.active()["patch"] == 5
     assert trial.distributions["cnn2d.depth"] == optuna.distributions.IntDistribution(1, 2)
@@ -82,11 +82,11 @@ def test_samplers_take_narrowing_intervals(unified: Space, sampler: str) -> None
     )
     if sampler == "gp":
         made = optuna.samplers.GPSampler(n_startup_trials=50, seed=0)
-    study = optuna.create_study(sampler=made)
+    run_config = optuna.create_study(sampler=made)
     for number in range(12):
-        trial = study.ask()
+        trial = run_config.ask()
         unified.suggest(trial, "cnn2d")
-        study.tell(trial, float(number % 5))
+        run_config.tell(trial, float(number % 5))
 
 
 def test_pins_hold_and_are_not_asked() -> None:

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from hsiauto.families.base import PatchConfig, PixelConfig, TileConfig, TorchConfig
+from hsiauto.models.batches.cached_scene import CachedScene, cached_scene
 from hsiauto.models.batches.labelled import IGNORE, Labelled
 from hsiauto.models.batches.patches import PatchBatches
-from hsiauto.models.batches.resident import Resident, resident
 from hsiauto.models.batches.spectra import SpectrumBatches
 from hsiauto.models.batches.tiles import TileBatches
 
-__all__ = ["IGNORE", "Batches", "Labelled", "Resident", "batches_for", "resident"]
+__all__ = ["IGNORE", "Batches", "CachedScene", "Labelled", "batches_for", "cached_scene"]
 
 
 class Batches(Protocol):

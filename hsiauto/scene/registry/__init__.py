@@ -2,10 +2,10 @@
 
 from hsiauto.scene.registry.catalogue import Row, fetch, list_datasets, verify
 from hsiauto.scene.registry.known import KnownFile, KnownScene, Variant, known_scenes
-from hsiauto.scene.registry.locate import Found, data_folder, instructions, locate
+from hsiauto.scene.registry.locate import FoundFiles, data_folder, instructions, locate
 
 __all__ = [
-    "Found",
+    "FoundFiles",
     "KnownFile",
     "KnownScene",
     "Row",

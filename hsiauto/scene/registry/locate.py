@@ -13,7 +13,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFiles:
     """The files of a scene on this machine, or of a variant of it. Their checksums are right."""
 
     cube: Path
@@ -35,7 +35,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def locate(scene: KnownScene, folder: Path) -> Found | None:
+def locate(scene: KnownScene, folder: Path) -> FoundFiles | None:
     """Search `folder` and all below it: the scene itself, else a variant; None where files are missing.
 
     Raises UserError where a file is there but has another checksum.
@@ -47,10 +47,10 @@ def locate(scene: KnownScene, folder: Path) -> Found | None:
     if labels is None:
         return None
     if cube := checked(scene.cube, here):
-        return Found(cube, labels)
+        return FoundFiles(cube, labels)
     for variant in scene.variants:
         if cube := checked(variant.cube, here):
-            return Found(cube, labels, variant)
+            return FoundFiles(cube, labels, variant)
     return None
 
 

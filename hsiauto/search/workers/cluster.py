@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.search.workers.local_ray import quiet  # before any other import of ray: it sets Ray's environment
 from hsiauto.search.workers.resources import Machine
@@ -96,18 +96,18 @@ def available(address: str | None) -> Machine:
     return Machine(sum(node_cpus), tuple(size for sizes in ray.get(ready) for size in sizes), node_cpus)
 
 
-def reach(study: StudyConfig, folder: Path, *, new: bool) -> None:
+def reach(run_config: RunConfig, folder: Path, *, new: bool) -> None:
     """Join the cluster and try the storage of the run in `folder`, so that what cannot work is said before a trial.
 
     Raises UserError where a node lacks hsiauto or does not see the storage, or where a new run's is not empty.
     """
-    join(study.address)
-    storage, place = open_storage(study.storage, folder), study.storage or str(folder)
-    if study.storage is not None:
+    join(run_config.address)
+    storage, place = open_storage(run_config.storage, folder), run_config.storage or str(folder)
+    if run_config.storage is not None:
         check_storage(storage, place, new=new)
     else:  # a new run folder is not there yet: whoever sees what holds it will see it
         storage = FolderStorage(next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir()))
-    if study.address is not None:
+    if run_config.address is not None:
         check_nodes(storage, place)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig, TileConfig
@@ -42,7 +42,7 @@ from ray.tune import TuneError  # isort: skip
 
 def run_search(
     folder: Path,
-    study: StudyConfig,
+    run_config: RunConfig,
     space: SearchSpace,
     data: TrialData,
     journal: Journal,
@@ -61,13 +61,13 @@ def run_search(
     Raises KeyboardInterrupt after Ctrl-C, when the trials have been stopped, and LeftAtOnce after a second one, both
     with the journal closed in order; UserError where it cannot be written.
     """
-    machine = available(study.address)
+    machine = available(run_config.address)
     presets = [preset for family in space.families for preset in space.presets(family)]
-    resources = Resources.of(study, machine, room(study, machine, presets, data))
+    resources = Resources.of(run_config, machine, room(run_config, machine, presets, data))
     start_ray(resources, data_bytes=data.cube.nbytes)
     engine = Engine(
         journal,
-        study,
+        run_config,
         space,
         cost or _cost_on(data),
         parse,
@@ -77,30 +77,32 @@ def run_search(
         deadline=deadline,
         on_event=on_event,
         mirror=Mirror(
-            folder / "optuna.log", (f"validation {study.objective}", *filter(None, [study.second_objective]))
+            folder / "optuna.log", (f"validation {run_config.objective}", *filter(None, [run_config.second_objective]))
         ),
     )
-    storage = open_storage(study.storage, folder)
+    storage = open_storage(run_config.storage, folder)
     setting = Setting(
         data=data,
         storage=storage,
-        seed=study.seed,
-        max_epochs=study.max_epochs,
+        seed=run_config.seed,
+        max_epochs=run_config.max_epochs,
         device=resources.device,
         n_devices=resources.n_devices,
         threads=resources.threads,
-        save_always=study.keep == "all",
-        times_inference=study.times_inference,
+        save_always=run_config.keep == "all",
+        times_inference=run_config.times_inference,
         parse=parse,
         trial_type=trial_type,
     )
-    weights = _Weights(storage, study, engine)
+    weights = _Weights(storage, run_config, engine)
     with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as tune_folder, _signals_restored() as pressed, quiet():
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
             tune_config=tune.TuneConfig(
                 search_alg=EngineSearcher(engine, weights.hand_over),
-                scheduler=EngineScheduler(engine, weights.worth_saving, weights.tidy, Silence(study.trial_timeout_s)),
+                scheduler=EngineScheduler(
+                    engine, weights.worth_saving, weights.tidy, Silence(run_config.trial_timeout_s)
+                ),
                 num_samples=-1,  # the searcher says when
                 max_concurrent_trials=resources.concurrency,  # unset, custom searchers run slower
                 reuse_actors=True,
@@ -145,8 +147,8 @@ class LeftAtOnce(KeyboardInterrupt):
 class _Weights:
     """Which checkpoints stay on disk: of running trials, and of the best k completed ones of each family."""
 
-    def __init__(self, storage: Storage, study: StudyConfig, engine: Engine) -> None:
-        self._storage, self._study, self._engine = storage, study, engine
+    def __init__(self, storage: Storage, run_config: RunConfig, engine: Engine) -> None:
+        self._storage, self._run_config, self._engine = storage, run_config, engine
         self._dropped: set[str] = set()
         """Trials without weights: to ask the storage for all of them at every end would take longer and longer."""
 
@@ -156,14 +158,14 @@ class _Weights:
 
     def worth_saving(self, trial_id: str) -> bool:
         family = self._engine.trials[trial_id].family
-        return self._study.keep == "all" or trial_id in self._engine.best(family, self._study.top_k)
+        return self._run_config.keep == "all" or trial_id in self._engine.best(family, self._run_config.top_k)
 
     def tidy(self, trial_id: str) -> None:
         """A trial of the family has ended: drop what is no longer worth keeping."""
-        if self._study.keep == "all":
+        if self._run_config.keep == "all":
             return
         family = self._engine.trials[trial_id].family
-        spared = self._dropped.union(self._engine.best(family, self._study.top_k))
+        spared = self._dropped.union(self._engine.best(family, self._run_config.top_k))
         for trial in self._engine.trials.values():
             if trial.family == family and trial.ended and trial.trial_id not in spared:
                 self._dropped.add(trial.trial_id)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig, TorchConfig
 from hsiauto.search.workers.resources import Machine, Room
 from hsiauto.split.seal import TrialData
@@ -52,9 +52,9 @@ class Cuda:
         return int(torch.cuda.max_memory_reserved(self.device))
 
 
-def room(study: StudyConfig, machine: Machine, configs: Iterable[FamilyConfig], data: TrialData) -> Room | None:
+def room(run_config: RunConfig, machine: Machine, configs: Iterable[FamilyConfig], data: TrialData) -> Room | None:
     """What trials of `configs` will find on a GPU of `machine`; None where it does not matter."""
-    if not machine.gpu_bytes or study.gpus_per_trial is not None:
+    if not machine.gpu_bytes or run_config.gpus_per_trial is not None:
         return None
     networks = [config for config in configs if isinstance(config, TorchConfig)]
     if not networks:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.models.bundle import model_files, save_files
 from hsiauto.models.predict import seconds_a_pixel
 from hsiauto.search.journal import now
@@ -43,7 +43,7 @@ TrialType = Callable[..., Any]
 def run_jobs(
     jobs: Sequence[Job],
     datasets: Mapping[str, TrialData],
-    study: StudyConfig,
+    run_config: RunConfig,
     deadline: float | None = None,
     on_result: Callable[[JobResult], None] | None = None,
     *,
@@ -55,11 +55,11 @@ def run_jobs(
     that by its predicted_seconds or by its own pace cannot end before it is skipped. A job whose worker dies is tried
     once more; one that trains no epoch for study.trial_timeout_s has failed. Closing the iterator stops the workers.
     """
-    machine = available(study.address)
+    machine = available(run_config.address)
     configs, splits = [job.config for job in jobs], [datasets[job.data] for job in jobs]  # of one scene
-    resources = Resources.of(study, machine, room(study, machine, configs, splits[0]) if splits else None)
+    resources = Resources.of(run_config, machine, room(run_config, machine, configs, splits[0]) if splits else None)
     start_ray(resources, data_bytes=max((data.cube.nbytes for data in datasets.values()), default=0))
-    pool = _Pool(resources, datasets, trial_type, deadline, Silence(study.trial_timeout_s))
+    pool = _Pool(resources, datasets, trial_type, deadline, Silence(run_config.trial_timeout_s))
     waiting = deque(jobs)
     try:
         while waiting or pool.running:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 
 GPU_BYTES_PER_TRIAL = 8 * 2**30
@@ -79,40 +79,40 @@ class Resources:
         return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
 
     @classmethod
-    def of(cls, study: StudyConfig, machine: Machine, room: Room | None = None) -> "Resources":
+    def of(cls, run_config: RunConfig, machine: Machine, room: Room | None = None) -> "Resources":
         """GPUs are shared by up to MOST_PER_GPU trials, as far as there is `room`, and CPUs divided among them; what
         the study sets stands.
 
         Raises UserError for GPUs that a trial cannot have: Ray would wait for them for ever, or refuse them late; and
         for GPU-hours without a GPU.
         """
-        if machine.node_cpus and (study.cpus_per_trial or 1) > max(machine.node_cpus):
+        if machine.node_cpus and (run_config.cpus_per_trial or 1) > max(machine.node_cpus):
             raise UserError(
                 "--cpus-per-trial is at most what a node of the cluster has",
-                f"{study.cpus_per_trial} where the largest has {max(machine.node_cpus)}",
+                f"{run_config.cpus_per_trial} where the largest has {max(machine.node_cpus)}",
                 "Lower it, or leave it out.",
             )
-        gpus = study.gpus_per_trial
+        gpus = run_config.gpus_per_trial
         if gpus is not None:
             _check_gpus(gpus, len(machine.gpu_bytes))
         if gpus is None:
             gpus = 1 / _trials_per_gpu(machine, room) if machine.gpu_bytes else 0.0
-        if study.max_gpu_hours is not None and not gpus:
+        if run_config.max_gpu_hours is not None and not gpus:
             raise UserError(
                 "--max-gpu-hours counts the GPU time of trials",
                 "a search on the CPU",
                 "Use --time-limit or --budget there.",
             )
-        concurrency = study.concurrency
+        concurrency = run_config.concurrency
         if concurrency is None:
-            places = machine.cpus // (study.cpus_per_trial or 1)
+            places = machine.cpus // (run_config.cpus_per_trial or 1)
             if gpus > 0 and machine.gpu_bytes:
                 # A trial on a whole number of GPUs shares none of them.
                 per_gpu_fit = math.floor(1 / gpus + 1e-9) if gpus <= 1 else 1 / gpus
                 places = min(places, math.floor(len(machine.gpu_bytes) * per_gpu_fit))
-            concurrency = max(1, min(places, study.budget // BUDGET_PER_WORKER))
-        cpus: float = study.cpus_per_trial or machine.cpus / concurrency
-        if not study.cpus_per_trial and cpus > 1:
+            concurrency = max(1, min(places, run_config.budget // BUDGET_PER_WORKER))
+        cpus: float = run_config.cpus_per_trial or machine.cpus / concurrency
+        if not run_config.cpus_per_trial and cpus > 1:
             cpus = float(math.floor(cpus))
             if machine.node_cpus:  # a trial has its CPUs on one node
                 cpus = float(_cpus_on_nodes(machine.node_cpus, concurrency, int(cpus)))

@@ -62,9 +62,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def draws(problem: Recorded, family: str, n: int) -> Iterator[Config]:
-    study = optuna.create_study(sampler=RandomSampler(seed=0))
+    run_config = optuna.create_study(sampler=RandomSampler(seed=0))
     for _ in range(n):
-        problem.begin(config := problem.suggest(study.ask(), family))
+        problem.begin(config := problem.suggest(run_config.ask(), family))
         yield config
 
 
@@ -95,8 +95,8 @@ def test_a_draw_snaps_to_the_nearest_config(judge: Recorded) -> None:
 
 
 def test_numbers_are_drawn_over_their_range_and_choices_by_name() -> None:
-    study = optuna.create_study(sampler=RandomSampler(seed=0))
-    trial = study.ask()
+    run_config = optuna.create_study(sampler=RandomSampler(seed=0))
+    trial = run_config.ask()
     Axis((1e-4, 1e-2)).ask(trial, "log")
     Axis((1, 4)).ask(trial, "integer")
     Axis((True, False)).ask(trial, "choice")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from hsiauto.config import StudyConfig
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.search.workers import cluster as joining
 from hsiauto.search.workers.cluster import available, check_nodes, join, reach
@@ -17,10 +17,10 @@ from tests.search import fakes
 
 
 def test_an_address_is_no_part_of_what_a_study_is() -> None:
-    study = fakes.study(address="auto")
-    assert study.address == "auto"
-    assert "address" not in study.model_dump_json()
-    assert StudyConfig.model_validate_json(study.model_dump_json()).address is None
+    run_config = fakes.run_config(address="auto")
+    assert run_config.address == "auto"
+    assert "address" not in run_config.model_dump_json()
+    assert RunConfig.model_validate_json(run_config.model_dump_json()).address is None
 
 
 @pytest.mark.parametrize("address", ["ray://head:10001", "http://head:8265"])
@@ -58,7 +58,7 @@ class TestJoined:
         assert machine == Machine(cpus, (), (cpus,))
 
     def test_one_node_needs_no_shared_folder(self, tmp_path: Path) -> None:
-        reach(fakes.study(address="auto"), tmp_path / "new" / "run", new=True)
+        reach(fakes.run_config(address="auto"), tmp_path / "new" / "run", new=True)
         check_nodes(FolderStorage(tmp_path / "nowhere"), "nowhere")
         assert not any(tmp_path.iterdir())
 
@@ -75,7 +75,7 @@ class TestJoined:
 
     def test_a_storage_that_cannot_be_used_is_refused_before_anything_is_written(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="--storage"):
-            reach(fakes.study(storage="nowhere://bucket"), tmp_path / "run", new=True)
+            reach(fakes.run_config(storage="nowhere://bucket"), tmp_path / "run", new=True)
         assert not any(tmp_path.iterdir())
 
     def test_workers_map_the_scene_and_do_not_copy_it(self) -> None:
@@ -108,10 +108,10 @@ def test_a_trial_has_its_cpus_on_one_node(
     node_cpus: tuple[int, ...], concurrency: int | None, budget: int, expected: tuple[int, float]
 ) -> None:
     machine = Machine(sum(node_cpus), (), node_cpus)
-    found = Resources.of(fakes.study(concurrency=concurrency, cpus_per_trial=None, budget=budget), machine)
+    found = Resources.of(fakes.run_config(concurrency=concurrency, cpus_per_trial=None, budget=budget), machine)
     assert (found.concurrency, found.cpus_per_trial) == expected
 
 
 def test_more_cpus_than_a_node_has_are_refused_before_ray_waits_for_them() -> None:
     with pytest.raises(UserError, match="--cpus-per-trial"):
-        Resources.of(fakes.study(cpus_per_trial=5), Machine(8, (), (4, 4)))
+        Resources.of(fakes.run_config(cpus_per_trial=5), Machine(8, (), (4, 4)))

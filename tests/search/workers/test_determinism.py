@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hsiauto.config import SamplerName, StudyConfig
+from hsiauto.config import RunConfig, SamplerName
 from hsiauto.families import config_from
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Event, Journal
@@ -27,14 +27,14 @@ def _but_for_the_interruption(events: list[Event]) -> list[Event]:
     return [{key: value for key, value in event.items() if key != "attempt"} for event in kept]
 
 
-def _whole_and_in_pieces(tmp_path: Path, study: StudyConfig, space: fakes.FakeSpace, *, limit: int) -> _Pair:
+def _whole_and_in_pieces(tmp_path: Path, run_config: RunConfig, space: fakes.FakeSpace, *, limit: int) -> _Pair:
     """Events of one driver, and of drivers that each end after `limit` trials."""
     with Journal(tmp_path / "whole") as whole:
-        fakes.run(fakes.engine(whole, study, space, cost=fakes.cost_of_long_training), study.max_epochs)
-    for _ in range(study.budget // limit + 3):
+        fakes.run(fakes.engine(whole, run_config, space, cost=fakes.cost_of_long_training), run_config.max_epochs)
+    for _ in range(run_config.budget // limit + 3):
         with Journal(tmp_path / "pieces") as pieces:
-            engine = fakes.engine(pieces, study, space, cost=fakes.cost_of_long_training)
-            fakes.run(engine, study.max_epochs, limit=limit)
+            engine = fakes.engine(pieces, run_config, space, cost=fakes.cost_of_long_training)
+            fakes.run(engine, run_config.max_epochs, limit=limit)
     return whole.events, pieces.events
 
 
@@ -42,27 +42,27 @@ def _whole_and_in_pieces(tmp_path: Path, study: StudyConfig, space: fakes.FakeSp
 @pytest.mark.parametrize("x_step", [None, 0.25])
 def test_a_resume_between_trials_leaves_no_trace(tmp_path: Path, sampler: SamplerName, x_step: float | None) -> None:
     """Also where the space runs out of configs (0.25), of which the journal warns once."""
-    study, space = fakes.study(budget=16, sampler=sampler), fakes.FakeSpace(x_step=x_step)
-    whole, pieces = _whole_and_in_pieces(tmp_path, study, space, limit=3)
+    run_config, space = fakes.run_config(budget=16, sampler=sampler), fakes.FakeSpace(x_step=x_step)
+    whole, pieces = _whole_and_in_pieces(tmp_path, run_config, space, limit=3)
     assert _timeless(pieces) == _timeless(whole)
     assert len([event for event in whole if event["event"] == "warning"]) == (0 if x_step is None else 2)
 
 
 def test_a_resume_leaves_no_trace_where_a_gaussian_process_draws(tmp_path: Path) -> None:
     """`auto` asks one from ten trials of a family on; what stopped trials teach it moves with each completion."""
-    study, space = fakes.study(budget=16, sampler="auto"), fakes.FakeSpace(("quick",))
-    whole, pieces = _whole_and_in_pieces(tmp_path, study, space, limit=6)
+    run_config, space = fakes.run_config(budget=16, sampler="auto"), fakes.FakeSpace(("quick",))
+    whole, pieces = _whole_and_in_pieces(tmp_path, run_config, space, limit=6)
     assert _timeless(pieces) == _timeless(whole)
     assert any(event.get("state") == "stopped" for event in whole)
 
 
 def _search(folder: Path, data: TrialData, stop: Callable[[int], bool]) -> list[Event]:
     """Real trials in this process; the driver is gone where `stop` says so of the number of reports."""
-    study, reports = fakes.study(budget=7, max_epochs=3), 0
+    run_config, reports = fakes.run_config(budget=7, max_epochs=3), 0
     folder.mkdir(exist_ok=True)
     families = ("svm", "forest", "spectral_memory")
     with Journal(folder / "journal.jsonl") as journal:
-        engine = Engine(journal, study, real.small_space(data, families), lambda _: Cost(1, 1), config_from)
+        engine = Engine(journal, run_config, real.small_space(data, families), lambda _: Cost(1, 1), config_from)
         while (assignment := engine.next()) is not None:
             place = folder / assignment.trial_id
             trial = Trial(assignment.config, data, seed=0, max_epochs=3, folder=place, n_threads=1)

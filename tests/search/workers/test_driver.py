@@ -24,7 +24,7 @@ def _search(folder: Path, space: fakes.FakeSpace | None = None, **options: Any) 
     folder.mkdir(exist_ok=True)
     with Journal(folder / "journal.jsonl") as journal:
         run_search(
-            folder, fakes.study(**options), space or fakes.FakeSpace(), fakes.tiny_data(), journal,
+            folder, fakes.run_config(**options), space or fakes.FakeSpace(), fakes.tiny_data(), journal,
             **{"trial_type": fakes.FakeTrial} | search, parse=fakes.parse, cost=fakes.cost,
         )  # fmt: skip
     return read(folder / "journal.jsonl")
@@ -39,9 +39,9 @@ def _table(events: list[Event]) -> list[tuple[Any, ...]]:
 
 def _undisturbed(path: Path, **changes: Any) -> list[tuple[Any, ...]]:
     """The table of the same search by the engine alone, trial after trial."""
-    study = fakes.study(**changes)
+    run_config = fakes.run_config(**changes)
     with Journal(path) as journal:
-        fakes.run(fakes.engine(journal, study), study.max_epochs)
+        fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
         return _table(journal.events)
 
 
@@ -177,9 +177,9 @@ def test_a_worker_does_not_grow(tmp_path: Path, small_split: TrialData) -> None:
         if event["event"] == "started":
             sizes.append(psutil.Process(event["pid"]).memory_info().rss)
 
-    study = fakes.study(budget=51, max_epochs=2, scheduler="none", sampler="random")
+    run_config = fakes.run_config(budget=51, max_epochs=2, scheduler="none", sampler="random")
     with Journal(tmp_path / "journal.jsonl") as journal:
-        run_search(tmp_path, study, real.small_space(small_split), small_split, journal, on_event=measure)
+        run_search(tmp_path, run_config, real.small_space(small_split), small_split, journal, on_event=measure)
         assert {trial.state for trial in trials(journal.events).values()} == {"completed"}
     assert len(sizes) == 51
     assert sizes[50] < 1.1 * sizes[5]

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("ray_session")
 def _search(folder: Path, journal: Journal, space: fakes.FakeSpace, **options: Any) -> None:
     given: dict[str, Any] = {name: options.pop(name) for name in ("on_event", "trial_type") if name in options}
     run_search(
-        folder, fakes.study(**options), space, fakes.tiny_data(), journal,
+        folder, fakes.run_config(**options), space, fakes.tiny_data(), journal,
         **({"trial_type": fakes.FakeTrial} | given), parse=fakes.parse, cost=fakes.cost,
     )  # fmt: skip
 
@@ -126,10 +126,10 @@ def test_a_trial_has_hung_when_nothing_was_heard_of_it_since_it_first_ran() -> N
 @pytest.mark.usefixtures("ray_session")
 def test_a_hung_trial_fails_and_the_search_goes_on(tmp_path: Path) -> None:
     space = fakes.FakeSpace(("quick",), modes=("train", "hang"))
-    study = fakes.study(budget=4, sampler="random", scheduler="none", trial_timeout_s=1.0)
+    run_config = fakes.run_config(budget=4, sampler="random", scheduler="none", trial_timeout_s=1.0)
     with Journal(tmp_path / "journal.jsonl") as journal:
         run_search(
-            tmp_path, study, space, fakes.tiny_data(), journal,
+            tmp_path, run_config, space, fakes.tiny_data(), journal,
             trial_type=fakes.FakeTrial, parse=fakes.parse, cost=fakes.cost,
         )  # fmt: skip
         found = list(trials(journal.events).values())
@@ -146,8 +146,8 @@ def test_a_hung_job_fails_and_the_others_are_trained() -> None:
         Job(mode, fakes.parse({"family": "quick", "mode": mode}), "split", 0, max_epochs=epochs)
         for mode, epochs in (("slow", 10), ("hang", 1), ("train", 1))
     ]
-    study = fakes.study(concurrency=1, trial_timeout_s=2.0)
-    found = run_jobs(jobs, {"split": fakes.tiny_data()}, study, trial_type=fakes.ModellessTrial)
+    run_config = fakes.run_config(concurrency=1, trial_timeout_s=2.0)
+    found = run_jobs(jobs, {"split": fakes.tiny_data()}, run_config, trial_type=fakes.ModellessTrial)
     assert {result.key: (result.state, result.error) for result in found} == {
         "slow": ("completed", ""),  # longer than the limit, but with a report in between
         "hang": ("failed", "no report for 2 s (--trial-timeout)"),

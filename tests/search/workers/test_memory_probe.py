@@ -63,7 +63,7 @@ def test_the_largest_network_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
         return Room(9, 3)
 
     monkeypatch.setattr(memory_probe, "_in_own_process", tries)
-    assert room(fakes.study(), GPU, CONFIGS, DATA) == Room(9, 3)
+    assert room(fakes.run_config(), GPU, CONFIGS, DATA) == Room(9, 3)
     assert tried == [LARGE]
 
 
@@ -76,20 +76,20 @@ def test_nothing_is_tried_where_it_does_not_matter(
     machine: Machine, gpus: float | None, configs: list[FamilyConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory_probe, "_in_own_process", _fails)
-    assert room(fakes.study(gpus_per_trial=gpus), machine, configs, DATA) is None
+    assert room(fakes.run_config(gpus_per_trial=gpus), machine, configs, DATA) is None
 
 
 def test_a_prediction_stands_in_on_a_cluster_and_where_the_probe_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(memory_probe, "_in_own_process", _fails)
-    predicted = room(fakes.study(), GPU, CONFIGS, DATA)
+    predicted = room(fakes.run_config(), GPU, CONFIGS, DATA)
     assert predicted is not None
     assert predicted.free_bytes == 12 * GIB
     assert CONTEXT_BYTES < predicted.need_bytes < CONTEXT_BYTES + GIB
     assert "its memory is predicted" in caplog.text
     caplog.clear()
-    assert room(fakes.study(), Machine(4, GPU.gpu_bytes, (2, 2)), CONFIGS, DATA) == predicted
+    assert room(fakes.run_config(), Machine(4, GPU.gpu_bytes, (2, 2)), CONFIGS, DATA) == predicted
     assert caplog.text == ""
 
 

@@ -11,7 +11,7 @@ from tests.search import fakes
 
 def test_a_retry_is_said_once_with_its_micro_batch_and_peak(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
-        engine = fakes.engine(journal, fakes.study(budget=3, scheduler="none"))
+        engine = fakes.engine(journal, fakes.run_config(budget=3, scheduler="none"))
         assignment = engine.next()
         assert assignment is not None
         engine.start(assignment.trial_id, 1, "node", "cuda", 1)
@@ -30,7 +30,7 @@ def test_a_retry_is_said_once_with_its_micro_batch_and_peak(tmp_path: Path) -> N
 @pytest.mark.parametrize("peak", [None, 5 << 30])
 def test_a_trial_that_memory_ends_has_its_peak_and_the_search_goes_on(peak: int | None, tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
-        engine = fakes.engine(journal, fakes.study(budget=2))
+        engine = fakes.engine(journal, fakes.run_config(budget=2))
         first = engine.next()
         assert first is not None
         engine.start(first.trial_id, 1, "node", "cuda", 1)

@@ -33,8 +33,8 @@ def test_jobs_train_predict_save_fail_and_are_skipped(tmp_path: Path) -> None:
         _job("long", FOREST, predicted_seconds=1000.0),
     ]
     seen: list[JobResult] = []
-    study = fakes.study(concurrency=2)
-    results = {r.key: r for r in run_jobs(jobs, {"split": fakes.tiny_data()}, study, deadline, seen.append)}
+    run_config = fakes.run_config(concurrency=2)
+    results = {r.key: r for r in run_jobs(jobs, {"split": fakes.tiny_data()}, run_config, deadline, seen.append)}
     assert sorted(r.key for r in seen) == sorted(results) == ["asks", "bad", "good", "long"]
     good = results["good"]
     assert (good.state, good.error) == ("completed", "")
@@ -91,7 +91,8 @@ def test_inference_is_timed_on_a_block_and_not_on_the_scene(shape: tuple[int, in
 def test_a_dead_worker_is_replaced_once(tmp_path: Path) -> None:
     jobs = [_job("dies", fakes.Quick(mode="die")), _job("lives", fakes.Quick(), predict=None)]
     results = {
-        r.key: r for r in run_jobs(jobs, {"split": fakes.tiny_data()}, fakes.study(), trial_type=fakes.ModellessTrial)
+        r.key: r
+        for r in run_jobs(jobs, {"split": fakes.tiny_data()}, fakes.run_config(), trial_type=fakes.ModellessTrial)
     }
     assert results["dies"].state == "failed"
     assert "died twice" in results["dies"].error
@@ -100,8 +101,8 @@ def test_a_dead_worker_is_replaced_once(tmp_path: Path) -> None:
 
 def test_a_job_that_wants_its_own_worker_shares_its_process_with_no_other() -> None:
     jobs = [_job(f"{own}-{i}", fakes.Quick(), predict=None, own_worker=own) for own in (False, True) for i in range(2)]
-    study = fakes.study(concurrency=1)
-    results = run_jobs(jobs, {"split": fakes.tiny_data()}, study, trial_type=fakes.ProcessTrial)
+    run_config = fakes.run_config(concurrency=1)
+    results = run_jobs(jobs, {"split": fakes.tiny_data()}, run_config, trial_type=fakes.ProcessTrial)
     shared, also, *own = [result.report.peak_memory_bytes for result in results if result.report]
     assert shared == also
     assert len({shared, *own}) == 3
@@ -111,7 +112,7 @@ def test_a_job_that_overruns_the_deadline_is_given_up_and_says_so() -> None:
     [result] = run_jobs(
         [_job("slow", fakes.Quick(mode="slow"), predict=None, max_epochs=1000)],
         {"split": fakes.tiny_data()},
-        fakes.study(),
+        fakes.run_config(),
         time.monotonic() + 4.0,
         trial_type=fakes.ModellessTrial,
     )

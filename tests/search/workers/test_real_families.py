@@ -16,7 +16,7 @@ from hsiauto.training.trial import Trial
 from tests.search import fakes, real
 
 DEEP = ("cnn2d", "spectral_memory")
-STUDY = fakes.study(budget=20, max_epochs=9, grace_epochs=1, reduction=3)
+CONFIG = fakes.run_config(budget=20, max_epochs=9, grace_epochs=1, reduction=3)
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +28,10 @@ def events(small_split: TrialData, tmp_path_factory: pytest.TempPathFactory) -> 
         return Cost(costs.parameters(config, *size), costs.macs(config, *size))
 
     with Journal(tmp_path_factory.mktemp("run") / "journal.jsonl") as journal:
-        engine = Engine(journal, STUDY, real.small_space(small_split, DEEP), cost, config_from)
+        engine = Engine(journal, CONFIG, real.small_space(small_split, DEEP), cost, config_from)
         while (assignment := engine.next()) is not None:
             engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
-            trial = Trial(assignment.config, small_split, seed=STUDY.seed, max_epochs=STUDY.max_epochs, n_threads=1)
+            trial = Trial(assignment.config, small_split, seed=CONFIG.seed, max_epochs=CONFIG.max_epochs, n_threads=1)
             while engine.report(assignment.trial_id, assignment.attempt, trial.step()) == "continue":
                 pass
         return journal.events
@@ -50,7 +50,7 @@ def test_a_replay_decides_alike_whatever_the_other_family_scores(
     events: list[Event], family: str, others: float
 ) -> None:
     """Rungs and what a family has completed decide; the scores of the other family are moved by `others`."""
-    rungs = Rungs(STUDY.scheduler, STUDY.max_epochs, STUDY.grace_epochs, STUDY.reduction)
+    rungs = Rungs(CONFIG.scheduler, CONFIG.max_epochs, CONFIG.grace_epochs, CONFIG.reduction)
     completed, states, mine = Completed("kappa"), dict[str, TrialState](), 0
     for event in events:
         if event["event"] == "report":

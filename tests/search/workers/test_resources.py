@@ -21,14 +21,18 @@ GIB = 2**30
     ],
 )
 def test_what_the_machine_gives(machine: Machine, budget: int, expected: Resources) -> None:
-    assert Resources.of(fakes.study(budget=budget, concurrency=None, cpus_per_trial=None), machine) == expected
+    assert Resources.of(fakes.run_config(budget=budget, concurrency=None, cpus_per_trial=None), machine) == expected
 
 
 def test_what_the_study_sets_stands() -> None:
     machine = Machine(4, (80 * GIB,))
-    assert Resources.of(fakes.study(concurrency=8, cpus_per_trial=3, gpus_per_trial=0.0), machine) == Resources(8, 3, 0)
-    assert Resources.of(fakes.study(concurrency=8, cpus_per_trial=None), machine) == Resources(8, 0.5, 0.25)
-    assert Resources.of(fakes.study(concurrency=None, cpus_per_trial=2, budget=50), machine) == Resources(2, 2, 0.25)
+    assert Resources.of(fakes.run_config(concurrency=8, cpus_per_trial=3, gpus_per_trial=0.0), machine) == Resources(
+        8, 3, 0
+    )
+    assert Resources.of(fakes.run_config(concurrency=8, cpus_per_trial=None), machine) == Resources(8, 0.5, 0.25)
+    assert Resources.of(fakes.run_config(concurrency=None, cpus_per_trial=2, budget=50), machine) == Resources(
+        2, 2, 0.25
+    )
 
 
 def test_threads_and_device_follow() -> None:
@@ -49,7 +53,7 @@ def test_gpus_that_a_trial_cannot_have_are_refused_before_ray_waits_for_them(
     gpus: float, machine: Machine, received: str
 ) -> None:
     with pytest.raises(UserError) as refused:
-        Resources.of(fakes.study(gpus_per_trial=gpus), machine)
+        Resources.of(fakes.run_config(gpus_per_trial=gpus), machine)
     assert received in str(refused.value)
     assert "--gpus-per-trial" in str(refused.value)
 
@@ -57,7 +61,7 @@ def test_gpus_that_a_trial_cannot_have_are_refused_before_ray_waits_for_them(
 @pytest.mark.parametrize("gpus", [0.0, 0.3, 1.0, 2.0])
 def test_shares_and_whole_gpus_that_are_there_are_taken(gpus: float) -> None:
     machine = Machine(8, (80 * GIB,) * 2)
-    assert Resources.of(fakes.study(gpus_per_trial=gpus), machine).gpus_per_trial == gpus
+    assert Resources.of(fakes.run_config(gpus_per_trial=gpus), machine).gpus_per_trial == gpus
 
 
 @pytest.mark.parametrize(
@@ -71,9 +75,9 @@ def test_shares_and_whole_gpus_that_are_there_are_taken(gpus: float) -> None:
     ],
 )
 def test_trials_share_a_gpu_as_far_as_its_free_memory_goes(room: Room, expected: Resources) -> None:
-    machine, study = Machine(16, (80 * GIB,)), fakes.study(budget=50, concurrency=None, cpus_per_trial=None)
-    assert Resources.of(study, machine, room) == expected
-    asked = fakes.study(budget=50, concurrency=None, cpus_per_trial=None, gpus_per_trial=0.25)
+    machine, run_config = Machine(16, (80 * GIB,)), fakes.run_config(budget=50, concurrency=None, cpus_per_trial=None)
+    assert Resources.of(run_config, machine, room) == expected
+    asked = fakes.run_config(budget=50, concurrency=None, cpus_per_trial=None, gpus_per_trial=0.25)
     assert Resources.of(asked, machine, room) == Resources(4, 4, 0.25)
 
 

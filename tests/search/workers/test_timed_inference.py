@@ -70,7 +70,7 @@ def test_a_map_is_timed_with_the_first_report_of_each_attempt(
 
 
 def test_a_search_asks_where_a_cap_or_an_objective_needs_it() -> None:
-    assert not fakes.study().times_inference
-    assert not fakes.study(second_objective="parameters", max_macs=1).times_inference
-    assert fakes.study(min_pixels_per_second=1).times_inference
-    assert fakes.study(second_objective="pixels_per_second").times_inference
+    assert not fakes.run_config().times_inference
+    assert not fakes.run_config(second_objective="parameters", max_macs=1).times_inference
+    assert fakes.run_config(min_pixels_per_second=1).times_inference
+    assert fakes.run_config(second_objective="pixels_per_second").times_inference

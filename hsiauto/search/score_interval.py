@@ -34,7 +34,7 @@ CONFIDENCE = 0.9
 
 
 @dataclass(frozen=True)
-class Outlook:
+class ScoreInterval:
     """Of one family: the interval in which a refit of its best config is expected to score."""
 
     lower: float
@@ -46,22 +46,22 @@ class Outlook:
         return math.isfinite(self.lower)
 
 
-def outlooks(
+def score_intervals(
     trials: Mapping[str, Sequence[TrialState]], objective: str, further: Mapping[str, float], completed: Completed
-) -> dict[str, Outlook]:
+) -> dict[str, ScoreInterval]:
     """By family. trials: of each family; further: how many more of its trials the rest of the budget would buy."""
     values = {family: _at_full_fidelity(own, objective, completed) for family, own in trials.items()}
     pooled = _pooled_variance(values.values())
-    found: dict[str, Outlook] = {}
+    found: dict[str, ScoreInterval] = {}
     for family, own in trials.items():
         if family not in completed.best:
             under_way = any(not trial.ended for trial in own)
-            found[family] = Outlook(-math.inf, math.inf if under_way else -math.inf)
+            found[family] = ScoreInterval(-math.inf, math.inf if under_way else -math.inf)
             continue
         v, n, best = values[family], len(own), completed.best[family]
         spread = widest(math.sqrt((len(v) * pvariance(v) + PRIOR * pooled) / (len(v) + PRIOR)), len(v) + PRIOR)
         gain = spread * (expected_maximum(n + further[family]) - expected_maximum(n))
-        found[family] = Outlook(best - completed.noise, best + completed.noise + gain)
+        found[family] = ScoreInterval(best - completed.noise, best + completed.noise + gain)
     return found
 
 

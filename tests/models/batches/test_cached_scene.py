@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from hsiauto.models.batches.resident import resident
+from hsiauto.models.batches.cached_scene import cached_scene
 from tests.small_scene import small_data
 
 CPU = torch.device("cpu")
@@ -14,20 +14,22 @@ CPU = torch.device("cpu")
 
 def test_the_same_preprocessing_of_the_same_data_is_shared() -> None:
     data = small_data()
-    first = resident(data, 4, True, CPU)
-    assert resident(data, 4, True, CPU) is first
-    assert resident(data, 0, True, CPU) is resident(data, 0, False, CPU)  # whitening cannot act without components
-    assert resident(data, 4, False, CPU) is not first
+    first = cached_scene(data, 4, True, CPU)
+    assert cached_scene(data, 4, True, CPU) is first
+    assert cached_scene(data, 0, True, CPU) is cached_scene(
+        data, 0, False, CPU
+    )  # whitening cannot act without components
+    assert cached_scene(data, 4, False, CPU) is not first
 
 
 def test_other_data_is_never_mistaken() -> None:
     data = small_data()
     fewer = replace(data, train_pixels=data.train_pixels[:20], train_labels=data.train_labels[:20])
-    assert not torch.equal(resident(data, 4, True, CPU).cube, resident(fewer, 4, True, CPU).cube)
+    assert not torch.equal(cached_scene(data, 4, True, CPU).cube, cached_scene(fewer, 4, True, CPU).cube)
 
 
 def test_at_most_two_stay_in_memory() -> None:
     data = small_data()
-    made = [weakref.ref(resident(data, n, True, CPU)) for n in range(1, 6)]
+    made = [weakref.ref(cached_scene(data, n, True, CPU)) for n in range(1, 6)]
     gc.collect()
     assert sum(ref() is not None for ref in made) == 2

@@ -7,8 +7,8 @@ import pytest
 
 from hsiauto.search.journal import TrialState
 from hsiauto.search.learning_curves import Completed
-from hsiauto.search.outlook import CONFIDENCE, Outlook, expected_maximum, widest
-from hsiauto.search.outlook import outlooks as outlooks_given
+from hsiauto.search.score_interval import CONFIDENCE, ScoreInterval, expected_maximum, widest
+from hsiauto.search.score_interval import score_intervals as outlooks_given
 
 _ids = map(str, itertools.count())
 
@@ -22,7 +22,9 @@ def whole(final: float, family: str = "a") -> TrialState:
     return trial({1: 0.5 * final, 3: 0.8 * final, 9: final}, family=family)
 
 
-def outlooks(trials: dict[str, list[TrialState]], objective: str, further: dict[str, float]) -> dict[str, Outlook]:
+def score_intervals(
+    trials: dict[str, list[TrialState]], objective: str, further: dict[str, float]
+) -> dict[str, ScoreInterval]:
     return outlooks_given(trials, objective, further, Completed(objective, (t for own in trials.values() for t in own)))
 
 
@@ -42,8 +44,8 @@ def test_the_spread_is_a_bound_that_holds_as_often_as_it_says(n: int) -> None:
 
 def test_a_stopped_trial_counts_with_what_it_would_have_reached() -> None:
     finals = (0.9, 0.8, 0.7, 0.6)
-    completed = outlooks({"a": [whole(f) for f in finals]}, "kappa", {"a": 20.0})["a"]
-    stopped = outlooks(
+    completed = score_intervals({"a": [whole(f) for f in finals]}, "kappa", {"a": 20.0})["a"]
+    stopped = score_intervals(
         {"a": [whole(0.9), *(trial({1: 0.5 * f}, "stopped") for f in finals[1:])]}, "kappa", {"a": 20.0}
     )["a"]
     assert stopped.lower <= 0.9 < stopped.upper
@@ -53,22 +55,24 @@ def test_a_stopped_trial_counts_with_what_it_would_have_reached() -> None:
 
 def test_the_upper_end_falls_with_the_budget_and_with_the_trials_of_the_family() -> None:
     few, many = [whole(f) for f in (0.6, 0.7, 0.8)], [whole(f) for f in (0.6, 0.7, 0.8) * 4]
-    ends = [outlooks({"a": few}, "kappa", {"a": m})["a"].upper for m in (50.0, 10.0, 1.0, 0.0)]
+    ends = [score_intervals({"a": few}, "kappa", {"a": m})["a"].upper for m in (50.0, 10.0, 1.0, 0.0)]
     assert ends == sorted(ends, reverse=True)
     assert len(set(ends)) == 4
-    assert outlooks({"a": many}, "kappa", {"a": 10.0})["a"].upper < ends[1]
+    assert score_intervals({"a": many}, "kappa", {"a": 10.0})["a"].upper < ends[1]
 
 
 def test_few_trials_that_are_alike_borrow_the_spread_of_other_families() -> None:
     alike = [whole(0.8), whole(0.8)]
-    alone = outlooks({"a": alike}, "kappa", {"a": 20.0})["a"]
-    beside = outlooks({"a": alike, "b": [whole(f, "b") for f in (0.5, 0.7, 0.9)]}, "kappa", {"a": 20.0, "b": 20.0})["a"]
+    alone = score_intervals({"a": alike}, "kappa", {"a": 20.0})["a"]
+    beside = score_intervals(
+        {"a": alike, "b": [whole(f, "b") for f in (0.5, 0.7, 0.9)]}, "kappa", {"a": 20.0, "b": 20.0}
+    )["a"]
     assert beside.upper > alone.upper
     assert beside.lower == alone.lower
 
 
 def test_a_family_without_a_completed_trial_is_unknown_while_one_is_under_way_and_out_when_none_is() -> None:
-    seen = outlooks(
+    seen = score_intervals(
         {"a": [trial({1: 0.9}, "running")], "b": [trial({1: 0.9}, "failed", "b")]}, "kappa", {"a": 9, "b": 9}
     )
     assert (seen["a"].upper, seen["b"].upper) == (math.inf, -math.inf)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 
-def axis(
+def hyperparameter(
     default: Any,
     meaning: str,
     *,

@@ -15,7 +15,7 @@ _KEPT = 2
 
 
 @dataclass(frozen=True)
-class Resident:
+class CachedScene:
     """A projection fitted on training pixels, and the scene seen through it."""
 
     projection: Projection
@@ -28,7 +28,7 @@ class _Entry:
     of: "tuple[weakref.ref[npt.NDArray[Any]], ...]"
     """Cube, valid mask and pixels: the arrays themselves, for comparing a cube would cost more than projecting it."""
     key: tuple[int, bool, torch.device]
-    value: Resident
+    value: CachedScene
 
     def is_of(self, arrays: tuple[npt.NDArray[Any], ...]) -> bool:
         return all(ref() is array for ref, array in zip(self.of, arrays, strict=True))
@@ -37,7 +37,7 @@ class _Entry:
 _recent: list[_Entry] = []
 
 
-def resident(data: TrialData, components: int, whiten: bool, device: torch.device) -> Resident:
+def cached_scene(data: TrialData, components: int, whiten: bool, device: torch.device) -> CachedScene:
     """Fit and project, or take what a former trial on the same arrays has left. Not to be written to."""
     key = (components, whiten and components > 0, device)
     arrays = (data.cube, data.valid, data.preprocess_pixels)
@@ -48,11 +48,11 @@ def resident(data: TrialData, components: int, whiten: bool, device: torch.devic
         _recent[:] = alive
         projection = Projection.fit(data.cube, data.preprocess_pixels, components, whiten)
         cube = torch.from_numpy(projection.project_scene(data.cube, data.valid)).to(device)
-        found = _Entry(tuple(weakref.ref(array) for array in arrays), key, Resident(projection, cube))
+        found = _Entry(tuple(weakref.ref(array) for array in arrays), key, CachedScene(projection, cube))
     _recent[:] = [found, *(entry for entry in alive if entry is not found)]
     return found.value
 
 
-def forget_residents() -> None:
+def forget_cached_scenes() -> None:
     """Free what former trials have left on the device: memory has run out."""
     _recent.clear()
