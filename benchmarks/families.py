@@ -12,6 +12,7 @@ Seconds are of CPU time, which a busy machine changes little; fit_seconds in the
 """
 
 import argparse
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -31,9 +32,10 @@ from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig, TorchConfig
 from hsiauto.models.bundle import save_model
 from hsiauto.refit import Work, refit_config
+from hsiauto.runs.opened import opening
 from hsiauto.runs.prepare import Prepared, prepare
-from hsiauto.runs.provenance import git_commit, versions
-from hsiauto.search.journal import Event, Journal, now
+from hsiauto.search.events import Refit, now, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.space import SceneSize, fit_preset
 from hsiauto.split.seal import TrialData, training_data
@@ -45,6 +47,8 @@ PUBLISHED = ("claresnet", "spectral_memory", "cssmamba", "cpdgal")
 SEEDS, MOST_EPOCHS = 3, 60
 OWN_EPOCHS = {"cpdgal": 200, "vit": 200, "cssmamba": 200, "mambahsi": 200}
 """Most epochs where the source's own recipe has more."""
+TIMES = "times.json"
+"""In the folder: config hash -> CPU seconds of an epoch, and how many epochs it trains."""
 PRESET = "small"
 """Where a family has it; else the paper preset, which is small enough."""
 
@@ -57,17 +61,17 @@ def main() -> None:
     prepared = prepare(_run_config(asked))
     with Journal(asked.out / "journal.jsonl") as journal, Journal(asked.out / "refits.jsonl") as refits:
         if not journal.events:
-            journal.append("opened", **_opening(prepared))
+            journal.append(opening(prepared))
         for seed, family in _trainings(asked.families):
             config = fit_preset(_preset(family), _size(prepared))
             if (config.hash(), seed) in _done(refits):
                 continue
-            n_epochs = _epochs(config, prepared, journal, asked.seconds)
+            n_epochs = _epochs(config, prepared, asked.out / TIMES, asked.seconds)
             run_config = prepared.run_config.model_copy(update={"max_epochs": n_epochs, "seed": seed})
             work = Work(run_config, prepared.scene, prepared.split, journal, _one_by_one)
             refit_config(work, refits, config, 1, asked.out)
             boards.write(_table(prepared, journal, refits, asked.out), asked.out / "families.parquet")
-        _print(_table(prepared, journal, refits, asked.out), journal.events, asked)
+        _print(_table(prepared, journal, refits, asked.out), asked)
 
 
 def _arguments() -> argparse.Namespace:
@@ -111,18 +115,6 @@ def _run_config(asked: argparse.Namespace) -> RunConfig:
     )
 
 
-def _opening(prepared: Prepared) -> Event:
-    scene, split = prepared.scene, prepared.split
-    return {
-        "config": prepared.run_config.model_dump(mode="json"),
-        "scene": scene.name,
-        "data_hash": scene.data_hash,
-        "split_hash": split.hash,
-        "versions": versions(),
-        "git_commit": git_commit(),
-    }
-
-
 def _size(prepared: Prepared) -> SceneSize:
     scene = prepared.scene
     return SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width)
@@ -130,22 +122,24 @@ def _size(prepared: Prepared) -> SceneSize:
 
 def _done(refits: Journal) -> set[tuple[str, int]]:
     """(config, seed) of what was trained, well or not."""
-    ended = (event for event in refits.events if event["event"] == "refit" and event["state"] != "skipped")
-    return {(event["config_hash"], event["seed"]) for event in ended}
+    return {(event.config_hash, event.seed) for event in of(Refit, refits.events) if event.state != "skipped"}
 
 
-def _epochs(config: FamilyConfig, prepared: Prepared, journal: Journal, seconds: float) -> int:
+def _epochs(config: FamilyConfig, prepared: Prepared, times: Path, seconds: float) -> int:
     """As many as fit into `seconds`; as measured when the family was first met, so that a resume trains the same."""
     if not isinstance(config, TorchConfig):
         return MOST_EPOCHS  # trained in one go
-    told = [e for e in journal.events if e["event"] == "timed" and e["config_hash"] == config.hash()]
-    if not told:
-        data = training_data(prepared.scene, prepared.split)
-        cost = _epoch_seconds(config, data)
-        n_epochs = max(1, min(OWN_EPOCHS.get(config.family, MOST_EPOCHS), int(seconds / cost)))
-        fields = {"family": config.family, "config_hash": config.hash(), "cap_seconds": seconds}
-        told = [journal.append("timed", **fields, epoch_cpu_seconds=cost, epochs=n_epochs)]
-    return int(told[0]["epochs"])
+    timed = _times(times)
+    if config.hash() not in timed:
+        cost = _epoch_seconds(config, training_data(prepared.scene, prepared.split))
+        epochs = max(1, min(OWN_EPOCHS.get(config.family, MOST_EPOCHS), int(seconds / cost)))
+        timed[config.hash()] = {"epoch_cpu_seconds": cost, "epochs": epochs}
+        times.write_text(json.dumps(timed))
+    return int(timed[config.hash()]["epochs"])
+
+
+def _times(path: Path) -> dict[str, dict[str, Any]]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def _epoch_seconds(config: TorchConfig, data: TrialData) -> float:
@@ -193,14 +187,14 @@ def _trained(job: Job, data: TrialData) -> JobResult:
 def _table(prepared: Prepared, journal: Journal, refits: Journal, folder: Path) -> pa.Table:
     """The leaderboard's rows, without a rank: nothing was chosen here."""
     scene = prepared.scene
-    context = boards.Context(folder.resolve().name, scene.name, prepared.run_config, prepared.split, scene.n_bands)
+    context = boards.Context(folder.resolve().name, scene.name, prepared.run_config, prepared.split)
     table = boards.rows(journal.events, refits.events, context)
     place = table.schema.get_field_index("rank")
     return table.set_column(place, table.schema.field(place), pa.nulls(len(table), pa.int64()))
 
 
-def _print(table: pa.Table, events: Sequence[Event], asked: argparse.Namespace) -> None:
-    timed = {event["family"]: event for event in events if event["event"] == "timed"}
+def _print(table: pa.Table, asked: argparse.Namespace) -> None:
+    timed = _times(asked.out / TIMES)
     by_family: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         if row["state"] == "completed":
@@ -210,7 +204,7 @@ def _print(table: pa.Table, events: Sequence[Event], asked: argparse.Namespace) 
     for name in ("family", "n", "OA", "AA", "kappa", "parameters", "epochs", "s an epoch", "peak MiB"):
         shown.add_column(name, justify="left" if name == "family" else "right")
     for family, rows in sorted(by_family.items(), key=lambda item: -_mean(item[1], "test_oa")):
-        cost = timed.get(family)
+        cost = timed.get(rows[0]["config_hash"])
         shown.add_row(
             family,
             str(len(rows)),

@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import trivial
-from hsiauto.search.journal import Event, Journal, TrialState, read, trials
+from hsiauto.search.events import Event
+from hsiauto.search.journal import Journal, read
+from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.driver import run_search
 from hsiauto.search.workers.local_ray import own_ray
 
@@ -101,7 +103,7 @@ def broken(folder: Path, at: Kill) -> list[str]:
         times = Counter(epoch for log in logs for epoch in _EPOCH.findall(log.read_text()))
         most = 2 if trial.trial_id in ran else 1
         found += [f"{trial.trial_id} trained epoch {e} {n} times" for e, n in times.items() if n > most]
-        if len({report["epoch"] for report in trial.reports}) != len(trial.reports):
+        if len({report.epoch for report in trial.reports}) != len(trial.reports):
             found.append(f"{trial.trial_id} reported an epoch twice")
     if at.victim == "worker" and not any(trial.worker_deaths for trial in after.values()):
         found.append("no row says that its worker died")

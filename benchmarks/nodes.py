@@ -14,7 +14,9 @@ import ray
 from ray.cluster_utils import Cluster
 
 from benchmarks import trivial
-from hsiauto.search.journal import Event, Journal, trials
+from hsiauto.search.events import Event
+from hsiauto.search.journal import Journal
+from hsiauto.search.trials import trials
 from hsiauto.search.workers.driver import run_search
 
 BUDGET, ENDED = 10, 3

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from hsiauto.config import RunConfig
-from hsiauto.search.journal import Journal, TrialState, read, trials
+from hsiauto.search.journal import Journal, read
+from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.driver import run_search
 from hsiauto.search.workers.local_ray import stop_ray
 from hsiauto.space import Space
@@ -38,7 +39,7 @@ def scene() -> TrialData:
 def beyond_training(found: list[TrialState]) -> list[float]:
     """Seconds from one trial's end to the next one's, less what the trial trained; the first trial left out."""
     ends = [datetime.fromisoformat(trial.finished_at).timestamp() for trial in found]
-    trained = [float(trial.reports[-1]["fit_seconds"]) for trial in found]
+    trained = [trial.fit_seconds for trial in found]
     return [end - before - t for before, end, t in zip(ends[:-1], ends[1:], trained[1:], strict=True)]
 
 

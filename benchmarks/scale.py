@@ -43,9 +43,9 @@ def write_journal(path: Path, n: int) -> None:
             config = trivial.parse(values if number > 4 else {"family": values["family"]})
             trial = {"trial_id": f"t{number:04d}"}
             line(
-                event="proposed", **trial, family=config.family, axes=space.params(config), config=config.active(),
-                config_hash=config.hash(), parameters=1, macs=1, number=number,
-                origin="sampler" if number > 4 else "preset", sampler_state={},
+                event="proposed", **trial, family=config.family, params=space.params(config), config=config.active(),
+                config_hash=config.hash(), input=config.input, support=config.support, parameters=1, macs=1,
+                number=number, origin="sampler" if number > 4 else "preset", sampler_state={},
             )  # fmt: skip
             line(event="started", **trial, attempt=1, node="node", device="cpu", pid=1)
             complete = number % 3 == 1
@@ -54,7 +54,7 @@ def write_journal(path: Path, n: int) -> None:
                 decision = "continue" if epoch < last else "complete" if complete else "stop"
                 report = vars(trivial.report(config, epoch, max_epochs))
                 line(event="report", **trial, attempt=1, **report, decision=decision, rung=None)
-            line(event="ended", **trial, attempt=1, state="completed" if complete else "stopped", error=None)
+            line(event="ended", **trial, attempt=1, state="completed" if complete else "stopped")
 
 
 def measure(n: int, folder: Path) -> dict[str, float]:

@@ -10,13 +10,15 @@ much work gives without a rule, on a share of the configs. Both are within famil
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.compare.recorded import Recorded
 from hsiauto.config import RunConfig
-from hsiauto.search.journal import TrialState
+from hsiauto.search.events import Ended, Proposed, Reported
 from hsiauto.search.learning_curves import Completed, Curve
+from hsiauto.search.trials import TrialState, trials
 
 FEWEST = 9
 """Curves of a family that takes part."""
@@ -59,8 +61,19 @@ def _completed(known: Sequence[Curve]) -> Completed:
 
 
 def _trial(curve: Curve) -> TrialState:
-    reports = [{"epoch": epoch, "val_kappa": score} for epoch, score in curve.items()]
-    return TrialState("t", "family", {}, {}, "", None, None, 1, "sampler", {}, "", state="completed", reports=reports)
+    proposed = Proposed(
+        trial_id="t", number=1, family="family", input="pixel", params={}, config={}, config_hash="", support=0,
+        parameters=None, macs=None, origin="sampler", sampler_state={},
+    )  # fmt: skip
+    rest: dict[str, Any] = {"train_loss": 0.0, "val_loss": 0.0, "val_oa": 0.0, "val_aa": 0.0, "fit_seconds": 0.0}
+    reports = [
+        Reported(
+            trial_id="t", attempt=1, epoch=epoch, val_kappa=score, peak_memory_bytes=0, decision="continue", **rest
+        )
+        for epoch, score in curve.items()
+    ]
+    ended = Ended(trial_id="t", attempt=1, state="completed")
+    return trials([proposed, *reports, ended])["t"]
 
 
 def _first(curve: Curve, epochs: int) -> Curve:

@@ -27,7 +27,8 @@ from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.runs.prepare import Prepared, prepare
 from hsiauto.scene.source import SceneSource
-from hsiauto.search.journal import Journal, trials
+from hsiauto.search.journal import Journal
+from hsiauto.search.trials import trials
 from hsiauto.search.workers.driver import run_search
 from hsiauto.search.workers.local_ray import own_ray, quiet, start_ray  # before any other import of ray
 from hsiauto.search.workers.resources import Machine, Resources

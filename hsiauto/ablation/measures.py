@@ -1,9 +1,10 @@
 """What a study can measure of a training: the name, how it is written, and what it is read from."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from hsiauto.search.events import Refit
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,20 @@ MEASURES: Mapping[str, Measure] = {
 """Name -> measure. All but the last are columns of the leaderboard."""
 
 
-def column(name: str, event: Mapping[str, Any]) -> float:
+def column(name: str, event: Refit) -> float:
     """The measure `name` of a `refit` event; NaN where the training did not come to it."""
-    value = event.get(name) if event["state"] == "completed" else None
+    value = getattr(event, name) if event.state == "completed" else None
     return math.nan if value is None else float(value)
 
 
-def epochs_to(val_losses: list[float | None], nats: float) -> float:
+def epochs_to(val_losses: Sequence[float], nats: float) -> float:
     """The first epoch, counted from 1, whose validation loss is `nats` or less; NaN: none."""
-    return next((float(i) for i, loss in enumerate(val_losses, 1) if loss is not None and loss <= nats), math.nan)
+    return next((float(i) for i, loss in enumerate(val_losses, 1) if loss <= nats), math.nan)
 
 
-def loss_to_reach(reference: list[float | None], margin: float) -> float:
+def loss_to_reach(reference: Sequence[float], margin: float) -> float:
     """The reference's lowest validation loss in nats, plus the share `margin` of it; NaN without one.
 
     The margin keeps the last, tiny improvements out of the count.
     """
-    return min((loss for loss in reference if loss is not None), default=math.nan) * (1.0 + margin)
+    return min((loss for loss in reference if math.isfinite(loss)), default=math.nan) * (1.0 + margin)

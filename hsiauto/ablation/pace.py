@@ -7,7 +7,7 @@ from datetime import datetime
 from statistics import fmean
 
 from hsiauto.ablation.plan import Training
-from hsiauto.search.journal import Event
+from hsiauto.search.events import Event, Refit, of
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ def pace(trainings: Sequence[Training], events: Iterable[Event], workers: int) -
     """From the `refit` events so far. A cell takes as long as its own trainings took, on average; one that has none, as
     long as the others took an epoch. `workers`: trainings at a time."""
     planned = {training.key: training for training in trainings if training.kind != "baseline"}
-    ended = {e["key"]: e for e in events if e["event"] == "refit" and e["key"] in planned and e["state"] != "skipped"}
+    ended = {e.key: e for e in of(Refit, events) if e.key in planned and e.state != "skipped"}
     of_cell: dict[str, list[float]] = defaultdict(list)
     an_epoch: list[float] = []
     for key, event in ended.items():
-        if event["state"] == "completed" and event["started_at"]:
+        if event.state == "completed" and event.started_at:
             seconds, cell = _seconds(event), planned[key].cell
             of_cell[cell.key].append(seconds)
             an_epoch.append(seconds / cell.max_epochs)
@@ -40,6 +40,6 @@ def pace(trainings: Sequence[Training], events: Iterable[Event], workers: int) -
     return Pace(len(ended), len(planned), seconds / max(1, min(workers, len(left))))
 
 
-def _seconds(event: Event) -> float:
-    started, finished = (datetime.fromisoformat(event[name]) for name in ("started_at", "finished_at"))
+def _seconds(event: Refit) -> float:
+    started, finished = (datetime.fromisoformat(at) for at in (event.started_at, event.finished_at))
     return (finished - started).total_seconds()

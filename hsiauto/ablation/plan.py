@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from hsiauto.ablation.cells import Cell, Grid
 from hsiauto.families import FAMILIES
@@ -29,7 +30,7 @@ class Training:
         return f"split-{self.run.split_seed}/{self.cell.key}/seed-{self.run.seed}"
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["refit", "baseline"]:
         return "baseline" if self.cell.config.kind == "reference" else "refit"
 
 

@@ -25,6 +25,7 @@ from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.opened import OpenRun, open_run
 from hsiauto.runs.prepare import Prepared, prepare
 from hsiauto.runs.run import reopen
+from hsiauto.search.events import Refit, of
 from hsiauto.search.workers.cluster import available, join
 from hsiauto.search.workers.local_ray import own_ray
 from hsiauto.search.workers.resources import BUDGET_PER_WORKER, Resources
@@ -169,10 +170,10 @@ def _write_table(found: Sequence[Line], path: Path) -> None:
 def _messages(asked: Asked, whole: Grid, opened: OpenRun) -> tuple[str, ...]:
     """What a reader of the table must be told."""
     definition = asked.definition
-    latest = {event["key"]: event for event in opened.refits.events if event["event"] == "refit"}.values()
+    latest = {event.key: event for event in of(Refit, opened.refits.events)}.values()
     said = [f"question: {definition.question}", f"the source ({definition.source}) says: {definition.claim}"]
     said += [f"note: {note}" for note in (*opened.prepared.notes, *whole.notes)]
-    said += [f"failed: {_of(event)}: {event['error']}" for event in latest if event["state"] == "failed"]
+    said += [f"failed: {_of(event)}: {event.error}" for event in latest if event.state == "failed"]
     if asked.seeds > asked.splits:
         where = "one split: the intervals say nothing about others" if asked.splits == 1 else f"{asked.splits} splits"
         said.append(f"paired over {asked.seeds} seeds on {where}; --splits {asked.seeds} gives each seed its own")
@@ -181,7 +182,7 @@ def _messages(asked: Asked, whole: Grid, opened: OpenRun) -> tuple[str, ...]:
             "epochs are counted to the validation loss that the reference reaches in the same run at its best, plus "
             f"{100 * definition.loss_margin:g} %; runs that never reach it are missing from mean and pairs"
         )
-    skipped = sum(event["state"] == "skipped" for event in latest)
+    skipped = sum(event.state == "skipped" for event in latest)
     if skipped:
         said.append(f"the time limit left out {skipped} trainings; `{opened.goes_on}` trains them")
     if opened.interrupted:
@@ -189,6 +190,6 @@ def _messages(asked: Asked, whole: Grid, opened: OpenRun) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _of(event: Mapping[str, Any]) -> str:
-    cell = setting(event["cell"]) or event["family"]
-    return f"{cell}, seed {event['seed']}, split {event['split_seed']}"
+def _of(event: Refit) -> str:
+    cell = setting(event.cell or {}) or event.family
+    return f"{cell}, seed {event.seed}, split {event.split_seed}"

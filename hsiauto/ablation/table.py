@@ -9,7 +9,7 @@ from hsiauto.ablation.cells import Cell, Grid
 from hsiauto.ablation.measures import MEASURES, column, epochs_to, loss_to_reach
 from hsiauto.ablation.plan import Run, Training
 from hsiauto.metrics import Paired, paired
-from hsiauto.search.journal import Event
+from hsiauto.search.events import Event, Refit, of
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Line:
 
 def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_margin: float) -> list[Line]:
     """A line for each measure and each cell that was trained, in their order; the reference's are among them."""
-    latest = {e["key"]: e for e in events if e["event"] == "refit" and e["kind"] == "refit" and e["state"] != "skipped"}
-    runs = sorted({Run(event["split_seed"], event["seed"]) for event in latest.values()})
+    latest = {e.key: e for e in of(Refit, events) if e.kind == "refit" and e.state != "skipped"}
+    runs = sorted({Run(event.split_seed, event.seed) for event in latest.values()})
     of_cell = {
         cell.key: {run: latest[key] for run in runs if (key := Training(cell, run).key) in latest}
         for cell in grid.cells
@@ -57,7 +57,7 @@ def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_mar
 
 
 def _values(
-    measure: str, cell: Cell, grid: Grid, of_cell: Mapping[str, Mapping[Run, Event]], loss_margin: float
+    measure: str, cell: Cell, grid: Grid, of_cell: Mapping[str, Mapping[Run, Refit]], loss_margin: float
 ) -> dict[Run, float]:
     """Run -> value; NaN where the training ended without one. `epochs_to_val_loss` is counted to the loss that the
     reference gives in the same run, and has no value where the reference has none."""
@@ -65,8 +65,8 @@ def _values(
     if measure != "epochs_to_val_loss":
         return {run: column(measure, event) for run, event in own.items()}
     reference = of_cell[grid.reference.key]
-    goals = {run: loss_to_reach(event.get("val_losses", []), loss_margin) for run, event in reference.items()}
-    return {run: epochs_to(event.get("val_losses", []), goals[run]) for run, event in own.items() if run in goals}
+    goals = {run: loss_to_reach(event.val_losses, loss_margin) for run, event in reference.items()}
+    return {run: epochs_to(event.val_losses, goals[run]) for run, event in own.items() if run in goals}
 
 
 def _against(measure: str, own: Mapping[Run, float], base: Mapping[Run, float]) -> Paired | None:

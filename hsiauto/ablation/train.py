@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cache
-from typing import Any
 
 from hsiauto.ablation.noise import noisy
 from hsiauto.ablation.pace import pace
 from hsiauto.ablation.plan import Training
-from hsiauto.families import costs
-from hsiauto.families.base import FamilyConfig
 from hsiauto.refit import Work
-from hsiauto.refit.scoring import Target, learning_curve, outcome, scored_cycles
+from hsiauto.refit.plan import Training as Refitting
+from hsiauto.refit.scoring import Target, record
+from hsiauto.search.events import Progressed, Refit, of
 from hsiauto.search.journal import Journal
-from hsiauto.search.workers.jobs import Job, JobResult
+from hsiauto.search.workers.jobs import Job
 from hsiauto.split.seal import TrialData
 
 
@@ -35,7 +33,7 @@ def train(
     What a deadline (time.monotonic) skipped is done by a later call; what completed or failed is not done again.
     Raises UserError where a split cannot be drawn, before anything is trained.
     """
-    done = {e["key"] for e in refits.events if e["event"] == "refit" and e["state"] != "skipped"}
+    done = {event.key for event in of(Refit, refits.events) if event.state != "skipped"}
     to_do = {training.key: training for training in trainings if training.key not in done}
     seeds = {training.run.split_seed for training in to_do.values()}
     targets = {seed: Target.of(work, seed, validates=validates) for seed in sorted(seeds)}
@@ -61,12 +59,13 @@ def train(
         return
 
     def say() -> None:
-        work.on_event({"event": "pace", **asdict(pace(trainings, refits.events, workers))})
+        work.on_event(Progressed(**asdict(pace(trainings, refits.events, workers))))
 
     say()
     for result in work.train(jobs, datasets, deadline):
         training = to_do[result.key]
-        _record(work, refits, training, targets[training.run.split_seed], result)
+        target = targets[training.run.split_seed]
+        record(work, refits, _refit(training), target, result, training.cell.max_epochs)
         say()
 
 
@@ -78,40 +77,8 @@ def _data(training: Training, target: Target) -> tuple[str, TrialData]:
     return f"{name}/noise-{share:g}-{run.seed}", noisy(target.data, share, run.seed)
 
 
-def _record(work: Work, refits: Journal, training: Training, target: Target, result: JobResult) -> None:
-    config, labels, last = training.cell.config, training.cell.labels, result.report
-    trained_config = config.bounded(work.scene.n_bands, len(target.data.train_pixels))
-    trained = 1 if labels is None else len(labels.plan(len(target.data.train_pixels), target.data.n_classes))
-    fields: dict[str, Any] = {
-        "key": training.key,
-        "kind": training.kind,
-        "trial_id": None,
-        "rank": None,
-        "cell": dict(training.cell.values),
-        "family": config.family,
-        "config": config.active(),
-        "config_hash": config.hash(),
-        **({} if trained_config == config else {"trained_config": trained_config.active()}),
-        "seed": training.run.seed,
-        "split_seed": training.run.split_seed,
-        "max_epochs": training.cell.max_epochs * trained,
-        "acquisition": None if labels is None else labels.name,
-    }
-    known = scored_cycles(refits.events, training.key)
-    fields |= outcome(work.scene, target, trained_config, training.key, result, known)
-    if result.state == "completed":
-        fields |= _sizes(trained_config, work.scene.n_bands, len(target.split.classes))
-    for cycle in learning_curve(target, training.key, result, fields, known):
-        work.record(refits, "cycle", **cycle)
-    if last is not None and len(target.data.val_pixels):
-        fields |= {name: getattr(last, name) for name in ("val_oa", "val_aa", "val_kappa", "val_loss")}
-        fields["val_losses"] = [report.val_loss for report in result.reports]
-    work.record(refits, "refit", **fields)
-
-
-@cache
-def _sizes(config: FamilyConfig, n_bands: int, n_classes: int) -> dict[str, int | None]:
-    return {
-        "parameters": costs.parameters(config, n_bands, n_classes),
-        "macs": costs.macs(config, n_bands, n_classes),
-    }
+def _refit(training: Training) -> Refitting:
+    cell, run = training.cell, training.run
+    return Refitting(
+        training.kind, cell.config, run.seed, run.split_seed, labels=cell.labels, cell=cell.values, what=cell.key
+    )

@@ -1,6 +1,7 @@
 """Commands that only look: leaderboard, show, families."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,9 @@ from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
 from hsiauto.report.tables import print_leaderboard
 from hsiauto.runs import folder as folders
-from hsiauto.search import journal as journals
+from hsiauto.search.events import Event, Ranked, of
+from hsiauto.search.journal import read
+from hsiauto.search.trials import TrialState, trials
 from hsiauto.space import Space
 
 _TAIL = 20
@@ -41,8 +44,8 @@ def show(
 ) -> None:
     """What a trial was, what became of it, and why: config, state, error, learning curve, tail of its log."""
     console = Console()
-    events = journals.read(folder / folders.JOURNAL)
-    found = journals.trials(events)
+    events = read(folder / folders.JOURNAL)
+    found = trials(events)
     if trial is None:
         _print_trials(found, console)
         _print_ranking(events, found, console)
@@ -56,9 +59,9 @@ def show(
     console.print_json(json.dumps(state.config))
     for report in state.reports[-5:]:
         console.print(
-            f"epoch {report['epoch']:>4}  loss {_number(report['train_loss'])}  validation loss "
-            f"{_number(report['val_loss'])}  OA {_number(report['val_oa'])}  kappa {_number(report['val_kappa'])}  "
-            f"{report['decision']}",
+            f"epoch {report.epoch:>4}  loss {_number(report.train_loss)}  validation loss "
+            f"{_number(report.val_loss)}  OA {_number(report.val_oa)}  kappa {_number(report.val_kappa)}  "
+            f"{report.decision}",
             highlight=False,
         )
     log = folder / "trials" / trial / f"attempt-{state.attempt}" / "log.txt"
@@ -114,35 +117,35 @@ def _meaning(config: type[FamilyConfig], axis: str) -> str:
     return f"{text} [{unit}]" if unit else text
 
 
-def _print_trials(found: dict[str, journals.TrialState], console: Console) -> None:
+def _print_trials(found: dict[str, TrialState], console: Console) -> None:
     table = Table("trial", "family", "state", "epochs", "validation OA", "kappa", "error", box=box.SIMPLE_HEAD)
     for trial, state in found.items():
-        last = state.reports[-1] if state.reports else {}
         table.add_row(
             trial,
             state.family,
             state.state,
-            str(last.get("epoch", 0)),
-            _number(last.get("val_oa")),
-            _number(last.get("val_kappa")),
+            str(state.epochs),
+            _number(state.score("oa")),
+            _number(state.score("kappa")),
             escape(state.errors)[:100],
         )
     console.print(table)
 
 
-def _print_ranking(events: list[journals.Event], found: dict[str, journals.TrialState], console: Console) -> None:
+def _print_ranking(events: list[Event], found: dict[str, TrialState], console: Console) -> None:
     """The last order, and why; nothing before there is one."""
-    ranked = next((event for event in reversed(events) if event["event"] == "ranked"), None)
-    if ranked is None:
+    orders = of(Ranked, events)
+    if not orders:
         return
+    ranked = orders[-1]
     console.print("ranking, by validation alone:")
-    for place, trial in enumerate(ranked["order"], start=1):
-        why = ranked["reasons"].get(trial, "")
+    for place, trial in enumerate(ranked.order, start=1):
+        why = ranked.reasons.get(trial, "")
         console.print(f"  {place}  {trial}  {found[trial].family}  {why}", markup=False, highlight=False)
-    unranked = {trial: why for trial, why in ranked["reasons"].items() if trial not in ranked["order"]}
-    for line in (*(f"{trial}  {why}" for trial, why in unranked.items()), *ranked["notes"]):
+    unranked = {trial: why for trial, why in ranked.reasons.items() if trial not in ranked.order}
+    for line in (*(f"{trial}  {why}" for trial, why in unranked.items()), *ranked.notes):
         console.print(f"  -  {line}", markup=False, highlight=False)
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _number(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else "-"

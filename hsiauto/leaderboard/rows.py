@@ -11,13 +11,21 @@ from typing import Any
 import pyarrow as pa
 
 from hsiauto.config import RunConfig
-from hsiauto.families import config_from, costs
-from hsiauto.families.base import FamilyConfig
 from hsiauto.leaderboard.schema import PARAM, schema
-from hsiauto.search.journal import Event, TrialState, trials
-from hsiauto.split import Overlap, Split, overlap
+from hsiauto.search.events import Event, Opened, Ranked, Reevaluated, Refit, of
+from hsiauto.search.trials import TrialState, trials
+from hsiauto.split import Split, overlap
 
 Record = dict[str, Any]
+
+_VALIDATION = ("val_oa", "val_aa", "val_kappa", "val_loss")
+_COPIED = (
+    *("split_seed", "state", "seed", "max_epochs", "epochs", *_VALIDATION, "fit_seconds", "peak_memory_bytes"),
+    *("test_oa", "test_aa", "test_kappa", "split_hash", "labels_train", "labels_val", "pixels_test", "classes_scored"),
+    *("overlap_contains", "overlap_shares", "predict_pixels_per_second", "parameters", "macs"),
+)
+_WORDS = ("acquisition", "error", "device", "node", "started_at", "finished_at")
+"""Columns of a `refit` event: as they are, and null if empty."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,6 @@ class Context:
     """The scene's name with its variant."""
     run_config: RunConfig
     split: Split
-    n_bands: int
 
 
 def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context: Context) -> pa.Table:
@@ -40,7 +47,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     provenance = _provenance(journal_events)
     states = trials(journal_events)
     ranks = _ranks(journal_events)
-    latest = {event["key"]: event for event in refit_events if event["event"] == "refit"}
+    latest = {event.key: event for event in of(Refit, refit_events)}
     spec = context.split.spec
     in_blocks = spec.protocol == "blocks"
     shared = {
@@ -60,14 +67,15 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
         for trial in started
     ]
     chosen = {states[trial_id].config_hash: (trial_id, rank) for trial_id, rank in ranks.items()}
-    home = home_split([event["split_seed"] for event in latest.values()], spec.seed)
-    refits = [shared | _refit(event, states, chosen, home, context) for event in latest.values()]
+    home = home_split([event.split_seed for event in latest.values()], spec.seed)
+    refits = [shared | _refit(event, chosen, home, context) for event in latest.values()]
     records += [row | _further(refits, context.run_config, home) if row["rank"] == 1 else row for row in refits]
     fresh = _fresh(journal_events, context.run_config.objective)
     records = [row | fresh.get(str(row["trial_id"]), {}) if row["rank"] is not None else row for row in records]
     metadata = {
         f"hsiauto.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()
     }
+    records = [{name: _known(value) for name, value in record.items()} for record in records]
     return pa.Table.from_pylist(records, schema=schema(records, metadata))
 
 
@@ -79,25 +87,25 @@ def home_split(split_seeds: Sequence[int], of_run: int) -> int:
 def _provenance(events: Iterable[Event]) -> Record:
     """study, versions, git commit and split hash, as the first event tells them. Without the folder of the data: a
     table is handed on, and nobody else has that folder."""
-    first = next((event for event in events if event["event"] == "opened"), {})
-    said = {key: value for key, value in first.items() if key not in ("event", "at", "not_finite")}
-    if "scene" in (run_config := said.get("config", {})):
-        said["config"] = run_config | {"scene": run_config["scene"] | {"data_dir": None}}
+    opened = next(iter(of(Opened, events)), None)
+    if opened is None:
+        return {}
+    said = opened.model_dump(exclude={"event", "at", "schema_version"})
+    said["config"]["scene"]["data_dir"] = None
     return said
 
 
 def _ranks(events: Iterable[Event]) -> dict[str, int]:
     """Trial id -> rank, in the last order: an extended search is ranked anew."""
-    orders: list[list[str]] = [event["order"] for event in events if event["event"] == "ranked"]
-    return {trial_id: rank for rank, trial_id in enumerate(orders[-1] if orders else [], start=1)}
+    orders = [event.order for event in of(Ranked, events)]
+    return {trial_id: rank for rank, trial_id in enumerate(orders[-1] if orders else (), start=1)}
 
 
 def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: Context, shares: Any) -> Record:
-    config = config_from(trial.config)
-    last = trial.reports[-1] if trial.reports else {}
-    overlaps: Overlap = shares(config.support)
+    last = trial.reports[-1] if trial.reports else None
+    overlaps = shares(trial.support)
     return {
-        **_of_config(config, context.run_config),
+        **_of_config(trial, trial.config, context.run_config),
         "kind": "trial",
         "split_seed": context.split.spec.seed,
         "trial_id": trial.trial_id,
@@ -109,9 +117,8 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "epochs": trial.epochs,
         "max_epochs": context.run_config.max_epochs,
         "seed": context.run_config.seed,
-        **{name: last.get(name) for name in ("val_oa", "val_aa", "val_kappa", "val_loss")},
-        "fit_seconds": last.get("fit_seconds"),
-        "peak_memory_bytes": trial.peak_memory_bytes or last.get("peak_memory_bytes"),
+        **{name: getattr(last, name, None) for name in (*_VALIDATION, "fit_seconds")},
+        "peak_memory_bytes": trial.peak_memory_bytes or getattr(last, "peak_memory_bytes", None),
         "split_hash": context.split.hash,
         "overlap_contains": overlaps.contains,
         "overlap_shares": overlaps.shares,
@@ -121,7 +128,8 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         "labels_train": len(context.split.train),
         "labels_val": len(context.split.val),
         "pixels_test": len(context.split.test),
-        **_size_of(trial),
+        "parameters": trial.parameters,
+        "macs": trial.macs,
         "predict_pixels_per_second": trial.pixels_per_second,
         "device": trial.device or None,
         "node": trial.node or None,
@@ -131,73 +139,50 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
 
 
 def _refit(
-    event: Event,
-    states: Mapping[str, TrialState],
+    event: Refit,
     chosen: Mapping[str, tuple[str, int]],
     home: int,
     context: Context,
 ) -> Record:
     """`chosen`: config hash -> trial and rank; empty for a training without a search, which carries its own rank."""
-    config = config_from(event.get("trained_config") or event["config"])
-    kind, (trial_id, rank) = event["kind"], chosen.get(event["config_hash"], (event["trial_id"], None))
+    kind, (trial_id, rank) = event.kind, chosen.get(event.config_hash, (event.trial_id, None))
     if rank is not None:
         kind = "refit"  # a baseline that an extended search has ranked since
     elif not chosen:
-        rank = event["rank"]
-    trial, per_class = states.get(trial_id or ""), event.get("test_per_class")
-    if trial is not None and "trained_config" not in event:
-        size = _size_of(trial)
-    else:
-        size = _size(config, context.n_bands, event.get("classes_scored") or len(context.split.classes))
-    copied = (
-        "split_seed state seed max_epochs epochs val_oa val_aa val_kappa val_loss "
-        "fit_seconds peak_memory_bytes test_oa test_aa test_kappa split_hash "
-        "labels_train pixels_test classes_scored overlap_contains overlap_shares predict_pixels_per_second"
-    )
+        rank = event.rank
+    recalls = event.test_per_class
     return {
-        **_of_config(config, context.run_config),
-        **{name: event.get(name) for name in copied.split()},
-        **{
-            name: event.get(name) or None
-            for name in ("acquisition", "error", "device", "node", "started_at", "finished_at")
-        },
-        **size,
+        **_of_config(event, event.trained_config or event.config, context.run_config),
+        **{name: getattr(event, name) for name in _COPIED},
+        **{name: getattr(event, name) or None for name in _WORDS},
         "kind": kind,
         "trial_id": trial_id,
-        "config_hash": event["config_hash"],
-        "cell": json.dumps(event["cell"]) if event.get("cell") is not None else None,
-        "rank": rank if event["split_seed"] == home else None,
-        "labels_val": event.get("labels_val", 0 if "labels_train" in event else None),  # older journals lack it
-        "test_per_class": None if per_class is None else json.dumps(per_class),
+        "cell": None if event.cell is None else json.dumps(event.cell),
+        "rank": rank if event.split_seed == home else None,
+        "test_per_class": None if recalls is None else json.dumps({k: _known(v) for k, v in recalls.items()}),
     }
 
 
-def _of_config(config: FamilyConfig, run_config: RunConfig) -> Record:
-    active = config.active()
-    axes = {
-        f"{PARAM}{config.family}.{axis}": value if isinstance(value, bool | int | float | str) else json.dumps(value)
-        for axis, value in active.items()
-        if axis != "family"
+def _of_config(trained: TrialState | Refit, config: Mapping[str, Any], run_config: RunConfig) -> Record:
+    """`config`: as trained."""
+    params = {
+        f"{PARAM}{trained.family}.{name}": value if isinstance(value, bool | int | float | str) else json.dumps(value)
+        for name, value in config.items()
+        if name != "family"
     }
     return {
-        "family": config.family,
-        "config": json.dumps(active),
-        "config_hash": config.hash(),
-        "support": config.support,
-        "transductive": run_config.transductive and config.input == "tile",
-        **axes,
+        "family": trained.family,
+        "config": json.dumps(config),
+        "config_hash": trained.config_hash,
+        "support": trained.support,
+        "transductive": run_config.transductive and trained.input == "tile",
+        **params,
     }
 
 
-def _size_of(trial: TrialState) -> Record:
-    return {"parameters": trial.parameters or None, "macs": trial.macs}  # older journals have 0 for no network
-
-
-def _size(config: FamilyConfig, n_bands: int, n_classes: int) -> Record:
-    return {
-        "parameters": costs.parameters(config, n_bands, n_classes),
-        "macs": costs.macs(config, n_bands, n_classes),
-    }
+def _known(value: Any) -> Any:
+    """A cell of the table: null for a number that is not finite."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _further(refits: Iterable[Record], run_config: RunConfig, home: int) -> Record:
@@ -219,11 +204,9 @@ def _further(refits: Iterable[Record], run_config: RunConfig, home: int) -> Reco
 def _fresh(events: Iterable[Event], objective: str) -> dict[str, Record]:
     """Trial id -> its mean objective over the fresh validations that it completed."""
     scores: dict[str, dict[int, float]] = {}
-    for event in events:
-        if event["event"] == "reevaluated" and event["state"] == "completed":
-            score = event[f"val_{objective}"]
-            if score is not None:
-                scores.setdefault(event["trial_id"], {})[event["split_seed"]] = score
+    for event in of(Reevaluated, events):
+        if event.state == "completed" and math.isfinite(score := event.score(objective)):
+            scores.setdefault(event.trial_id, {})[event.split_seed] = score
     return {
         trial_id: {"fresh_val_mean": statistics.fmean(of_trial.values()), "fresh_val_n": len(of_trial)}
         for trial_id, of_trial in scores.items()

@@ -2,7 +2,7 @@
 
 from hsiauto.refit.candidates import Candidate, choose
 from hsiauto.refit.ranking import Ranking, rank
-from hsiauto.refit.reevaluate import reevaluate
+from hsiauto.refit.reevaluate import final_order, reevaluate
 from hsiauto.refit.run import MODEL_FOLDER, ranked_configs, refit, refit_config, refit_on_split
 from hsiauto.refit.work import RunJobs, Work
 
@@ -13,6 +13,7 @@ __all__ = [
     "RunJobs",
     "Work",
     "choose",
+    "final_order",
     "rank",
     "ranked_configs",
     "reevaluate",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.work import config_of
-from hsiauto.search.journal import TrialState
+from hsiauto.search.trials import TrialState
 
 
 @dataclass(frozen=True)

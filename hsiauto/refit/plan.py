@@ -1,9 +1,9 @@
 """Which refits, in which order: under a deadline the first ones are those without which a table says nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
-from typing import Literal
+from typing import Any, Literal
 
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
@@ -16,8 +16,8 @@ SCEPTICS = ("cnn2d", "forest")
 
 
 @dataclass(frozen=True)
-class Refit:
-    """One training on train + validation, scored once on the test pixels of a split."""
+class Training:
+    """One config trained on what may be labelled of a split, and scored once on its test pixels."""
 
     kind: Literal["refit", "baseline"]
     config: FamilyConfig
@@ -27,14 +27,17 @@ class Refit:
     rank: int | None = None
     labels: ActiveLabels | None = None
     """How the labels of the pool are asked for; None: all are known."""
+    cell: Mapping[str, Any] | None = None
+    """Axis -> value of an ablation's cell."""
+    what: str = ""
+    """Identifies what is trained; empty: the config and its labels do."""
 
     @property
     def key(self) -> str:
         """What was trained on what: the same key is the same model, and is scored once."""
-        config = f"{self.config.family}-{self.config.hash()}"
-        if self.labels is not None:
-            config += f"/{self.labels.name}"
-        return f"split-{self.split_seed}/{config}/seed-{self.seed}"
+        labels = f"/{self.labels.name}" if self.labels else ""
+        what = self.what or f"{self.config.family}-{self.config.hash()}{labels}"
+        return f"split-{self.split_seed}/{what}/seed-{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def for_study(
     other_seeds: Sequence[int],
     split_seed: int,
     further_split_seeds: Sequence[int],
-) -> list[Refit]:
+) -> list[Training]:
     """The refits of a study, the most telling first.
 
     References; the winner (`chosen[0]`) once, each baseline once, each other candidate once; the winner's other seeds,
@@ -78,20 +81,20 @@ def for_study(
 
 def for_split(
     chosen: Sequence[Chosen], sceptics: Sequence[Chosen], seeds: Sequence[int], split_seed: int
-) -> list[Refit]:
+) -> list[Training]:
     """References once, then every config with the first seed, then with the next."""
     groups = [_seeds("refit", one, seeds, split_seed) for one in chosen]
     groups += [_seeds("baseline", one, seeds, split_seed) for one in sceptics]
     return [*_references(seeds[0], split_seed), *(refit for turn in zip(*groups, strict=True) for refit in turn)]
 
 
-def with_asked_labels(planned: Sequence[Refit], labels: ActiveLabels, control: bool) -> list[Refit]:
+def with_asked_labels(planned: Sequence[Training], labels: ActiveLabels, control: bool) -> list[Training]:
     """`planned` on as many labels as `labels` asks for; with `control` each ranked one with random acquisition too.
 
     References learn from random labels: positions and class frequencies have no doubts to choose by.
     """
     at_random = labels.model_copy(update={"acquisition": "random"})
-    asked: list[Refit] = []
+    asked: list[Training] = []
     for refit in planned:
         asked.append(replace(refit, labels=at_random if refit.config.kind == "reference" else labels))
         if control and refit.rank is not None and labels != at_random:
@@ -99,9 +102,9 @@ def with_asked_labels(planned: Sequence[Refit], labels: ActiveLabels, control: b
     return asked
 
 
-def _seeds(kind: Literal["refit", "baseline"], one: Chosen, seeds: Sequence[int], split_seed: int) -> list[Refit]:
-    return [Refit(kind, one.config, seed, split_seed, one.trial_id, one.rank) for seed in seeds]
+def _seeds(kind: Literal["refit", "baseline"], one: Chosen, seeds: Sequence[int], split_seed: int) -> list[Training]:
+    return [Training(kind, one.config, seed, split_seed, one.trial_id, one.rank) for seed in seeds]
 
 
-def _references(seed: int, split_seed: int) -> list[Refit]:
-    return [Refit("baseline", FAMILIES[name].preset("paper"), seed, split_seed) for name in REFERENCES]
+def _references(seed: int, split_seed: int) -> list[Training]:
+    return [Training("baseline", FAMILIES[name].preset("paper"), seed, split_seed) for name in REFERENCES]

@@ -9,6 +9,7 @@ from hsiauto.errors import UserError
 from hsiauto.refit.candidates import Candidate, choose, preset_of
 from hsiauto.refit.ranking import Ranking, rank
 from hsiauto.refit.work import Work
+from hsiauto.search.events import Ended, Event, Ranked, Reevaluated, of
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split import revalidate
 from hsiauto.split.seal import TrialData, seal
@@ -22,7 +23,7 @@ def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
     `fresh_validations` fresh divisions of the same pool, with the same seed for all. What the deadline leaves out is
     journalled as skipped. Behind the leading family, the better one of a family's config and its preset is ranked.
     """
-    if (final := ranked(work)) is not None:
+    if (final := final_order(work.journal.events)) is not None:
         return final
     trials, run_config = work.trials, work.run_config
     candidates = choose(trials, run_config)
@@ -41,7 +42,7 @@ def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
         _train(work, others, datasets, deadline)
         candidates += others
     final = _one_a_family(_rank(work, candidates), candidates)
-    work.record(work.journal, "ranked", order=list(final.order), reasons=final.reasons, notes=notes)
+    work.record(work.journal, Ranked(order=final.order, reasons=final.reasons, notes=tuple(notes)))
     return final
 
 
@@ -75,12 +76,12 @@ def _one_a_family(ranking: Ranking, candidates: Sequence[Candidate]) -> Ranking:
     return replace(ranking, order=tuple(kept))
 
 
-def ranked(work: Work) -> Ranking | None:
-    """The order in the journal; None before it, or where an extended search has ended a trial since."""
-    for event in reversed(work.journal.events):
-        if event["event"] == "ranked":
-            return Ranking(tuple(event["order"]), event["reasons"])
-        if event["event"] == "ended":
+def final_order(events: Sequence[Event]) -> Ranking | None:
+    """The order in a journal; None before there is one, or if an extended search has ended a trial since."""
+    for event in reversed(events):
+        if isinstance(event, Ranked):
+            return Ranking(event.order, event.reasons)
+        if isinstance(event, Ended):
             return None
     return None
 
@@ -101,11 +102,8 @@ def _fresh_data(work: Work) -> tuple[dict[int, TrialData], list[str]]:
 
 def _train(work: Work, candidates: Sequence[Candidate], datasets: dict[int, TrialData], deadline: float | None) -> None:
     """One validation after the other, so that a deadline leaves few candidates with unequal evidence."""
-    done = {
-        (e["trial_id"], e["split_seed"])
-        for e in work.journal.events
-        if e["event"] == "reevaluated" and e["state"] != "skipped"
-    }
+    events = of(Reevaluated, work.journal.events)
+    done = {(event.trial_id, event.split_seed) for event in events if event.state != "skipped"}
     jobs, asked = [], {}
     for seed, data in datasets.items():
         for candidate in candidates:
@@ -129,30 +127,19 @@ def _train(work: Work, candidates: Sequence[Candidate], datasets: dict[int, Tria
 
 
 def _record(work: Work, trial_id: str, seed: int, result: JobResult) -> None:
-    report = result.report
-    work.record(
-        work.journal,
-        "reevaluated",
-        trial_id=trial_id,
-        split_seed=seed,
-        state=result.state,
-        error=result.error,
-        val_oa=report.val_oa if report else None,
-        val_aa=report.val_aa if report else None,
-        val_kappa=report.val_kappa if report else None,
-        fit_seconds=report.fit_seconds if report else None,
-    )
+    copied = ("val_oa", "val_aa", "val_kappa", "fit_seconds")
+    measured = {name: getattr(result.report, name) for name in copied} if result.report else {}
+    event = Reevaluated(trial_id=trial_id, split_seed=seed, state=result.state, error=result.error, **measured)
+    work.record(work.journal, event)
 
 
 def _rank(work: Work, candidates: Sequence[Candidate]) -> Ranking:
     fresh: dict[str, dict[int, float]] = {}
     failed: dict[str, str] = {}
-    for event in work.journal.events:
-        if event["event"] != "reevaluated":
-            continue
-        score = event[f"val_{work.run_config.objective}"]
-        if event["state"] == "completed" and score is not None and math.isfinite(score):
-            fresh.setdefault(event["trial_id"], {})[event["split_seed"]] = float(score)
-        elif event["state"] != "skipped":
-            failed[event["trial_id"]] = event["error"] or f"the {work.run_config.objective} was not finite"
+    for event in of(Reevaluated, work.journal.events):
+        score = event.score(work.run_config.objective)
+        if event.state == "completed" and math.isfinite(score):
+            fresh.setdefault(event.trial_id, {})[event.split_seed] = score
+        elif event.state != "skipped":
+            failed[event.trial_id] = event.error or f"the {work.run_config.objective} was not finite"
     return rank(candidates, fresh, failed)

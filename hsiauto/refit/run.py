@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.candidates import best_of_kind
-from hsiauto.refit.plan import Chosen, Refit, baselines, for_split, for_study, with_asked_labels
-from hsiauto.refit.reevaluate import ranked
-from hsiauto.refit.scoring import Target, ended, learning_curve, outcome, scored_cycles
+from hsiauto.refit.plan import Chosen, Training, baselines, for_split, for_study, with_asked_labels
+from hsiauto.refit.reevaluate import final_order
+from hsiauto.refit.scoring import Target, record
 from hsiauto.refit.work import Work, config_of
 from hsiauto.scene.model import Scene
-from hsiauto.search.journal import Event, Journal
+from hsiauto.search.events import Event, Model, Refit, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.space import SceneSize
 from hsiauto.split import Split
@@ -85,17 +85,17 @@ def refit_config(work: Work, refits: Journal, config: FamilyConfig, seeds: int, 
 
 def ranked_configs(work: Work) -> list[Chosen]:
     """The ranked configs in their final order, rank 1 first."""
-    order = ranked(work)
+    order = final_order(work.journal.events)
     assert order is not None, "rank before refitting: no test label is read before the order is settled"
     trials = work.trials
     return [Chosen(config_of(trials[i]), i, rank) for rank, i in enumerate(order.order, start=1)]
 
 
 def _perform(
-    work: Work, refits: Journal, planned: Sequence[Refit], winner_model: Path | None, deadline: float | None
+    work: Work, refits: Journal, planned: Sequence[Training], winner_model: Path | None, deadline: float | None
 ) -> None:
     """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved."""
-    done = {e["key"] for e in refits.events if e["event"] == "refit" and e["state"] != "skipped"}
+    done = {event.key for event in of(Refit, refits.events) if event.state != "skipped"}
     to_do = {refit.key: refit for refit in planned if refit.key not in done}
     to_save = _unsaved_winner(refits, planned) if winner_model is not None else None
     targets: dict[int, Target] = {}
@@ -105,7 +105,8 @@ def _perform(
             try:
                 targets[refit.split_seed] = Target.of(work, refit.split_seed)
             except UserError as error:
-                _record(work, refits, refit, None, JobResult(refit.key, "failed", f"no such split: {error}"))
+                undrawn = JobResult(refit.key, "failed", f"no such split: {error}")
+                record(work, refits, refit, None, undrawn, work.run_config.max_epochs)
                 continue
         job = _job(work, refit, targets[refit.split_seed])
         if to_save is not None and refit.key == to_save.key:
@@ -119,33 +120,33 @@ def _perform(
     for result in work.train(jobs, datasets, deadline):
         if result.key in to_do:
             refit = to_do[result.key]
-            _record(work, refits, refit, targets[refit.split_seed], result)
+            record(work, refits, refit, targets[refit.split_seed], result, work.run_config.max_epochs)
         if to_save is not None and result.key == to_save.key and result.state == "completed":
-            work.record(refits, "model", key=to_save.key, config_hash=to_save.config.hash())
+            work.record(refits, Model(key=to_save.key, config_hash=to_save.config.hash()))
 
 
-def _adopt(work: Work, refits: Journal, planned: Sequence[Refit], scored: Sequence[Event]) -> None:
+def _adopt(work: Work, refits: Journal, planned: Sequence[Training], scored: Sequence[Event]) -> None:
     """Copy what is planned and scored already: the same key is the same model."""
-    missing = {refit.key for refit in planned} - {e["key"] for e in refits.events if _completed(e)}
-    for event in scored:
-        if _completed(event) and event["key"] in missing:
-            work.record(refits, **event)
+    missing = {refit.key for refit in planned} - {event.key for event in _completed(refits.events)}
+    for event in _completed(scored):
+        if event.key in missing:
+            work.record(refits, event)
 
 
-def _completed(event: Event) -> bool:
-    return bool(event["event"] == "refit" and event["state"] == "completed")
+def _completed(events: Sequence[Event]) -> list[Refit]:
+    return [event for event in of(Refit, events) if event.state == "completed"]
 
 
-def _unsaved_winner(refits: Journal, planned: Sequence[Refit]) -> Refit | None:
+def _unsaved_winner(refits: Journal, planned: Sequence[Training]) -> Training | None:
     """The winner's first refit, unless the model saved last is its own."""
     winner = next((refit for refit in planned if refit.rank == 1), None)
-    saved = [event["config_hash"] for event in refits.events if event["event"] == "model"]
+    saved = [event.config_hash for event in of(Model, refits.events)]
     return None if winner is None or saved[-1:] == [winner.config.hash()] else winner
 
 
-def _job(work: Work, refit: Refit, target: Target) -> Job:
+def _job(work: Work, refit: Training, target: Target) -> Job:
     n_train = len(target.data.train_pixels)
-    trained_on = sum(_plan(refit, target))
+    trained_on = sum(refit.labels.plan(n_train, target.data.n_classes)) if refit.labels else n_train
     return Job(
         key=refit.key,
         config=refit.config.bounded(work.scene.n_bands, n_train),
@@ -156,40 +157,6 @@ def _job(work: Work, refit: Refit, target: Target) -> Job:
         predicted_seconds=work.predicted_seconds(refit.config.hash(), trained_on),
         labels=refit.labels,
     )
-
-
-def _plan(refit: Refit, target: Target) -> tuple[int, ...]:
-    """Labels of each training."""
-    n_train = len(target.data.train_pixels)
-    return (n_train,) if refit.labels is None else refit.labels.plan(n_train, target.data.n_classes)
-
-
-def _record(work: Work, refits: Journal, refit: Refit, target: Target | None, result: JobResult) -> None:
-    """One `refit` event: what was trained, on what, and, once, how it scores."""
-    config = refit.config
-    trained = config if target is None else config.bounded(work.scene.n_bands, len(target.data.train_pixels))
-    fields: dict[str, Any] = {
-        "key": refit.key,
-        "kind": refit.kind,
-        "trial_id": refit.trial_id,
-        "rank": refit.rank,
-        "family": config.family,
-        "config": config.active(),
-        "config_hash": config.hash(),
-        **({} if trained == config else {"trained_config": trained.active()}),
-        "seed": refit.seed,
-        "split_seed": refit.split_seed,
-        "max_epochs": work.run_config.max_epochs * (1 if target is None else len(_plan(refit, target))),
-        "acquisition": None if refit.labels is None else refit.labels.name,
-    }
-    if target is None:
-        fields |= ended(result)
-    else:
-        known = scored_cycles(refits.events, refit.key)
-        fields |= outcome(work.scene, target, trained, refit.key, result, known)
-        for cycle in learning_curve(target, refit.key, result, fields, known):
-            work.record(refits, "cycle", **cycle)
-    work.record(refits, "refit", **fields)
 
 
 def _size(scene: Scene, split: Split) -> SceneSize:

@@ -1,28 +1,25 @@
 """Where a refit is trained and scored: a split with its sealed test. The only caller of `SealedTest.score`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hsiauto.errors import UserError
+from hsiauto.families import costs
 from hsiauto.families.base import FamilyConfig
+from hsiauto.refit.plan import Training
 from hsiauto.refit.work import Work
-from hsiauto.scene.model import Scene
-from hsiauto.search.journal import Event
+from hsiauto.search.events import Cycle, Refit, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import JobResult
 from hsiauto.split import Split, make_split, overlap
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import SealedTest, TrialData, seal, training_data
 
-_SCORES = ("test_oa", "test_aa", "test_kappa")
-PER_CLASS = "test_per_class"
-
-Known = Mapping[int, Event]
-"""Cycle -> its event, of one training."""
+_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class")
 
 
 @dataclass(frozen=True)
@@ -32,12 +29,14 @@ class Target:
     split: Split
     data: TrialData
     test: SealedTest
+    class_names: tuple[str, ...]
+    """Of the split's classes."""
 
     @classmethod
     def of(cls, work: Work, split_seed: int, *, validates: bool = False) -> "Target":
-        """The study's split, or that of another seed. Trains on the pool, or `validates` on its validation part.
+        """The run's split, or that of another seed. Trains on the pool, or `validates` on its validation part.
 
-        Raises UserError where no such split can be drawn.
+        Raises UserError if no such split can be drawn.
         """
         spec, split = work.split.spec, work.split
         if split_seed != spec.seed:
@@ -45,91 +44,133 @@ class Target:
                 raise UserError("another split seed needs a protocol that draws its split", "fixed", "Use blocks.")
             split = make_split(work.scene.labels, spec.model_copy(update={"seed": split_seed}))
         data, test = seal(work.scene, split, work.run_config.transductive)
-        return cls(split, data if validates else training_data(work.scene, split, work.run_config.transductive), test)
+        names = tuple(work.scene.class_names[k - 1] for k in split.classes)
+        if not validates:
+            data = training_data(work.scene, split, work.run_config.transductive)
+        return cls(split, data, test, names)
+
+    def scores(self, key: str, predicted: Pixels) -> dict[str, Any]:
+        """The test scores of `predicted`, by name. Raises RuntimeError if `key` was scored before."""
+        scores = self.test.score(key, predicted)
+        per_class = dict(zip(self.class_names, scores.per_class.tolist(), strict=True))
+        return dict(zip(_SCORES, (scores.oa, scores.aa, scores.kappa, per_class), strict=True))
 
 
-def scored_cycles(events: Iterable[Event], key: str) -> Known:
-    """The cycles of `key` in a journal that ends before its `refit`: they are neither scored nor written again."""
-    return {event["cycle"]: event for event in events if event["event"] == "cycle" and event["key"] == key}
+def record(
+    work: Work, refits: Journal, training: Training, target: Target | None, result: JobResult, max_epochs: int
+) -> None:
+    """Journal what became of `training`: its `cycle` events, then its `refit` event. Each is scored once.
 
-
-def outcome(
-    scene: Scene,
-    target: Target,
-    config: FamilyConfig,
-    key: str,
-    result: JobResult,
-    known: Known = MappingProxyType({}),
-) -> dict[str, Any]:
-    """What became of training `config` on `target`, as fields of a `refit` event: state, costs and, once a key, scores.
-
-    known: cycles of `key` in the journal; where its last one is there, the scores are taken from it.
-    Raises RuntimeError where `key` was scored before.
+    `target` None: its split could not be drawn. Cycles that an earlier driver has journalled are not scored again.
+    max_epochs: epochs of each cycle.
     """
+    trained, cycles = training.config, 1
+    if target is not None:
+        n_train = len(target.data.train_pixels)
+        trained = trained.bounded(work.scene.n_bands, n_train)
+        cycles = len(training.labels.plan(n_train, target.data.n_classes)) if training.labels else 1
+    split = work.split if target is None else target.split
+    parameters, macs = _sizes(trained, work.scene.n_bands, len(split.classes))
+    known = {event.cycle: event for event in of(Cycle, refits.events) if event.key == training.key}
+    results = {} if target is None else _results(target, trained, training.key, result, known)
+    if target is not None:
+        for cycle in _cycles(target, training.key, result, results, known):
+            work.record(refits, cycle)
+    event = Refit(
+        key=training.key,
+        kind=training.kind,
+        trial_id=training.trial_id,
+        rank=training.rank,
+        cell=None if training.cell is None else dict(training.cell),
+        family=training.config.family,
+        input=training.config.input,
+        config=training.config.active(),
+        config_hash=training.config.hash(),
+        trained_config=None if trained == training.config else trained.active(),
+        support=trained.support,
+        parameters=parameters,
+        macs=macs,
+        seed=training.seed,
+        split_seed=training.split_seed,
+        max_epochs=max_epochs * cycles,
+        acquisition=training.labels.name if training.labels else None,
+        state=result.state,
+        error=result.error,
+        device=result.device,
+        node=result.node,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
+        **results,
+    )
+    work.record(refits, event)
+
+
+def _results(
+    target: Target, config: FamilyConfig, key: str, result: JobResult, known: Mapping[int, Cycle]
+) -> dict[str, Any]:
+    """Fields of a `refit` event: what trained, its costs and, once a key, its scores."""
     trained_on = labelled(target, result)
     shares = overlap(replace(target.split, pool=trained_on), config.support)
-    fields = ended(result) | {
+    fields: dict[str, Any] = {
         "split_hash": target.split.hash,
         "labels_train": len(trained_on),
         "labels_val": len(target.data.val_pixels),
         "pixels_test": len(target.split.test),
         "classes_scored": len(target.split.classes),
-        "support": config.support,
         "overlap_contains": shares.contains,
         "overlap_shares": shares.shares,
     }
-    if result.report is not None:
-        fields |= {
-            "epochs": result.report.epoch,
-            "fit_seconds": result.report.fit_seconds,
-            "peak_memory_bytes": result.report.peak_memory_bytes,
-        }
+    if (report := result.report) is not None:
+        copied = ["fit_seconds", "peak_memory_bytes"]
+        if len(target.data.val_pixels):
+            copied += ["val_oa", "val_aa", "val_kappa", "val_loss"]
+            fields["val_losses"] = tuple(report.val_loss for report in result.reports)
+        fields |= {"epochs": report.epoch, **{name: getattr(report, name) for name in copied}}
     if result.state == "completed" and result.predicted is not None:
-        last = known.get(result.cycles[-1].number, {}) if result.cycles else {}
-        before = {name: last[name] for name in (*_SCORES, PER_CLASS) if name in last}
-        fields |= before or _scored(scene, target, key, result.predicted)
-        pace, n = result.predict_seconds, len(result.predicted)
-        fields["predict_pixels_per_second"] = n / pace if pace > 0 else None
+        last = known.get(result.cycles[-1].number) if result.cycles else None
+        if last is not None and last.test_per_class is not None:
+            fields |= {name: getattr(last, name) for name in _SCORES}
+        else:
+            fields |= target.scores(key, result.predicted)
+        seconds, n = result.predict_seconds, len(result.predicted)
+        fields["predict_pixels_per_second"] = n / seconds if seconds > 0 else None
     return fields
 
 
-def learning_curve(
-    target: Target, key: str, result: JobResult, final: Mapping[str, Any], known: Known = MappingProxyType({})
-) -> list[dict[str, Any]]:
-    """Accuracy against labels of an active training, as fields of `cycle` events; empty for any other.
+def _cycles(
+    target: Target, key: str, result: JobResult, results: Mapping[str, Any], known: Mapping[int, Cycle]
+) -> list[Cycle]:
+    """Accuracy against labels of a training that asked for them, `known` cycles left out; empty for any other.
 
-    final: what `outcome` gave for `key`. The last cycle's model is the job's, so its scores are taken from there; each
-    of the others is scored once. `known`: cycles in the journal, which are left out.
-    Raises RuntimeError where one was scored before.
+    results: `_results` for `key`. The last cycle's model is the job's, so its scores are taken from there.
     """
     events = []
     for cycle in result.cycles:
         if cycle.number in known:
             continue
-        if cycle.predicted is None:
-            scored: dict[str, Any] = {}
-        elif cycle is result.cycles[-1]:
-            scored = {name: final[name] for name in (*_SCORES, PER_CLASS)}
-        else:
-            s = target.test.score(f"{key}/cycle-{cycle.number}", cycle.predicted)
-            scored = dict(zip(_SCORES, (s.oa, s.aa, s.kappa), strict=True))
+        scores: dict[str, Any] = {}
+        if cycle.predicted is not None and cycle is result.cycles[-1]:
+            scores = {name: results[name] for name in _SCORES}
+        elif cycle.predicted is not None:
+            scores = target.scores(f"{key}/cycle-{cycle.number}", cycle.predicted)
+            del scores["test_per_class"]
         report = cycle.report
         events.append(
-            {
-                "key": key,
-                "cycle": cycle.number,
-                "labels": cycle.labels,
-                "acquisition": cycle.acquisition,
-                "acquired": cycle.acquired.tolist(),
-                "acquire_seconds": cycle.acquire_seconds,
-                "epochs": report.epoch,
-                "fit_seconds": report.fit_seconds,
-                "train_loss": report.train_loss,
-                "val_oa": report.val_oa,
-                "val_aa": report.val_aa,
-                "val_kappa": report.val_kappa,
-                **scored,
-            }
+            Cycle(
+                key=key,
+                cycle=cycle.number,
+                labels=cycle.labels,
+                acquisition=cycle.acquisition,
+                acquired=tuple(cycle.acquired.tolist()),
+                acquire_seconds=cycle.acquire_seconds,
+                epochs=report.epoch,
+                fit_seconds=report.fit_seconds,
+                train_loss=report.train_loss,
+                val_oa=report.val_oa,
+                val_aa=report.val_aa,
+                val_kappa=report.val_kappa,
+                **scores,
+            )
         )
     return events
 
@@ -141,24 +182,6 @@ def labelled(target: Target, result: JobResult) -> Pixels:
     return np.sort(np.concatenate([cycle.acquired for cycle in result.cycles]))
 
 
-def ended(result: JobResult) -> dict[str, Any]:
-    """How and where a training ended, whatever it was trained on."""
-    return {
-        "state": result.state,
-        "error": result.error,
-        "device": result.device,
-        "node": result.node,
-        "started_at": result.started_at,
-        "finished_at": result.finished_at,
-    }
-
-
-def _scored(scene: Scene, target: Target, key: str, predicted: npt.NDArray[np.int64]) -> dict[str, Any]:
-    scores = target.test.score(key, predicted)
-    names = [scene.class_names[k - 1] for k in target.split.classes]
-    return {
-        "test_oa": scores.oa,
-        "test_aa": scores.aa,
-        "test_kappa": scores.kappa,
-        PER_CLASS: dict(zip(names, scores.per_class.tolist(), strict=True)),
-    }
+@cache
+def _sizes(config: FamilyConfig, n_bands: int, n_classes: int) -> tuple[int | None, int | None]:
+    return costs.parameters(config, n_bands, n_classes), costs.macs(config, n_bands, n_classes)

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from hsiauto.config import RunConfig
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.model import Scene
-from hsiauto.search.journal import Event, Journal, TrialState, trials
+from hsiauto.search.events import Event, Progressed
+from hsiauto.search.journal import Journal
+from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split.model import Split
 from hsiauto.split.seal import TrialData
@@ -36,16 +38,14 @@ class Work:
     split: Split
     journal: Journal
     run_jobs: RunJobs
-    on_event: Callable[[Event], None] = lambda event: None
+    on_event: Callable[[Event | Progressed], None] = lambda event: None
 
     @property
     def trials(self) -> dict[str, TrialState]:
         return trials(self.journal.events)
 
-    def record(self, journal: Journal, event: str, **fields: Any) -> Event:
-        written = journal.append(event, **fields)
-        self.on_event(written)
-        return written
+    def record(self, journal: Journal, event: Event) -> None:
+        self.on_event(journal.append(event))
 
     def train(
         self, jobs: Sequence[Job], datasets: Mapping[str, TrialData], deadline: float | None

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
@@ -13,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from hsiauto.files import atomic_path
+from hsiauto.search.events import Cycle, Event, Refit, of
 
 REFERENCES = {"coordinate_1nn": ":", "majority": "--"}
 """Family -> line, in grey: what positions and class frequencies give on as many labels."""
@@ -21,7 +21,7 @@ Points = list[tuple[int, float]]
 """(labels, test OA) of one training run, by cycle."""
 
 
-def draw_labels(events: Iterable[dict[str, Any]], path: Path) -> bool:
+def draw_labels(events: Iterable[Event], path: Path) -> bool:
     """Draw the curves of every `cycle` event that has a test score: a thin line a seed, a thick one their mean.
 
     False, and nothing is written, where there is none.
@@ -57,17 +57,17 @@ def draw_labels(events: Iterable[dict[str, Any]], path: Path) -> bool:
     return True
 
 
-def curves(events: Iterable[dict[str, Any]]) -> dict[str, list[Points]]:
+def curves(events: Iterable[Event]) -> dict[str, list[Points]]:
     """`family, acquisition` -> a curve for each completed refit. A refit that was done again counts once."""
     events = list(events)
-    scored = {(e["key"], e["cycle"]): e for e in events if e["event"] == "cycle" and e.get("test_oa") is not None}
+    scored = {(e.key, e.cycle): (e.labels, e.test_oa) for e in of(Cycle, events) if e.test_oa is not None}
     by_key: dict[str, Points] = defaultdict(list)
-    for (key, _), event in sorted(scored.items()):
-        by_key[key].append((event["labels"], event["test_oa"]))
+    for (key, _), point in sorted(scored.items()):
+        by_key[key].append(point)
     groups: dict[str, list[Points]] = defaultdict(list)
-    for key, refit in {e["key"]: e for e in events if e["event"] == "refit" and e["state"] == "completed"}.items():
+    for key, refit in {e.key: e for e in of(Refit, events) if e.state == "completed"}.items():
         if key in by_key:
-            groups[f"{refit['family']}, {refit['acquisition']}"].append(by_key[key])
+            groups[f"{refit.family}, {refit.acquisition}"].append(by_key[key])
     return dict(groups)
 
 

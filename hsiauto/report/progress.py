@@ -1,12 +1,12 @@
-"""Live progress of a study: what is done, the best so far, the time left. A function of journal events, and of `pace`
-{done, of, seconds_left}, which is in no journal: where a grid of trainings stands."""
+"""Live progress of a run: what is done, the best so far, the time left. A function of events."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hsiauto.config import Objective
+from hsiauto.search.events import Ended, Event, Progressed, Proposed, Reevaluated, Refit, Reported, Resumed, Started
 
 _DONE = ("completed", "stopped", "failed", "refused")
 _LINE_EVERY_S = 15.0
@@ -38,7 +39,7 @@ class Progress:
         self._latest: dict[str, tuple[int, float | None]] = {}
         self._best: dict[str, tuple[float, str]] = {}
         self._jobs: Counter[str] = Counter()
-        self._pace: dict[str, Any] = {}
+        self._pace: Progressed | None = None
         self._paced = self._started
         self._last_line = self._started
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2, transient=True)
@@ -56,53 +57,52 @@ class Progress:
         else:
             self._console.print(self._line(), highlight=False)
 
-    def __call__(self, event: dict[str, Any]) -> None:
+    def __call__(self, event: Event | Progressed) -> None:
         """Take one journal or refit event."""
-        trial = event.get("trial_id", "")
-        match event["event"]:
-            case "resumed":
+        match event:
+            case Resumed():
                 self._phase = "search"
-            case "proposed":
+            case Proposed():
                 self._phase = "search"
-                self._family[trial] = event["family"]
-                self._states[trial] = "proposed"
-            case "started":
+                self._family[event.trial_id] = event.family
+                self._states[event.trial_id] = "proposed"
+            case Started():
                 self._phase = "search"
-                self._states[trial] = "running"
-            case "report":
-                self._report(trial, event)
-            case "ended":
-                self._states[trial] = event["state"]
-            case "refit" if self._pace:
-                return  # its pace follows
-            case "reevaluated" | "refit":
-                self._jobs[event["event"]] += event["state"] != "skipped"
-                self._phase = {"reevaluated": "re-evaluation", "refit": "refit"}[event["event"]]
-            case "pace":
+                self._states[event.trial_id] = "running"
+            case Reported():
+                self._report(event)
+            case Ended():
+                self._states[event.trial_id] = event.state
+            case Refit() if self._pace:
+                return  # its Progressed follows
+            case Reevaluated() | Refit():
+                self._jobs[event.event] += event.state != "skipped"
+                self._phase = {"reevaluated": "re-evaluation", "refit": "refit"}[event.event]
+            case Progressed():
                 self._forecast(event)
         if not self._console.is_terminal and time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._last_line = time.monotonic()
             self._console.print(self._line(), highlight=False)
 
-    def _report(self, trial: str, event: dict[str, Any]) -> None:
-        value = event.get(f"val_{self._objective}")
-        self._latest[trial] = (event["epoch"], value)
-        family = self._family.get(trial, "?")
-        if value is None or event["decision"] != "complete":
+    def _report(self, event: Reported) -> None:
+        value = event.score(self._objective)
+        self._latest[event.trial_id] = (event.epoch, value if math.isfinite(value) else None)
+        family = self._family.get(event.trial_id, "?")
+        if not math.isfinite(value) or event.decision != "complete":
             return  # the best is of full trainings
         if family not in self._best or value > self._best[family][0]:
-            self._best[family] = (value, trial)
+            self._best[family] = (value, event.trial_id)
 
-    def _forecast(self, event: dict[str, Any]) -> None:
+    def _forecast(self, event: Progressed) -> None:
         """Says once, as soon as it can be known, how long all of it will take."""
-        known = self._pace.get("seconds_left") is not None
+        known = self._pace is not None and self._pace.seconds_left is not None
         self._phase, self._pace, self._paced = "study", event, time.monotonic()
-        if not known and event["seconds_left"]:
-            self._console.print(f"{event['of']} trainings, {_roughly(event['seconds_left'])} to go", highlight=False)
+        if not known and event.seconds_left:
+            self._console.print(f"{event.of} trainings, {_roughly(event.seconds_left)} to go", highlight=False)
 
     def _counts(self) -> str:
         if self._pace:
-            return f"{self._pace['done']} of {self._pace['of']} trainings"
+            return f"{self._pace.done} of {self._pace.of} trainings"
         states = Counter(self._states.values())
         parts = []
         if self._budget is not None:
@@ -114,7 +114,7 @@ class Progress:
     def _clock(self) -> str:
         now = time.monotonic()
         left = "" if self._end is None else f", at most {_minutes(max(0.0, self._end - now))} left"
-        predicted = (self._pace.get("seconds_left") or 0.0) - (now - self._paced)
+        predicted = ((self._pace and self._pace.seconds_left) or 0.0) - (now - self._paced)
         to_go = f", {_roughly(predicted)} to go" if predicted > 0 else ""
         return f"{_minutes(now - self._started)} used{to_go}{left}"
 

@@ -14,14 +14,16 @@ from matplotlib.axes import Axes
 
 from hsiauto.config import RunConfig
 from hsiauto.files import atomic_path
-from hsiauto.search.journal import TrialState, trials
+from hsiauto.search.events import Event
+from hsiauto.search.learning_curves import curve
+from hsiauto.search.trials import TrialState, trials
 
 MARKERS = {"completed": "o", "stopped": "x", "failed": "v"}
 UNFINISHED = "+"
 """Of a trial that was running, or interrupted, when the journal was read."""
 
 
-def draw_search(events: Iterable[dict[str, Any]], run_config: RunConfig, path: Path) -> None:
+def draw_search(events: Iterable[Event], run_config: RunConfig, path: Path) -> None:
     """Best validation score against compute on the left, learning curves by family on the right."""
     reported = [trial for trial in trials(events).values() if trial.reports]
     names = sorted({trial.family for trial in reported})
@@ -47,13 +49,13 @@ def _draw_compute(
     line: list[tuple[float, float]] = []
     states: set[str] = set()
     for trial in reported:
-        spent += trial.reports[-1]["fit_seconds"]
-        state = trial.state if trial.state in MARKERS else "unfinished"
+        spent += trial.fit_seconds
+        state: str = trial.state if trial.state in MARKERS else "unfinished"
         states.add(state)
-        if curve := _curve(trial, run_config):
+        if scores := curve(trial, run_config.objective):
             axes.plot(
                 spent,
-                curve[-1][1],
+                scores[max(scores)],
                 marker=MARKERS.get(state, UNFINISHED),
                 color=colours[trial.family],
                 markersize=6,
@@ -78,16 +80,10 @@ def _draw_compute(
     axes.grid(alpha=0.3)
 
 
-def _curve(trial: TrialState, run_config: RunConfig) -> list[tuple[int, float]]:
-    """(epoch, score) of the reports whose score is finite."""
-    scores = [(report["epoch"], report[f"val_{run_config.objective}"]) for report in trial.reports]
-    return [(epoch, score) for epoch, score in scores if score is not None]
-
-
 def _draw_family(axes: Axes, name: str, mine: Sequence[TrialState], colour: Any, run_config: RunConfig) -> None:
-    for curve in filter(None, (_curve(trial, run_config) for trial in mine)):
-        epochs, scores = zip(*curve, strict=True)
-        axes.plot(epochs, scores, color=colour, alpha=0.7, linewidth=1.2, marker="." if len(epochs) == 1 else None)
+    for scores in filter(None, (curve(trial, run_config.objective) for trial in mine)):
+        marker = "." if len(scores) == 1 else None
+        axes.plot(list(scores), list(scores.values()), color=colour, alpha=0.7, linewidth=1.2, marker=marker)
     rung = run_config.grace_epochs
     while run_config.scheduler == "asha" and rung < run_config.max_epochs:
         axes.axvline(rung, color="grey", linestyle=":", linewidth=0.8)

@@ -11,7 +11,7 @@ from hsiauto.refit import MODEL_FOLDER
 from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP
 from hsiauto.runs.prepare import Prepared
 from hsiauto.runs.provenance import git_commit, versions
-from hsiauto.search.journal import now
+from hsiauto.search.events import now
 
 
 def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bundle | None, tuple[str, ...]]:

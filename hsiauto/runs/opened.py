@@ -18,7 +18,8 @@ from hsiauto.runs.export import export_winner
 from hsiauto.runs.prepare import Prepared
 from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.runs.winner_map import draw_winner_map
-from hsiauto.search.journal import Event, Journal
+from hsiauto.search.events import Ended, Event, Opened, Proposed, Refit, Reported, Resumed, Warned, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.workers.driver import LeftAtOnce
 from hsiauto.search.workers.local_ray import own_ray
 from hsiauto.search.workers.pool import run_jobs
@@ -69,9 +70,7 @@ class OpenRun:
 
     def write_board(self, name: str = folders.LEADERBOARD) -> pa.Table:
         scene = self.prepared.scene
-        context = boards.Context(
-            self.folder.resolve().name, scene.name, self.prepared.run_config, self.prepared.split, scene.n_bands
-        )
+        context = boards.Context(self.folder.resolve().name, scene.name, self.prepared.run_config, self.prepared.split)
         table = boards.rows(self.journal.events, self.refits.events, context)
         boards.write(table, self.folder / name)
         return table
@@ -80,7 +79,7 @@ class OpenRun:
         """The table first, then the model, then the pictures: what matters most is safe first."""
         table = self.write_board()
         bundle, notes = export_winner(self.prepared, self.folder, table)
-        if any(event["event"] == "report" for event in self.journal.events):
+        if of(Reported, self.journal.events):
             draw_search(self.journal.events, self.prepared.run_config, self.folder / folders.SEARCH_FIGURE)
         draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
         if bundle is not None:
@@ -94,15 +93,15 @@ class OpenRun:
         """References and baselines are always there: only what was searched or asked for counts as trained."""
         if self.interrupted:
             return INTERRUPTED
-        refits = (e for e in self.refits.events if e["event"] == "refit" and e["kind"] == "refit")
-        trials = (e for e in self.journal.events if e["event"] == "ended" and self.searches)
-        trained = any(event["state"] == "completed" for event in (*refits, *trials))
-        return 0 if trained else NOTHING_TRAINED
+        states: set[str] = {event.state for event in of(Refit, self.refits.events) if event.kind == "refit"}
+        if self.searches:
+            states |= {event.state for event in of(Ended, self.journal.events)}
+        return 0 if "completed" in states else NOTHING_TRAINED
 
     def messages(self, table: pa.Table) -> tuple[str, ...]:
         """What a reader of the table must be told."""
         warnings = standing_warnings(self.journal.events)
-        latest = {event["key"]: event["state"] for event in self.refits.events if event["event"] == "refit"}
+        latest = {event.key: event.state for event in of(Refit, self.refits.events)}
         skipped = list(latest.values()).count("skipped")
         lines = [*(f"note: {note}" for note in self.prepared.notes), *(f"warning: {text}" for text in warnings)]
         lines += [*boards.winner_statement(table), *boards.label_statement(table, len(self.prepared.split.pool))]
@@ -119,13 +118,12 @@ class OpenRun:
 
 def standing_warnings(events: Sequence[Event]) -> list[str]:
     """Texts of the warnings in a journal that still hold: of families left out, those that have had no trial since."""
-    tried = {event["family"] for event in events if event["event"] == "proposed"}
-    told = [{"about": "budget", **event} for event in events if event["event"] == "warning"]  # older ones lack it
-    outdated = [event for event in told if event["about"] == "budget"][:-1]  # a larger budget was judged anew
+    tried, told = {event.family for event in of(Proposed, events)}, of(Warned, events)
+    outdated = [event for event in told if event.about == "budget"][:-1]  # a larger budget was judged anew
     standing: list[str] = []
     for event in told:
-        text, left_out = event["text"], event["families"]
-        if event["about"] in ("budget", "time"):
+        text, left_out = event.text, event.families
+        if event.about in ("budget", "time"):
             still = [family for family in left_out if family not in tried]
             if not still or event in outdated:
                 continue
@@ -153,24 +151,25 @@ def open_run(
         Progress(console, run_config.objective, run_config.budget if searches else None, end) as progress,
     ):
         if not journal.events:
-            journal.append("opened", **_opening(prepared))
+            journal.append(opening(prepared))
         elif searches:
             for event in (*journal.events, *refit_journal.events):
                 progress(event)
-            progress(journal.append("resumed", budget=run_config.budget))
+            progress(journal.append(Resumed(budget=run_config.budget)))
         yield OpenRun(prepared, folder, journal, refit_journal, progress, goes_on, searches)
 
 
-def _opening(prepared: Prepared) -> Event:
+def opening(prepared: Prepared) -> Opened:
+    """The first event of a run's journal."""
     scene, split = prepared.scene, prepared.split
-    return {
-        "config": prepared.run_config.model_dump(mode="json"),
-        "scene": scene.name,
-        "data_hash": scene.data_hash,
-        "n_classes": len(split.classes),
-        "class_names": [scene.class_names[k - 1] for k in split.classes],
-        "split_hash": split.hash,
-        "versions": versions(),
-        "git_commit": git_commit(),
-        "notes": list(prepared.notes),
-    }
+    return Opened(
+        config=prepared.run_config.model_dump(mode="json"),
+        scene=scene.name,
+        data_hash=scene.data_hash,
+        n_classes=len(split.classes),
+        class_names=tuple(scene.class_names[k - 1] for k in split.classes),
+        split_hash=split.hash,
+        versions=versions(),
+        git_commit=git_commit(),
+        notes=tuple(prepared.notes),
+    )

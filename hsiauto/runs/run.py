@@ -12,13 +12,14 @@ from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.files import run_lock
-from hsiauto.refit import reevaluate, refit, refit_config, refit_on_split
+from hsiauto.refit import final_order, reevaluate, refit, refit_config, refit_on_split
 from hsiauto.report.progress import download_bars
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.opened import Result, open_run
 from hsiauto.runs.prepare import Prepared, feedable, prepare
 from hsiauto.search import warm_start
+from hsiauto.search.events import Opened, WarmStart, of
 from hsiauto.search.journal import read
 from hsiauto.search.workers.cluster import available, join, reach
 from hsiauto.search.workers.driver import run_search
@@ -89,7 +90,7 @@ def resume(
         reach(run_config, folder, new=False)
         Resources.of(run_config, available(run_config.address))
         folders.write_config(folder, prepared.run_config)
-        told = any(event["event"] == warm_start.EVENT for event in read(folder / folders.JOURNAL))
+        told = bool(of(WarmStart, read(folder / folders.JOURNAL)))
         return _drive(prepared, folder, console, deadlines, None if told else _from_earlier(prepared))
 
 
@@ -142,8 +143,7 @@ def refit_other_split(
     goes_on = f"hsiauto refit {folder} --split-seed {split_seed} --seeds {seeds}" + (f" --top {top}" if top else "")
     with own_ray(), run_lock(folder):
         join(address)
-        last = [e["event"] for e in read(folder / folders.JOURNAL) if e["event"] in ("ranked", "ended")][-1:]
-        if last != ["ranked"]:
+        if final_order(read(folder / folders.JOURNAL)) is None:
             raise UserError(
                 "a refit needs a finished search", folder, f"`hsiauto search --resume {folder}` finishes it."
             )
@@ -201,8 +201,8 @@ def reopen(run_config: RunConfig, folder: Path, console: Console) -> Prepared:
             f"{prepared.split.hash}: the scene, its labels or the splitter has changed",
             "Restore the data, or start a new run.",
         )
-    for event in read(folder / folders.JOURNAL):
-        if event["event"] == "opened" and event["data_hash"] != prepared.scene.data_hash:
+    for event in of(Opened, read(folder / folders.JOURNAL)):
+        if event.data_hash != prepared.scene.data_hash:
             raise UserError(
                 "a run goes on with the data that it began with",
                 f"{prepared.scene.name} with another sha256 than the journal's",

@@ -18,9 +18,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hsiauto.search.journal import TrialState
 from hsiauto.search.learning_curves import Completed
 from hsiauto.search.score_interval import score_intervals
+from hsiauto.search.trials import TrialState
 
 LOWEST_FLOOR, HIGHEST_FLOOR = 2, 8
 """Floors take half of the budget, within these. A family for which there is no lowest floor is left out."""

@@ -7,9 +7,9 @@ the clock). So a resume is an Engine made on the same journal, and a simulation 
 import itertools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from optuna.exceptions import OptunaError
 
@@ -17,8 +17,9 @@ from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
 from hsiauto.search.allocation import Later
+from hsiauto.search.events import Decision, Ended, EndState, Event, Proposed, Reported, Started, Warned, of
 from hsiauto.search.joint import JOINT, JointSpace
-from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
+from hsiauto.search.journal import Journal
 from hsiauto.search.learning_curves import Completed, curve
 from hsiauto.search.limits import GpuHours, Pace
 from hsiauto.search.mirror import Mirror
@@ -26,9 +27,9 @@ from hsiauto.search.proposals import Proposals
 from hsiauto.search.rungs import Rungs
 from hsiauto.search.samplers import Proposal, Sampling, SearchSpace
 from hsiauto.search.screen import Cost, Screen, Speed
+from hsiauto.search.trials import TrialState, fold, trials
 from hsiauto.training.trial import Report
 
-Decision = Literal["continue", "stop", "complete"]
 OnEvent = Callable[[Event], None]
 
 
@@ -123,7 +124,7 @@ class Engine:
 
     def start(self, trial_id: str, attempt: int, node: str, device: str, pid: int) -> None:
         """A worker has taken the trial."""
-        self._write("started", trial_id=trial_id, attempt=attempt, node=node, device=device, pid=pid, gpus=self._gpus)
+        self._write(Started(trial_id=trial_id, attempt=attempt, node=node, device=device, pid=pid, gpus=self._gpus))
 
     def report(self, trial_id: str, attempt: int, report: Report) -> Decision:
         """Take the report of an epoch, in order, and say whether the trial goes on."""
@@ -133,8 +134,9 @@ class Engine:
         if report.epoch <= trial.epochs:
             return "continue"  # trained again after a crash; the journal has it
         score = self._checked_score(trial, report)
-        tentative = TrialState(**{**vars(trial), "reports": [*trial.reports, {**_fields(report), "decision": ""}]})
-        slow = self._too_slow_to_predict(tentative.reports[-1])
+        told = Reported(trial_id=trial_id, attempt=attempt, decision="continue", **asdict(report))
+        tentative = replace(trial, reports=[*trial.reports, told])
+        slow = self._too_slow_to_predict(told)
         # A trial that may not rank must not stop others: the rungs do not see it.
         rung = None if slow else self._rungs.rung(report.epoch, trial.epochs)
         goes_on = math.isfinite(score) if slow else self._rungs.goes_on(trial.family, trial_id, report.epoch, score)
@@ -144,10 +146,8 @@ class Engine:
         if goes_on and not no_use and self._rungs.judges(report.epoch):
             no_use = self._completed.cannot_win(trial.family, curve(tentative, self._run_config.objective))
         decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
-        why = {"reason": no_use} if goes_on and no_use else {}
-        self._write(
-            "report", trial_id=trial_id, attempt=attempt, **_fields(report), decision=decision, rung=rung, **why
-        )
+        reason = no_use if goes_on else ""
+        self._write(told.model_copy(update={"decision": decision, "rung": rung, "reason": reason}))
         self._warn_of_micro_batches(trial)
         self._end_by_its_report(trial)
         return decision
@@ -176,11 +176,12 @@ class Engine:
         """Give up a trial that is overdue."""
         trial = self.trials[trial_id]
         if self._at_work.get(trial_id) == attempt:
-            done = (
-                f"after epoch {trial.epochs} of {self._run_config.max_epochs}" if trial.attempt else "before it started"
-            )
-            state = "stopped" if trial.attempt else "refused"
-            self._end(trial, state, f"time limit of the search reached {done}", attempt)
+            reached = "time limit of the search reached"
+            if trial.attempt:
+                after = f"after epoch {trial.epochs} of {self._run_config.max_epochs}"
+                self._end(trial, "stopped", f"{reached} {after}", attempt)
+            else:
+                self._end(trial, "refused", f"{reached} before it started", attempt)
 
     def interrupt(self) -> None:
         """Close the books on Ctrl-C: what runs is interrupted, and goes on at a resume."""
@@ -201,17 +202,20 @@ class Engine:
         number, config, cost = len(self.trials) + 1, proposal.config, self._cost(proposal.config)
         trial_id = f"t{number:04d}"
         self._write(
-            "proposed",
-            trial_id=trial_id,
-            family=config.family,
-            axes=self._space.params(config),
-            config=config.active(),
-            config_hash=config.hash(),
-            **asdict(cost),
-            number=number,
-            origin=proposal.origin,
-            found_by=proposal.found_by or None,
-            sampler_state=proposal.sampler_state,
+            Proposed(
+                trial_id=trial_id,
+                number=number,
+                family=config.family,
+                input=config.input,
+                params=self._space.params(config),
+                config=config.active(),
+                config_hash=config.hash(),
+                support=config.support,
+                **asdict(cost),
+                origin=proposal.origin,
+                found_by=proposal.found_by,
+                sampler_state=proposal.sampler_state,
+            )
         )
         return Assignment(trial_id, 1, config, 0)
 
@@ -245,24 +249,22 @@ class Engine:
         if trial.decision not in ("stop", "complete"):
             return False
         last, objective = trial.reports[-1], self._run_config.objective
-        if last[f"val_{objective}"] is None:
-            score = last["not_finite"][f"val_{objective}"]
+        if not math.isfinite(score := last.score(objective)):
             self._end(trial, "failed", f"validation {objective} is {score} after epoch {trial.epochs}")
         elif slow := self._too_slow_to_predict(last):
             self._end(trial, "refused", slow)
         elif trial.decision == "stop":
-            self._end(trial, "stopped", last.get("reason", ""))
+            self._end(trial, "stopped", last.reason)
         else:
             self._end(trial, "completed", "")
         return True
 
-    def _too_slow_to_predict(self, report: Mapping[str, Any]) -> str:
-        """Why a trial with `report` may not rank; empty: it may. Older journals have a pace at the end alone."""
-        least, measured = self._run_config.min_pixels_per_second, report.get("pixels_per_second")
-        untold = measured is None and report["epoch"] < self._run_config.max_epochs
-        if least is None or untold or (measured or 0) >= least:
+    def _too_slow_to_predict(self, report: Reported) -> str:
+        """Why a trial with `report` may not rank; empty: it may."""
+        least, measured = self._run_config.min_pixels_per_second, report.pixels_per_second
+        if least is None or (measured or 0) >= least:
             return ""
-        return f"predicts {measured or 0:.0f} pixels a second; --min-pixels-per-second is {least:g}"
+        return f"predicts {measured or 0:.0f} pixels a second; `min_pixels_per_second` is {least:g}"
 
     def _others_wait(self) -> bool:
         """Whether the time of a trial could go to another one."""
@@ -271,18 +273,23 @@ class Engine:
     def _end(
         self,
         trial: TrialState,
-        state: str,
+        state: EndState,
         error: str,
         attempt: int | None = None,
         peak_memory_bytes: int | None = None,
         worker_died: bool = False,
     ) -> None:
-        attempt = trial.attempt if attempt is None else attempt
-        more: dict[str, Any] = {} if peak_memory_bytes is None else {"peak_memory_bytes": peak_memory_bytes}
-        if worker_died:
-            more["worker_died"] = True
         self._at_work.pop(trial.trial_id, None)
-        self._write("ended", trial_id=trial.trial_id, attempt=attempt, state=state, error=error or None, **more)
+        self._write(
+            Ended(
+                trial_id=trial.trial_id,
+                attempt=trial.attempt if attempt is None else attempt,
+                state=state,
+                error=error,
+                peak_memory_bytes=peak_memory_bytes,
+                worker_died=worker_died,
+            )
+        )
         if state == "completed":
             self._completed.add(trial)
         if trial.ended:
@@ -290,40 +297,37 @@ class Engine:
 
     def _warn_of_micro_batches(self, trial: TrialState) -> None:
         """With the first report after memory ran out."""
-        *before, now = [report.get("micro_batch") for report in trial.reports[-2:]]
+        *before, now = [report.micro_batch for report in trial.reports[-2:]]
         if now is None or before == [now]:
             return
-        peak = trial.reports[-1]["peak_memory_bytes"] / 2**30
+        peak = trial.reports[-1].peak_memory_bytes / 2**30
         text = (
             f"{trial.trial_id}, {trial.family}: out of memory at {peak:.2f} GiB; it goes on with {now} samples at once "
             "and the same effective batch"
         )
         self._warn(f"memory of {trial.trial_id}", text, [trial.family])
 
-    def _write(self, event: str, **fields: Any) -> None:
-        record = self._journal.append(event, **fields)
-        fold(self.trials, record)
+    def _write(self, event: Event) -> None:
+        written = self._journal.append(event)
+        fold(self.trials, written)
         if self._on_event is not None:
-            self._on_event(record)
+            self._on_event(written)
 
     def _warn(self, about: str, text: str, families: Sequence[str]) -> None:
-        """Once in a journal for each subject and family. Older journals have warnings about the budget alone."""
-        told = (e for e in self._journal.events if e["event"] == "warning")
-        if not any((e.get("about", "budget"), e["families"]) == (about, list(families)) for e in told):
-            self._write("warning", about=about, text=text, families=list(families))
+        """Write a warning once in a journal for each subject and its families."""
+        told = of(Warned, self._journal.events)
+        if not any((event.about, event.families) == (about, tuple(families)) for event in told):
+            self._write(Warned(about=about, text=text, families=tuple(families)))
 
     def _replay(self) -> None:
         """Bring rungs, mirror and outcomes to where the journal stands."""
-        objective = f"val_{self._run_config.objective}"
         shown: dict[str, int] = {}
-        for event in list(self._journal.events):
-            if event["event"] == "report" and event["epoch"] > shown.get(event["trial_id"], 0):
-                shown[event["trial_id"]] = event["epoch"]
-                if self._too_slow_to_predict(event):
-                    continue
-                score = math.nan if event[objective] is None else event[objective]
-                family = self.trials[event["trial_id"]].family
-                self._rungs.goes_on(family, event["trial_id"], event["epoch"], score)
+        for report in of(Reported, self._journal.events):
+            if report.epoch > shown.get(report.trial_id, 0):
+                shown[report.trial_id] = report.epoch
+                if not self._too_slow_to_predict(report):
+                    family, score = self.trials[report.trial_id].family, report.score(self._run_config.objective)
+                    self._rungs.goes_on(family, report.trial_id, report.epoch, score)
         for trial in self.trials.values():
             if trial.ended:
                 self._copy(trial)
@@ -340,11 +344,6 @@ class Engine:
             except (KeyError, OptunaError, OSError) as error:  # a study deleted in the dashboard; a full disk
                 self._mirror = None
                 self._warn("mirror", f"optuna.log is no longer written: {type(error).__name__}: {error}", [])
-
-
-def _fields(report: Report) -> dict[str, Any]:
-    """As journalled: what was not measured is left out."""
-    return {name: value for name, value in asdict(report).items() if value is not None}
 
 
 def _remembered(cost: Callable[[FamilyConfig], Cost]) -> Callable[[FamilyConfig], Cost]:

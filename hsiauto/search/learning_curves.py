@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from statistics import fmean, median
 
-from hsiauto.search.journal import TrialState
+from hsiauto.search.trials import TrialState
 
 Curve = Mapping[int, float]
 """Epoch -> score."""
@@ -87,5 +87,5 @@ class Completed:
 
 def curve(trial: TrialState, objective: str) -> dict[int, float]:
     """The trial's finite scores by epoch."""
-    name = f"val_{objective}"
-    return {r["epoch"]: r[name] for r in trial.reports if r[name] is not None}
+    scores = ((report.epoch, report.score(objective)) for report in trial.reports)
+    return {epoch: score for epoch, score in scores if math.isfinite(score)}

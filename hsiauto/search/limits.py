@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from hsiauto.search.journal import TrialState
+from hsiauto.search.trials import TrialState
 
 LARGEST_SHARE = 1 / 3
 """Of all worker-time of the search that one trial may take while others wait for it."""
@@ -58,13 +58,13 @@ class Pace:
 
     def last_chance(self, trial: TrialState) -> bool:
         """Whether another trial that takes as long as `trial`, which has reported, could no longer end in time."""
-        return trial.reports[-1]["fit_seconds"] / trial.epochs * self.max_epochs > self.left
+        return trial.fit_seconds / trial.epochs * self.max_epochs > self.left
 
     def affordable(self, trials: Sequence[TrialState]) -> float:
         """How many more trials like these, early stopping included, all workers could run in the time left."""
         if self.deadline is None:
             return math.inf
-        spent = [float(trial.reports[-1]["fit_seconds"]) for trial in trials if trial.reports]
+        spent = [trial.fit_seconds for trial in trials if trial.reports]
         return math.inf if not sum(spent) else max(0.0, self.left) * self.workers * len(spent) / sum(spent)
 
     def verdict(self, trial: TrialState, others_wait: bool) -> str:
@@ -110,7 +110,7 @@ class GpuHours:
         """
         if self.limit is None:
             return math.inf
-        return self.limit * SECONDS - sum(t.gpus * float(t.reports[-1]["fit_seconds"]) for t in trials if t.reports)
+        return self.limit * SECONDS - sum(trial.gpus * trial.fit_seconds for trial in trials)
 
     def verdict(self, trials: Iterable[TrialState]) -> str:
         """Why a trial that has just reported must stop; empty: it may go on."""

@@ -11,8 +11,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from hsiauto.search.journal import TrialState
 from hsiauto.search.optuna_study import Directions, quiet_optuna
+from hsiauto.search.trials import TrialState
 
 
 class Mirror:

@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 
-from hsiauto.search.journal import TrialState
+from hsiauto.search.trials import TrialState
 
 Directions = tuple[Literal["maximize", "minimize"], ...]
 

@@ -12,11 +12,11 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.search import allocation
 from hsiauto.search.allocation import Later
 from hsiauto.search.joint import JOINT
-from hsiauto.search.journal import TrialState
 from hsiauto.search.learning_curves import Completed
 from hsiauto.search.limits import Pace
 from hsiauto.search.samplers import Proposal, Sampling, SearchSpace
 from hsiauto.search.screen import Screen
+from hsiauto.search.trials import TrialState
 from hsiauto.search.warm_start import Known
 
 Warn = Callable[[str, str, Sequence[str]], None]

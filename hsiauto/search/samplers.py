@@ -24,9 +24,10 @@ from threadpoolctl import threadpool_limits
 from hsiauto.config import SamplerName, SecondObjective
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.journal import TrialState
+from hsiauto.search.events import Origin
 from hsiauto.search.learning_curves import curve
 from hsiauto.search.optuna_study import Directions, FollowedStudy, quiet_optuna
+from hsiauto.search.trials import TrialState
 
 STARTUP_TRIALS = 1 + 3
 """The preset and three random ones. Optuna's ten would leave TPE asleep at usual budgets."""
@@ -63,7 +64,7 @@ class Proposal:
     """A config to run, and what the sampler wants to find again beside it."""
 
     config: FamilyConfig
-    origin: str
+    origin: Origin
     sampler_state: dict[str, Any] = field(default_factory=dict)
     found_by: str = ""
     """<run>/<trial id> of a warm start."""
@@ -180,7 +181,7 @@ class Sampling:
         return create_trial(
             state=state,
             values=values if complete else None,
-            params=dict(trial.axes),
+            params=dict(trial.params),
             distributions=self._asked(trial),
             intermediate_values=scores if whole or state == OptunaState.PRUNED else {},
             system_attrs=attributes,

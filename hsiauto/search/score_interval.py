@@ -23,8 +23,8 @@ from statistics import pvariance
 
 from scipy.special import chdtri, ndtri
 
-from hsiauto.search.journal import TrialState
 from hsiauto.search.learning_curves import Completed
+from hsiauto.search.trials import TrialState
 
 PRIOR = 3
 """Trials that the spread over all families counts as, in the spread of one: four alike by chance prove nothing."""

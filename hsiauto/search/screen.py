@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.journal import TrialState
 from hsiauto.search.limits import DOUBT, SLOW_TRIALS
+from hsiauto.search.trials import TrialState
 
 CPU_MACS_PER_SECOND = 30e9
 """Of one thread: a core with two 256-bit float32 units at 3 to 4 GHz peaks at 48 to 64; networks of this field reach

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 from hsiauto.config import Objective
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.journal import Event, Journal, TrialState, read, trials
+from hsiauto.search.events import Event, FoundConfig, WarmStart, Warned, of
+from hsiauto.search.journal import Journal, read
+from hsiauto.search.trials import TrialState, trials
 
 PER_FAMILY = 3
 """Configs of each family and run: the lowest floors leave room for no more."""
-EVENT = "warm_start"
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,15 @@ def gather(
 
 def tell(found: Found, journal: Journal) -> None:
     """Write it into the journal of a search that begins."""
-    configs = [{"config": known.config.active(), "found_by": known.found_by} for known in found.configs]
-    journal.append(EVENT, configs=configs)
+    configs = tuple(FoundConfig(config=one.config.active(), found_by=one.found_by) for one in found.configs)
+    journal.append(WarmStart(configs=configs))
     for note in found.notes:
-        journal.append("warning", about="warm start", text=note, families=[])
+        journal.append(Warned(about="warm start", text=note))
 
 
 def known(events: Iterable[Event], parse: Callable[[dict[str, Any]], FamilyConfig]) -> list[Known]:
     """What a journal says of it."""
-    told = [one for event in events if event["event"] == EVENT for one in event["configs"]]
-    return [Known(parse(one["config"]), one["found_by"]) for one in told]
+    return [Known(parse(one.config), one.found_by) for event in of(WarmStart, events) for one in event.configs]
 
 
 def _best(found: Iterable[TrialState], objective: Objective, families: Sequence[str]) -> list[tuple[int, TrialState]]:

@@ -6,7 +6,8 @@ from typing import Any
 from hsiauto.ablation.cells import Cell, Grid, grid
 from hsiauto.ablation.definition import Definition
 from hsiauto.ablation.plan import Run, Training
-from hsiauto.search.journal import Event
+from hsiauto.search.events import Refit
+from tests import told
 
 MASKING: Mapping[str, Any] = {
     "question": "Does it matter how tokens are hidden?",
@@ -35,14 +36,5 @@ def cells(base: Mapping[str, Any] = MASKING, **changes: Any) -> Grid:
     return grid(definition(base, **changes), 5)
 
 
-def event(cell: Cell, run: Run, state: str = "completed", **fields: Any) -> Event:
-    key = Training(cell, run).key
-    return {
-        "event": "refit",
-        "kind": "refit",
-        "key": key,
-        "state": state,
-        "seed": run.seed,
-        "split_seed": run.split_seed,
-        **fields,
-    }
+def event(cell: Cell, run: Run, state: str = "completed", **fields: Any) -> Refit:
+    return told.refit(Training(cell, run).key, state=state, seed=run.seed, split_seed=run.split_seed, **fields)

@@ -6,7 +6,7 @@ import pytest
 
 from hsiauto.ablation.pace import pace
 from hsiauto.ablation.plan import Run, Training, runs, trainings
-from hsiauto.search.journal import Event
+from hsiauto.search.events import Refit
 from tests.ablation.fabricated import SVM, cells, event
 
 GRID = cells(SVM)
@@ -15,7 +15,7 @@ RUNS = runs(0, 3, 0, 1)
 PLANNED = trainings(GRID, RUNS)
 
 
-def took(seconds: int, cell: int, run: Run, state: str = "completed") -> Event:
+def took(seconds: int, cell: int, run: Run, state: str = "completed") -> Refit:
     clock: dict[str, Any] = {"started_at": "2026-01-01T00:00:00+00:00"}
     clock["finished_at"] = f"2026-01-01T00:{seconds // 60:02d}:{seconds % 60:02d}+00:00"
     return event(GRID.cells[cell], run, state, **clock)
@@ -40,7 +40,7 @@ def test_a_cell_is_taken_to_last_as_long_as_it_did() -> None:
 def test_more_epochs_take_longer() -> None:
     grid = cells(SVM, axes={"max_epochs": [5, 10]}, reference={"max_epochs": 5})
     (run,) = RUNS[:1]
-    first = {**took(40, 0, run), "key": Training(grid.reference, run).key}
+    first = took(40, 0, run).model_copy(update={"key": Training(grid.reference, run).key})
     assert pace(trainings(grid, [run]), [first], 1).seconds_left == pytest.approx(80)
 
 

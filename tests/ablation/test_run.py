@@ -14,6 +14,7 @@ import pytest
 from hsiauto.ablation import load, shipped
 from hsiauto.cli.app import main
 from hsiauto.scene import Scene
+from hsiauto.search.events import Refit, of
 from hsiauto.search.journal import read
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.training.trial import Report
@@ -122,8 +123,8 @@ def test_what_ctrl_c_left_goes_on_and_is_extended(run: Run, pool: Pretence) -> N
     assert run("--resume", "out", "--seeds", "3")[0] == 0
     assert {job.seed for job in pool.jobs[14:]} == {2}
     assert len(pool.jobs) == 20
-    events = [event for event in read(Path("out/refits.jsonl")) if event["event"] == "refit"]
-    assert len(events) == len({event["key"] for event in events}) == 20
+    events = of(Refit, read(Path("out/refits.jsonl")))
+    assert len(events) == len({event.key for event in events}) == 20
 
 
 def test_buffer_auto_is_for_the_cells_of_the_study(run: Run, pool: Pretence) -> None:

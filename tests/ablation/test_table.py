@@ -13,7 +13,7 @@ from hsiauto.ablation.plan import Run, runs, trainings
 from hsiauto.ablation.table import HEADER, holm, lines, records
 from hsiauto.leaderboard import COLUMNS
 from hsiauto.metrics import paired
-from hsiauto.search.journal import Event
+from hsiauto.search.events import Event
 from tests.ablation.fabricated import cells, event
 
 GRID = cells()
@@ -86,11 +86,11 @@ def test_epochs_are_counted_to_what_the_reference_reaches_in_the_same_run() -> N
     curves = {
         (0, 0): [1.0, 0.5, 0.40, 0.39],
         (1, 0): [0.6, 0.42, 0.41, 0.30],
-        (2, 0): [2.0, 1.0, None, 0.50],
+        (2, 0): [2.0, 1.0, math.nan, 0.50],
         (0, 1): [1.0, 0.2, 0.3, 0.3],
         (1, 1): [0.3, 0.22, 0.1, 0.1],
     }
-    events = [event(GRID.cells[i], RUNS[run], val_losses=curve) for (i, run), curve in curves.items()]
+    events = [event(GRID.cells[i], RUNS[run], val_losses=tuple(curve)) for (i, run), curve in curves.items()]
     reference, faster, never = lines(GRID, events, ["epochs_to_val_loss"], 0.1)
     assert (reference.mean, reference.n) == ((3 + 2) / 2, 2)
     assert (faster.mean, faster.n) == (2.0, 2)
@@ -99,10 +99,10 @@ def test_epochs_are_counted_to_what_the_reference_reaches_in_the_same_run() -> N
 
 
 def test_epochs_to_a_loss() -> None:
-    assert epochs_to([1.0, None, 0.4, 0.2], 0.4) == 3
+    assert epochs_to([1.0, math.nan, 0.4, 0.2], 0.4) == 3
     assert math.isnan(epochs_to([1.0, 0.9], 0.4))
     assert loss_to_reach([1.0, 0.5, 0.6], 0.1) == pytest.approx(0.55)
-    assert math.isnan(loss_to_reach([None], 0.1))
+    assert math.isnan(loss_to_reach([math.nan], 0.1))
     assert math.isnan(epochs_to([1.0], math.nan)), "a reference without a loss sets no goal"
 
 

@@ -8,7 +8,6 @@ import pytest
 from benchmarks import families
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.journal import Journal
 
 CNN = FAMILIES["cnn2d"].preset("paper")
 
@@ -32,7 +31,7 @@ def test_epochs_fill_the_cap_and_are_measured_once(
     prepared: Any = type("Prepared", (), {"scene": None, "split": None})
     monkeypatch.setattr(families, "training_data", lambda *_: None)
     monkeypatch.setattr(families, "_epoch_seconds", lambda *_: cost)
-    with Journal(tmp_path / "journal.jsonl") as journal:
-        assert families._epochs(CNN, prepared, journal, 20) == n_epochs
-        monkeypatch.setattr(families, "_epoch_seconds", lambda *_: pytest.fail("timed again"))
-        assert families._epochs(CNN, prepared, journal, 20) == n_epochs
+    times = tmp_path / families.TIMES
+    assert families._epochs(CNN, prepared, times, 20) == n_epochs
+    monkeypatch.setattr(families, "_epoch_seconds", lambda *_: pytest.fail("timed again"))
+    assert families._epochs(CNN, prepared, times, 20) == n_epochs

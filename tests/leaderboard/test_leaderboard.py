@@ -16,7 +16,9 @@ from hsiauto.errors import UserError
 from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, winner_statement, write
 from hsiauto.refit import reevaluate, refit
 from hsiauto.report.tables import print_leaderboard
+from hsiauto.search.events import Proposed, Reported
 from hsiauto.search.journal import Journal
+from tests import told
 from tests.refit.fabricated import FOREST, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
 
 CONTRACT = [
@@ -91,15 +93,15 @@ def finished(folder: Path, errors: dict[str, int] = ERRORS) -> pa.Table:
     made = work(folder, pool)
     propose(made.journal, "t0", PRESET, 0.70, origin="preset", state="stopped", epoch=4)
     propose(made.journal, "t1", TUNED, 0.95, parameters=500)
-    propose(made.journal, "t2", SVM, 0.90, parameters=0)  # as older journals have it
-    propose(made.journal, "t3", FOREST, 0.92, parameters=0)
+    propose(made.journal, "t2", SVM, 0.90, parameters=None)
+    propose(made.journal, "t3", FOREST, 0.92, parameters=None)
     propose(made.journal, "t4", MEMORY, 0.60, state="failed")
     propose(made.journal, "t5", type(PRESET)(**{**PRESET.active(), "width": 8}), 0.80, parameters=50)
     propose(made.journal, "t6", type(PRESET)(**{**PRESET.active(), "width": 9}), 0.70, parameters=90)
     reevaluate(made)
     with Journal(folder / "refits.jsonl") as refits:
         refit(made, refits, folder)
-        context = Context("run", "fabricated", made.run_config, made.split, n_bands=6)
+        context = Context("run", "fabricated", made.run_config, made.split)
         table = rows(made.journal.events, refits.events, context)
         assert table.equals(rows(made.journal.events, refits.events, context)), "a function of the journals"
     made.journal.close()
@@ -135,8 +137,8 @@ def test_what_is_handed_on_does_not_say_where_the_data_lie(tmp_path: Path) -> No
     made = work(tmp_path, Pool(scene()))
     said = {"budget": 7, "scene": {"dataset": "x", "data_dir": "/home/me/data"}}
     with Journal(tmp_path / "other.jsonl") as journal:
-        journal.append("opened", config=said, split_hash="s")
-        found = rows(journal.events, [], Context("run", "x", made.run_config, made.split, 6)).schema.metadata
+        journal.append(told.opened(config=said))
+        found = rows(journal.events, [], Context("run", "x", made.run_config, made.split)).schema.metadata
     assert json.loads(found[b"hsiauto.config"]) == {"budget": 7, "scene": {"dataset": "x", "data_dir": None}}
     assert found[b"hsiauto.split_hash"] == b"s"
 
@@ -167,15 +169,24 @@ def _told(folder: Path, **changes: Any) -> pd.DataFrame:
     kappas, paces = (0.9, 0.8, 0.8, 0.7, 0.95), (10.0, 30.0, 20.0, 40.0, None)
     for i, kappa in enumerate(kappas):
         config = SVM if i == 3 else type(PRESET)(**{**PRESET.active(), "width": 8 + i})
-        propose(made.journal, f"t{i}", config, kappa, "warm-start" if i == 1 else "sampler", parameters=100 * (i != 3))
+        propose(
+            made.journal,
+            f"t{i}",
+            config,
+            kappa,
+            "warm-start" if i == 1 else "sampler",
+            parameters=None if i == 3 else 100,
+        )
     made.journal.close()
     events = [
-        event
-        | ({"found_by": "earlier/t9"} if event["event"] == "proposed" and event["trial_id"] == "t1" else {})
-        | ({"pixels_per_second": paces[int(event["trial_id"][1])]} if event["event"] == "report" else {})
+        event.model_copy(update={"found_by": "earlier/t9"})
+        if isinstance(event, Proposed) and event.trial_id == "t1"
+        else event.model_copy(update={"pixels_per_second": paces[int(event.trial_id[1])]})
+        if isinstance(event, Reported)
+        else event
         for event in made.journal.events
     ]
-    context = Context("run", "fabricated", made.run_config, made.split, n_bands=6)
+    context = Context("run", "fabricated", made.run_config, made.split)
     frame: pd.DataFrame = rows(events, [], context).to_pandas()
     return frame.set_index("trial_id")
 
@@ -221,7 +232,7 @@ def test_blocks_alone_have_a_size_and_a_buffer_and_tiles_alone_are_transductive(
     made = work(tmp_path, Pool(scene()), transductive=True)
     propose(made.journal, "t1", TUNED, 0.9)
     spec = made.split.spec.model_copy(update={"protocol": protocol})
-    context = Context("run", "fabricated", made.run_config, replace(made.split, spec=spec), n_bands=6)
+    context = Context("run", "fabricated", made.run_config, replace(made.split, spec=spec))
     [row] = rows(made.journal.events, [], context).to_pylist()
     assert (row["block_size"], row["buffer"]) == ((spec.block_size, spec.buffer) if kept else (None, None))
     assert row["transductive"] is False  # a patch family never sees the unlabelled pixels of a tile
@@ -288,7 +299,7 @@ def test_a_search_without_refits_has_a_table_and_no_winner(tmp_path: Path) -> No
     pool = Pool(scene())
     made = work(tmp_path, pool)
     propose(made.journal, "t4", MEMORY, math.nan, state="failed")
-    table = rows(made.journal.events, [], Context("run", "fabricated", made.run_config, made.split, n_bands=6))
+    table = rows(made.journal.events, [], Context("run", "fabricated", made.run_config, made.split))
     assert table.num_rows == 1
     assert summary(table) == []
     assert winner_statement(table) == []
@@ -296,7 +307,7 @@ def test_a_search_without_refits_has_a_table_and_no_winner(tmp_path: Path) -> No
 
 def test_an_empty_table_is_written_and_read(tmp_path: Path) -> None:
     made = work(tmp_path, Pool(scene()))
-    write(rows(made.journal.events, [], Context("run", "x", made.run_config, made.split, 6)), tmp_path / "l.parquet")
+    write(rows(made.journal.events, [], Context("run", "x", made.run_config, made.split)), tmp_path / "l.parquet")
     assert list(pd.read_parquet(tmp_path / "l.parquet").columns) == CONTRACT
 
 

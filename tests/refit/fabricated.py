@@ -16,11 +16,13 @@ from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.refit import Work
 from hsiauto.scene.model import Scene
+from hsiauto.search.events import Proposed, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split import make_split
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Report
+from tests import told
 
 CONFIG = RunConfig.model_validate(
     {
@@ -48,40 +50,17 @@ def propose(
     origin: str = "sampler",
     state: str = "completed",
     epoch: int = 10,
-    parameters: int = 100,
+    parameters: int | None = 100,
 ) -> None:
     """Journal a whole trial."""
-    active = config.active()
-    journal.append(
-        "proposed",
-        trial_id=trial_id,
-        family=config.family,
-        axes={},
-        config=active,
-        config_hash=config.hash(),
-        parameters=parameters,
-        macs=None,
-        number=sum(event["event"] == "proposed" for event in journal.events),
-        origin=origin,
-        sampler_state={},
-    )
-    journal.append("started", trial_id=trial_id, attempt=1, node="n", device="cpu", pid=1)
-    journal.append(
-        "report",
-        trial_id=trial_id,
-        attempt=1,
-        epoch=epoch,
-        train_loss=0.1,
-        val_loss=0.2,
-        val_oa=kappa,
-        val_aa=kappa,
-        val_kappa=kappa,
-        fit_seconds=5.0,
-        peak_memory_bytes=7,
-        decision={"completed": "complete"}.get(state, "stop"),
-        rung=None,
-    )
-    journal.append("ended", trial_id=trial_id, attempt=1, state=state, error="boom" if state == "failed" else "")
+    number, decision = len(of(Proposed, journal.events)), {"completed": "complete"}.get(state, "stop")
+    for event in (
+        told.proposed(trial_id, config, parameters=parameters, macs=None, number=number, origin=origin),
+        told.started(trial_id),
+        told.reported(trial_id, epoch, kappa, val_loss=0.2, fit_seconds=5.0, peak_memory_bytes=7, decision=decision),
+        told.ended(trial_id, state=state, error="boom" if state == "failed" else ""),
+    ):
+        journal.append(event)
 
 
 @dataclass
@@ -130,9 +109,8 @@ def work(folder: Path, pool: Pool, **changes: Any) -> Work:
     split = make_split(pool.scene.labels, run_config.split)
     journal = Journal(folder / "journal.jsonl")
     if not journal.events:
-        journal.append(
-            "opened", config=run_config.model_dump(mode="json"), versions={"python": "3"}, split_hash=split.hash
-        )
+        config = run_config.model_dump(mode="json")
+        journal.append(told.opened(config=config, versions={"python": "3"}, split_hash=split.hash))
     return Work(run_config, pool.scene, split, journal, pool)
 
 

@@ -6,24 +6,14 @@ import pytest
 
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit import Candidate, rank
-from hsiauto.search.journal import TrialState
+from hsiauto.search.trials import trials
+from tests import told
 from tests.refit.fabricated import FOREST, PRESET, SVM, TUNED
 
 
 def candidate(trial_id: str, config: FamilyConfig, search: float, preset: bool = False, number: int = 0) -> Candidate:
-    trial = TrialState(
-        trial_id,
-        config.family,
-        {},
-        config.active(),
-        config.hash(),
-        0,
-        None,
-        number,
-        "preset" if preset else "sampler",
-        {},
-        "",
-    )
+    origin = "preset" if preset else "sampler"
+    [trial] = trials([told.proposed(trial_id, config, number=number, origin=origin)]).values()
     return Candidate(trial, config, search)
 
 

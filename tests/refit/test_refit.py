@@ -16,7 +16,8 @@ from hsiauto.families.svm import SvmConfig
 from hsiauto.leaderboard import Context, rows
 from hsiauto.refit import MODEL_FOLDER, reevaluate, refit, refit_config, refit_on_split
 from hsiauto.refit.work import Work
-from hsiauto.search.journal import Event, Journal
+from hsiauto.search.events import Ranked, Reevaluated, Refit, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import Job
 from tests.refit.fabricated import FOREST, FOREST_PRESET, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
 
@@ -49,18 +50,14 @@ def after_search(tmp_path: Path, pool: Pool) -> Work:
     return made
 
 
-def events(journal: Journal, kind: str) -> list[Event]:
-    return [event for event in journal.events if event["event"] == kind]
-
-
 def test_best_of_each_family_and_the_leaders_preset_are_reevaluated(after_search: Work, pool: Pool) -> None:
     order = reevaluate(after_search)
     assert order.order == ("t3", "t1", "t2"), "forest leads and has no preset trial; cnn2d beats its own, t0"
-    seen = Counter(event["trial_id"] for event in events(after_search.journal, "reevaluated"))
+    seen = Counter(event.trial_id for event in of(Reevaluated, after_search.journal.events))
     assert seen == {"t1": 2, "t2": 2, "t3": 2, "t0": 2}
     first_round = [job.data for job in pool.jobs[:3]]
     assert len(set(first_round)) == 1, "one validation after the other"
-    assert events(after_search.journal, "ranked")[0]["order"] == ["t3", "t1", "t2"]
+    assert of(Ranked, after_search.journal.events)[0].order == ("t3", "t1", "t2")
 
 
 def test_the_preset_of_the_family_that_leads_joins(tmp_path: Path) -> None:
@@ -104,14 +101,14 @@ def test_the_order_is_final_until_the_search_goes_on(after_search: Work, pool: P
 def test_what_time_left_out_is_journalled_and_made_up_for(after_search: Work, pool: Pool) -> None:
     pool.skip = lambda job: job.seed == 2
     reevaluate(after_search)
-    states = Counter(event["state"] for event in events(after_search.journal, "reevaluated"))
+    states = Counter(event.state for event in of(Reevaluated, after_search.journal.events))
     assert states == {"completed": 4, "skipped": 4}
 
 
 def test_a_training_cut_off_by_the_deadline_is_no_failure(after_search: Work, pool: Pool) -> None:
     pool.fail = lambda job: job.config == SVM
     order = reevaluate(after_search, deadline=time.monotonic() - 1)
-    states = Counter((e["trial_id"], e["state"]) for e in events(after_search.journal, "reevaluated"))
+    states = Counter((e.trial_id, e.state) for e in of(Reevaluated, after_search.journal.events))
     assert states[("t2", "skipped")] == 2
     assert "failed" not in order.reasons["t2"]
 
@@ -121,9 +118,9 @@ def test_refits(after_search: Work, pool: Pool, tmp_path: Path) -> None:
     pool.jobs.clear()
     with Journal(tmp_path / "refits.jsonl") as refits:
         refit(after_search, refits, tmp_path)
-        done = events(refits, "refit")
-    own = [e for e in done if e["split_seed"] == 0]
-    count = Counter((e["kind"], e["family"], e["rank"]) for e in own)
+        done = of(Refit, refits.events)
+    own = [e for e in done if e.split_seed == 0]
+    count = Counter((e.kind, e.family, e.rank) for e in own)
     assert count == {
         ("baseline", "coordinate_1nn", None): 1,
         ("baseline", "majority", None): 1,
@@ -133,9 +130,9 @@ def test_refits(after_search: Work, pool: Pool, tmp_path: Path) -> None:
         ("baseline", "cnn2d", None): 2,
         ("baseline", "forest", None): 2,
     }
-    assert [e["split_seed"] for e in done if e["split_seed"]] == [1, 2]
-    assert {e["family"] for e in done if e["split_seed"]} == {"forest"}
-    order = [(e["family"], e["kind"], e["seed"], e["split_seed"]) for e in done]
+    assert [e.split_seed for e in done if e.split_seed] == [1, 2]
+    assert {e.family for e in done if e.split_seed} == {"forest"}
+    order = [(e.family, e.kind, e.seed, e.split_seed) for e in done]
     assert order[:7] == [
         ("coordinate_1nn", "baseline", 0, 0),
         ("majority", "baseline", 0, 0),
@@ -152,9 +149,9 @@ def test_refits(after_search: Work, pool: Pool, tmp_path: Path) -> None:
         ("forest", "refit", 0, 2),
     ]
     n_test = len(after_search.split.test)
-    assert all(e["test_oa"] == pytest.approx(1 - 3 / n_test) for e in own)
-    assert set(own[0]["test_per_class"]) == {"a", "b", "c"}
-    assert own[0]["labels_train"] == len(after_search.split.pool)
+    assert all(e.test_oa == pytest.approx(1 - 3 / n_test) for e in own)
+    assert set(own[0].test_per_class or ()) == {"a", "b", "c"}
+    assert own[0].labels_train == len(after_search.split.pool)
     assert (tmp_path / MODEL_FOLDER / "config.json").read_text() == FOREST.hash()
     predicted = next(job for job in pool.jobs if job.config == FOREST).predicted_seconds
     assert predicted == pytest.approx(5.0 * len(after_search.split.pool) / len(after_search.split.train))
@@ -181,10 +178,10 @@ def test_poisoned_test_labels_change_test_scores_alone(tmp_path: Path) -> None:
         with Journal(tmp_path / name / "refits.jsonl") as refits:
             refit(one, refits, tmp_path / name)
             told.append(
-                (events(one.journal, "ranked")[0]["order"], [job.key for job in pool.jobs], events(refits, "refit"))
+                (of(Ranked, one.journal.events)[0].order, [job.key for job in pool.jobs], of(Refit, refits.events))
             )
     assert told[0][:2] == told[1][:2]
-    assert [e["test_oa"] for e in told[0][2]] != [e["test_oa"] for e in told[1][2]]
+    assert [e.test_oa for e in told[0][2]] != [e.test_oa for e in told[1][2]]
 
 
 def test_an_interrupted_refit_goes_on_without_redoing_or_rescoring(
@@ -206,7 +203,7 @@ def test_an_interrupted_refit_goes_on_without_redoing_or_rescoring(
     pool.jobs.clear()
     with Journal(tmp_path / "refits.jsonl") as refits:
         refit(after_search, refits, tmp_path)
-        keys = [e["key"] for e in events(refits, "refit")]
+        keys = [e.key for e in of(Refit, refits.events)]
     assert len(keys) == len(set(keys)) == 15
     assert not set(first) & {job.key for job in pool.jobs}
 
@@ -216,12 +213,12 @@ def test_skipped_refits_are_recorded_and_taken_up_by_a_resume(after_search: Work
     pool.skip = lambda job: job.seed > 0
     with Journal(tmp_path / "refits.jsonl") as refits:
         refit(after_search, refits, tmp_path)
-        skipped = [e for e in events(refits, "refit") if e["state"] == "skipped"]
+        skipped = [e for e in of(Refit, refits.events) if e.state == "skipped"]
         assert skipped
-        assert all(e["error"] == "no time" and "test_oa" not in e for e in skipped)
+        assert all(e.error == "no time" and e.test_oa is None for e in skipped)
         pool.skip = lambda job: False
         refit(after_search, refits, tmp_path)
-        latest = {e["key"]: e["state"] for e in events(refits, "refit")}
+        latest = {e.key: e.state for e in of(Refit, refits.events)}
     assert set(latest.values()) == {"completed"}
 
 
@@ -236,7 +233,7 @@ def test_a_new_winner_of_an_extended_search_is_saved_and_not_scored_again(
         (tmp_path / MODEL_FOLDER / "config.json").unlink()
         (tmp_path / MODEL_FOLDER).rmdir()
         refit(after_search, refits, tmp_path)
-        keys = [e["key"] for e in events(refits, "refit")]
+        keys = [e.key for e in of(Refit, refits.events)]
     assert len(keys) == len(set(keys))
     assert (tmp_path / MODEL_FOLDER / "config.json").read_text() == FOREST_PRESET.hash()
 
@@ -249,11 +246,11 @@ def test_another_split_takes_the_chosen_and_the_best_classical(tmp_path: Path) -
     assert set(reevaluate(made).order) == {"t0", "t1"}
     with Journal(tmp_path / "refits-7.jsonl") as refits:
         refit_on_split(made, refits, split_seed=7, seeds=2)
-        done = events(refits, "refit")
-    assert {e["split_seed"] for e in done} == {7}
-    assert Counter(e["family"] for e in done) == {"coordinate_1nn": 1, "majority": 1, "cnn2d": 4, "svm": 2, "forest": 2}
-    assert {e["trial_id"] for e in done if e["family"] == "svm"} == {"t2"}
-    assert done[0]["split_hash"] != made.split.hash
+        done = of(Refit, refits.events)
+    assert {e.split_seed for e in done} == {7}
+    assert Counter(e.family for e in done) == {"coordinate_1nn": 1, "majority": 1, "cnn2d": 4, "svm": 2, "forest": 2}
+    assert {e.trial_id for e in done if e.family == "svm"} == {"t2"}
+    assert done[0].split_hash != made.split.hash
 
 
 def test_a_row_shows_what_was_trained_and_joins_by_what_was_asked(tmp_path: Path, pool: Pool) -> None:
@@ -261,12 +258,12 @@ def test_a_row_shows_what_was_trained_and_joins_by_what_was_asked(tmp_path: Path
     asked = type(PRESET)(**{**PRESET.active(), "components": 40})  # the scene has 6 bands
     with Journal(tmp_path / "refits.jsonl") as refits:
         refit_config(made, refits, asked, 1, tmp_path)
-        [event] = [e for e in events(refits, "refit") if e["family"] == "cnn2d"]
-        context = Context("run", "fabricated", made.run_config, made.split, made.scene.n_bands)
+        [event] = [e for e in of(Refit, refits.events) if e.family == "cnn2d"]
+        context = Context("run", "fabricated", made.run_config, made.split)
         [row] = [r for r in rows(made.journal.events, refits.events, context).to_pylist() if r["family"] == "cnn2d"]
     [trained] = [job.config for job in pool.jobs if job.config.family == "cnn2d"]
-    assert (event["config"], event["trained_config"]) == (asked.active(), trained.active())
-    assert event["config_hash"] == row["config_hash"] == asked.hash()
+    assert (event.config, event.trained_config) == (asked.active(), trained.active())
+    assert event.config_hash == row["config_hash"] == asked.hash()
     assert json.loads(row["config"]) == trained.active()
     assert row["param.cnn2d.components"] == 6
     larger = costs.parameters(asked, 100, 3)
@@ -279,8 +276,8 @@ def test_one_config_without_a_search(tmp_path: Path, pool: Pool) -> None:
     made = work(tmp_path, pool)
     with Journal(tmp_path / "refits.jsonl") as refits:
         refit_config(made, refits, SVM, 2, tmp_path)
-        done = events(refits, "refit")
-    assert [(e["family"], e["rank"]) for e in done] == [
+        done = of(Refit, refits.events)
+    assert [(e.family, e.rank) for e in done] == [
         ("coordinate_1nn", None),
         ("majority", None),
         ("svm", 1),

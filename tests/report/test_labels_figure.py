@@ -1,20 +1,18 @@
 """labels.png: what is drawn is what was journalled."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib.image
 import pytest
 
 from hsiauto.report.labels_figure import curves, draw_labels, mean
+from hsiauto.search.events import Event
+from tests import told
 
 
-def events(key: str, family: str, scores: list[float], state: str = "completed") -> list[dict[str, Any]]:
-    cycles = [
-        {"event": "cycle", "key": key, "cycle": i, "labels": 10 + 5 * i, "test_oa": score}
-        for i, score in enumerate(scores)
-    ]
-    return [*cycles, {"event": "refit", "key": key, "family": family, "acquisition": "margin-3", "state": state}]
+def events(key: str, family: str, scores: list[float], state: str = "completed") -> list[Event]:
+    cycles = [told.cycle(key, i, labels=10 + 5 * i, test_oa=score) for i, score in enumerate(scores)]
+    return [*cycles, told.refit(key, family=family, acquisition="margin-3", state=state)]
 
 
 def test_curves_are_those_of_completed_trainings_by_cycle() -> None:
@@ -30,7 +28,7 @@ def test_curves_are_those_of_completed_trainings_by_cycle() -> None:
 
 
 def test_a_run_without_asked_labels_has_no_figure(tmp_path: Path) -> None:
-    assert not draw_labels([{"event": "refit", "key": "a", "state": "completed"}], tmp_path / "labels.png")
+    assert not draw_labels([told.refit("a")], tmp_path / "labels.png")
     assert not list(tmp_path.iterdir())
 
 

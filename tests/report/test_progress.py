@@ -5,14 +5,16 @@ import io
 from rich.console import Console
 
 from hsiauto.report.progress import Progress
+from hsiauto.search.events import Progressed
+from tests import told
 
 
 def said(*seconds_left: float | None) -> list[str]:
     file = io.StringIO()
     with Progress(Console(file=file, width=200), "kappa", None, None) as progress:
         for done, seconds in enumerate(seconds_left):
-            progress({"event": "refit", "trial_id": None, "state": "completed"})
-            progress({"event": "pace", "done": done, "of": 9, "seconds_left": seconds})
+            progress(told.refit("k"))
+            progress(Progressed(done=done, of=9, seconds_left=seconds))
     return file.getvalue().splitlines()
 
 

@@ -1,17 +1,18 @@
 """search.png tells how each trial ended."""
 
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 
 from hsiauto.report import search_figure
 from hsiauto.report.search_figure import draw_search
-from hsiauto.search.journal import Journal, trials
+from hsiauto.search.events import Event
+from hsiauto.search.journal import Journal
+from hsiauto.search.trials import trials
 from tests.search import fakes
 
 
-def _journal(path: Path) -> list[dict[str, Any]]:
+def _journal(path: Path) -> list[Event]:
     """Trials that complete, stop, fail at their first report, fail after one, and are still running."""
     with Journal(path) as journal:
         run_config = fakes.run_config(budget=16)

@@ -1,6 +1,5 @@
 """The seal, over a whole study: poison every test label and nothing but the test columns changes."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,11 @@ from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.prepare import Prepared, prepare
 from hsiauto.runs.run import _drive
 from hsiauto.scene import Scene
+from hsiauto.search.events import Refit, of
 from hsiauto.search.journal import read
 from hsiauto.split import SplitSpec
 from tests.runs.test_search import source, tiny_study  # noqa: F401 - a fixture
+from tests.told import without
 
 _TIMES = ("at", "fit_seconds", "started_at", "finished_at", "predict_pixels_per_second", "peak_memory_bytes", "pid")
 _TEST = ("test_oa", "test_aa", "test_kappa", "test_per_class")
@@ -63,18 +64,12 @@ def run(prepared: Prepared, folder: Path) -> Path:
     return folder
 
 
-def without(events: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
-    return [json.dumps({k: v for k, v in event.items() if k not in names}, sort_keys=True) for event in events]
-
-
 def test_poisoned_test_labels_change_test_columns_alone(prepared: Prepared, tmp_path: Path) -> None:
     clean, poison = run(prepared, tmp_path / "clean"), run(poisoned(prepared), tmp_path / "poison")
     for name in (folders.JOURNAL, folders.REFITS):
         first, second = read(clean / name), read(poison / name)
-        assert without(first, (*_TIMES, *_TEST)) == without(second, (*_TIMES, *_TEST))
-    scores = [
-        [e["test_oa"] for e in read(folder / folders.REFITS) if e["event"] == "refit"] for folder in (clean, poison)
-    ]
+        assert without(first, *_TIMES, *_TEST) == without(second, *_TIMES, *_TEST)
+    scores = [[e.test_oa for e in of(Refit, read(folder / folders.REFITS))] for folder in (clean, poison)]
     assert scores[0] != scores[1], "poison that changes no score is no poison"
     weights = [load_file(folder / folders.BUNDLE / "weights.safetensors") for folder in (clean, poison)]
     assert weights[0].keys() == weights[1].keys()
@@ -84,7 +79,7 @@ def test_poisoned_test_labels_change_test_columns_alone(prepared: Prepared, tmp_
 
 def test_the_seal_test_notices_a_trial_that_gets_the_full_map(prepared: Prepared, tmp_path: Path) -> None:
     clean, poison = run(leaking(prepared), tmp_path / "clean"), run(leaking(poisoned(prepared)), tmp_path / "poison")
-    first, second = (without(read(folder / folders.JOURNAL), _TIMES) for folder in (clean, poison))
+    first, second = (without(read(folder / folders.JOURNAL), *_TIMES) for folder in (clean, poison))
     assert first != second
 
 

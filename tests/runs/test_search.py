@@ -23,6 +23,7 @@ from hsiauto.runs.prepare import prepare
 from hsiauto.runs.winner_map import draw_winner_map
 from hsiauto.scene import Scene
 from hsiauto.scene.source import SceneSource
+from hsiauto.search.events import Proposed, Ranked, Refit, of
 from hsiauto.search.journal import read
 from hsiauto.search.workers import local_ray as cluster
 from hsiauto.search.workers.jobs import JobResult
@@ -98,8 +99,8 @@ def test_leaderboard_opens_in_pandas_and_is_whole(finished: runs.Result) -> None
 
 
 def test_rank_is_settled_before_a_test_label_is_read(finished: runs.Result) -> None:
-    ranked = [event["at"] for event in read(finished.folder / JOURNAL) if event["event"] == "ranked"]
-    scored = [event["at"] for event in read(finished.folder / REFITS) if event["event"] == "refit"]
+    ranked = [event.at for event in of(Ranked, read(finished.folder / JOURNAL))]
+    scored = [event.at for event in of(Refit, read(finished.folder / REFITS))]
     assert ranked[-1] <= min(scored)
     assert "test_oa" not in (finished.folder / JOURNAL).read_text()
 
@@ -114,10 +115,10 @@ def test_bundle_is_the_winners_first_refit(finished: runs.Result) -> None:
 
 def test_resume_of_a_finished_run_trains_nothing(finished: runs.Result) -> None:
     refits = len(read(finished.folder / REFITS))
-    proposed = [e for e in read(finished.folder / JOURNAL) if e["event"] == "proposed"]
+    proposed = of(Proposed, read(finished.folder / JOURNAL))
     again = runs.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
     assert len(read(finished.folder / REFITS)) == refits
-    assert [e for e in read(finished.folder / JOURNAL) if e["event"] == "proposed"] == proposed
+    assert of(Proposed, read(finished.folder / JOURNAL)) == proposed
     assert again.table.drop_columns(["versions"]).equals(finished.table.drop_columns(["versions"]))
 
 
@@ -127,11 +128,11 @@ def test_extended_budget_adds_trials_and_ranks_again(source: SceneSource, tmp_pa
     runs.search(run_config, tmp_path / "run", console=console)
     extended = runs.resume(tmp_path / "run", budget=4, time_limit_s=None, console=console)
     events = read(tmp_path / "run" / JOURNAL)
-    kinds = [event["event"] for event in events]
+    kinds = [event.event for event in events]
     assert kinds.count("proposed") == 4
     assert kinds.count("ranked") == 2
     ranked = [row for row in extended.table.to_pylist() if row["kind"] == "refit" and row["rank"] == 1]
-    order = [event["order"] for event in events if event["event"] == "ranked"][-1]
+    order = [event.order for event in of(Ranked, events)][-1]
     assert {row["trial_id"] for row in ranked} == {order[0]}
     assert json.loads((tmp_path / "run" / "study.json").read_text())["budget"] == 4
 
@@ -200,10 +201,10 @@ def test_other_split_has_its_own_table(finished: runs.Result) -> None:
 
 def test_own_split_takes_over_what_is_scored(finished: runs.Result) -> None:
     other = runs.refit_other_split(finished.folder, split_seed=0, seeds=1, console=Console(quiet=True))
-    scored = {e["key"]: e for e in read(finished.folder / REFITS) if e["event"] == "refit"}
-    copied = [e for e in read(finished.folder / "refits-split-0.jsonl") if e["event"] == "refit"]
-    assert any(e["rank"] == 1 for e in copied)
-    assert all(e == scored[e["key"]] for e in copied if e["key"] in scored), "copied, times and all: not scored again"
+    scored = {e.key: e for e in of(Refit, read(finished.folder / REFITS))}
+    copied = of(Refit, read(finished.folder / "refits-split-0.jsonl"))
+    assert any(e.rank == 1 for e in copied)
+    assert all(e == scored[e.key] for e in copied if e.key in scored), "copied, times and all: not scored again"
     families = {row["family"] for row in other.table.to_pylist() if row["kind"] in ("refit", "baseline")}
     assert {"svm", "forest", "cnn2d", "majority", "coordinate_1nn"} <= families
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from hsiauto.search.allocation import LATER, LOWEST_FLOOR, Later, Plan, plan
 from hsiauto.search.allocation import next_family as next_family_given
-from hsiauto.search.journal import TrialState, fold
 from hsiauto.search.learning_curves import Completed
 from hsiauto.search.score_interval import score_intervals
+from hsiauto.search.trials import TrialState
+from tests import told
 
 COST = {"svm": 0.0, "cnn": 5.0, "vit": 50.0, "mamba": 500.0}
 FAMILIES = ("mamba", "vit", "cnn", "svm")
@@ -21,17 +22,8 @@ FINAL = {"svm": 0.80, "cnn": 0.85, "vit": 0.90, "mamba": 0.70}
 
 def _add(states: dict[str, TrialState], family: str, state: str, value: float | None) -> None:
     trial = f"t{len(states) + 1:04d}"
-    fold(
-        states,
-        {
-            "event": "proposed", "at": "", "trial_id": trial, "family": family, "axes": {}, "config": {},
-            "config_hash": trial, "parameters": 0, "macs": 0, "number": len(states) + 1, "origin": "sampler",
-        },
-    )  # fmt: skip
-    states[trial].attempt = 1
-    fold(states, {"event": "report", "trial_id": trial, "attempt": 1, "epoch": 1, "val_kappa": value, "decision": ""})
-    if state != "running":
-        fold(states, {"event": "ended", "at": "", "trial_id": trial, "attempt": 1, "state": state, "error": None})
+    kappa = math.nan if value is None else value
+    states[trial] = told.trial({1: kappa}, trial, state, family=family, number=len(states) + 1)
 
 
 def next_family(plan: Plan, states: dict[str, TrialState], objective: str, **given: Any) -> str | Later | None:
@@ -143,7 +135,7 @@ def test_families_that_are_done_at_once_leave_half_of_the_budget_to_a_slow_one()
     assert family is LATER
     assert divided.budget - len(done) == (divided.budget - 3 * divided.floor) / 2
     slow = [trial for trial in done.values() if trial.family == "slow"]
-    slow[0].state, slow[0].reports[-1]["val_kappa"] = "completed", 0.95
+    slow[0].state, slow[0].reports = "completed", [told.reported(kappa=0.95)]
     assert next_family(divided, done, "kappa") == "slow"
     for trial in slow:
         trial.state = "failed"

@@ -16,11 +16,14 @@ from ray.tune.schedulers import TrialScheduler
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search.engine import Assignment, Engine
-from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.events import Event, Warned, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.screen import CPU_MACS_PER_SECOND, Cost, Speed, nominal_rate
+from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.faults import Silence
 from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.search.workers.tune_adapters import EngineScheduler
+from tests import told
 from tests.search import fakes
 
 EPOCHS = 9
@@ -80,7 +83,7 @@ def _simulate(
 
 
 def _warnings(journal: Journal) -> list[str]:
-    return [event["text"] for event in journal.events if event["event"] == "warning"]
+    return [event.text for event in of(Warned, journal.events)]
 
 
 def _at_rate(rate: float) -> Callable[[FamilyConfig], float]:
@@ -228,14 +231,10 @@ def test_the_order_of_the_presets_is_that_of_what_will_be_started(tmp_path: Path
 
 
 def _timed(family: str, macs: int, seconds: float, n: int = 1) -> list[TrialState]:
-    fields: dict[str, Any] = {"axes": {}, "config": {}, "parameters": 1, "macs": 1, "origin": "sampler"}
-    return [
-        TrialState(
-            f"{family}{i}", family, config_hash=str(i), number=i, sampler_state={}, proposed_at="", epoch_macs=macs,
-            reports=[{"epoch": e, "fit_seconds": e * seconds, "decision": ""} for e in (1, 2, 3)], **fields,
-        )
-        for i in range(n)
-    ]  # fmt: skip
+    ids = [f"{family}{i}" for i in range(n)]
+    events: list[Event] = [told.proposed(trial_id, family=family, epoch_macs=macs) for trial_id in ids]
+    events += [told.reported(i, epoch, fit_seconds=epoch * seconds) for i in ids for epoch in (1, 2, 3)]
+    return list(trials(events).values())
 
 
 def test_the_rate_errs_on_the_fast_side() -> None:
@@ -296,7 +295,7 @@ def test_a_model_that_predicts_too_slowly_cannot_rank(tmp_path: Path) -> None:
             assert engine.report(assignment.trial_id, 1, told) == "complete"
         found = _found(journal)
         assert [t.state for t in found] == ["refused", "completed", "refused"]
-        assert "99 pixels a second; --min-pixels-per-second is 100" in found[0].error
+        assert "99 pixels a second; `min_pixels_per_second` is 100" in found[0].error
         assert [t.pixels_per_second for t in found] == [99.0, 100.0, None]
         assert engine.best(found[1].family, 3) == [found[1].trial_id]
 
@@ -308,7 +307,7 @@ def test_gpu_hours_are_kept_to_within_one_epoch_of_the_running_trials(tmp_path: 
     with Journal(tmp_path / "j") as journal:
         settings = {"budget": 10_000, "max_gpu_hours": limit_s / 3600, "workers": workers, "gpus": gpus}
         _simulate(_engine(journal, clock, rate=1e9, **settings), clock, lambda _: epoch_s, workers)
-        used = sum(t.gpus * t.reports[-1]["fit_seconds"] for t in _found(journal) if t.reports)
+        used = sum(t.gpus * t.fit_seconds for t in _found(journal) if t.reports)
         assert limit_s <= used <= limit_s + workers * gpus * epoch_s
         stopped = [t for t in _found(journal) if t.state == "stopped"]
         assert len(stopped) <= workers
@@ -393,16 +392,3 @@ def test_a_stopped_trial_frees_its_worker_at_once() -> None:
     assert told("complete", True) == TrialScheduler.CONTINUE
     assert told("continue", False) == TrialScheduler.CONTINUE
     assert len(ended) == 2
-
-
-def test_an_older_journal_is_read(tmp_path: Path) -> None:
-    with Journal(tmp_path / "j") as journal:
-        fakes.run(_engine(journal, Clock(), budget=3), EPOCHS)
-        old = [
-            {k: v for k, v in event.items() if k not in ("epoch_macs", "found_by", "gpus", "about")}
-            for event in journal.events
-        ]
-    states = trials(old)
-    assert all(
-        (t.epoch_macs, t.found_by, t.gpus, t.pixels_per_second) == (None, "", 0.0, None) for t in states.values()
-    )

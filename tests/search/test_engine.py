@@ -9,14 +9,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from hsiauto.search.engine import Engine
-from hsiauto.search.journal import Event, Journal, trials
+from hsiauto.search.events import Ended, Event, Reported, Warned, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.limits import Pace
 from hsiauto.search.mirror import Mirror
+from hsiauto.search.trials import trials
 from tests.search import fakes
-
-
-def _without_times(events: list[Event]) -> list[Event]:
-    return [{key: value for key, value in event.items() if key != "at"} for event in events]
+from tests.told import without
 
 
 def _table(events: list[Event]) -> list[tuple[Any, ...]]:
@@ -35,7 +34,7 @@ def _search(path: Path, space: fakes.FakeSpace | None = None, **changes: Any) ->
 
 def test_one_seed_gives_one_journal(tmp_path: Path) -> None:
     first, again = (_search(tmp_path / name, budget=20) for name in ("a", "b"))
-    assert _without_times(first) == _without_times(again)
+    assert without(first, "at") == without(again, "at")
     assert _table(_search(tmp_path / "c", budget=20, seed=1)) != _table(first)
 
 
@@ -50,7 +49,7 @@ def test_a_resume_at_any_line_ends_in_the_same_table(tmp_path: Path, sampler: st
         with Journal(path) as journal:
             fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
             assert _table(journal.events) == _table(undisturbed), f"killed after line {cut}"
-            ids = [(e["trial_id"], e["epoch"]) for e in journal.events if e["event"] == "report"]
+            ids = [(e.trial_id, e.epoch) for e in of(Reported, journal.events)]
             assert len(ids) == len(set(ids))
 
 
@@ -73,7 +72,7 @@ def test_each_family_with_four_trials_has_a_stop_and_only_its_own_scores_decide(
                     lambda c, e, n: fakes.score(c, e, n) + (shift if c.family == "quick" else 0),
                 )  # fmt: skip
             late = [t for t in trials(journal.events).values() if t.family == "late"]
-            return [[report["decision"] for report in trial.reports] for trial in late[:4]]
+            return [[report.decision for report in trial.reports] for trial in late[:4]]
 
     assert any("stop" in trial for trial in decisions(0.0))
     assert decisions(0.0) == decisions(-5.0) == decisions(5.0)
@@ -141,7 +140,7 @@ def test_an_orphan_has_no_say(tmp_path: Path) -> None:
         engine.fail(old.trial_id, 1, "the orphan died")
         assert trials(journal.events)[old.trial_id].epochs == 1
         assert engine.report(new.trial_id, 2, fakes.report(1, 0.5)) == "continue"  # trained again: no second line
-        assert len([e for e in journal.events if e["event"] == "report"]) == 1
+        assert len(of(Reported, journal.events)) == 1
 
 
 def test_a_driver_killed_between_report_and_end_leaves_no_trial_open(tmp_path: Path) -> None:
@@ -176,7 +175,7 @@ def test_a_driver_killed_between_report_and_end_ends_the_trial_as_it_would_have(
     assert undisturbed[0] == ("refused" if kappa == 0.5 else "failed")
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     with Journal(path) as journal:
-        assert journal.events[-1]["event"] == "report"
+        assert journal.events[-1].event == "report"
         fakes.engine(journal, run_config)
         assert outcome(journal) == undisturbed
 
@@ -204,24 +203,8 @@ def test_a_slow_model_ends_with_its_first_report_and_stops_no_other_one(tmp_path
             assert first_report(engine, 0.4, pace=100.0) == "continue"
         slow, fast = engine.trials.values()
         assert (slow.state, slow.epochs, slow.pixels_per_second) == ("refused", 1, 99.0)
-        assert slow.error == "predicts 99 pixels a second; --min-pixels-per-second is 100"
-        assert [trial.reports[0]["rung"] for trial in (slow, fast)] == [None, 1]
-
-
-def test_an_older_journal_has_the_pace_at_full_fidelity_alone(tmp_path: Path) -> None:
-    path, run_config = tmp_path / "journal", fakes.run_config(min_pixels_per_second=100.0, scheduler="none")
-    with Journal(path) as journal:
-        engine = fakes.engine(journal, run_config)
-        assert engine.next() is not None
-        engine.start("t0001", 1, "n", "cpu", 1)
-        assert [engine.report("t0001", 1, fakes.report(epoch, 0.5)) for epoch in (1, 2)] == ["continue"] * 2
-    with Journal(path) as journal:
-        engine = fakes.engine(journal, run_config)
-        assert engine.trials["t0001"].state == "interrupted"
-        assert engine.next() is not None
-        engine.start("t0001", 2, "n", "cpu", 1)
-        assert engine.report("t0001", 2, replace(fakes.report(3, 0.5), pixels_per_second=99.0)) == "stop"
-        assert engine.trials["t0001"].state == "refused"
+        assert slow.error == "predicts 99 pixels a second; `min_pixels_per_second` is 100"
+        assert [trial.reports[0].rung for trial in (slow, fast)] == [None, 1]
 
 
 def test_the_reason_to_stop_outlives_a_driver_killed_before_the_end(tmp_path: Path) -> None:
@@ -271,7 +254,7 @@ def test_a_trial_whose_worker_died_goes_on_once_even_as_the_last_one(tmp_path: P
         fakes.run(engine, run_config.max_epochs)
         assert not engine.waits
         dead, alive = trials(journal.events).values()
-        ends = [(e["trial_id"], e["attempt"]) for e in journal.events if e["event"] == "ended"]
+        ends = [(e.trial_id, e.attempt) for e in of(Ended, journal.events)]
     assert (dead.state, dead.error) == ("failed", "its worker died twice: killed again")
     assert dead.worker_deaths == ["its worker died: killed"]
     assert (alive.state, alive.attempt, alive.worker_deaths) == ("completed", 3, ["its worker died: before it started"])
@@ -378,9 +361,9 @@ def test_skipped_families_are_named_once(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     for _ in range(2):
         events = _search(path, budget=3)
-    warnings = [event for event in events if event["event"] == "warning"]
-    assert [warning["families"] for warning in warnings] == [["late"]]
-    assert "budget of 3" in warnings[0]["text"]
+    warnings = of(Warned, events)
+    assert [warning.families for warning in warnings] == [("late",)]
+    assert "budget of 3" in warnings[0].text
 
 
 def test_the_mirror_is_what_the_dashboard_reads_and_survives_damage(tmp_path: Path) -> None:

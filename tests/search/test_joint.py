@@ -7,8 +7,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from hsiauto.search.joint import FAMILY, JOINT, JointSpace
-from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
+from hsiauto.search.trials import TrialState, trials
 from tests.search import fakes
 
 BUDGET = 24
@@ -34,8 +35,8 @@ def test_presets_first_then_the_study_chooses_the_family_and_goes_where_it_is_go
     found = _search(tmp_path / "j")
     assert [(t.family, t.origin) for t in found[:2]] == [("quick", "preset"), ("late", "preset")]
     assert {t.origin for t in found[2:]} == {"sampler"}
-    assert all(t.axes[FAMILY] == t.family == t.config["family"] for t in found)
-    assert all({name.split(".")[0] for name in t.axes} == {FAMILY, t.family} for t in found)
+    assert all(t.params[FAMILY] == t.family == t.config["family"] for t in found)
+    assert all({name.split(".")[0] for name in t.params} == {FAMILY, t.family} for t in found)
     later = [t.family for t in found[12:]]
     assert later.count("quick") > 0.8 * len(later)
     assert len({t.config_hash for t in found}) == BUDGET
@@ -59,7 +60,7 @@ def test_rungs_stay_per_family(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
         late = [t for t in trials(journal.events).values() if t.family == "late"]
-    assert any(t.reports[0]["decision"] == "continue" for t in late[1:])
+    assert any(t.reports[0].decision == "continue" for t in late[1:])
 
 
 def test_a_space_with_the_family_as_an_axis() -> None:

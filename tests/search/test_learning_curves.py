@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from hsiauto.search.journal import TrialState
 from hsiauto.search.learning_curves import Completed
+from hsiauto.search.trials import TrialState
+from tests import told
 
 
-def trial(family: str, scores: dict[int, float | None]) -> TrialState:
-    reports = [{"epoch": epoch, "val_kappa": score} for epoch, score in scores.items()]
-    return TrialState("t", family, {}, {}, "", None, None, 1, "sampler", {}, "", state="completed", reports=reports)
+def trial(family: str, scores: dict[int, float]) -> TrialState:
+    return told.trial(scores, family=family)
 
 
 def rising(family: str, final: float, tau: float, noise: float = 0.0, seed: int = 0) -> TrialState:
@@ -33,7 +33,7 @@ def test_without_a_curve_of_its_family_nothing_is_said_of_a_trial() -> None:
     assert curves.end("slow", {4: 0.1}) is None
     assert curves.cannot_win("slow", {4: 0.1}) == ""
     assert completed().cannot_win("fast", {4: 0.1}) == ""
-    assert completed(trial("a", {60: None})).best == {}
+    assert completed(trial("a", {60: math.nan})).best == {}
 
 
 def test_a_trial_ends_where_its_familys_curves_lead() -> None:
@@ -57,7 +57,7 @@ def test_a_hopeless_trial_is_told_why_and_other_families_have_no_say() -> None:
 
 def _ended_at(curves: Completed, other: TrialState) -> int:
     """The epoch after which `other` is told that it cannot win; the last one if it never is."""
-    scores = {report["epoch"]: report["val_kappa"] for report in other.reports}
+    scores = {report.epoch: report.val_kappa for report in other.reports}
     judged = range(4, len(scores))
     return next((n for n in judged if curves.cannot_win("a", {e: scores[e] for e in range(1, n + 1)})), len(scores))
 
@@ -83,7 +83,7 @@ def test_the_end_of_a_stopped_trial_follows_the_completions_of_its_family() -> N
     stopped, running = trial("a", {1: 0.4}), trial("a", {1: 0.4})
     stopped.state, running.state, running.trial_id = "stopped", "running", "r"
     assert curves.end_of(stopped) == curves.end_of(running) == pytest.approx(0.48)
-    running.reports.append({"epoch": 2, "val_kappa": 0.45})
+    running.reports.append(told.reported(epoch=2, kappa=0.45))
     assert curves.end_of(running) == pytest.approx(0.45)
     curves.add(trial("b", {1: 0.5, 2: 1.0}))
     assert curves.end_of(stopped) == pytest.approx(0.48)

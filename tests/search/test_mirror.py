@@ -8,8 +8,10 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from hsiauto.search.journal import Journal, trials
+from hsiauto.search.events import Warned, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
+from hsiauto.search.trials import trials
 from tests.search import fakes
 
 
@@ -68,6 +70,6 @@ def test_a_study_deleted_in_the_dashboard_ends_the_mirror_and_not_the_search(tmp
         fakes.run(engine, study.max_epochs)
         assert all(trial.ended for trial in trials(journal.events).values())
         assert len(trials(journal.events)) == 12
-        told = [event["text"] for event in journal.events if event["event"] == "warning"]
+        told = [event.text for event in of(Warned, journal.events)]
     assert len(told) == 1
     assert told[0].startswith("optuna.log is no longer written: ")

@@ -14,10 +14,12 @@ from hsiauto.config import RunConfig, SecondObjective
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.search.engine import Engine
-from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.samplers import Sampling
 from hsiauto.search.screen import Cost
+from hsiauto.search.trials import TrialState, trials
+from tests import told
 from tests.search import fakes
 
 
@@ -64,13 +66,11 @@ def _sampling(space: fakes.FakeSpace, second: SecondObjective) -> Sampling:
 def test_with_two_objectives_only_full_fidelity_teaches() -> None:
     sampling = _sampling(fakes.FakeSpace(("quick",)), "pixels_per_second")
     assert sampling.directions("quick") == ("maximize", "maximize")
-    report = {"epoch": 9, "val_kappa": 0.5, "pixels_per_second": 70.0, "decision": "complete"}
-    trial = TrialState(
-        "t1", "quick", {"quick.x": 0.5, "quick.mode": "train"}, {"family": "quick"}, "h", 1, 1, 1, "sampler", {}, "",
-        state="completed", reports=[report],
-    )  # fmt: skip
+    report = told.reported(epoch=9, pixels_per_second=70.0, decision="complete")
+    trial = told.trial({}, params={"quick.x": 0.5, "quick.mode": "train"}, config={"family": "quick"})
+    trial.reports = [report]
     assert sampling.frozen(trial).values == [0.5, 70.0]
-    trial.reports = [report | {"pixels_per_second": None}]
+    trial.reports = [told.reported(epoch=9, decision="complete")]
     assert sampling.frozen(trial).state == OptunaState.FAIL, "not measured"
     trial.state, trial.reports = "stopped", [report]
     frozen = sampling.frozen(trial)

@@ -8,8 +8,10 @@ import optuna
 import pytest
 
 from hsiauto.errors import UserError
-from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.events import Warned, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.samplers import GP_FROM, Sampling, seed_for
+from hsiauto.search.trials import TrialState, trials
 from tests.search import fakes
 
 SAMPLERS = ["auto", "tpe", "random", "gp", "cmaes", "qmc"]
@@ -114,7 +116,7 @@ def test_outcomes_become_optunas(tmp_path: Path) -> None:
         ("running", "RUNNING"),
         ("interrupted", "RUNNING"),
     ):
-        trial.state = state
+        trial.state = state  # type: ignore[assignment]
         assert _sampling().frozen(trial).state.name == expected
 
 
@@ -125,7 +127,7 @@ def test_nothing_runs_twice_and_an_exhausted_space_says_so(tmp_path: Path) -> No
         fakes.run(fakes.engine(journal, study, space), study.max_epochs)
         found = trials(journal.events)
         assert sorted(trial.config["x"] for trial in found.values()) == [0.0, 0.25, 0.5, 0.75, 1.0]
-        assert [e["families"] for e in journal.events if e["event"] == "warning"] == [["quick"]]
+        assert [e.families for e in of(Warned, journal.events)] == [("quick",)]
 
 
 def test_a_foreign_optimiser_state_is_not_unpickled(tmp_path: Path) -> None:

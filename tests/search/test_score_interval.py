@@ -1,21 +1,20 @@
 import itertools
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 
-from hsiauto.search.journal import TrialState
 from hsiauto.search.learning_curves import Completed
 from hsiauto.search.score_interval import CONFIDENCE, ScoreInterval, expected_maximum, widest
 from hsiauto.search.score_interval import score_intervals as outlooks_given
+from hsiauto.search.trials import TrialState
+from tests import told
 
 _ids = map(str, itertools.count())
 
 
 def trial(scores: dict[int, float], state: str = "completed", family: str = "a") -> TrialState:
-    reports: list[dict[str, Any]] = [{"epoch": epoch, "val_kappa": score} for epoch, score in scores.items()]
-    return TrialState(next(_ids), family, {}, {}, "", None, None, 1, "sampler", {}, "", state=state, reports=reports)
+    return told.trial(scores, next(_ids), state, family=family)
 
 
 def whole(final: float, family: str = "a") -> TrialState:

@@ -8,7 +8,9 @@ import pytest
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
-from hsiauto.search.journal import Journal, TrialState, trials
+from hsiauto.search.events import Warned, of
+from hsiauto.search.journal import Journal
+from hsiauto.search.trials import TrialState, trials
 from tests.search import fakes
 
 
@@ -89,7 +91,7 @@ def test_a_config_is_brought_into_this_space_or_left_out_with_a_note(tmp_path: P
         assert [best["trial_id"] in note for note in found.notes] == [True]
         with Journal(other / "mine.jsonl") as journal:
             warm_start.tell(found, journal)
-            assert [e["text"] for e in journal.events if e["event"] == "warning"] == list(found.notes)
+            assert [e.text for e in of(Warned, journal.events)] == list(found.notes)
 
 
 def test_runs_take_turns_and_the_same_config_is_tried_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.families.base import FamilyConfig
+from hsiauto.search.events import JobState
 from hsiauto.split.model import Pixels
 from hsiauto.training.active.learn import Cycle
 from hsiauto.training.active.recipe import ActiveLabels
@@ -40,8 +41,7 @@ class Job:
 @dataclass(frozen=True)
 class JobResult:
     key: str
-    state: str
-    """completed | failed | skipped."""
+    state: JobState
     error: str = ""
     reports: tuple[Report, ...] = ()
     """Of every epoch: the learning curve; with asked labels over all cycles, epochs counted on."""

@@ -15,7 +15,7 @@ import torch
 from hsiauto.config import RunConfig
 from hsiauto.models.bundle import model_files, save_files
 from hsiauto.models.predict import seconds_a_pixel
-from hsiauto.search.journal import now
+from hsiauto.search.events import JobState, now
 from hsiauto.search.workers.cluster import available
 from hsiauto.search.workers.faults import WORKER_LOST, Silence, end_by
 from hsiauto.search.workers.jobs import Job, JobResult
@@ -290,5 +290,5 @@ def _answer(question: Any) -> int:
     return epochs
 
 
-def _without_result(job: Job, state: str, reason: str) -> JobResult:
+def _without_result(job: Job, state: JobState, reason: str) -> JobResult:
     return JobResult(job.key, state, reason, finished_at=now())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tensorboardX import SummaryWriter
 
-from hsiauto.search.journal import now
+from hsiauto.search.events import now
 from hsiauto.training.trial import Report
 
 _SCALARS = ("train_loss", "val_loss", "val_oa", "val_aa", "val_kappa")

@@ -2,29 +2,28 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hsiauto.config import RunConfig, SamplerName
 from hsiauto.families import config_from
 from hsiauto.search.engine import Engine
-from hsiauto.search.journal import Event, Journal
+from hsiauto.search.events import Ended, Event, Proposed, Started, Warned, of
+from hsiauto.search.journal import Journal
 from hsiauto.search.screen import Cost
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Trial
 from tests.search import fakes, real
+from tests.told import without
 
 _Pair = tuple[list[Event], list[Event]]
-MEASURED = ("at", "fit_seconds", "peak_memory_bytes", "not_finite")
+MEASURED = ("at", "fit_seconds", "peak_memory_bytes")
 
 
-def _timeless(events: list[Event]) -> list[Event]:
-    return [{key: value for key, value in event.items() if key not in MEASURED} for event in events]
-
-
-def _but_for_the_interruption(events: list[Event]) -> list[Event]:
-    kept = [e for e in _timeless(events) if e["event"] != "started" and e.get("state") != "interrupted"]
-    return [{key: value for key, value in event.items() if key != "attempt"} for event in kept]
+def _but_for_the_interruption(events: list[Event]) -> list[dict[str, Any]]:
+    kept = [e for e in events if not isinstance(e, Started) and not (isinstance(e, Ended) and e.state == "interrupted")]
+    return without(kept, *MEASURED, "attempt")
 
 
 def _whole_and_in_pieces(tmp_path: Path, run_config: RunConfig, space: fakes.FakeSpace, *, limit: int) -> _Pair:
@@ -44,16 +43,16 @@ def test_a_resume_between_trials_leaves_no_trace(tmp_path: Path, sampler: Sample
     """Also where the space runs out of configs (0.25), of which the journal warns once."""
     run_config, space = fakes.run_config(budget=16, sampler=sampler), fakes.FakeSpace(x_step=x_step)
     whole, pieces = _whole_and_in_pieces(tmp_path, run_config, space, limit=3)
-    assert _timeless(pieces) == _timeless(whole)
-    assert len([event for event in whole if event["event"] == "warning"]) == (0 if x_step is None else 2)
+    assert without(pieces, *MEASURED) == without(whole, *MEASURED)
+    assert len(of(Warned, whole)) == (0 if x_step is None else 2)
 
 
 def test_a_resume_leaves_no_trace_where_a_gaussian_process_draws(tmp_path: Path) -> None:
     """`auto` asks one from ten trials of a family on; what stopped trials teach it moves with each completion."""
     run_config, space = fakes.run_config(budget=16, sampler="auto"), fakes.FakeSpace(("quick",))
     whole, pieces = _whole_and_in_pieces(tmp_path, run_config, space, limit=6)
-    assert _timeless(pieces) == _timeless(whole)
-    assert any(event.get("state") == "stopped" for event in whole)
+    assert without(pieces, *MEASURED) == without(whole, *MEASURED)
+    assert any(event.state == "stopped" for event in of(Ended, whole))
 
 
 def _search(folder: Path, data: TrialData, stop: Callable[[int], bool]) -> list[Event]:
@@ -79,9 +78,9 @@ def _search(folder: Path, data: TrialData, stop: Callable[[int], bool]) -> list[
 
 def test_real_families_repeat_themselves(tmp_path: Path, small_split: TrialData) -> None:
     first, again = (_search(tmp_path / name, small_split, lambda _: False) for name in ("first", "again"))
-    assert _timeless(first) == _timeless(again)
-    assert {event["family"] for event in first if event["event"] == "proposed"} == {"svm", "forest", "spectral_memory"}
+    assert without(first, *MEASURED) == without(again, *MEASURED)
+    assert {event.family for event in of(Proposed, first)} == {"svm", "forest", "spectral_memory"}
     for _ in range(20):
         resumed = _search(tmp_path / "resumed", small_split, lambda reports: reports == 2)
-    assert any(event.get("state") == "interrupted" for event in resumed)
+    assert any(event.state == "interrupted" for event in of(Ended, resumed))
     assert _but_for_the_interruption(resumed) == _but_for_the_interruption(first)

@@ -11,7 +11,9 @@ from typing import Any
 import psutil
 import pytest
 
-from hsiauto.search.journal import Event, Journal, read, trials
+from hsiauto.search.events import Ended, Event, Proposed, Reported, Started, of
+from hsiauto.search.journal import Journal, read
+from hsiauto.search.trials import trials
 from hsiauto.search.workers.driver import run_search
 from hsiauto.split.seal import TrialData
 from tests.search import fakes, real
@@ -107,8 +109,10 @@ def test_a_trial_whose_worker_dies_goes_on_once_and_the_search_with_it(tmp_path:
         log = tmp_path / "run" / "trials" / trial.trial_id / "attempt-2" / "log.txt"
         assert "goes on from epoch" in log.read_text()
     assert {(trial.state, trial.attempt) for trial in by_mode["train"]} == {("completed", 1)}
-    for kind in ("report", "ended"):
-        seen = [(e["trial_id"], e.get("epoch", e["attempt"])) for e in events if e["event"] == kind]
+    for seen in (
+        [(e.trial_id, e.epoch) for e in of(Reported, events)],
+        [(e.trial_id, e.attempt) for e in of(Ended, events)],
+    ):
         assert len(seen) == len(set(seen))
 
 
@@ -127,8 +131,8 @@ def test_ctrl_c_closes_the_books_and_the_next_call_goes_on(tmp_path: Path) -> No
 
     def press(event: Event) -> None:
         nonlocal reports
-        reports += event["event"] == "report"
-        if reports == 12 and event["event"] == "report":
+        reports += isinstance(event, Reported)
+        if reports == 12 and isinstance(event, Reported):
             threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
 
     with pytest.raises(KeyboardInterrupt):
@@ -163,7 +167,7 @@ def test_a_killed_driver_resumes_to_the_same_table(tmp_path: Path) -> None:
     assert killed[-1] == "running"
     events = _search(tmp_path / "run", budget=8)
     assert _table(events) == _undisturbed(tmp_path / "plain", budget=8)
-    epochs = [(e["trial_id"], e["epoch"]) for e in events if e["event"] == "report"]
+    epochs = [(e.trial_id, e.epoch) for e in of(Reported, events)]
     assert len(epochs) == len(set(epochs))
     for line in journal.read_text().splitlines():
         json.loads(line)
@@ -174,8 +178,8 @@ def test_a_worker_does_not_grow(tmp_path: Path, small_split: TrialData) -> None:
     sizes: list[int] = []
 
     def measure(event: Event) -> None:
-        if event["event"] == "started":
-            sizes.append(psutil.Process(event["pid"]).memory_info().rss)
+        if isinstance(event, Started):
+            sizes.append(psutil.Process(event.pid).memory_info().rss)
 
     run_config = fakes.run_config(budget=51, max_epochs=2, scheduler="none", sampler="random")
     with Journal(tmp_path / "journal.jsonl") as journal:
@@ -199,9 +203,9 @@ class _OneSlowTraining(fakes.FakeTrial):
 def test_a_worker_waits_for_the_first_training_of_a_slow_family_and_is_asked_again(tmp_path: Path) -> None:
     """quick is done long before: of the 4 trials beyond the floors it gets 2 until late can be compared."""
     events = _search(tmp_path / "run", trial_type=_OneSlowTraining, budget=8, concurrency=2)
-    late = next(e["trial_id"] for e in events if e["event"] == "proposed" and e["family"] == "late")
-    end = next(i for i, e in enumerate(events) if e["event"] == "ended" and e["trial_id"] == late)
-    before = [e["family"] for e in events[:end] if e["event"] == "proposed"]
+    late = next(e.trial_id for e in of(Proposed, events) if e.family == "late")
+    end = next(i for i, e in enumerate(events) if isinstance(e, Ended) and e.trial_id == late)
+    before = [e.family for e in of(Proposed, events[:end])]
     assert before.count("quick") <= 2 + 2
     assert len(trials(events)) == 8
     assert trials(events)[late].state == "completed"

@@ -16,7 +16,9 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.journal import Event, Journal, read, trials
+from hsiauto.search.events import Event, Reported, Started, of
+from hsiauto.search.journal import Journal, read
+from hsiauto.search.trials import trials
 from hsiauto.search.workers.driver import LeftAtOnce, run_search
 from hsiauto.search.workers.faults import LONGEST_WORDS, Silence, WorkerEnd, end_of
 from hsiauto.search.workers.jobs import Job
@@ -47,10 +49,10 @@ def test_a_journal_that_cannot_be_written_ends_the_search_and_a_resume_goes_on(t
     path, space = tmp_path / "journal.jsonl", fakes.FakeSpace(("quick",))
 
     class FullDisk(Journal):
-        def append(self, event: str, **fields: Any) -> Event:
+        def append(self, event: Event) -> Event:
             if len(self.events) > 20:
                 raise UserError(f"writing {path} needs space", "a full disk", "Free some space and run again")
-            return super().append(event, **fields)
+            return super().append(event)
 
     with pytest.raises(UserError, match="a full disk"), FullDisk(path) as journal:
         _search(tmp_path, journal, space, budget=5)
@@ -60,7 +62,7 @@ def test_a_journal_that_cannot_be_written_ends_the_search_and_a_resume_goes_on(t
         found = trials(again.events).values()
     assert len(found) == 5
     assert all(trial.ended for trial in found)
-    reports = [(e["trial_id"], e["epoch"]) for e in read(path) if e["event"] == "report"]
+    reports = [(e.trial_id, e.epoch) for e in of(Reported, read(path))]
     assert len(reports) == len(set(reports))
 
 
@@ -89,7 +91,7 @@ def test_the_second_ctrl_c_leaves_at_once_with_a_whole_journal(tmp_path: Path) -
         press()
 
     def watch(event: Event) -> None:
-        if event["event"] == "started" and event["trial_id"] == "t0002":
+        if isinstance(event, Started) and event.trial_id == "t0002":
             threading.Timer(0.3, press_twice).start()
 
     class HangsNext(fakes.FakeSpace):

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hsiauto.search.journal import Journal, trials
+from hsiauto.search.events import Warned, of
+from hsiauto.search.journal import Journal
+from hsiauto.search.trials import trials
 from tests.search import fakes
 
 
@@ -18,13 +20,13 @@ def test_a_retry_is_said_once_with_its_micro_batch_and_peak(tmp_path: Path) -> N
         for epoch, micro_batch in ((1, None), (2, 16), (3, 16)):
             seen = replace(fakes.report(epoch, 0.5), micro_batch=micro_batch, peak_memory_bytes=3 << 30)
             engine.report(assignment.trial_id, 1, seen)
-        said = [event["text"] for event in journal.events if event["event"] == "warning" and "memory" in event["text"]]
+        said = [event.text for event in of(Warned, journal.events) if "memory" in event.text]
         assert said == [
             f"t0001, {assignment.config.family}: out of memory at 3.00 GiB; it goes on with 16 samples at once and the "
             "same effective batch"
         ]
         reports = trials(journal.events)["t0001"].reports
-        assert [report.get("micro_batch") for report in reports] == [None, 16, 16]
+        assert [report.micro_batch for report in reports] == [None, 16, 16]
 
 
 @pytest.mark.parametrize("peak", [None, 5 << 30])

@@ -7,10 +7,12 @@ import pytest
 from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search.engine import Engine
-from hsiauto.search.journal import Event, Journal, TrialState, fold, trials
+from hsiauto.search.events import Ended, Event, Reported
+from hsiauto.search.journal import Journal
 from hsiauto.search.learning_curves import Completed, curve
 from hsiauto.search.rungs import Rungs
 from hsiauto.search.screen import Cost
+from hsiauto.search.trials import TrialState, fold, trials
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Trial
 from tests.search import fakes, real
@@ -53,19 +55,19 @@ def test_a_replay_decides_alike_whatever_the_other_family_scores(
     rungs = Rungs(CONFIG.scheduler, CONFIG.max_epochs, CONFIG.grace_epochs, CONFIG.reduction)
     completed, states, mine = Completed("kappa"), dict[str, TrialState](), 0
     for event in events:
-        if event["event"] == "report":
-            trial = states[event["trial_id"]]
-            own, epoch = trial.family == family, event["epoch"]
-            score = event["val_kappa"] + (0.0 if own else others)
-            event = {**event, "val_kappa": score if math.isfinite(score) else None}
+        if isinstance(event, Reported):
+            trial = states[event.trial_id]
+            own, epoch = trial.family == family, event.epoch
+            score = event.val_kappa + (0.0 if own else others)
+            event = event.model_copy(update={"val_kappa": score})
             goes_on = rungs.goes_on(trial.family, trial.trial_id, epoch, score)
             if goes_on and rungs.judges(epoch):
                 so_far = curve(trial, "kappa") | {epoch: score}
                 goes_on = not completed.cannot_win(trial.family, so_far)
             if own:
-                assert goes_on == (event["decision"] != "stop"), event
+                assert goes_on == (event.decision != "stop"), event
                 mine += 1
         fold(states, event)
-        if event["event"] == "ended" and event["state"] == "completed":
-            completed.add(states[event["trial_id"]])
+        if isinstance(event, Ended) and event.state == "completed":
+            completed.add(states[event.trial_id])
     assert mine > 4

@@ -1,0 +1,153 @@
+"""Events after the search. Test scores stand in `cycle` and `refit` alone, which are in refits.jsonl alone."""
+
+import math
+from typing import Any, Literal
+
+from hsiauto.search.events.line import Line, Number
+
+JobState = Literal["completed", "failed", "skipped"]
+"""skipped: a deadline left it out; a later call trains it."""
+
+
+class Reevaluated(Line):
+    """A candidate was trained anew and validated on pixels that did not choose it."""
+
+    event: Literal["reevaluated"] = "reevaluated"
+    trial_id: str
+    split_seed: int
+    """Of the fresh validation."""
+    state: JobState
+    error: str = ""
+    val_oa: Number | None = None
+    """Accuracies are fractions; None unless it trained to the end, and so are the next three."""
+    val_aa: Number | None = None
+    val_kappa: Number | None = None
+    fit_seconds: Number | None = None
+
+    def score(self, objective: str) -> float:
+        """`objective` (kappa, oa, aa) on validation; NaN unless it trained to the end."""
+        value: float | None = getattr(self, f"val_{objective}")
+        return math.nan if value is None else value
+
+
+class Ranked(Line):
+    """The final order, settled before a test label is read. Another trial's end makes it obsolete."""
+
+    event: Literal["ranked"] = "ranked"
+    order: tuple[str, ...]
+    """Trial ids, best first."""
+    reasons: dict[str, str]
+    """Trial id -> why it stands where it stands."""
+    notes: tuple[str, ...] = ()
+    """Fresh validations that could not be drawn."""
+
+
+class Cycle(Line):
+    """One cycle of a training that asked for its labels; before the `refit` event of the same key.
+
+    The last cycle's scores are the refit's, so that a resume between the two scores nothing again.
+    """
+
+    event: Literal["cycle"] = "cycle"
+    key: str
+    cycle: int
+    """From 0."""
+    labels: int
+    """Labels that the oracle has counted."""
+    acquisition: str
+    acquired: tuple[int, ...]
+    """Pixels whose labels were asked for in this cycle."""
+    acquire_seconds: Number
+    epochs: int
+    """From cycle 0 on, like `fit_seconds`."""
+    fit_seconds: Number
+    train_loss: Number
+    val_oa: Number
+    val_aa: Number
+    val_kappa: Number
+    test_oa: Number | None = None
+    test_aa: Number | None = None
+    test_kappa: Number | None = None
+    test_per_class: dict[str, Number] | None = None
+    """Class name -> recall; of the last cycle only."""
+
+
+class Refit(Line):
+    """One training on what may be labelled, scored once on the test pixels of a split."""
+
+    event: Literal["refit"] = "refit"
+    key: str
+    """What was trained on what: the same key is the same model."""
+    kind: Literal["refit", "baseline"]
+    trial_id: str | None = None
+    rank: int | None = None
+    cell: dict[str, Any] | None = None
+    """`hsiauto study`: axis -> value of the cell; None outside an ablation."""
+    family: str
+    input: str
+    """What the family reads: pixel, patch, tile, features, coordinates or nothing."""
+    config: dict[str, Any]
+    config_hash: str
+    trained_config: dict[str, Any] | None = None
+    """What was trained, if the split could not feed `config`."""
+    support: int
+    """Radius in pixels of the input that one prediction reads; of what was trained, as are the next two."""
+    parameters: int | None = None
+    macs: int | None = None
+    seed: int
+    split_seed: int
+    max_epochs: int
+    """Over all cycles."""
+    acquisition: str | None = None
+    """How labels were asked for; None: all of the pool are known."""
+    state: JobState
+    error: str = ""
+    device: str = ""
+    node: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    split_hash: str | None = None
+    """None if no such split can be drawn; and so are the next six."""
+    labels_train: int | None = None
+    labels_val: int | None = None
+    pixels_test: int | None = None
+    classes_scored: int | None = None
+    overlap_contains: Number | None = None
+    """Share of test patches that contain a training pixel."""
+    overlap_shares: Number | None = None
+    """Share of test patches that share a pixel with a training patch."""
+    epochs: int | None = None
+    fit_seconds: Number | None = None
+    peak_memory_bytes: int | None = None
+    val_oa: Number | None = None
+    """None unless a part validates, which then does not train; and so are the next four."""
+    val_aa: Number | None = None
+    val_kappa: Number | None = None
+    val_loss: Number | None = None
+    val_losses: tuple[Number, ...] = ()
+    """After each epoch, in nats."""
+    test_oa: Number | None = None
+    test_aa: Number | None = None
+    test_kappa: Number | None = None
+    test_per_class: dict[str, Number] | None = None
+    """Class name -> recall."""
+    predict_pixels_per_second: Number | None = None
+
+
+class Model(Line):
+    """The winner's model was saved in the run folder."""
+
+    event: Literal["model"] = "model"
+    key: str
+    config_hash: str
+
+
+class Progressed(Line):
+    """How far a grid of trainings is. Told to `on_event` only, in no journal."""
+
+    event: Literal["progressed"] = "progressed"
+    done: int
+    of: int
+    """Trainings, those of earlier calls included."""
+    seconds_left: Number | None = None
+    """Predicted; None before a training has completed."""
