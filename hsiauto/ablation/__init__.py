@@ -1,7 +1,7 @@
-"""Studies: a grid over named axes x seeds, trained and scored like refits, ending in a table and a figure.
+"""`hsiauto study`: the cells of a grid, each trained over several seeds and scored like a refit; a table and a figure.
 
-A study answers one question about a method. It never chooses: no row of it has a rank, and every cell meets the test
-labels once a run. (`hsiauto.runs` is a search as a whole; this package is `hsiauto study NAME`.)
+A study answers one question about a method. It never chooses: its rows have no rank, and every cell meets the test
+labels once in each run.
 """
 
 from hsiauto.ablation.cells import Cell, Grid, grid

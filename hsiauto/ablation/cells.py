@@ -1,7 +1,7 @@
-"""A study and a scene -> the cells of its grid: what is trained, each thing once.
+"""The cells of a study's grid on a scene, each trained once.
 
-An axis acts in some cells only (the probability of a random mask, where masking is random), and a scene clips others
-(more components than bands). What then trains the same thing is one cell, and `Grid.notes` says so.
+An axis is active in some cells only (the probability of a random mask, if masking is random), and a scene clips values
+(more components than bands). Combinations that train the same thing are one cell, and `Grid.notes` says so.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class Cell:
     """One setting of a study."""
 
     values: Mapping[str, Any]
-    """Axis -> value, of the study's axes that act in it."""
+    """Axis -> value of the axes that are active in this cell."""
     config: FamilyConfig
     max_epochs: int
     label_noise: float = 0.0
@@ -40,7 +40,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """Identifies what is trained: two cells with the same key are one."""
+        """Two cells with the same key train the same thing and are one."""
         parts = [f"{self.config.family}-{self.config.hash()}", f"epochs-{self.max_epochs}"]
         if self.label_noise:
             parts.append(f"noise-{self.label_noise:g}")
@@ -56,25 +56,25 @@ class Grid:
     cells: tuple[Cell, ...]
     reference: Cell
     notes: tuple[str, ...] = ()
-    """What a reader must know: combinations that are one cell, values that the scene changed."""
+    """Combinations that are one cell, and values that the scene changed, in words."""
 
     def only(self, wanted: Sequence[Mapping[str, Any]]) -> "Grid":
-        """The cells that have all values of one of `wanted`, and the reference. Raises UserError where one has none."""
+        """The reference and the cells with all values of an entry of `wanted`. Raises UserError for an entry without cells."""
         kept = {self.reference.key}
         for values in wanted:
             found = {cell.key for cell in self.cells if _has(cell.values, values)}
             if not found:
-                raise UserError("--cells names cells of the study", setting(values), f"Cells: {_names(self.cells)}.")
+                raise UserError("`cells` names cells of the study", setting(values), f"Cells: {_names(self.cells)}.")
             kept |= found
         return Grid(tuple(cell for cell in self.cells if cell.key in kept), self.reference, self.notes)
 
 
 def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None) -> Grid:
-    """Every cell of a study, clipped to `scene` (None: to nothing).
+    """Return every cell of a study, clipped to `scene` (None: unclipped).
 
-    `max_epochs`: of a training, where the study does not move it.
-    Raises UserError for a family, preset, axis or value that is none, a reference that is not one cell, an `x` that a
-    cell has not, a study that compares nothing and, without a scene, for an axis or pin that acts in no cell.
+    `max_epochs` is the length of a training, unless it is an axis of the study.
+    Raises UserError for an unknown family, preset, axis or value, a reference that is not exactly one cell, an `x`
+    that is inactive in a cell, a study of fewer than two cells and, without a scene, an axis or pin that is active in no cell.
     """
     _check_names(definition)
     cells: dict[str, Cell] = {}
@@ -94,9 +94,9 @@ def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None
         if is_base or (definition.reference and _has(settings, definition.reference)):
             references[cell.key] = cell
     if scene is None:
-        _check_all_act(definition, list(cells.values()))
+        _check_all_active(definition, list(cells.values()))
     if without := [cell.name for cell in cells.values() if definition.x and definition.x not in cell.values]:
-        raise UserError(f"x: {definition.x} must act in every cell, to be drawn along it", without[0], "Leave x out.")
+        raise UserError(f"x: {definition.x} must be active in every cell", without[0], "Leave x out.")
     if len(references) != 1:
         raise UserError(
             "the reference of a study is one cell",
@@ -112,7 +112,7 @@ def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None
 
 
 def _cell(definition: Definition, settings: Mapping[str, Any], max_epochs: int, scene: SceneSize | None) -> Cell:
-    """What `settings` train. Settings that cannot act in it are left out."""
+    """The cell that `settings` train, without settings that are inactive in it."""
     family = str(settings.get("family", definition.family))
     config = _config(definition, family, settings, scene)
     active = config.active()
@@ -132,22 +132,21 @@ def _cell(definition: Definition, settings: Mapping[str, Any], max_epochs: int, 
 
 
 def _config(definition: Definition, family: str, settings: Mapping[str, Any], scene: SceneSize | None) -> FamilyConfig:
-    """Preset, then pins, then settings, then what the scene allows; of these what the family has and what acts."""
+    """The preset, changed by the pins, the settings and the limits of the scene, without inactive hyperparameters."""
     kind = FAMILIES[family]
     asked = {axis: value for axis, value in settings.items() if axis in kind.model_fields and axis != "family"}
     values = {**dict(kind.preset(definition.preset)), **_pins(definition, family), **asked}
-    config = _acting(kind, values)
+    config = _active(kind, values)
     if scene is None or scene.fits(config):
         return config
     before = config.active()
     nearest = scene.nearest(config)
     clipped = {axis: nearest[axis] for axis, value in before.items() if nearest.get(axis, value) != value}
-    return _acting(kind, {**values, **clipped})  # what is clipped may let other axes act
+    return _active(kind, {**values, **clipped})  # clipping may activate others
 
 
-def _acting(kind: type[FamilyConfig], values: Mapping[str, Any]) -> FamilyConfig:
-    acting = {axis: values[axis] for axis in kind.model_fields if kind.acts(axis, values)}
-    return config_from(acting)
+def _active(kind: type[FamilyConfig], values: Mapping[str, Any]) -> FamilyConfig:
+    return config_from({name: values[name] for name in kind.model_fields if kind.acts(name, values)})
 
 
 def _pins(definition: Definition, family: str) -> dict[str, Any]:
@@ -167,39 +166,43 @@ def _labels(definition: Definition, settings: Mapping[str, Any]) -> ActiveLabels
 
 
 def _check_names(definition: Definition) -> None:
-    """Families, preset, axes and pins exist."""
+    """Raise UserError for a family, preset, axis or pin that does not exist."""
     for family in definition.families:
         if family not in FAMILIES or FAMILIES[family].kind == "reference":
             known = ", ".join(name for name, config in FAMILIES.items() if config.kind != "reference")
-            raise UserError("a study is of families that can be trained", repr(family), f"Choose from {known}.")
+            raise UserError("a study trains families that can be trained", repr(family), f"Choose from {known}.")
         presets = FAMILIES[family].presets
         if definition.preset not in presets:
             raise UserError(f"unknown preset of {family}", repr(definition.preset), f"Known: {', '.join(presets)}.")
     for axis in definition.axis_names:
         of_run = axis in RUN_AXES or axis.startswith(LABELS)
         if not of_run and not any(axis in FAMILIES[family].model_fields for family in definition.families):
-            raise UserError(f"an axis is of {' or '.join(definition.families)}, or of the training", axis)
+            raise UserError(
+                f"an axis is a hyperparameter of {' or '.join(definition.families)}, or of the training", axis
+            )
     for pin in definition.pins:
         family, _, axis = pin.partition(".")
         if family not in definition.families or axis not in FAMILIES[family].model_fields or axis == "family":
-            raise UserError("a pin is family.axis of the study", pin, f"Families: {', '.join(definition.families)}.")
+            raise UserError(
+                "a pin is family.hyperparameter of the study", pin, f"Families: {', '.join(definition.families)}."
+            )
         if axis in definition.axis_names:
-            raise UserError("an axis of the study is not pinned", pin, "Choose cells with --cells instead.")
+            raise UserError("an axis of the study is not pinned", pin, "Choose cells with `cells` instead.")
 
 
-def _check_all_act(definition: Definition, cells: Collection[Cell]) -> None:
+def _check_all_active(definition: Definition, cells: Collection[Cell]) -> None:
     for axis in definition.axis_names:
         if not any(axis in cell.values for cell in cells):
-            raise UserError(f"{axis} must act in a cell of the study", "an axis that cannot", "Pin what it depends on.")
+            raise UserError(f"{axis} must be active in a cell", "inactive in all", "Pin what it depends on.")
     for pin in definition.pins:
         family, _, axis = pin.partition(".")
         if not any(cell.config.family == family and axis in cell.config.active() for cell in cells):
-            raise UserError(f"{pin} must act in a cell of the study", "a pin that cannot", "Pin what it depends on.")
+            raise UserError(f"{pin} must be active in a cell", "inactive in all", "Pin what it depends on.")
 
 
 def _collapsed(definition: Definition, cell: Cell, n: int) -> str:
-    idle = [axis for axis in definition.axis_names if axis not in cell.values]
-    why = f"{', '.join(idle)} cannot act there" if idle else "the scene holds no more"
+    inactive = [axis for axis in definition.axis_names if axis not in cell.values]
+    why = f"{', '.join(inactive)} is inactive there" if inactive else "the scene holds no more"
     return f"{cell.name} stands for {n} combinations and is trained once: {why}"
 
 

@@ -1,6 +1,6 @@
-"""study.png: one panel a measure, mean and deviation of each cell, the reference marked.
+"""study.png: a panel for each measure, with mean and standard deviation of each cell and the reference marked.
 
-By name: a row a cell, so that long names stay readable. Along a numeric axis: a line for each setting of the others.
+Cells are rows, so that long names stay readable; with a numeric axis `x` they are lines along it.
 """
 
 import math
@@ -23,7 +23,7 @@ from hsiauto.files import atomic_path
 
 REFERENCE, OTHER = "tab:red", "tab:blue"
 _LOG_FROM = 20.0
-"""Ratio of the largest to the smallest mean from which a panel is logarithmic."""
+"""A panel is logarithmic from this ratio of the largest to the smallest mean on."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,38 @@ class Panel:
     points: Sequence[Point]
 
 
+def draw(name: str, definition: Definition, scene: str, lines: Sequence[Line], path: Path) -> None:
+    """Draw `lines`, at least one, to `path`."""
+    counts = sorted({line.n for line in lines})
+    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    title = f"{name} on {scene}: mean ± standard deviation, n = {n}"
+    draw_study(title, panels(definition, lines), path, definition.x)
+
+
+def panels(definition: Definition, lines: Sequence[Line]) -> list[Panel]:
+    """One panel for each measure."""
+    return [
+        Panel(MEASURES[measure].label, [_point(line, definition.x) for line in lines if line.measure == measure])
+        for measure in dict.fromkeys(line.measure for line in lines)
+    ]
+
+
+def _point(line: Line, x: str | None) -> Point:
+    values, scale = dict(line.cell.values), MEASURES[line.measure].scale
+    along = math.nan if x is None else float(values.pop(x))
+    return Point(
+        name=line.cell.name,
+        mean=line.mean * scale,
+        std=line.std * scale,
+        n=line.n,
+        is_reference=line.is_reference,
+        x=along,
+        series=setting(values),
+    )
+
+
 def draw_study(title: str, panels: Sequence[Panel], path: Path, along: str | None = None) -> None:
-    """`along`: the axis that the points' `x` are of; None: they go by name."""
+    """Draw `panels` to `path`: along the numeric axis `along`, or by the names of the cells."""
     n_cells = max(len(panel.points) for panel in panels)
     most = max(point.n for panel in panels for point in panel.points)
     columns = len(panels) if along is None else min(2, len(panels))
@@ -133,7 +163,7 @@ def _along(axes: Axes, panel: Panel, along: str, most: int) -> None:
 
 
 def _note_n(axes: Axes, point: Point, at: tuple[float, float], most: int) -> None:
-    """Where a cell has fewer values than others have."""
+    """Note n at a cell that has fewer values than others."""
     if point.n < most:
         axes.annotate(f"n = {point.n}", at, xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8)
 
@@ -145,33 +175,3 @@ def _bar(point: Point) -> float | None:
 def _is_wide(points: Sequence[Point]) -> bool:
     means = [point.mean for point in points if math.isfinite(point.mean)]
     return bool(means) and min(means) > 0 and max(means) / min(means) >= _LOG_FROM
-
-
-def draw(name: str, definition: Definition, scene: str, lines: Sequence[Line], path: Path) -> None:
-    """Draw `lines` to `path`. Needs one line at least."""
-    counts = sorted({line.n for line in lines})
-    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    title = f"{name} on {scene}: mean ± standard deviation, n = {n}"
-    draw_study(title, panels(definition, lines), path, definition.x)
-
-
-def panels(definition: Definition, lines: Sequence[Line]) -> list[Panel]:
-    """One panel a measure, in their order."""
-    return [
-        Panel(MEASURES[measure].label, [_point(line, definition.x) for line in lines if line.measure == measure])
-        for measure in dict.fromkeys(line.measure for line in lines)
-    ]
-
-
-def _point(line: Line, x: str | None) -> Point:
-    values, scale = dict(line.cell.values), MEASURES[line.measure].scale
-    along = math.nan if x is None else float(values.pop(x))
-    return Point(
-        name=line.cell.name,
-        mean=line.mean * scale,
-        std=line.std * scale,
-        n=line.n,
-        is_reference=line.is_reference,
-        x=along,
-        series=setting(values),
-    )

@@ -1,4 +1,4 @@
-"""What a study can measure of a training: the name, how it is written, and what it is read from."""
+"""The measures that a study can take of a training: name, title, unit, and how each is computed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from hsiauto.search.events import Refit
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure of a training."""
+    """One number that a training yields."""
 
     title: str
     unit: str
@@ -17,9 +17,9 @@ class Measure:
     """Stored value -> value in `unit`."""
     digits: int = 2
     of_curve: bool = False
-    """Read from the losses on the validation part, which then does not train."""
+    """Computed from losses on the validation part, which then does not train."""
     counted: bool = False
-    """Known without training: a difference is no matter of chance, and gets no interval and no p."""
+    """Known without training: differences are not random, and get no interval and no p."""
 
     @property
     def label(self) -> str:
@@ -43,19 +43,19 @@ MEASURES: Mapping[str, Measure] = {
 
 
 def column(name: str, event: Refit) -> float:
-    """The measure `name` of a `refit` event; NaN where the training did not come to it."""
+    """The measure `name` of a `refit` event; NaN if the training did not reach it."""
     value = getattr(event, name) if event.state == "completed" else None
     return math.nan if value is None else float(value)
 
 
 def epochs_to(val_losses: Sequence[float], nats: float) -> float:
-    """The first epoch, counted from 1, whose validation loss is `nats` or less; NaN: none."""
+    """The first epoch, counted from 1, whose validation loss is at most `nats`; NaN if there is none."""
     return next((float(i) for i, loss in enumerate(val_losses, 1) if loss <= nats), math.nan)
 
 
 def loss_to_reach(reference: Sequence[float], margin: float) -> float:
-    """The reference's lowest validation loss in nats, plus the share `margin` of it; NaN without one.
+    """The reference's lowest validation loss in nats plus the share `margin` of it; NaN without one.
 
-    The margin keeps the last, tiny improvements out of the count.
+    The margin excludes the last, tiny improvements.
     """
     return min((loss for loss in reference if math.isfinite(loss)), default=math.nan) * (1.0 + margin)

@@ -8,10 +8,10 @@ from hsiauto.split.seal import TrialData
 
 
 def noisy(data: TrialData, share: float, seed: int) -> TrialData:
-    """`data` with round(`share` * N) of its N training labels changed, each to another class drawn evenly.
+    """Return `data` with round(`share` * N) of its N training labels changed, each to another class drawn uniformly.
 
-    Which labels, and to what, is drawn from `seed` alone: the labels that a smaller share changes are among those of a
-    larger one, so that shares are compared on the same draw.
+    Labels and their new classes are drawn from `seed` alone: a larger share changes the labels of a smaller one too, so
+    shares are compared on the same draw.
     """
     rng = np.random.default_rng(seed)
     n = len(data.train_labels)

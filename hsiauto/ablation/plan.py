@@ -1,4 +1,4 @@
-"""Which trainings a study is made of, in which order."""
+"""The trainings of a study, in their order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hsiauto.refit.plan import REFERENCES
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """What the cells share that are compared with each other: pairs are taken within a run."""
+    """The seeds that compared cells share: pairs are taken within a run."""
 
     split_seed: int
     seed: int
@@ -26,7 +26,7 @@ class Training:
 
     @property
     def key(self) -> str:
-        """What was trained on what; the same key is scored once."""
+        """Identifies config, split and seed; each key is scored once."""
         return f"split-{self.run.split_seed}/{self.cell.key}/seed-{self.run.seed}"
 
     @property
@@ -35,18 +35,18 @@ class Training:
 
 
 def runs(seed: int, seeds: int, split_seed: int, splits: int) -> list[Run]:
-    """`seeds` runs, dealt over `splits` splits: run i trains with seed + i on split_seed + i mod splits.
+    """Return `seeds` runs over `splits` splits: run i trains with seed + i on split_seed + i mod splits.
 
-    With one split a difference holds for that split; with as many splits as seeds each run draws both, and the runs
-    are independent, as the paired test supposes.
+    With one split, a difference holds for that split; with as many splits as seeds the runs are independent, as the
+    paired test assumes.
     """
     return [Run(split_seed + i % splits, seed + i) for i in range(seeds)]
 
 
 def trainings(grid: Grid, runs: Sequence[Run]) -> list[Training]:
-    """All cells of a run before the next run, so that a deadline leaves whole pairs; references first.
+    """Return the references, then all cells of each run before the next run, so that a deadline leaves whole pairs.
 
-    Where labels are asked for, references learn from as many random ones as the reference cell.
+    If labels are asked for, the references learn from as many random labels as the reference cell.
     """
     first = {run.split_seed: run for run in reversed(runs)}
     labels = grid.reference.labels

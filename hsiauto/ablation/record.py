@@ -1,4 +1,4 @@
-"""ablation.json: what was asked of a study, in its run folder."""
+"""ablation.json: what a study was asked for, in its run folder."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ FILE = "ablation.json"
 
 
 class Asked(BaseModel):
-    """A study as it is run: the definition with the command line's changes in it, and how often it is repeated."""
+    """A study as it runs: its definition with the user's changes, and its repetitions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,7 +24,7 @@ class Asked(BaseModel):
     splits: int = Field(1, ge=1)
     """Splits over which the seeds are dealt."""
     cells: tuple[dict[str, Any], ...] = ()
-    """Only the cells that have all values of one of these, and the reference; empty: all."""
+    """Only the reference and the cells that have all values of one of these; empty: every cell."""
 
 
 def write(folder: Path, asked: Asked) -> None:
@@ -33,7 +33,7 @@ def write(folder: Path, asked: Asked) -> None:
 
 
 def read(folder: Path) -> Asked:
-    """What was asked of the study in `folder`. Raises UserError for a folder of something else."""
+    """What the study in `folder` was asked for. Raises UserError for a folder of something else."""
     path = folder / FILE
     if not path.is_file():
         raise UserError(

@@ -1,4 +1,4 @@
-"""Refit events -> the table of a study: mean, deviation and n of each cell, and its difference from the reference."""
+"""The table of a study: mean, standard deviation and n of each cell, and its paired difference from the reference."""
 
 import math
 import statistics
@@ -20,20 +20,20 @@ class Line:
     cell: Cell
     is_reference: bool
     mean: float
-    """NaN without a value; as stored: fractions, bytes, seconds."""
+    """In the stored unit: fractions, bytes, seconds. NaN without a value."""
     std: float
-    """n - 1; NaN below two values."""
+    """Standard deviation (n - 1); NaN below two values."""
     n: int
     missing: int
     """Runs that ended without a value: a failed training, a loss that was never reached."""
     against: Paired | None
-    """The cell minus the reference over the runs that have both; None: no such run, or the reference itself."""
+    """Cell minus reference over the runs that have both; None for the reference itself and without such a run."""
     p_holm: float
-    """`against.p`, adjusted by Holm's method for all cells that are compared in this measure; NaN without a p."""
+    """`against.p` adjusted by Holm's method over all cells compared in this measure; NaN without a p."""
 
 
 def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_margin: float) -> list[Line]:
-    """A line for each measure and each cell that was trained, in their order; the reference's are among them."""
+    """Return one line for each measure and trained cell, the reference included."""
     latest = {e.key: e for e in of(Refit, events) if e.kind == "refit" and e.state != "skipped"}
     runs = sorted({Run(event.split_seed, event.seed) for event in latest.values()})
     of_cell = {
@@ -59,8 +59,8 @@ def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_mar
 def _values(
     measure: str, cell: Cell, grid: Grid, of_cell: Mapping[str, Mapping[Run, Refit]], loss_margin: float
 ) -> dict[Run, float]:
-    """Run -> value; NaN where the training ended without one. `epochs_to_val_loss` is counted to the loss that the
-    reference gives in the same run, and has no value where the reference has none."""
+    """Values by run; NaN if the training ended without one. `epochs_to_val_loss` counts to the loss that the reference
+    reaches in the same run; runs without such a loss are absent."""
     own = of_cell[cell.key]
     if measure != "epochs_to_val_loss":
         return {run: column(measure, event) for run, event in own.items()}
@@ -100,8 +100,8 @@ def _line(
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:
-    """Holm's step-down adjustment of the finite `p`: the k-th smallest of m times (m - k + 1), made monotone, at most
-    1. Scandinavian Journal of Statistics 6 (1979), 65-70."""
+    """Holm's step-down adjustment of the finite `p`: the k-th smallest of m times (m - k + 1), monotone, at most 1.
+    Scandinavian Journal of Statistics 6 (1979), 65-70."""
     finite = sorted((value, key) for key, value in p.items() if math.isfinite(value))
     adjusted: dict[str, float] = {}
     so_far = 0.0
@@ -115,11 +115,11 @@ HEADER = (
     *("measure", "unit", "cell", "reference", "mean", "std", "n", "missing"),
     *("difference", "low", "high", "p", "p_holm", "pairs"),
 )
-"""Of the stored table. difference: cell minus reference, low to high its 95 % interval."""
+"""Columns of the stored table. difference: cell minus reference; low to high: its 95 % interval."""
 
 
 def records(lines: Iterable[Line]) -> list[dict[str, object]]:
-    """The table as rows of HEADER, in the measure's unit; None where there is nothing to say."""
+    """Rows of HEADER in the measure's unit; None for a value that does not exist."""
     rows = []
     for line in lines:
         measure, pair = MEASURES[line.measure], line.against

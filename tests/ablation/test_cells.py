@@ -14,7 +14,7 @@ SMALL = SceneSize(n_bands=24, n_pixels=200, height=40, width=40)
 SMALL_PRESET = FAMILIES["cpdgal"].preset("small").active()
 
 
-def test_an_axis_that_cannot_act_makes_one_cell_of_many() -> None:
+def test_an_inactive_axis_makes_one_cell_of_many() -> None:
     found = cells()
     assert [cell.name for cell in found.cells] == [
         "masking=dynamic",
@@ -24,7 +24,7 @@ def test_an_axis_that_cannot_act_makes_one_cell_of_many() -> None:
     assert found.reference.name == "masking=dynamic"
     (note,) = found.notes
     assert "masking=dynamic stands for 2 combinations" in note
-    assert "mask_probability cannot act" in note
+    assert "mask_probability is inactive" in note
 
 
 def test_cells_take_the_preset_below_pins_below_axes() -> None:
@@ -51,10 +51,10 @@ def test_an_axis_that_a_scene_idles_is_no_error_there() -> None:
     assert [cell.values for cell in grid(run_config, 5, SMALL).cells] == [{"components": 16}, {"components": 24}]
 
 
-def test_clipping_may_let_another_axis_act() -> None:
+def test_clipping_may_activate_another_hyperparameter() -> None:
     bounds = {"components": [200, 60], "latent_min": [4, 16]}
     run_config = definition(family="claresnet", axes=bounds, pins={"claresnet.patch": 5}, reference={"latent_min": 4})
-    with pytest.raises(UserError, match="latent_min must act"):
+    with pytest.raises(UserError, match="latent_min must be active"):
         grid(run_config, 5)
     found = grid(run_config, 5, SMALL)
     assert [cell.config.active()["latent_min"] for cell in found.cells] == [4, 16]
@@ -127,11 +127,11 @@ def test_choosing_cells_keeps_the_reference() -> None:
         ({"axes": {"depth": [1]}, "reference": {"depth": 1}}, "two cells"),
         ({"axes": {"depth": [1, 2]}, "reference": {"depth": 3}}, "one cell"),
         ({"reference": {"masking": "static"}}, "one cell"),
-        ({"axes": {"masking": ["none", "dynamic"], "mask_probability": [0.2]}}, "mask_probability must act"),
+        ({"axes": {"masking": ["none", "dynamic"], "mask_probability": [0.2]}}, "mask_probability must be active"),
         ({"pins": {"cpdgal.masking": "none"}}, "not pinned"),
         ({"pins": {"svm.C": 1.0}}, "svm.C"),
         ({"pins": {"cpdgal.colour": 1}}, "colour"),
-        ({"pins": {"cpdgal.dgfr": False, "cpdgal.diffusion_steps": 5}}, "diffusion_steps must act"),
+        ({"pins": {"cpdgal.dgfr": False, "cpdgal.diffusion_steps": 5}}, "diffusion_steps must be active"),
         ({"axes": {"label_noise": [0.0, 1.5]}, "reference": {"label_noise": 0.0}}, "label_noise"),
         ({"axes": {"max_epochs": [1, 2.5]}, "reference": {"max_epochs": 1}}, "max_epochs"),
         ({"labels": {"colour": 1}}, "labels.colour"),

@@ -50,10 +50,10 @@ def test_one_at_a_time_starts_at_the_preset_and_leaves_it_by_one_axis() -> None:
         ({"axes": {"width, heads": [[8, 2], [8]]}, "reference": {"width": 8}}, "2 values"),
         ({"axes": {"width, heads": [[8, 2]], "heads": [2]}, "reference": {"width": 8}}, "once"),
         ({"reference": {}}, "reference"),
-        ({"reference": {"depth": 1}}, "no axis"),
+        ({"reference": {"depth": 1}}, "not an axis"),
         ({"sweep": "one_at_a_time"}, "one_at_a_time"),
-        ({"measures": ["luck"]}, "no measure"),
-        ({"x": "depth"}, "no axis"),
+        ({"measures": ["luck"]}, "not a measure"),
+        ({"x": "depth"}, "not an axis"),
         ({"x": "masking"}, "axis of numbers"),
         ({"x": "depth", "sweep": "one_at_a_time", "reference": {}, "axes": {"depth": [1, 2]}}, "in a grid"),
         ({"axes": {"labels.acquire": [0.1, 0.2]}, "reference": {"labels.acquire": 0.1}}, "recipe"),
@@ -84,7 +84,7 @@ def test_a_file_of_ones_own_is_named_after_itself(tmp_path: Path) -> None:
     [
         ("question: [", "must be YAML"),
         ("just words", "mine"),
-        ("question: q\nsource: s\nclaim: c\nfamily: svm\naxes: {C: [1.0]}\nreference: {D: 1}\n", "no axis"),
+        ("question: q\nsource: s\nclaim: c\nfamily: svm\naxes: {C: [1.0]}\nreference: {D: 1}\n", "not an axis"),
     ],
 )
 def test_a_bad_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
