@@ -59,7 +59,7 @@ class Grid:
     """Combinations that are one cell, and values that the scene changed, in words."""
 
     def only(self, wanted: Sequence[Mapping[str, Any]]) -> "Grid":
-        """The reference and the cells with all values of an entry of `wanted`. Raises UserError for an entry without cells."""
+        """The reference and the cells with all values of an entry of `wanted`. Raises UserError if one has none."""
         kept = {self.reference.key}
         for values in wanted:
             found = {cell.key for cell in self.cells if _has(cell.values, values)}
@@ -74,7 +74,8 @@ def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None
 
     `max_epochs` is the length of a training, unless it is an axis of the study.
     Raises UserError for an unknown family, preset, axis or value, a reference that is not exactly one cell, an `x`
-    that is inactive in a cell, a study of fewer than two cells and, without a scene, an axis or pin that is active in no cell.
+    that is inactive in a cell, a study of fewer than two cells and, without a scene, an axis or pin that is active in
+    no cell.
     """
     _check_names(definition)
     cells: dict[str, Cell] = {}

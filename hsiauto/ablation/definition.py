@@ -59,7 +59,7 @@ class Definition(BaseModel):
     """Values that single out one cell of the grid."""
     measures: tuple[str, ...] = ("test_oa",)
     x: str | None = None
-    """A numeric axis that is active in every cell: the x axis of the figure, one line for each setting of the others."""
+    """A numeric axis, active in every cell: the x axis of the figure, with a line for each setting of the others."""
     loss_margin: float = Field(0.1, ge=0)
     """`epochs_to_val_loss` counts to the reference's lowest validation loss plus this share of it."""
 
