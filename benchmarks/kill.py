@@ -26,7 +26,7 @@ from hsiauto.search.events import Event
 from hsiauto.search.journal import Journal, read
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.driver import run_search
-from hsiauto.search.workers.local_ray import own_ray
+from hsiauto.search.workers.local_ray import ray_for_a_run
 
 BUDGET = 8
 PATIENCE_S = 300.0
@@ -37,7 +37,7 @@ _EPOCH = re.compile(r" epoch (\d+) train_loss")
 
 def drive(folders: list[Path]) -> None:
     """One search after another, on one Ray."""
-    with own_ray():
+    with ray_for_a_run():
         for folder in folders:
             folder.mkdir(exist_ok=True)
             with Journal(folder / "journal.jsonl") as journal:

@@ -14,7 +14,6 @@ from hsiauto.config import RunConfig
 from hsiauto.search.journal import Journal, read
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.driver import run_search
-from hsiauto.search.workers.local_ray import stop_ray
 from hsiauto.space import Space
 from hsiauto.split.seal import TrialData
 
@@ -60,7 +59,6 @@ def main() -> None:
         with Journal(Path(folder) / "journal.jsonl") as journal:
             run_search(Path(folder), run_config, space, data, journal)
         found = list(trials(read(Path(folder) / "journal.jsonl")).values())
-    stop_ray()
     seconds = [s for trial, s in zip(found[1:], beyond_training(found), strict=True) if trial.state != "failed"]
     print(
         f"search overhead: {np.mean(seconds):.3f} s a trial (worst {max(seconds):.3f}, n = {len(seconds)}); "

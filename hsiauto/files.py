@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -53,28 +52,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Hold `folder/lock` exclusively. The system lets go of it when the process ends, however it ends.
+    """Hold `folder/lock` exclusively. The operating system releases it when the process exits.
 
-    Raises UserError where another driver holds it.
+    Raises UserError if another driver holds it.
     """
+    from filelock import FileLock, Timeout  # only whoever drives a run needs it
+
     path = Path(folder) / "lock"
-    with writing(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock = FileLock(path, timeout=0, thread_local=False)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise UserError(
-                f"a run folder has one driver, and {folder} is being driven",
-                f"a second one (the first is process {holder})",
-                "Wait until it ends, stop it, or name another folder with --out",
-            ) from error
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with writing(path):
+            lock.acquire()
+    except Timeout as error:
+        holder = path.read_text(errors="replace").strip() or "unknown"
+        raise UserError(
+            f"a run folder has one driver, and {folder} is being driven",
+            f"a second one (the first is process {holder})",
+            "Wait until it ends, stop it, or name another folder",
+        ) from error
+    try:
+        path.write_text(f"{os.getpid()}\n")
         yield
     finally:
-        os.close(handle)
+        lock.release()
 
 
 @contextlib.contextmanager

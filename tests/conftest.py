@@ -7,16 +7,16 @@ import pytest
 
 from hsiauto.scene.model import Scene
 from hsiauto.scene.simulator.simulate import simulate
-from hsiauto.search.workers.local_ray import start_ray, stop_ray
-from hsiauto.search.workers.resources import Resources
+from hsiauto.search.workers.local_ray import ray_for_a_run, start_ray
+from hsiauto.search.workers.resources import Machine, Resources
 
 
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """One Ray for all tests that need it."""
-    start_ray(Resources(concurrency=2, cpus_per_trial=1, gpus_per_trial=0))
-    yield
-    stop_ray()
+    with ray_for_a_run():
+        start_ray(Machine.here(), Resources(concurrency=2, cpus_per_trial=1, gpus_per_trial=0))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from optuna.trial import Trial as OptunaTrial
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
 
 from benchmarks.curves.candidates import Candidate
 from benchmarks.curves.measure import Bench
@@ -30,16 +33,12 @@ from hsiauto.scene.source import SceneSource
 from hsiauto.search.journal import Journal
 from hsiauto.search.trials import trials
 from hsiauto.search.workers.driver import run_search
-from hsiauto.search.workers.local_ray import own_ray, quiet, start_ray  # before any other import of ray
+from hsiauto.search.workers.local_ray import ray_for_a_run, start_ray
 from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.space import Space
 from hsiauto.split import SplitSpec
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Trial
-
-from ray import tune  # isort: skip
-from ray.tune.schedulers import ASHAScheduler  # isort: skip
-from ray.tune.search.optuna import OptunaSearch  # isort: skip
 
 Reached = tuple[int, float, FamilyConfig]
 """Epochs, validation kappa after them, config."""
@@ -54,7 +53,7 @@ def ours(prepared: Prepared, seconds: float) -> list[Reached]:
 
 
 def default(prepared: Prepared, seconds: float) -> list[Reached]:
-    with tempfile.TemporaryDirectory(prefix="hsiauto-live-") as folder, quiet():
+    with tempfile.TemporaryDirectory(prefix="hsiauto-live-") as folder:
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(_train, data=prepared.data), {"cpu": 1}),
             tune_config=tune.TuneConfig(
@@ -116,8 +115,8 @@ def main() -> None:
         }
     )
     prepared = prepare(run_config)
-    with own_ray():
-        start_ray(_resources(prepared), data_bytes=prepared.data.cube.nbytes)
+    with ray_for_a_run():
+        start_ray(Machine.here(), _resources(prepared), data_bytes=prepared.data.cube.nbytes)
         reached = (ours if asked.method == "ours" else default)(prepared, asked.seconds)
     if not reached:
         raise SystemExit(f"no trial reported within {asked.seconds:g} s")

@@ -7,19 +7,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import matplotlib
+from typing import TYPE_CHECKING
 
 from hsiauto.ablation.definition import Definition, setting
 from hsiauto.ablation.measures import MEASURES
 from hsiauto.ablation.table import Line
+from hsiauto.report.figure import figure_file
 
-matplotlib.use("Agg")  # no display on a cluster node
-
-import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
-
-from hsiauto.files import atomic_path
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 REFERENCE, OTHER = "tab:red", "tab:blue"
 _LOG_FROM = 20.0
@@ -89,32 +85,23 @@ def draw_study(title: str, panels: Sequence[Panel], path: Path, along: str | Non
     height = 1.6 + 0.32 * n_cells if along is None else 3.8 * rows
     longest = max(len(point.name) for panel in panels for point in panel.points)
     names_width = 0.0 if along else 0.085 * longest
-    figure, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(names_width + (3.4 if along is None else 5.6) * columns, height),
-        sharey=along is None,
-        squeeze=False,
-        layout="constrained",
-    )
-    axes = grid.ravel().tolist()
-    for one, panel in zip(axes, panels, strict=False):
-        if along is None:
-            _by_name(one, panel, most)
-        else:
-            _along(one, panel, along, most)
-            one.legend(fontsize=8, markerscale=0.7)
-        one.grid(alpha=0.3)
-        one.set_axisbelow(True)
-    for empty in axes[len(panels) :]:
-        empty.set_visible(False)
-    figure.suptitle(title, fontsize=11)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
-    plt.close(figure)
+    width = names_width + (3.4 if along is None else 5.6) * columns
+    with figure_file(path, width, height) as figure:
+        axes = figure.subplots(rows, columns, sharey=along is None, squeeze=False).ravel().tolist()
+        for one, panel in zip(axes, panels, strict=False):
+            if along is None:
+                _by_name(one, panel, most)
+            else:
+                _along(one, panel, along, most)
+                one.legend(fontsize=8, markerscale=0.7)
+            one.grid(alpha=0.3)
+            one.set_axisbelow(True)
+        for empty in axes[len(panels) :]:
+            empty.set_visible(False)
+        figure.suptitle(title, fontsize=11)
 
 
-def _by_name(axes: Axes, panel: Panel, most: int) -> None:
+def _by_name(axes: "Axes", panel: Panel, most: int) -> None:
     places = range(len(panel.points))
     for place, point in zip(places, panel.points, strict=True):
         if not math.isfinite(point.mean):
@@ -140,7 +127,7 @@ def _by_name(axes: Axes, panel: Panel, most: int) -> None:
         axes.locator_params(axis="x", nbins=5)
 
 
-def _along(axes: Axes, panel: Panel, along: str, most: int) -> None:
+def _along(axes: "Axes", panel: Panel, along: str, most: int) -> None:
     for series in dict.fromkeys(point.series for point in panel.points):
         own = sorted((p for p in panel.points if p.series == series and math.isfinite(p.mean)), key=lambda p: p.x)
         if own:
@@ -162,7 +149,7 @@ def _along(axes: Axes, panel: Panel, along: str, most: int) -> None:
         axes.set_yscale("log")
 
 
-def _note_n(axes: Axes, point: Point, at: tuple[float, float], most: int) -> None:
+def _note_n(axes: "Axes", point: Point, at: tuple[float, float], most: int) -> None:
     """Note n at a cell that has fewer values than others."""
     if point.n < most:
         axes.annotate(f"n = {point.n}", at, xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8)

@@ -2,26 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
 
 from hsiauto.ablation.plan import Training
 from hsiauto.search.events import Event, Refit, of
+from hsiauto.search.events.transient import Forecast
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Where a study stands."""
-
-    done: int
-    of: int
-    """Trainings, those of earlier calls included."""
-    seconds_left: float | None
-    """Predicted; None before a training has completed."""
-
-
-def pace(trainings: Sequence[Training], events: Iterable[Event], workers: int) -> Pace:
+def forecast(trainings: Sequence[Training], events: Iterable[Event], workers: int) -> Forecast:
     """From the `refit` events so far. A cell takes as long as its own trainings took, on average; one that has none, as
     long as the others took an epoch. `workers`: trainings at a time."""
     planned = {training.key: training for training in trainings if training.kind != "baseline"}
@@ -35,9 +24,9 @@ def pace(trainings: Sequence[Training], events: Iterable[Event], workers: int) -
             an_epoch.append(seconds / cell.max_epochs)
     left = [training.cell for key, training in planned.items() if key not in ended]
     if not an_epoch:
-        return Pace(len(ended), len(planned), None)
+        return Forecast(len(ended), len(planned), None)
     seconds = sum(fmean(of_cell.get(cell.key) or [fmean(an_epoch) * cell.max_epochs]) for cell in left)
-    return Pace(len(ended), len(planned), seconds / max(1, min(workers, len(left))))
+    return Forecast(len(ended), len(planned), seconds / max(1, min(workers, len(left))))
 
 
 def _seconds(event: Refit) -> float:

@@ -1,12 +1,10 @@
 """A study from its definition to its table and figure, in a run folder that can go on."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from hsiauto.ablation import record
 from hsiauto.ablation.cells import Grid, grid
@@ -18,17 +16,16 @@ from hsiauto.ablation.table import HEADER, Line, lines, records
 from hsiauto.ablation.train import train
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
-from hsiauto.files import atomic_path, run_lock
-from hsiauto.report.progress import download_bars
+from hsiauto.files import atomic_path
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
-from hsiauto.runs.opened import OpenRun, open_run
+from hsiauto.runs.opened import OpenRun, earlier_run, new_run
 from hsiauto.runs.prepare import Prepared, prepare
-from hsiauto.runs.run import reopen
+from hsiauto.runs.result import INTERRUPTED, NOTHING_TRAINED
+from hsiauto.runs.watch import Stop, Watch
 from hsiauto.search.events import Refit, of
-from hsiauto.search.workers.cluster import available, join
-from hsiauto.search.workers.local_ray import own_ray
-from hsiauto.search.workers.resources import BUDGET_PER_WORKER, Resources
+from hsiauto.search.events.transient import OnEvent
+from hsiauto.search.workers.resources import BUDGET_PER_WORKER, Machine, Resources
 from hsiauto.space import SceneSize
 from hsiauto.split.model import SplitSpec
 
@@ -41,16 +38,36 @@ class Result:
 
     folder: Path
     lines: tuple[Line, ...]
-    messages: tuple[str, ...] = ()
-    exit_code: int = 0
+    statements: tuple[str, ...]
+    """What a reader of the table must be told."""
+    trained: bool
+    interrupted: bool
+    """Ctrl-C or `stop` ended it; `resume` goes on."""
+    skipped: int
+    """Trainings that the time limit left out; `resume` trains them."""
+
+    @property
+    def exit_code(self) -> int:
+        """As of a run: 0 done, 1 nothing was trained, 130 interrupted."""
+        return INTERRUPTED if self.interrupted else 0 if self.trained else NOTHING_TRAINED
 
 
-def run(asked: Asked, run_config: RunConfig, folder: Path, *, console: Console) -> Result:
-    """Train and score every cell of a study in a new folder. Bad input raises UserError before anything is written."""
-    deadlines = Deadlines.start(run_config.time_limit_s)
-    folders.check_new(folder)
+def run(
+    asked: Asked,
+    run_config: RunConfig,
+    folder: str | Path | None = None,
+    *,
+    on_event: OnEvent | None = None,
+    stop: Stop | None = None,
+) -> Result:
+    """Train and score every cell of a study in a new folder. folder, on_event, stop: as in `hsiauto.search`.
+
+    Raises UserError for bad input, before anything is written.
+    """
+    deadlines, watch = Deadlines.start(run_config.time_limit_s), Watch.of(on_event, stop)
+    folder = folders.new_folder(folder, run_config.scene.dataset, f"{asked.name}-")
     if run_config.split.protocol == "fixed" and asked.splits > 1:
-        raise UserError("--splits needs a protocol that draws its split", "fixed", "Use blocks or random.")
+        raise UserError("`splits` needs a protocol that draws its split", "fixed", "Use blocks or random.")
     of_run = run_config.model_copy(
         update={
             "command": "study",
@@ -59,50 +76,43 @@ def run(asked: Asked, run_config: RunConfig, folder: Path, *, console: Console) 
             "split": _buffered(run_config.split, asked.definition, run_config.max_epochs),
         }
     )
-    with download_bars(console) as progress:
-        prepared = prepare(of_run, progress)
+    prepared = prepare(of_run, watch.downloading)
     cells = _grid(asked, prepared)
-    with own_ray():
-        join(run_config.address)
-        folders.create(folder, prepared.run_config, prepared.split)
-        record.write(folder, asked)
-        with run_lock(folder):
-            return _drive(asked, cells, prepared, folder, console, deadlines)
+    with new_run(prepared, folder, watch, deadlines) as opened:
+        return _drive(asked, cells, opened, deadlines)
 
 
 def resume(
-    folder: Path,
+    folder: str | Path,
     *,
     seeds: int | None = None,
     cells: Sequence[Mapping[str, Any]] | None = None,
     time_limit_s: float | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     concurrency: int | None = None,
     address: str | None = None,
-    console: Console,
+    on_event: OnEvent | None = None,
+    stop: Stop | None = None,
 ) -> Result:
     """Go on with the study in `folder`: what was scored is not trained again. More `seeds`, or other `cells` (empty:
     all), extend it; a time limit counts from now."""
+    folder, watch = Path(folder), Watch.of(on_event, stop)
     run_config, asked = folders.read_config(folder), record.read(folder)
     if seeds is not None and seeds < asked.seeds:
         raise UserError("a resumed study keeps or extends its seeds", f"{seeds}, below {asked.seeds}")
     changes: dict[str, Any] = {"time_limit_s": time_limit_s, "address": address}  # both of this call alone
     changes |= {} if concurrency is None else {"concurrency": concurrency}
-    changes |= {} if data_dir is None else {"scene": run_config.scene.model_copy(update={"data_dir": data_dir})}
+    changes |= {} if data_dir is None else {"scene": run_config.scene.model_copy(update={"data_dir": Path(data_dir)})}
     asked = asked.model_copy(
         update={"seeds": seeds or asked.seeds, "cells": asked.cells if cells is None else tuple(map(dict, cells))}
     )
     deadlines = Deadlines.start(time_limit_s)
-    with own_ray(), run_lock(folder):
-        join(address)
-        prepared = reopen(run_config.model_copy(update=changes), folder, console)
-        whole = _grid(asked, prepared)
-        record.write(folder, asked)
-        return _drive(asked, whole, prepared, folder, console, deadlines)
+    with earlier_run(run_config.model_copy(update=changes), folder, watch, deadlines) as opened:
+        return _drive(asked, _grid(asked, opened.prepared), opened, deadlines)
 
 
 def _buffered(spec: SplitSpec, definition: Definition, max_epochs: int) -> SplitSpec:
-    """`--buffer auto`: twice the largest support of the study's cells, those that `--cells` leaves for later too."""
+    """An automatic buffer: twice the largest support of the study's cells, those that `cells` leaves for later too."""
     if not spec.buffer_auto:
         return spec
     widest = max(cell.config.support for cell in grid(definition, max_epochs).cells)
@@ -110,7 +120,7 @@ def _buffered(spec: SplitSpec, definition: Definition, max_epochs: int) -> Split
 
 
 def _grid(asked: Asked, prepared: Prepared) -> Grid:
-    """Every cell of the study on its scene. Raises UserError for what cannot be trained, and --cells without one."""
+    """Every cell of the study on its scene. Raises UserError for what cannot be trained, and `cells` without one."""
     scene, split = prepared.scene, prepared.split
     grid(asked.definition, prepared.run_config.max_epochs)  # refuses what no scene mends
     n_pixels = len(split.train if asked.definition.validates else split.pool)
@@ -125,39 +135,46 @@ def _grid(asked: Asked, prepared: Prepared) -> Grid:
     return whole
 
 
-def _drive(
-    asked: Asked, whole: Grid, prepared: Prepared, folder: Path, console: Console, deadlines: Deadlines
-) -> Result:
-    definition, run_config = asked.definition, prepared.run_config
+def _drive(asked: Asked, whole: Grid, opened: OpenRun, deadlines: Deadlines) -> Result:
+    record.write(opened.folder, asked)
+    definition, prepared = asked.definition, opened.prepared
+    run_config = prepared.run_config
     wanted = whole.only(asked.cells) if asked.cells else whole
     planned = trainings(wanted, runs(run_config.seed, asked.seeds, prepared.split.spec.seed, asked.splits))
-    workers = run_config.concurrency or _places(run_config, sum(training.kind == "refit" for training in planned))
-    prepared = replace(prepared, run_config=run_config.model_copy(update={"concurrency": workers}))
-    with open_run(prepared, folder, console, f"hsiauto study --resume {folder}", deadlines.end) as opened:
-        opened.phase(
-            lambda: train(
-                opened.work,
-                opened.refits,
-                planned,
-                validates=definition.validates,
-                measures_memory="peak_memory_bytes" in definition.measures,
-                workers=workers,
-                deadline=deadlines.refit,
-            )
+    n_trainings = sum(training.kind == "refit" for training in planned)
+    workers = run_config.concurrency or _places(run_config, opened.machine, n_trainings)
+    opened.phase(
+        lambda: train(
+            replace(opened.work, run_config=run_config.model_copy(update={"concurrency": workers})),
+            opened.refits,
+            planned,
+            validates=definition.validates,
+            measures_memory="peak_memory_bytes" in definition.measures,
+            workers=workers,
+            deadline=deadlines.refit,
         )
-        opened.write_board()
-        found = lines(whole, opened.refits.events, definition.measures, definition.loss_margin)
-        _write_table(found, folder / TABLE)
-        if found:
-            draw(asked.name, definition, prepared.scene.name, found, folder / FIGURE)
-        return Result(folder, tuple(found), _messages(asked, whole, opened), opened.exit_code)
+    )
+    opened.write_board()
+    found = lines(whole, opened.refits.events, definition.measures, definition.loss_margin)
+    _write_table(found, opened.folder / TABLE)
+    if found:
+        draw(asked.name, definition, prepared.scene.name, found, opened.folder / FIGURE)
+    latest = {event.key: event for event in of(Refit, opened.refits.events)}.values()
+    return Result(
+        opened.folder,
+        tuple(found),
+        _statements(asked, (*prepared.notes, *whole.notes), latest),
+        trained=opened.trained,
+        interrupted=opened.interrupted,
+        skipped=sum(event.state == "skipped" for event in latest),
+    )
 
 
-def _places(run_config: RunConfig, n_trainings: int) -> int:
+def _places(run_config: RunConfig, machine: Machine, n_trainings: int) -> int:
     """Trainings at a time: what the machine holds, of which a search would leave some to learn from the others. Counted
     over the whole study, so that a resume times its trainings as the first call did."""
     many = run_config.model_copy(update={"budget": n_trainings * BUDGET_PER_WORKER})
-    return Resources.of(many, available(run_config.address)).concurrency
+    return Resources.of(many, machine).concurrency
 
 
 def _write_table(found: Sequence[Line], path: Path) -> None:
@@ -167,26 +184,19 @@ def _write_table(found: Sequence[Line], path: Path) -> None:
         writer.writerows(records(found))
 
 
-def _messages(asked: Asked, whole: Grid, opened: OpenRun) -> tuple[str, ...]:
-    """What a reader of the table must be told."""
+def _statements(asked: Asked, notes: Iterable[str], latest: Collection[Refit]) -> tuple[str, ...]:
     definition = asked.definition
-    latest = {event.key: event for event in of(Refit, opened.refits.events)}.values()
     said = [f"question: {definition.question}", f"the source ({definition.source}) says: {definition.claim}"]
-    said += [f"note: {note}" for note in (*opened.prepared.notes, *whole.notes)]
+    said += [f"note: {note}" for note in notes]
     said += [f"failed: {_of(event)}: {event.error}" for event in latest if event.state == "failed"]
     if asked.seeds > asked.splits:
         where = "one split: the intervals say nothing about others" if asked.splits == 1 else f"{asked.splits} splits"
-        said.append(f"paired over {asked.seeds} seeds on {where}; --splits {asked.seeds} gives each seed its own")
+        said.append(f"paired over {asked.seeds} seeds on {where}; as many splits as seeds would give each seed its own")
     if "epochs_to_val_loss" in definition.measures:
         said.append(
             "epochs are counted to the validation loss that the reference reaches in the same run at its best, plus "
             f"{100 * definition.loss_margin:g} %; runs that never reach it are missing from mean and pairs"
         )
-    skipped = sum(event.state == "skipped" for event in latest)
-    if skipped:
-        said.append(f"the time limit left out {skipped} trainings; `{opened.goes_on}` trains them")
-    if opened.interrupted:
-        said.append(f"interrupted; `{opened.goes_on}` goes on")
     return tuple(said)
 
 

@@ -1,15 +1,14 @@
 """Train the cells of a study and score each once a run: the refits of a study."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from hsiauto.ablation.noise import noisy
-from hsiauto.ablation.pace import pace
+from hsiauto.ablation.pace import forecast
 from hsiauto.ablation.plan import Training
 from hsiauto.refit import Work
 from hsiauto.refit.plan import Training as Refitting
 from hsiauto.refit.scoring import Target, record
-from hsiauto.search.events import Progressed, Refit, of
+from hsiauto.search.events import Refit, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import Job
 from hsiauto.split.seal import TrialData
@@ -59,7 +58,7 @@ def train(
         return
 
     def say() -> None:
-        work.on_event(Progressed(**asdict(pace(trainings, refits.events, workers))))
+        work.on_event(forecast(trainings, refits.events, workers))
 
     say()
     for result in work.train(jobs, datasets, deadline):

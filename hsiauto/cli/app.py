@@ -1,6 +1,7 @@
 """The application: all commands, and what an error looks like."""
 
 import errno
+import re
 import warnings
 from typing import Any
 
@@ -15,6 +16,11 @@ BAD_INPUT, INTERRUPTED = 2, 130
 _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
+def as_options(text: str) -> str:
+    """`text` with settings as options: `block_size` is --block-size here."""
+    return re.sub(r"`([a-z_]+)`", lambda name: "--" + name[1].replace("_", "-"), text)
+
+
 class _Commands(TyperGroup):
     """Every expected failure is one line and an exit code; anything else is a bug and keeps its traceback."""
 
@@ -23,7 +29,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            errors.print(f"error: {error}", markup=False)
+            errors.print(f"error: {as_options(str(error))}", markup=False)
             raise typer.Exit(BAD_INPUT) from error
         except KeyboardInterrupt as interrupt:
             errors.print("interrupted")

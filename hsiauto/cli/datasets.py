@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli.options import DataDir
-from hsiauto.report.progress import download_bars
+from hsiauto.cli.progress import download_bars
 from hsiauto.scene import registry
 
 app = typer.Typer(help="Known scenes: list, fetch, verify.", invoke_without_command=True)

@@ -1,10 +1,5 @@
 """What a command takes where an option was left out; each rule is the same in every command that has the option."""
 
-from datetime import UTC, datetime
-from pathlib import Path
-
-from hsiauto.scene.opening import SIMULATED
-
 EPOCHS, DEMO_EPOCHS = 60, 15
 """Of a full training. A first look at the demo takes minutes on two cores."""
 EPOCHS_IN_WORDS = f"{EPOCHS}, on the demo {DEMO_EPOCHS}"
@@ -15,9 +10,3 @@ def max_epochs(asked: int | None, dataset: str) -> int:
     if asked is not None:
         return asked
     return DEMO_EPOCHS if dataset == "demo" else EPOCHS
-
-
-def run_folder(asked: Path | None, dataset: str, prefix: str = "") -> Path:
-    """What --out says, else runs/<prefix><dataset>-<time>."""
-    stem = Path(dataset.removeprefix(SIMULATED)).stem
-    return asked or Path("runs") / f"{prefix}{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}"

@@ -1,11 +1,13 @@
 """How a command that computes ends: what it has to say, the run folder, the exit code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 import typer
 from rich.console import Console
+
+from hsiauto import ablation, runs
 
 
 class Ended(Protocol):
@@ -14,14 +16,39 @@ class Ended(Protocol):
     @property
     def folder(self) -> Path: ...
     @property
-    def messages(self) -> Sequence[str]: ...
-    @property
     def exit_code(self) -> int: ...
 
 
-def end(run: Ended, console: Console) -> None:
+def run_messages(result: "runs.Result", goes_on: str | None) -> list[str]:
+    """What a reader of the leaderboard must be told. goes_on: the command that goes on; None: there is none."""
+    lines = [*(f"note: {note}" for note in result.notes), *(f"warning: {text}" for text in result.warnings)]
+    lines += result.statements
+    if result.map_left_out:
+        lines.append("the time left could not hold the map of the whole scene; `hsiauto predict` draws one")
+    if result.skipped_refits:
+        lines.append(
+            f"the time limit left out {result.skipped_refits} refits; `{goes_on}` finishes the search first if it is "
+            "not done, then trains them, with the same time limit counted anew unless another is given"
+        )
+    if result.interrupted:
+        lines.append(f"interrupted; `{goes_on}` goes on" if goes_on else "interrupted; what was scored is in the table")
+    return lines
+
+
+def study_messages(result: "ablation.Result") -> list[str]:
+    """What a reader of a study's table must be told."""
+    goes_on = f"hsiauto study --resume {result.folder}"
+    lines = [*result.statements]
+    if result.skipped:
+        lines.append(f"the time limit left out {result.skipped} trainings; `{goes_on}` trains them")
+    if result.interrupted:
+        lines.append(f"interrupted; `{goes_on}` goes on")
+    return lines
+
+
+def end(run: Ended, messages: Iterable[str], console: Console) -> None:
     """Print the messages and the folder. Raises typer.Exit for an exit code that is not 0."""
-    for line in run.messages:
+    for line in messages:
         console.print(line, markup=False, highlight=False)
     console.print(f"\nrun folder: {run.folder}", markup=False, highlight=False, soft_wrap=True)
     if run.exit_code:

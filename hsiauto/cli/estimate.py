@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli import defaults, given, options, parse
+from hsiauto.cli.progress import download_bars
 from hsiauto.config import RunConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
-from hsiauto.report.progress import download_bars
 from hsiauto.runs.prepare import Prepared, feedable, prepare
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.workers.resources import Machine

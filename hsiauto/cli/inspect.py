@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from hsiauto import leaderboard as boards
+from hsiauto.cli.tables import print_leaderboard
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
-from hsiauto.report.tables import print_leaderboard
 from hsiauto.runs import folder as folders
 from hsiauto.search.events import Event, Ranked, of
 from hsiauto.search.journal import read

@@ -8,11 +8,12 @@ from rich.console import Console
 
 from hsiauto import runs as runs
 from hsiauto.cli import defaults, given, labels, options, parse
-from hsiauto.cli.ending import end
+from hsiauto.cli.ending import end, run_messages
+from hsiauto.cli.progress import Progress, classifying_bar
+from hsiauto.cli.tables import print_leaderboard
 from hsiauto.config import RunConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
-from hsiauto.report.tables import print_leaderboard
 from hsiauto.scene.source import SceneSource
 from hsiauto.split.model import SplitSpec
 from hsiauto.training.active.recipe import ActiveLabels
@@ -152,18 +153,19 @@ def search(
     if resume is not None:
         given.refuse_on_resume(context)
         data_dir = scene.data_dir if "data_dir" in given.given(context) else None
-        result = runs.resume(
-            resume,
-            budget=budget,
-            time_limit_s=limit,
-            max_gpu_hours=max_gpu_hours,
-            data_dir=data_dir,
-            concurrency=concurrency,
-            trial_timeout_s=patience,
-            address=address,
-            console=console,
-        )
-        _finish(result, console)
+        with Progress(console) as progress:
+            result = runs.resume(
+                resume,
+                budget=budget,
+                time_limit_s=limit,
+                max_gpu_hours=max_gpu_hours,
+                data_dir=data_dir,
+                concurrency=concurrency,
+                trial_timeout_s=patience,
+                address=address,
+                on_event=progress,
+            )
+        _finish(result, console, f"hsiauto search --resume {resume}")
         return
     given.refuse_idle(context, split.protocol)
     asks = labels.wants_active(context)
@@ -203,7 +205,9 @@ def search(
         other_seeds=other_seeds,
         further_splits=further_splits,
     )
-    _finish(runs.search(run_config, defaults.run_folder(out, scene.dataset), console=console), console)
+    with Progress(console) as progress:
+        result = runs.search(run_config, out, on_event=progress)
+    _finish(result, console, f"hsiauto search --resume {result.folder}")
 
 
 @options.with_groups(scene=options.scene_options, split=options.split_options, asked=labels.label_options)
@@ -248,8 +252,9 @@ def train(
     if transductive and chosen.input != "tile":
         tiles = ", ".join(name for name, other in FAMILIES.items() if other.input == "tile")
         raise UserError("--transductive belongs to tile families", family, f"Leave it out, or train one of {tiles}.")
-    folder = defaults.run_folder(out, scene.dataset, f"{family}-")
-    _finish(runs.train(run_config, chosen, folder, explicit=explicit, console=console), console)
+    with Progress(console) as progress:
+        result = runs.train(run_config, chosen, out, explicit=explicit, on_event=progress)
+    _finish(result, console)
 
 
 def refit(
@@ -261,10 +266,10 @@ def refit(
 ) -> None:
     """Repeat the refit on a split: ranked configs, the best classical one, baselines, references."""
     console = Console()
-    result = runs.refit_other_split(
-        folder, split_seed=split_seed, seeds=seeds, top=top, address=address, console=console
-    )
-    _finish(result, console)
+    with Progress(console) as progress:
+        result = runs.refit(folder, split_seed=split_seed, seeds=seeds, top=top, address=address, on_event=progress)
+    goes_on = f"hsiauto refit {folder} --split-seed {split_seed} --seeds {seeds}" + (f" --top {top}" if top else "")
+    _finish(result, console, goes_on)
 
 
 def predict(
@@ -277,9 +282,14 @@ def predict(
 ) -> None:
     """Classify a scene with an exported model: classes and confidence, with the scene's geo reference."""
     source = options.scene_options(scene, data_dir, key=key, layout=layout)
-    runs.predict(bundle, source, out, console=Console())
+    console = Console()
+    with classifying_bar(console) as bar:
+        drawn = runs.predict(bundle, source, out, on_event=bar)
+    console.print(f"{drawn.path}: {drawn.height} x {drawn.width} pixels", highlight=False, soft_wrap=True)
+    for number, (name, share) in enumerate(drawn.shares.items(), start=1):
+        console.print(f"  {number:>3}  {name}  {share:.1%}", highlight=False, markup=False)
 
 
-def _finish(result: runs.Result, console: Console) -> None:
+def _finish(result: runs.Result, console: Console, goes_on: str | None = None) -> None:
     print_leaderboard(result.table, console)
-    end(result, console)
+    end(result, run_messages(result, goes_on), console)

@@ -10,9 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from hsiauto import ablation
-from hsiauto.ablation.console import print_table
 from hsiauto.cli import defaults, given, options, parse
-from hsiauto.cli.ending import end
+from hsiauto.cli.ending import end, study_messages
+from hsiauto.cli.progress import Progress
+from hsiauto.cli.study_table import print_table
 from hsiauto.config import RunConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.scene.source import SceneSource
@@ -76,16 +77,17 @@ def command(
     if resume is not None:
         typed = given.given(context)
         _refuse(typed, _RESUMED[1:], "--resume goes on with the study's own settings; with it go --seeds, --cells")
-        result = ablation.resume(
-            resume,
-            seeds=seeds,
-            cells=None if cells is None else _cells(cells),
-            time_limit_s=limit,
-            data_dir=scene.data_dir if "data_dir" in typed else None,
-            concurrency=concurrency,
-            address=address,
-            console=console,
-        )
+        with Progress(console) as progress:
+            result = ablation.resume(
+                resume,
+                seeds=seeds,
+                cells=None if cells is None else _cells(cells),
+                time_limit_s=limit,
+                data_dir=scene.data_dir if "data_dir" in typed else None,
+                concurrency=concurrency,
+                address=address,
+                on_event=progress,
+            )
         _finish(result, console)
         return
     if name is None:
@@ -109,8 +111,9 @@ def command(
         transductive=transductive,
     )
     asked = ablation.Asked(name=name, definition=definition, seeds=seeds or 3, splits=splits, cells=_cells(cells or []))
-    folder = defaults.run_folder(out, scene.dataset, f"{name}-")
-    _finish(ablation.run(asked, run_config, folder, console=console), console)
+    with Progress(console) as progress:
+        result = ablation.run(asked, run_config, out, on_event=progress)
+    _finish(result, console)
 
 
 def _changed(
@@ -157,4 +160,4 @@ def _list(console: Console) -> None:
 
 def _finish(result: ablation.Result, console: Console) -> None:
     print_table(result.lines, console)
-    end(result, console)
+    end(result, study_messages(result), console)

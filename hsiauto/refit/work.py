@@ -1,7 +1,7 @@
 """Work: what the phases after the search share."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -9,7 +9,8 @@ from hsiauto.config import RunConfig
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.model import Scene
-from hsiauto.search.events import Event, Progressed
+from hsiauto.search.events import Event
+from hsiauto.search.events.transient import OnEvent
 from hsiauto.search.journal import Journal
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.jobs import Job, JobResult
@@ -38,7 +39,7 @@ class Work:
     split: Split
     journal: Journal
     run_jobs: RunJobs
-    on_event: Callable[[Event | Progressed], None] = lambda event: None
+    on_event: OnEvent = lambda event: None
 
     @property
     def trials(self) -> dict[str, TrialState]:

@@ -4,14 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display on a cluster node
-
-import matplotlib.pyplot as plt
 import numpy as np
 
-from hsiauto.files import atomic_path
+from hsiauto.report.figure import colour, figure_file
 from hsiauto.search.events import Cycle, Event, Refit, of
 
 REFERENCES = {"coordinate_1nn": ":", "majority": "--"}
@@ -22,38 +17,28 @@ Points = list[tuple[int, float]]
 
 
 def draw_labels(events: Iterable[Event], path: Path) -> bool:
-    """Draw the curves of every `cycle` event that has a test score: a thin line a seed, a thick one their mean.
-
-    False, and nothing is written, where there is none.
+    """Draw the curves of every `cycle` event that has a test score: a thin line for each seed, a thick one for their
+    mean. False, and nothing is written, if there is none.
     """
     groups = curves(events)
     if not groups:
         return False
-    figure, axes = plt.subplots(figsize=(8, 5.4), layout="constrained")
     lines = {name: REFERENCES.get(name.partition(",")[0], "-") for name in groups}
     trained = [name for name in groups if lines[name] == "-"]
-    for name, runs in groups.items():
-        colour, n = plt.get_cmap("tab10")(trained.index(name) % 10) if name in trained else "grey", len(runs)
-        for run in runs:
-            axes.plot(*_percent(run), color=colour, alpha=0.35, linewidth=0.8)
-        label = f"{name}, {n} seed{'s' if n > 1 else ''}"
-        axes.plot(
-            *_percent(mean(runs)),
-            color=colour,
-            marker=".",
-            linewidth=1.8,
-            label=label,
-            linestyle=lines[name],
-        )
-    axes.set_xlabel("labels that the oracle counted")
-    axes.set_ylabel("test OA (%)")
-    axes.set_title("accuracy against labels; the last point is the result, no point was chosen by its score")
-    axes.title.set_fontsize(10)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
-    axes.grid(alpha=0.3)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
-    plt.close(figure)
+    with figure_file(path, 8, 5.4) as figure:
+        axes = figure.add_subplot()
+        for name, runs in groups.items():
+            own, n = colour(trained.index(name)) if name in trained else "grey", len(runs)
+            for run in runs:
+                axes.plot(*_percent(run), color=own, alpha=0.35, linewidth=0.8)
+            label = f"{name}, {n} seed{'s' if n > 1 else ''}"
+            axes.plot(*_percent(mean(runs)), color=own, marker=".", linewidth=1.8, label=label, linestyle=lines[name])
+        axes.set_xlabel("labels that the oracle counted")
+        axes.set_ylabel("test OA (%)")
+        title = "accuracy against labels; the last point is the result, no point was chosen by its score"
+        axes.set_title(title, fontsize=10)
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+        axes.grid(alpha=0.3)
     return True
 
 
@@ -72,7 +57,7 @@ def curves(events: Iterable[Event]) -> dict[str, list[Points]]:
 
 
 def mean(runs: list[Points]) -> Points:
-    """Over the runs at each number of labels, which one plan gives to all of them."""
+    """The mean over the runs at each number of labels, which one plan gives to all of them."""
     at: dict[int, list[float]] = defaultdict(list)
     for run in runs:
         for labels, score in run:

@@ -2,17 +2,11 @@
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display on a cluster node
-
-import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-from matplotlib.patches import Patch
 
-from hsiauto.files import atomic_path
 from hsiauto.models.predict import Prediction
+from hsiauto.report.figure import figure_file
 from hsiauto.report.palette import class_colours
 from hsiauto.scene.model import Scene
 from hsiauto.split.model import Split
@@ -23,34 +17,33 @@ _PALE, _PALEST = 0.55, 0.88
 
 def draw_map(scene: Scene, split: Split, prediction: Prediction, title: str, path: Path) -> None:
     """False colour, ground truth with the split drawn in, prediction, confidence; class names in the legend."""
+    from matplotlib.patches import Patch
+
     tall = scene.height > 1.2 * scene.width
     panel = (3.0, 3.0 * scene.height / scene.width) if tall else (4.0, 4.0 * scene.height / scene.width)
     height = min(panel[1], 12.0)
     width = 4 * height * scene.width / scene.height + 3.2
-    figure, axes = plt.subplots(1, 4, figsize=(max(width, 12.0), max(height + 1.0, 4.5)), layout="constrained")
-    axes[0].imshow(false_colour(scene))
-    axes[0].set_title("false colour")
-    axes[1].imshow(_split_picture(scene, split))
-    axes[1].set_title("ground truth and split")
-    axes[1].set_xlabel("full colour: training pool; pale: test;\nnearly white: labelled, not used", fontsize=8)
-    axes[2].imshow(_coloured(prediction.classes, scene.n_classes))
-    axes[2].set_title("prediction")
-    confidence = axes[3].imshow(
-        np.where(scene.valid, prediction.confidence, np.nan), vmin=0, vmax=1, cmap="viridis", interpolation="nearest"
-    )
-    axes[3].set_title("confidence")
-    figure.colorbar(confidence, ax=axes[3], shrink=0.6)
-    for a in axes:
-        a.set_xticks([])
-        a.set_yticks([])
-    figure.suptitle(title, fontsize=10)
-    colours = class_colours(scene.n_classes) / 255.0
-    entries = [Patch(color=colours[k], label=name) for k, name in enumerate(scene.class_names)]
-    columns = min(6, len(entries))
-    figure.legend(handles=entries, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
-    plt.close(figure)
+    with figure_file(path, max(width, 12.0), max(height + 1.0, 4.5)) as figure:
+        axes = figure.subplots(1, 4)
+        axes[0].imshow(false_colour(scene))
+        axes[0].set_title("false colour")
+        axes[1].imshow(_split_picture(scene, split))
+        axes[1].set_title("ground truth and split")
+        axes[1].set_xlabel("full colour: training pool; pale: test;\nnearly white: labelled, not used", fontsize=8)
+        axes[2].imshow(_coloured(prediction.classes, scene.n_classes))
+        axes[2].set_title("prediction")
+        shown = np.where(scene.valid, prediction.confidence, np.nan)
+        confidence = axes[3].imshow(shown, vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
+        axes[3].set_title("confidence")
+        figure.colorbar(confidence, ax=axes[3], shrink=0.6)
+        for a in axes:
+            a.set_xticks([])
+            a.set_yticks([])
+        figure.suptitle(title, fontsize=10)
+        colours = class_colours(scene.n_classes) / 255.0
+        entries = [Patch(color=colours[k], label=name) for k, name in enumerate(scene.class_names)]
+        columns = min(6, len(entries))
+        figure.legend(handles=entries, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
 
 
 def false_colour(scene: Scene) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from matplotlib import image
 from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
@@ -25,7 +24,7 @@ FORMATS = (".png", ".tif", ".npy", ".hdr")
 
 
 def check_map_path(path: Path) -> None:
-    """Raises UserError if `write_map` would not know the format of `path`; call it before a long prediction."""
+    """Raise UserError if `write_map` would not know the format of `path`; call it before a long prediction."""
     if Path(path).suffix.lower() not in FORMATS:
         raise UserError("a map ends in " + ", ".join(FORMATS), path, "Choose one of these endings.")
 
@@ -40,8 +39,10 @@ def write_map(
     .npy  classes (H, W), int16
     .hdr  ENVI classification with names and colours; the classes stand beside it in .img
 
-    Raises UserError for another ending, and where the file cannot be written.
+    Raises UserError for another ending, and if the file cannot be written.
     """
+    from matplotlib import image  # only whoever draws needs it
+
     path = Path(path)
     check_map_path(path)
     n_classes = max(len(class_names), int(prediction.classes.max(initial=0)))

@@ -2,48 +2,43 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display on a cluster node
-
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 
 from hsiauto.config import RunConfig
-from hsiauto.files import atomic_path
+from hsiauto.report.figure import colour, figure_file
 from hsiauto.search.events import Event
 from hsiauto.search.learning_curves import curve
 from hsiauto.search.trials import TrialState, trials
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MARKERS = {"completed": "o", "stopped": "x", "failed": "v"}
 UNFINISHED = "+"
-"""Of a trial that was running, or interrupted, when the journal was read."""
+"""Marks a trial that was running, or interrupted, when the journal was read."""
 
 
 def draw_search(events: Iterable[Event], run_config: RunConfig, path: Path) -> None:
     """Best validation score against compute on the left, learning curves by family on the right."""
     reported = [trial for trial in trials(events).values() if trial.reports]
     names = sorted({trial.family for trial in reported})
-    colours = {name: plt.get_cmap("tab10")(i % 10) for i, name in enumerate(names)}
+    colours = {name: colour(i) for i, name in enumerate(names)}
     rows = max(1, -(-len(names) // 2))
-    figure = plt.figure(figsize=(15, max(4.5, 2.4 * rows)), layout="constrained")
-    grid = figure.add_gridspec(rows, 4)
-    _draw_compute(figure.add_subplot(grid[:, :2]), reported, colours, run_config)
-    shared: Axes | None = None
-    for i, name in enumerate(names):
-        axes = figure.add_subplot(grid[i // 2, 2 + i % 2], sharex=shared, sharey=shared)
-        shared = shared or axes
-        _draw_family(axes, name, [trial for trial in reported if trial.family == name], colours[name], run_config)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
-    plt.close(figure)
+    with figure_file(path, 15, max(4.5, 2.4 * rows)) as figure:
+        grid = figure.add_gridspec(rows, 4)
+        _draw_compute(figure.add_subplot(grid[:, :2]), reported, colours, run_config)
+        shared: Axes | None = None
+        for i, name in enumerate(names):
+            axes = figure.add_subplot(grid[i // 2, 2 + i % 2], sharex=shared, sharey=shared)
+            shared = shared or axes
+            mine = [trial for trial in reported if trial.family == name]
+            _draw_family(axes, name, mine, colours[name], run_config)
 
 
 def _draw_compute(
-    axes: Axes, reported: Sequence[TrialState], colours: Mapping[str, Any], run_config: RunConfig
+    axes: "Axes", reported: Sequence[TrialState], colours: Mapping[str, Any], run_config: RunConfig
 ) -> None:
     spent, best = 0.0, -np.inf
     line: list[tuple[float, float]] = []
@@ -68,8 +63,8 @@ def _draw_compute(
             line.append((spent, best))
     if line:
         axes.step(*zip(*line, strict=True), where="post", color="black", linewidth=1.5, label="best at full fidelity")
-    for name, colour in colours.items():
-        axes.plot([], [], marker="s", linestyle="none", color=colour, label=name)
+    for name, own in colours.items():
+        axes.plot([], [], marker="s", linestyle="none", color=own, label=name)
     for state in (*MARKERS, "unfinished"):
         if state in states:
             axes.plot([], [], marker=MARKERS.get(state, UNFINISHED), linestyle="none", color="grey", label=state)
@@ -80,7 +75,7 @@ def _draw_compute(
     axes.grid(alpha=0.3)
 
 
-def _draw_family(axes: Axes, name: str, mine: Sequence[TrialState], colour: Any, run_config: RunConfig) -> None:
+def _draw_family(axes: "Axes", name: str, mine: Sequence[TrialState], colour: Any, run_config: RunConfig) -> None:
     for scores in filter(None, (curve(trial, run_config.objective) for trial in mine)):
         marker = "." if len(scores) == 1 else None
         axes.plot(list(scores), list(scores.values()), color=colour, alpha=0.7, linewidth=1.2, marker=marker)

@@ -6,7 +6,7 @@ from typing import Self
 
 SEARCH_SHARE, REEVALUATION_SHARE = 0.40, 0.20
 FINISH_SHARE, FINISH_S = 0.10, 45.0
-"""Kept back for the export, the map of the whole scene and the figures: this share, at most so many seconds."""
+"""Kept back for the export, the map of the whole scene and the figures: this share, at most this many seconds."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Deadlines:
     reevaluation: float | None = None
     refit: float | None = None
     end: float | None = None
-    """Of everything."""
+    """The end of everything."""
 
     @classmethod
     def start(cls, limit_s: float | None) -> Self:

@@ -15,7 +15,7 @@ from hsiauto.search.events import now
 
 
 def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bundle | None, tuple[str, ...]]:
-    """Turn the winner's first refit into `folder/bundle`; None while the winner has none, and what to say about it.
+    """Turn the winner's first refit into `folder/bundle`; None while the winner has none, and notes about it.
 
     A bundle of another config, which an extended search has overtaken, steps aside to `folder/bundle-previous`, and
     its map goes.
@@ -58,7 +58,7 @@ def _swap(first: Path, second: Path) -> None:
 
 
 def _own_refit(prepared: Prepared, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The row of the model: the winner, with the study's seed, on the study's split."""
+    """The row of the model: the winner, with the run's seed, on the run's split."""
     key = {"kind": "refit", "rank": 1, "seed": prepared.run_config.seed, "split_hash": prepared.split.hash}
     return next((row for row in rows if all(row[name] == value for name, value in key.items())), None)
 

@@ -1,5 +1,7 @@
-"""The run folder: what lies where, how it is made and how it is opened again."""
+"""The run folder: its name, what lies where, how it is made and how it is opened again."""
 
+import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -7,6 +9,7 @@ from pydantic import ValidationError
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path, writing
+from hsiauto.scene.opening import SIMULATED
 from hsiauto.split import Split, save_split
 
 CONFIG, SPLIT, JOURNAL, REFITS = "study.json", "split.npz", "journal.jsonl", "refits.jsonl"
@@ -15,18 +18,24 @@ LABELS_FIGURE = "labels.png"
 BUNDLE, BUNDLE_PREVIOUS = "bundle", "bundle-previous"
 
 
-def check_new(folder: Path) -> None:
-    """Raise UserError unless `folder` can become a run: new or empty, so that it never mixes with somebody's files."""
+def new_folder(folder: str | Path | None, dataset: str, prefix: str = "") -> Path:
+    """`folder`, or runs/<prefix><dataset>-<time>-<random> for None: runs that start at the same moment never share one.
+
+    Raises UserError unless it is new or empty, so that a run never mixes with somebody's files.
+    """
+    stem = Path(dataset.removeprefix(SIMULATED)).stem
+    name = f"{prefix}{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    folder = Path("runs") / name if folder is None else Path(folder)
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        remedy = "Choose another --out"
         is_run = (folder / JOURNAL).is_file() and (folder / CONFIG).is_file()
-        if is_run and (command := read_config(folder).command) != "train":
-            remedy += f", or go on with `hsiauto {command} --resume {folder}`"
-        raise UserError("--out is a new or empty folder", folder, remedy + ".")
+        goes_on = is_run and read_config(folder).command != "train"
+        remedy = "Choose another one" + (", or resume the run that is in it." if goes_on else ".")
+        raise UserError("a run starts in a new or empty folder", folder, remedy)
+    return folder
 
 
 def create(folder: Path, run_config: RunConfig, split: Split) -> None:
-    """Make the folder with study.json and split.npz. Raises UserError where it cannot be written."""
+    """Make the folder with study.json and split.npz. Raises UserError if it cannot be written."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     save_split(split, folder / SPLIT)
@@ -39,7 +48,7 @@ def write_config(folder: Path, run_config: RunConfig) -> None:
 
 
 def read_config(folder: Path) -> RunConfig:
-    """The study of an existing run. Raises UserError for a folder that is no run."""
+    """The config of an existing run. Raises UserError for a folder that is no run."""
     if not (folder / CONFIG).is_file() or not (folder / JOURNAL).is_file():
         raise UserError(
             f"a run folder holds {CONFIG} and {JOURNAL}",

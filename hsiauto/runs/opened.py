@@ -1,67 +1,56 @@
-"""An open run folder: its journals, its pool, its progress, and what is written whenever a phase has ended."""
+"""An open run: its folder, journals and workers, and what is written whenever a phase has ended."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-from rich.console import Console
 
 from hsiauto import leaderboard as boards
+from hsiauto.config import RunConfig
+from hsiauto.files import run_lock
 from hsiauto.refit import Work
 from hsiauto.report.labels_figure import draw_labels
-from hsiauto.report.progress import Progress
 from hsiauto.report.search_figure import draw_search
 from hsiauto.runs import folder as folders
+from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.export import export_winner
-from hsiauto.runs.prepare import Prepared
+from hsiauto.runs.prepare import Prepared, reopen
 from hsiauto.runs.provenance import git_commit, versions
+from hsiauto.runs.result import Result
+from hsiauto.runs.watch import Watch
 from hsiauto.runs.winner_map import draw_winner_map
 from hsiauto.search.events import Ended, Event, Opened, Proposed, Refit, Reported, Resumed, Warned, of
+from hsiauto.search.events.transient import RunOpened
 from hsiauto.search.journal import Journal
+from hsiauto.search.workers.cluster import prepare_workers
 from hsiauto.search.workers.driver import LeftAtOnce
-from hsiauto.search.workers.local_ray import own_ray
+from hsiauto.search.workers.local_ray import ray_for_a_run
 from hsiauto.search.workers.pool import run_jobs
-
-NOTHING_TRAINED, INTERRUPTED = 1, 130
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command leaves and says."""
-
-    folder: Path
-    table: pa.Table
-    messages: tuple[str, ...] = ()
-    exit_code: int = 0
+from hsiauto.search.workers.resources import Machine
 
 
 class OpenRun:
-    """An open run: journals, pool, progress; and what is written whenever a phase has ended."""
+    """An open run: journals and workers; and what is written whenever a phase has ended."""
 
     def __init__(
-        self,
-        prepared: Prepared,
-        folder: Path,
-        journal: Journal,
-        refits: Journal,
-        progress: Progress,
-        goes_on: str | None,
-        searches: bool,
+        self, prepared: Prepared, folder: Path, journals: tuple[Journal, Journal], machine: Machine, watch: Watch
     ) -> None:
-        self.prepared, self.folder, self.journal, self.refits = prepared, folder, journal, refits
-        self.work = Work(prepared.run_config, prepared.scene, prepared.split, journal, run_jobs, progress)
+        self.prepared, self.folder, self.machine, self.watch = prepared, folder, machine, watch
+        self.journal, self.refits = journals
+        self.searches = prepared.run_config.command == "search" and self.refits.path.name == folders.REFITS
+        pool = partial(run_jobs, machine=machine, stop=watch.stop)
+        self.work = Work(prepared.run_config, prepared.scene, prepared.split, self.journal, pool, watch.on_event)
         self.interrupted = False
-        self.goes_on = goes_on
-        """The command that goes on where this one ended; None: there is none."""
-        self.searches = searches
 
     def phase(self, step: Callable[[], object]) -> None:
-        """Run a phase. After Ctrl-C nothing more is started, and what is done is still written; after two, nothing."""
+        """Run a phase. After Ctrl-C or `stop` nothing more is started, and what is done is still written; after a
+        second Ctrl-C, nothing."""
         if self.interrupted:
             return
         try:
+            self.watch.check()
             step()
         except LeftAtOnce:
             raise
@@ -75,45 +64,76 @@ class OpenRun:
         boards.write(table, self.folder / name)
         return table
 
-    def finish(self, end: float | None = None) -> Result:
+    def finish(self, end: float | None = None, notes: Sequence[str] = ()) -> Result:
         """The table first, then the model, then the pictures: what matters most is safe first."""
         table = self.write_board()
-        bundle, notes = export_winner(self.prepared, self.folder, table)
+        bundle, of_export = export_winner(self.prepared, self.folder, table)
         if of(Reported, self.journal.events):
             draw_search(self.journal.events, self.prepared.run_config, self.folder / folders.SEARCH_FIGURE)
         draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
-        if bundle is not None:
-            drawn = draw_winner_map(self.prepared, bundle, table, self.folder / folders.MAP, end)
-            if not drawn:
-                notes += ("the time left could not hold the map of the whole scene; `hsiauto predict` draws one",)
-        return Result(self.folder, table, (*self.messages(table), *notes), self.exit_code)
+        drawn = bundle is None or draw_winner_map(self.prepared, bundle, table, self.folder / folders.MAP, end)
+        return self.result(table, notes=(*notes, *self.prepared.notes, *of_export), map_left_out=not drawn)
+
+    def result(self, table: pa.Table, notes: Sequence[str], map_left_out: bool = False) -> Result:
+        latest = {event.key: event.state for event in of(Refit, self.refits.events)}
+        labels = boards.label_statement(table, len(self.prepared.split.pool))
+        return Result(
+            self.folder,
+            table,
+            trained=self.trained,
+            interrupted=self.interrupted,
+            skipped_refits=list(latest.values()).count("skipped"),
+            map_left_out=map_left_out,
+            notes=tuple(notes),
+            warnings=tuple(standing_warnings(self.journal.events)),
+            statements=(*boards.winner_statement(table), *labels),
+        )
 
     @property
-    def exit_code(self) -> int:
+    def trained(self) -> bool:
         """References and baselines are always there: only what was searched or asked for counts as trained."""
-        if self.interrupted:
-            return INTERRUPTED
         states: set[str] = {event.state for event in of(Refit, self.refits.events) if event.kind == "refit"}
         if self.searches:
             states |= {event.state for event in of(Ended, self.journal.events)}
-        return 0 if "completed" in states else NOTHING_TRAINED
+        return "completed" in states
 
-    def messages(self, table: pa.Table) -> tuple[str, ...]:
-        """What a reader of the table must be told."""
-        warnings = standing_warnings(self.journal.events)
-        latest = {event.key: event.state for event in of(Refit, self.refits.events)}
-        skipped = list(latest.values()).count("skipped")
-        lines = [*(f"note: {note}" for note in self.prepared.notes), *(f"warning: {text}" for text in warnings)]
-        lines += [*boards.winner_statement(table), *boards.label_statement(table, len(self.prepared.split.pool))]
-        if skipped:
-            lines.append(
-                f"the time limit left out {skipped} refits; `{self.goes_on}` finishes the search first where it is not "
-                "done, then trains them, with the same time limit counted anew unless another is given"
-            )
-        if self.interrupted:
-            way = f"`{self.goes_on}` goes on" if self.goes_on else "what was scored is in the table"
-            lines.append(f"interrupted; {way}")
-        return tuple(lines)
+
+@contextmanager
+def new_run(prepared: Prepared, folder: Path, watch: Watch, deadlines: Deadlines) -> Iterator[OpenRun]:
+    """A run in the new `folder`, whose workers are checked before anything is written."""
+    with ray_for_a_run():
+        machine = prepare_workers(prepared.run_config, folder, new=True)
+        folders.create(folder, prepared.run_config, prepared.split)
+        with run_lock(folder), _open(prepared, folder, machine, watch, deadlines.end, folders.REFITS) as run:
+            yield run
+
+
+@contextmanager
+def earlier_run(
+    run_config: RunConfig, folder: Path, watch: Watch, deadlines: Deadlines, refits: str = folders.REFITS
+) -> Iterator[OpenRun]:
+    """The run of `run_config` in `folder`, which goes on. refits: the name of the journal of its refits."""
+    with ray_for_a_run(), run_lock(folder):
+        machine = prepare_workers(run_config, folder, new=False)
+        prepared = reopen(run_config, folder, watch.downloading)
+        with _open(prepared, folder, machine, watch, deadlines.end, refits) as run:
+            yield run
+
+
+@contextmanager
+def _open(
+    prepared: Prepared, folder: Path, machine: Machine, watch: Watch, end: float | None, refits: str
+) -> Iterator[OpenRun]:
+    run_config = prepared.run_config
+    with Journal(folder / folders.JOURNAL) as journal, Journal(folder / refits) as refit_journal:
+        run = OpenRun(prepared, folder, (journal, refit_journal), machine, watch)
+        past = (*journal.events, *refit_journal.events) if run.searches else ()
+        watch.on_event(RunOpened(run_config, run.searches, end, past))
+        if not journal.events:
+            run.work.record(journal, opening(prepared))
+        elif run.searches:
+            run.work.record(journal, Resumed(budget=run_config.budget))
+        yield run
 
 
 def standing_warnings(events: Sequence[Event]) -> list[str]:
@@ -130,33 +150,6 @@ def standing_warnings(events: Sequence[Event]) -> list[str]:
             text = text.replace(", ".join(left_out), ", ".join(still))
         standing.append(text)
     return standing
-
-
-@contextmanager
-def open_run(
-    prepared: Prepared,
-    folder: Path,
-    console: Console,
-    goes_on: str | None = None,
-    end: float | None = None,
-    *,
-    searches: bool = False,
-    refits: str = folders.REFITS,
-) -> Iterator[OpenRun]:
-    run_config = prepared.run_config
-    with (
-        own_ray(),
-        Journal(folder / folders.JOURNAL) as journal,
-        Journal(folder / refits) as refit_journal,
-        Progress(console, run_config.objective, run_config.budget if searches else None, end) as progress,
-    ):
-        if not journal.events:
-            journal.append(opening(prepared))
-        elif searches:
-            for event in (*journal.events, *refit_journal.events):
-                progress(event)
-            progress(journal.append(Resumed(budget=run_config.budget)))
-        yield OpenRun(prepared, folder, journal, refit_journal, progress, goes_on, searches)
 
 
 def opening(prepared: Prepared) -> Opened:

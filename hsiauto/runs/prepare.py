@@ -1,8 +1,9 @@
-"""From a RunConfig to what the phases work on. Everything that can be wrong with the input is found here, before
-anything is written."""
+"""From a RunConfig to what the phases work on. Whatever is wrong with the input is found here, before anything is
+written."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +12,18 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
+from hsiauto.runs import folder as folders
 from hsiauto.scene import Scene, open_scene, read_label_map
+from hsiauto.search.events import Opened, of
+from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
-from hsiauto.split import Split, SplitSpec, make_split
+from hsiauto.split import Split, SplitSpec, load_split, make_split
 from hsiauto.split.seal import TrialData, seal
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study with its scene, its split, and the part of it that trials may see."""
+    """A run config with its scene, its split, and the part of it that trials may see."""
 
     run_config: RunConfig
     scene: Scene
@@ -36,8 +40,8 @@ class Prepared:
 
 
 def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], None] | None = None) -> Prepared:
-    """Open, split, bind. Raises UserError for anything that a study cannot be run on; writes nothing but a download,
-    of which it tells `progress` (file, bytes done, bytes in all)."""
+    """Open the scene, draw the split, bind the space. Writes nothing but a download, and tells `progress` of it (file,
+    bytes done, bytes in all). Raises UserError for anything that cannot be run on."""
     space = Space.load(run_config.space, run_config.families, run_config.pins)
     scene = open_scene(run_config.scene, progress)
     run_config = run_config.model_copy(update={"split": _resolved(run_config.split, space)})
@@ -47,27 +51,49 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     return Prepared(run_config, scene, split, bound, data)
 
 
+def reopen(
+    run_config: RunConfig, folder: Path, progress: Callable[[str, int, int | None], None] | None = None
+) -> Prepared:
+    """`run_config`, of the run in `folder`, on the same scene and split as before. Raises UserError if one changed."""
+    prepared = prepare(run_config, progress)
+    split = load_split(folder / folders.SPLIT)
+    if split.hash != prepared.split.hash:
+        raise UserError(
+            f"a run goes on with the split that it began with, {split.hash}",
+            f"{prepared.split.hash}: the scene, its labels or the splitter has changed",
+            "Restore the data, or start a new run.",
+        )
+    for event in of(Opened, read(folder / folders.JOURNAL)):
+        if event.data_hash != prepared.scene.data_hash:
+            raise UserError(
+                "a run goes on with the data that it began with",
+                f"{prepared.scene.name} with another sha256 than the journal's",
+                "Restore the data, or start a new run.",
+            )
+    return prepared
+
+
 def feedable(
     prepared: Prepared, config: FamilyConfig, explicit: Collection[str] | None
 ) -> tuple[FamilyConfig, tuple[str, ...]]:
     """The nearest config to `config` that the scene can feed, and what that changed.
 
-    Raises UserError where it would change an axis in `explicit` (None: any).
+    Raises UserError if it would change a hyperparameter in `explicit` (None: any).
     """
     scene = prepared.scene
     size = SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width)
     if size.fits(config):
         return config, ()
     asked, nearest = config.active(), size.nearest(config)
-    changed = {axis: value for axis, value in nearest.items() if value != asked.get(axis)}
-    for axis, value in changed.items():
-        if explicit is None or axis in explicit:
+    changed = {name: value for name, value in nearest.items() if value != asked.get(name)}
+    for name, value in changed.items():
+        if explicit is None or name in explicit:
             raise UserError(
-                f"{axis} of {config.family} on {scene.name} is at most {value}", asked[axis], f"--set {axis}={value}"
+                f"{name} of {config.family} on {scene.name} is at most {value}", asked[name], f"Set {name}={value}."
             )
     return config_from(nearest), tuple(
-        f"note: {axis} is {value} instead of the preset's {asked[axis]}: the scene holds no more"
-        for axis, value in changed.items()
+        f"{name} is {value} instead of the preset's {asked[name]}: the scene holds no more"
+        for name, value in changed.items()
     )
 
 
@@ -75,10 +101,10 @@ def _fixed_maps(spec: SplitSpec, scene: Scene) -> tuple[npt.NDArray[np.int64] | 
     """The two label maps of the `fixed` protocol; (None, None) for the others."""
     if spec.protocol != "fixed":
         if spec.train_map or spec.test_map:
-            raise UserError("--train-map and --test-map belong to --protocol fixed", spec.protocol, "Leave them out.")
+            raise UserError("`train_map` and `test_map` belong to protocol fixed", spec.protocol, "Leave them out.")
         return None, None
     if spec.train_map is None or spec.test_map is None:
-        raise UserError("--protocol fixed needs two label maps", "one or none", "Give --train-map and --test-map.")
+        raise UserError("protocol fixed needs two label maps", "one or none", "Set `train_map` and `test_map`.")
     return read_label_map(spec.train_map, like=scene), read_label_map(spec.test_map, like=scene)
 
 

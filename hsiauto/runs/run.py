@@ -1,72 +1,76 @@
-"""The phases of a study in order: search, re-evaluation, refit, export, pictures."""
+"""The phases of a run in order: search, re-evaluation, refits, export, pictures."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from pydantic import BaseModel, Field
 
 from hsiauto.config import RunConfig, validated
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
-from hsiauto.files import run_lock
-from hsiauto.refit import final_order, reevaluate, refit, refit_config, refit_on_split
-from hsiauto.report.progress import download_bars
+from hsiauto.refit import final_order, reevaluate, refit_config, refit_on_split
+from hsiauto.refit import refit as refit_ranked
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
-from hsiauto.runs.opened import Result, open_run
+from hsiauto.runs.opened import OpenRun, earlier_run, new_run
 from hsiauto.runs.prepare import Prepared, feedable, prepare
+from hsiauto.runs.result import Result
+from hsiauto.runs.watch import Stop, Watch
 from hsiauto.search import warm_start
-from hsiauto.search.events import Opened, WarmStart, of
+from hsiauto.search.events import WarmStart, of
+from hsiauto.search.events.transient import OnEvent
 from hsiauto.search.journal import read
-from hsiauto.search.workers.cluster import available, join, reach
 from hsiauto.search.workers.driver import run_search
-from hsiauto.search.workers.local_ray import own_ray
-from hsiauto.search.workers.resources import Resources
-from hsiauto.split import load_split
 
 
-def search(run_config: RunConfig, folder: Path, *, console: Console) -> Result:
-    """Run a whole study in a new folder. Bad input raises UserError before anything is written."""
-    if run_config.labels is not None:
+def search(
+    config: RunConfig,
+    folder: str | Path | None = None,
+    *,
+    on_event: OnEvent | None = None,
+    stop: Stop | None = None,
+) -> Result:
+    """Search the best classifier for a scene, retrain and export it, write the leaderboard, all in a new folder.
+
+    folder: None: runs/<dataset>-<time>-<random>. on_event: called with each event of the journal, and with those of
+    `hsiauto.search.events.transient`. stop: ends the run as Ctrl-C does; works in any thread.
+    Raises UserError for bad input, before anything is written.
+    """
+    if config.labels is not None:
         raise UserError(
             "a search reads every label of its pool, to train and to validate, so its labels cannot be asked for",
-            run_config.labels.name,
-            "Ask for the labels of one config with `hsiauto train FAMILY --labels active`; a search on few labels is "
-            "--train-fraction or --train-per-class.",
+            config.labels.name,
+            "Ask for the labels of one config with `hsiauto train`; for a search on few labels set `train_fraction` or "
+            "`train_per_class`.",
         )
-    deadlines = Deadlines.start(run_config.time_limit_s)
-    folders.check_new(folder)
-    with download_bars(console) as progress:
-        prepared = prepare(run_config, progress)
+    deadlines, watch = Deadlines.start(config.time_limit_s), Watch.of(on_event, stop)
+    folder = folders.new_folder(folder, config.scene.dataset)
+    prepared = prepare(config, watch.downloading)
     found = _from_earlier(prepared)
-    with own_ray():
-        reach(run_config, folder, new=True)
-        Resources.of(run_config, available(run_config.address))  # refuses what the machine cannot give
-        folders.create(folder, prepared.run_config, prepared.split)
-        with run_lock(folder):
-            return _drive(prepared, folder, console, deadlines, found)
+    with new_run(prepared, folder, watch, deadlines) as run:
+        return _drive(run, deadlines, found)
 
 
 def resume(
-    folder: Path,
+    folder: str | Path,
     *,
     budget: int | None = None,
     time_limit_s: float | None = None,
     max_gpu_hours: float | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     concurrency: int | None = None,
     trial_timeout_s: float | None = None,
     address: str | None = None,
-    console: Console,
+    on_event: OnEvent | None = None,
+    stop: Stop | None = None,
 ) -> Result:
-    """Go on with the search in `folder`; a larger `budget` extends it, a time limit counts from now, GPU-hours from the
-    search's beginning. `data_dir`, `concurrency`, `trial_timeout_s` and `address` are of the machines
-    that it goes on."""
-    run_config = folders.read_config(folder)
-    _check_search(run_config, folder, "--resume")
+    """Go on with the search in `folder`. A larger `budget` extends it; a time limit counts from now, GPU-hours from the
+    search's beginning. `data_dir`, `concurrency`, `trial_timeout_s` and `address` belong to the machines of this call.
+    """
+    folder, watch = Path(folder), Watch.of(on_event, stop)
+    before = _config_of_search(folder, "resume")
     given = {
         "budget": budget,
         "time_limit_s": time_limit_s,
@@ -77,135 +81,118 @@ def resume(
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if data_dir is not None:
-        changes["scene"] = run_config.scene.model_copy(update={"data_dir": data_dir})
-    before, run_config = run_config, validated(RunConfig, **{**dict(run_config), **changes})
+        changes["scene"] = before.scene.model_copy(update={"data_dir": Path(data_dir)})
+    run_config = validated(RunConfig, **{**dict(before), **changes})
     for name in ("budget", "max_gpu_hours"):
         was, now = getattr(before, name), getattr(run_config, name)
         if was is not None and now < was:
-            what = f"--{name.replace('_', '-')}"
-            raise UserError(f"a resumed run keeps or extends its {what}", f"{now}, below {was}", f"Leave {what} out.")
+            raise UserError(f"a resumed run keeps or extends its `{name}`", f"{now}, below {was}", "Leave it out.")
     deadlines = Deadlines.start(run_config.time_limit_s)
-    with own_ray(), run_lock(folder):
-        prepared = reopen(run_config, folder, console)
-        reach(run_config, folder, new=False)
-        Resources.of(run_config, available(run_config.address))
-        folders.write_config(folder, prepared.run_config)
-        told = bool(of(WarmStart, read(folder / folders.JOURNAL)))
-        return _drive(prepared, folder, console, deadlines, None if told else _from_earlier(prepared))
+    with earlier_run(run_config, folder, watch, deadlines) as run:
+        folders.write_config(folder, run.prepared.run_config)
+        told = bool(of(WarmStart, run.journal.events))
+        return _drive(run, deadlines, None if told else _from_earlier(run.prepared))
 
 
 def train(
-    run_config: RunConfig,
-    config: FamilyConfig,
-    folder: Path,
+    config: RunConfig,
+    family_config: FamilyConfig,
+    folder: str | Path | None = None,
     *,
     explicit: Collection[str] | None = None,
-    console: Console,
+    on_event: OnEvent | None = None,
+    stop: Stop | None = None,
 ) -> Result:
     """Train one config without a search, score it once a seed on the sealed test, export it.
 
-    An axis in `explicit` (None: every one) is trained as it is or refused; the others give way to what the scene can
-    feed, with a message.
+    A hyperparameter in `explicit` (None: every one) is trained as it is or refused; the others give way to what the
+    scene can feed, with a note. folder, on_event, stop: as in `search`.
     """
-    folders.check_new(folder)
-    if config.kind == "reference":
-        raise UserError("a reference stands on every leaderboard and is never trained alone", config.family)
-    alone = run_config.model_copy(update={"command": "train", "families": (config.family,), "pins": {}})
-    with download_bars(console) as progress:
-        prepared = prepare(alone, progress)
-    fed, notes = feedable(prepared, config, explicit)
-    if run_config.labels is not None:
-        run_config.labels.plan(
-            len(prepared.split.pool), len(prepared.split.classes)
-        )  # refuses what cannot be asked for
-    with own_ray():
-        join(run_config.address)
-        folders.create(folder, prepared.run_config, prepared.split)
-        with run_lock(folder), open_run(prepared, folder, console) as run:
-            run.phase(lambda: refit_config(run.work, run.refits, fed, run_config.winner_seeds, folder))
-            result = run.finish()
-            return replace(result, messages=(*notes, *result.messages))
+    watch = Watch.of(on_event, stop)
+    folder = folders.new_folder(folder, config.scene.dataset, f"{family_config.family}-")
+    if family_config.kind == "reference":
+        raise UserError("a reference stands on every leaderboard and is never trained alone", family_config.family)
+    alone = config.model_copy(update={"command": "train", "families": (family_config.family,), "pins": {}})
+    prepared = prepare(alone, watch.downloading)
+    fed, notes = feedable(prepared, family_config, explicit)
+    if config.labels is not None:  # refuses what cannot be asked for
+        config.labels.plan(len(prepared.split.pool), len(prepared.split.classes))
+    with new_run(prepared, folder, watch, Deadlines()) as run:
+        run.phase(lambda: refit_config(run.work, run.refits, fed, config.winner_seeds, run.folder))
+        return run.finish(notes=notes)
 
 
-def refit_other_split(
-    folder: Path,
+class _Asked(BaseModel):
+    """What is asked of `refit`."""
+
+    split_seed: int = Field(ge=0)
+    seeds: int = Field(ge=1)
+    top: int | None = Field(ge=1)
+
+
+def refit(
+    folder: str | Path,
     *,
     split_seed: int,
     seeds: int,
     top: int | None = None,
     address: str | None = None,
-    console: Console,
+    on_event: OnEvent | None = None,
+    stop: Stop | None = None,
 ) -> Result:
-    """Retrain the chosen configs of a finished search on the split of another seed, or of its own; what the study has
-    scored there already is taken over. The table is `leaderboard-split-<seed>.parquet`."""
-    run_config = folders.read_config(folder).model_copy(update={"address": address})
-    _check_search(run_config, folder, "refit")
-    goes_on = f"hsiauto refit {folder} --split-seed {split_seed} --seeds {seeds}" + (f" --top {top}" if top else "")
-    with own_ray(), run_lock(folder):
-        join(address)
-        if final_order(read(folder / folders.JOURNAL)) is None:
-            raise UserError(
-                "a refit needs a finished search", folder, f"`hsiauto search --resume {folder}` finishes it."
-            )
-        prepared = reopen(run_config, folder, console)
+    """Retrain the ranked configs (the first `top`) of a finished search `seeds` times on the split of another seed, or
+    of its own; what the run has scored there already is taken over. The table is `leaderboard-split-<seed>.parquet`.
+    """
+    folder, asked = Path(folder), validated(_Asked, split_seed=split_seed, seeds=seeds, top=top)
+    run_config = _config_of_search(folder, "refit").model_copy(update={"address": address})
+    if final_order(read(folder / folders.JOURNAL)) is None:
+        raise UserError("a refit needs a finished search", folder, "Resume the search first.")
+    refits = f"refits-split-{asked.split_seed}.jsonl"
+    with earlier_run(run_config, folder, Watch.of(on_event, stop), Deadlines(), refits) as run:
         scored = read(folder / folders.REFITS) if (folder / folders.REFITS).exists() else []
-        with open_run(prepared, folder, console, goes_on, refits=f"refits-split-{split_seed}.jsonl") as run:
-            run.phase(lambda: refit_on_split(run.work, run.refits, split_seed, seeds, top, scored=scored))
-            table = run.write_board(f"leaderboard-split-{split_seed}.parquet")
-            return Result(folder, table, run.messages(table), run.exit_code)
+        run.phase(lambda: refit_on_split(run.work, run.refits, asked.split_seed, asked.seeds, asked.top, scored=scored))
+        return run.result(run.write_board(f"leaderboard-split-{asked.split_seed}.parquet"), run.prepared.notes)
+
+
+def _drive(run: OpenRun, deadlines: Deadlines, found: warm_start.Found | None) -> Result:
+    """All phases of a search. found: what a warm start brings."""
+    prepared, watch = run.prepared, run.watch
+    if found is not None:
+        warm_start.tell(found, run.journal)
+    run.phase(
+        lambda: run_search(
+            run.folder,
+            prepared.run_config,
+            prepared.space,
+            prepared.data,
+            run.journal,
+            deadlines.search,
+            watch.on_event,
+            machine=run.machine,
+            stop=watch.stop,
+        )
+    )
+    run.write_board()
+    run.phase(lambda: reevaluate(run.work, deadlines.reevaluation))
+    run.phase(lambda: refit_ranked(run.work, run.refits, run.folder, deadlines.refit))
+    return run.finish(deadlines.end)
 
 
 def _from_earlier(prepared: Prepared) -> warm_start.Found | None:
-    """What `--warm-start` brings; None without it."""
+    """What the runs of `warm_start` bring; None if it names none."""
     run_config = prepared.run_config
     if not run_config.warm_start:
         return None
     return warm_start.gather(run_config.warm_start, run_config.objective, prepared.space, config_from)
 
 
-def _drive(
-    prepared: Prepared, folder: Path, console: Console, deadlines: Deadlines, found: warm_start.Found | None
-) -> Result:
-    run_config = prepared.run_config
-    with open_run(prepared, folder, console, f"hsiauto search --resume {folder}", deadlines.end, searches=True) as run:
-        if found is not None:
-            warm_start.tell(found, run.journal)
-        run.phase(
-            lambda: run_search(
-                folder, run_config, prepared.space, prepared.data, run.journal, deadlines.search, run.work.on_event
-            )
-        )
-        run.write_board()
-        run.phase(lambda: reevaluate(run.work, deadlines.reevaluation))
-        run.phase(lambda: refit(run.work, run.refits, folder, deadlines.refit))
-        return run.finish(deadlines.end)
-
-
-def _check_search(run_config: RunConfig, folder: Path, what: str) -> None:
+def _config_of_search(folder: Path, what: str) -> RunConfig:
+    """The config of the run in `folder`. Raises UserError unless it is a search."""
+    run_config = folders.read_config(folder)
     if run_config.command != "search":
         raise UserError(
             f"{what} goes on with the run of a search",
             f"{folder}, of `hsiauto {run_config.command}`",
-            "`hsiauto study --resume` goes on with a study; train anew in another --out.",
+            "A study is resumed by `hsiauto study`; train anew in another folder.",
         )
-
-
-def reopen(run_config: RunConfig, folder: Path, console: Console) -> Prepared:
-    """`study`, of the run in `folder`, on the same scene and split as before. Raises UserError where one changed."""
-    with download_bars(console) as progress:
-        prepared = prepare(run_config, progress)
-    split = load_split(folder / folders.SPLIT)
-    if split.hash != prepared.split.hash:
-        raise UserError(
-            f"a run goes on with the split that it began with, {split.hash}",
-            f"{prepared.split.hash}: the scene, its labels or the splitter has changed",
-            "Restore the data, or start a new run.",
-        )
-    for event in of(Opened, read(folder / folders.JOURNAL)):
-        if event.data_hash != prepared.scene.data_hash:
-            raise UserError(
-                "a run goes on with the data that it began with",
-                f"{prepared.scene.name} with another sha256 than the journal's",
-                "Restore the data, or start a new run.",
-            )
-    return prepared
+    return run_config

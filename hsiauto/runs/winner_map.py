@@ -20,7 +20,7 @@ class _OutOfTimeError(Exception):
 
 
 def draw_winner_map(prepared: Prepared, bundle: Bundle, table: pa.Table, path: Path, end: float | None) -> bool:
-    """Draw `path`; False where it would not be done by `end` (time.monotonic)."""
+    """Draw `path`; False if it would not be done by `end` (time.monotonic)."""
     scene, split = prepared.scene, prepared.split
     begun = time.monotonic()
     last = None if end is None else end - DRAWING_S
@@ -47,7 +47,7 @@ def draw_winner_map(prepared: Prepared, bundle: Bundle, table: pa.Table, path: P
 
 
 def _seconds_as_measured(table: pa.Table, n_pixels: int) -> float:
-    """Seconds that the winner takes for `n_pixels`, at the pace of its refits; 0 unmeasured."""
+    """Seconds that the winner takes for `n_pixels`, at the pace of its refits; 0 if that was not measured."""
     rows = (row for row in table.to_pylist() if row["kind"] == "refit" and row["rank"] == 1)
     paces = [row["predict_pixels_per_second"] for row in rows if row["predict_pixels_per_second"]]
     return n_pixels / max(paces) if paces else 0.0

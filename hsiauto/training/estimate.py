@@ -29,14 +29,14 @@ from hsiauto.training.memory import Peak
 from hsiauto.training.trainer import Trainer
 
 LIMIT_S = 5.0
-"""Of the measurements of one config, roughly."""
+"""Roughly the time that the measurements of one config take."""
 _EVERY_EPOCH = 1 << 20
-"""For a trainer that is thrown away: its schedule never ends."""
+"""The epochs of a trainer that is thrown away: its schedule never ends."""
 _MOST_STEPS = 9
 _SMALL_BATCH, _FEW_PIXELS = 8, 16
 _GROWTH = 8
 _FEW_ROWS = 256
-"""Training pixels of the first fit of a classical family."""
+"""Training pixels in the first fit of a classical family."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ class Estimate:
 
     config: FamilyConfig
     parameters: int | None
-    """None for a family that is no network."""
+    """None for a classical family."""
     macs: int | None
-    """Multiply-adds of one prediction; None for a family that is no network."""
+    """Multiply-adds of one prediction; None for a classical family."""
     memory_bytes: int
     """CUDA: the most that was allocated. CPU: weights, gradients, moments, one step and the preprocessed scene, as
-    predicted; of a classical family its features."""
+    predicted; for a classical family its features."""
     epoch_seconds: float
-    """Training and validation; of a classical family its one fit. NaN where it was not measured."""
+    """Training and validation; for a classical family its one fit. NaN if it was not measured."""
     full_seconds: float
     """All epochs."""
     basis: str
@@ -70,7 +70,8 @@ def estimate(
 ) -> Estimate:
     """Measure `config` on `data` for about `limit_s` seconds.
 
-    `n_threads` is of a classical family; torch's are the caller's. Raises UserError where `data` cannot feed `config`.
+    `n_threads` are those of a classical family; torch's are the caller's. Raises UserError if `data` cannot feed
+    `config`.
     """
     if isinstance(config, TorchConfig):
         return _network(config, data, max_epochs, torch.device(device), limit_s)
@@ -109,7 +110,7 @@ def predicted_bytes(config: TorchConfig, data: TrialData) -> int:
 
 
 def _epoch_seconds(config: TorchConfig, data: TrialData, device: torch.device, limit_s: float) -> tuple[float, str]:
-    """With small batches first: they tell whether whole ones can be afforded."""
+    """Seconds of an epoch, and what was timed. Small batches come first: they tell if whole ones can be afforded."""
     small = config.model_copy(update={"batch_size": min(config.batch_size, _SMALL_BATCH)})
     trainer = Trainer(small, data, seed=0, max_epochs=_EVERY_EPOCH, device=device)
     seconds, n_steps = _step_seconds(trainer, most=1, limit_s=limit_s)

@@ -34,8 +34,8 @@ def ran_out_of_memory(error: BaseException) -> bool:
 class Peak:
     """The most memory since this was made: on CUDA what torch allocated, else what the process had resident.
 
-    Linux alone tells a process its own peak and starts it anew. Elsewhere a peak is the most of what was resident
-    whenever it was asked for, and freed activations are missed.
+    Only Linux tells a process its own peak and resets it. Elsewhere a peak is the most that was resident whenever it
+    was asked for, and freed activations are missed.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -34,11 +34,11 @@ from hsiauto.training.threads import use_threads
 from hsiauto.training.trainer import Diverged, Epoch, Trainer
 
 TIMEOUT_S = 300.0
-"""A rank waits for another in a step for so long: no step takes minutes."""
+"""A rank waits this long for another in a step: no step takes minutes."""
 START_S = 300.0
-"""For a process to import torch and to preprocess the scene."""
+"""A process may take this long to import torch and to preprocess the scene."""
 _FAULT_S = 1.0
-"""For the words of a rank that broke a connection to arrive: it says them first."""
+"""The error of a rank that broke a connection may take this long to arrive: it is sent first."""
 _LEAVE_S = 5.0
 PRELOADED = (__name__, "hsiauto.families", "torch._dynamo")
 """Imported once for all ranks that a process ever starts: with what a first optimiser imports."""
@@ -110,7 +110,7 @@ class ParallelTrainer:
 
     @property
     def micro_batch(self) -> int | None:
-        """Of each device."""
+        """Samples of a micro-batch on each device."""
         return self._lead.micro_batch
 
     def run(self, until_epoch: int) -> Iterator[Epoch]:
@@ -198,7 +198,7 @@ class _Team:
             self._members.append((process, here))
 
     def meet(self) -> None:
-        """Wait until all ranks stand where this one does. Raises what ended one of them."""
+        """Wait until all ranks have the state of this one. Raises what ended one of them."""
         self._hear()
         self._ranks.join(self._meeting, torch.device(self._place.device), self._place.timeout_s)
         self._met = True

@@ -3,7 +3,7 @@
 All ranks draw the same batch from the same random state and take their runs of it; what they add to the gradient is
 weighted by the share of its labels (`hsiauto.models.batches.portions`), so the sum is the gradient of the batch. The
 sum is taken by one explicit all-reduce over a flat buffer, not by `DistributedDataParallel`: DDP arms its hooks in
-`forward`, which `training_loss` passes by; it takes a plain mean where shares differ; and it waits for ever for a
+`forward`, which `training_loss` passes by; it takes a plain mean even if shares differ; and it waits for ever for a
 rank that has no sample of a short batch. What it would gain, communication during the backward pass, is little in
 models of this size.
 
@@ -52,7 +52,7 @@ class Ranks:
         dist.destroy_process_group()
 
     def own(self, n_samples: int, least: int) -> slice:
-        """The samples of a batch that are this rank's; none where fewer than `least` for each would be left."""
+        """The samples of a batch that this rank trains on; none if fewer than `least` for each rank would be left."""
         shares = runs(slice(0, n_samples), self.world, least)
         return shares[self.rank] if self.rank < len(shares) else slice(0, 0)
 

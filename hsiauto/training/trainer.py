@@ -1,6 +1,6 @@
 """Epochs of one torch family on one scene, with exact resume. Knows nothing of Ray or Optuna.
 
-Decisions, where a config leaves room:
+Decisions that a config leaves open:
 
 * Order, augmentation and dropout draw from this training's own random state (`Randomness`): on a CPU the same seed
   gives the same weights, bit for bit, whatever else the process does.
@@ -73,7 +73,7 @@ class Trainer:
     micro_batch: pixels, patches or tiles that go through the module at once; None: all that a step has.
     ranks: the place among processes that train this model together; each is made with the same arguments.
 
-    Raises UserError where `data` cannot feed `config` (components, patch), Diverged from `run`.
+    Raises UserError if `data` cannot feed `config` (components, patch), Diverged from `run`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Trainer:
         self.micro_batch, self._ranks = micro_batch, ranks
         self.epoch = 0
         self.most_samples = 0
-        """That went through the module at once in a training step, so far."""
+        """The most samples that have gone through the module at once in a training step."""
         scene = cached_scene(data, config.components, config.whiten, self.device)
         self.projection = scene.projection
         self._guide = guide_for(config, data.cube, data.preprocess_pixels)
@@ -220,7 +220,7 @@ class Trainer:
 
     @property
     def least_samples(self) -> int:
-        """Of a portion of a batch: BatchNorm needs two pixels or patches, or one tile."""
+        """The least samples of a portion of a batch: BatchNorm needs two pixels or patches, or one tile."""
         return 1 if isinstance(self.config, TileConfig) else 2
 
     def _check(self, loss: float, weights_norm: float) -> None:

@@ -3,9 +3,9 @@
 A torch family takes `max_epochs` steps of one epoch. A classical family or a reference takes one, reported at epoch
 `max_epochs`: full fidelity. The folder holds `checkpoint.pt`; a Trial made on a folder that has one goes on from it.
 
-A torch family for which the memory does not suffice is tried once more, with a quarter of what went through the module
-at once and the gradients of these micro-batches added up. It goes on from the checkpoint, or from the beginning, to
-where it stood; whoever calls `step` sees only that it took longer.
+On out-of-memory a torch family is retried once, with a quarter of the samples at once and the gradients of these
+micro-batches added up. It goes on from the checkpoint, or from the beginning, to the epoch that it had reached; whoever
+calls `step` sees only that it took longer.
 """
 
 import gc
@@ -64,7 +64,7 @@ class Report:
     peak_memory_bytes: int
     """The most so far, of all tries: on CUDA what torch allocated, else what was resident (`memory.Peak`)."""
     pixels_per_second: float | None = None
-    """Of a map, measured with an attempt's first report where the search asks for it (`search/map_pace.py`)."""
+    """Pace of a map, measured with an attempt's first report if the search asks for it (`models/predict.py`)."""
     micro_batch: int | None = None
     """Samples that went through the module at once after memory had run out; None: whole batches."""
 
@@ -76,7 +76,7 @@ class Trial:
     n_threads: of torch and BLAS, over all its devices, and a classical family's jobs; None leaves them as they are.
     go_on_from: a model of the same config and preprocessing, from whose weights a torch family starts; the others have
     none, and are fitted anew.
-    Raises UserError where `data` cannot feed `config`, or the folder's checkpoint is another training's.
+    Raises UserError if `data` cannot feed `config`, or the folder's checkpoint is another training's.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Trial:
         return self.epoch >= self.max_epochs
 
     def step(self) -> Report:
-        """Train one epoch, or a classical family in one go. Raises Diverged; OutOfMemory where no smaller micro-batch
+        """Train one epoch, or a classical family in one go. Raises Diverged; OutOfMemory if no smaller micro-batch
         is left to try."""
         assert not self.done, "the trial has had all its epochs"
         trained = self._next_epoch(self.config) if isinstance(self.config, TorchConfig) else self._one_fit()
@@ -195,7 +195,7 @@ class Trial:
                 micro_batch = self._smaller()
                 if micro_batch is None:
                     raise self._out_of_memory() from error
-            # Here, where the error no longer holds what filled the memory.
+            # Only here does the error no longer hold what filled the memory.
             self._seconds += time.perf_counter() - started
             self._trainer = None
             forget_cached_scenes()
@@ -204,7 +204,7 @@ class Trial:
                 torch.cuda.empty_cache()
 
     def _smaller(self) -> int | None:
-        """Samples at once for another try; None where there has been one, or none can help."""
+        """Samples at once for another try; None if there has been one, or none can help."""
         if self._trainer is None or self._trainer.micro_batch is not None:
             return None
         at_once = self._trainer.most_samples

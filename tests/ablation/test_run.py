@@ -17,6 +17,7 @@ from hsiauto.scene import Scene
 from hsiauto.search.events import Refit, of
 from hsiauto.search.journal import read
 from hsiauto.search.workers.jobs import Job, JobResult
+from hsiauto.search.workers.resources import Machine
 from hsiauto.training.trial import Report
 
 Run = Callable[..., tuple[int, str, str]]
@@ -42,7 +43,7 @@ class Pretence:
         self.at_a_time: int | None = None
 
     def __call__(
-        self, jobs: Sequence[Job], datasets: Mapping[str, Any], run_config: Any, deadline: float | None = None
+        self, jobs: Sequence[Job], datasets: Mapping[str, Any], run_config: Any, deadline: float | None = None, **_: Any
     ) -> Iterator[JobResult]:
         self.at_a_time = run_config.concurrency
         for job in jobs:
@@ -150,7 +151,7 @@ def test_some_cells_first_the_others_later(run: Run, pool: Pretence) -> None:
 def test_as_many_train_at_a_time_as_the_machine_holds(
     run: Run, pool: Pretence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(4)), raising=False)
+    monkeypatch.setattr("hsiauto.runs.opened.prepare_workers", lambda *_, **__: Machine(4))
     assert run(*MINE)[0] == 0
     assert pool.at_a_time == 4
     assert run(*MINE[:-1], "few", "--seeds", "1", "--cells", "C=1,label_noise=0")[0] == 0
@@ -191,7 +192,7 @@ def test_a_resumed_study_keeps_its_seeds_and_its_folder_is_not_a_search(run: Run
     assert "below 2" in error
     code, _, error = run(*MINE)
     assert code == 2, "a new study wants a new folder"
-    assert "hsiauto study --resume out" in error
+    assert "resume the run that is in it" in error
 
 
 def test_without_a_name_the_studies_are_listed(run: Run) -> None:

@@ -16,10 +16,10 @@ from hsiauto.ablation.cells import Grid
 from hsiauto.ablation.plan import runs, trainings
 from hsiauto.ablation.table import lines
 from hsiauto.ablation.train import train
+from hsiauto.cli.tables import print_leaderboard
 from hsiauto.errors import UserError
 from hsiauto.leaderboard import Context, rows, summary
 from hsiauto.refit import Work
-from hsiauto.report.tables import print_leaderboard
 from hsiauto.search.events import Cycle, Refit, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import Job

@@ -178,7 +178,7 @@ def test_resume_writes_nothing_that_a_new_search_would_refuse(
 
 
 def test_train_refuses_what_the_scene_cannot_feed(run: Run, files: Path) -> None:
-    for setting, remedy in (("patch=65", "--set patch="), ("components=9000", "components")):
+    for setting, remedy in (("patch=65", "Set patch="), ("components=9000", "components")):
         code, _, error = run("train", "cnn2d", *scene(files), "--set", setting, "--out", "run")
         assert (code, remedy in error) == (2, True), error
         assert not Path("run").exists()
@@ -202,7 +202,7 @@ def test_other_commands_refuse(run: Run, files: Path) -> None:
         (["estimate", "--preset", "paper"], "one family"),
         (["estimate", "cnn2d", *scene(files), "--preset", "huge"], "unknown preset"),
         (["estimate", "cnn2d", *scene(files), "--preset", "paper", "--set", "svm.C=1"], "is estimated"),
-        (["estimate", "cnn2d", *scene(files), "--preset", "paper", "--set", "cnn2d.patch=65"], "--set patch="),
+        (["estimate", "cnn2d", *scene(files), "--preset", "paper", "--set", "cnn2d.patch=65"], "Set patch="),
     ):
         code, _, error = run(*arguments)
         assert code == 2, (arguments, error)

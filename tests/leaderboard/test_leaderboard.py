@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from hsiauto.cli.tables import print_leaderboard
 from hsiauto.errors import UserError
 from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, winner_statement, write
 from hsiauto.refit import reevaluate, refit
-from hsiauto.report.tables import print_leaderboard
 from hsiauto.search.events import Proposed, Reported
 from hsiauto.search.journal import Journal
 from tests import told

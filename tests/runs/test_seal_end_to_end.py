@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 from safetensors.numpy import load_file
 
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
+from hsiauto.runs.opened import new_run
 from hsiauto.runs.prepare import Prepared, prepare
 from hsiauto.runs.run import _drive
+from hsiauto.runs.watch import Watch
 from hsiauto.scene import Scene
 from hsiauto.search.events import Refit, of
 from hsiauto.search.journal import read
@@ -59,8 +60,8 @@ def leaking(prepared: Prepared) -> Prepared:
 
 
 def run(prepared: Prepared, folder: Path) -> Path:
-    folders.create(folder, prepared.run_config, prepared.split)
-    _drive(prepared, folder, Console(quiet=True), Deadlines(), None)
+    with new_run(prepared, folder, Watch(), Deadlines()) as opened:
+        _drive(opened, Deadlines(), None)
     return folder
 
 

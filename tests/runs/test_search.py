@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from rich.console import Console
+import ray
 
-from hsiauto import runs as runs
+from hsiauto import runs
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.models.bundle import load_bundle
+from hsiauto.runs import opened
 from hsiauto.runs.export import export_winner
 from hsiauto.runs.folder import JOURNAL, REFITS
 from hsiauto.runs.prepare import prepare
@@ -25,7 +26,6 @@ from hsiauto.scene import Scene
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.events import Proposed, Ranked, Refit, of
 from hsiauto.search.journal import read
-from hsiauto.search.workers import local_ray as cluster
 from hsiauto.search.workers.jobs import JobResult
 from hsiauto.split import SplitSpec
 
@@ -73,7 +73,7 @@ def tiny_study(source: SceneSource, **changes: Any) -> RunConfig:
 @pytest.fixture(scope="module")
 def finished(ray_session: None, source: SceneSource, tmp_path_factory: pytest.TempPathFactory) -> runs.Result:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    return runs.search(tiny_study(source), folder, console=Console(quiet=True))
+    return runs.search(tiny_study(source), folder)
 
 
 def test_leaves_everything(finished: runs.Result) -> None:
@@ -116,7 +116,7 @@ def test_bundle_is_the_winners_first_refit(finished: runs.Result) -> None:
 def test_resume_of_a_finished_run_trains_nothing(finished: runs.Result) -> None:
     refits = len(read(finished.folder / REFITS))
     proposed = of(Proposed, read(finished.folder / JOURNAL))
-    again = runs.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
+    again = runs.resume(finished.folder, budget=None, time_limit_s=None)
     assert len(read(finished.folder / REFITS)) == refits
     assert of(Proposed, read(finished.folder / JOURNAL)) == proposed
     assert again.table.drop_columns(["versions"]).equals(finished.table.drop_columns(["versions"]))
@@ -124,9 +124,8 @@ def test_resume_of_a_finished_run_trains_nothing(finished: runs.Result) -> None:
 
 def test_extended_budget_adds_trials_and_ranks_again(source: SceneSource, tmp_path: Path) -> None:
     run_config = tiny_study(source, families=("svm",), budget=2, further_splits=0)
-    console = Console(quiet=True)
-    runs.search(run_config, tmp_path / "run", console=console)
-    extended = runs.resume(tmp_path / "run", budget=4, time_limit_s=None, console=console)
+    runs.search(run_config, tmp_path / "run")
+    extended = runs.resume(tmp_path / "run", budget=4, time_limit_s=None)
     events = read(tmp_path / "run" / JOURNAL)
     kinds = [event.event for event in events]
     assert kinds.count("proposed") == 4
@@ -166,15 +165,15 @@ def test_a_failed_training_is_nothing_trained(
         for job in jobs:
             yield JobResult(job.key, "failed", "broken")
 
-    monkeypatch.setattr(runs.opened, "run_jobs", failing)
+    monkeypatch.setattr(opened, "run_jobs", failing)
     config = config_from({"family": "svm", "features": "spectra"})
-    result = runs.train(tiny_study(source), config, tmp_path / "run", console=Console(quiet=True))
+    result = runs.train(tiny_study(source), config, tmp_path / "run")
     assert result.exit_code == 1
 
 
 def test_smaller_budget_is_refused(finished: runs.Result) -> None:
     with pytest.raises(UserError, match="keeps or extends"):
-        runs.resume(finished.folder, budget=1, time_limit_s=None, console=Console(quiet=True))
+        runs.resume(finished.folder, budget=1, time_limit_s=None)
 
 
 def test_resume_refuses_changed_labels(source: SceneSource, finished: runs.Result, tmp_path: Path) -> None:
@@ -185,13 +184,13 @@ def test_resume_refuses_changed_labels(source: SceneSource, finished: runs.Resul
     try:
         np.save(source.labels, labels)
         with pytest.raises(UserError, match="began with"):
-            runs.resume(finished.folder, budget=None, time_limit_s=None, console=Console(quiet=True))
+            runs.resume(finished.folder, budget=None, time_limit_s=None)
     finally:
         source.labels.write_bytes(original)
 
 
 def test_other_split_has_its_own_table(finished: runs.Result) -> None:
-    other = runs.refit_other_split(finished.folder, split_seed=7, seeds=1, console=Console(quiet=True))
+    other = runs.refit(finished.folder, split_seed=7, seeds=1)
     own = {row["split_hash"] for row in finished.table.to_pylist() if row["kind"] == "trial"}
     hashes = {row["split_hash"] for row in other.table.to_pylist() if row["kind"] in ("refit", "baseline")}
     assert len(hashes) == 1
@@ -200,7 +199,7 @@ def test_other_split_has_its_own_table(finished: runs.Result) -> None:
 
 
 def test_own_split_takes_over_what_is_scored(finished: runs.Result) -> None:
-    other = runs.refit_other_split(finished.folder, split_seed=0, seeds=1, console=Console(quiet=True))
+    other = runs.refit(finished.folder, split_seed=0, seeds=1)
     scored = {e.key: e for e in of(Refit, read(finished.folder / REFITS))}
     copied = of(Refit, read(finished.folder / "refits-split-0.jsonl"))
     assert any(e.rank == 1 for e in copied)
@@ -213,32 +212,32 @@ def test_ctrl_c_keeps_what_is_done_and_resumes(
     source: SceneSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_config = tiny_study(source, families=("svm",), budget=2, further_splits=0)
-    real = runs.opened.run_jobs
+    real = opened.run_jobs
 
     def interrupted(*arguments: Any, **named: Any) -> Any:
         yield next(iter(real(*arguments, **named)))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs.opened, "run_jobs", interrupted)
-    result = runs.search(run_config, tmp_path / "run", console=Console(quiet=True))
+    monkeypatch.setattr(opened, "run_jobs", interrupted)
+    result = runs.search(run_config, tmp_path / "run")
     assert result.exit_code == 130
-    assert any("--resume" in message for message in result.messages)
+    assert result.interrupted
     assert (tmp_path / "run" / "leaderboard.parquet").exists()
-    monkeypatch.setattr(runs.opened, "run_jobs", real)
-    assert runs.resume(tmp_path / "run", budget=None, time_limit_s=None, console=Console(quiet=True)).exit_code == 0
+    monkeypatch.setattr(opened, "run_jobs", real)
+    assert runs.resume(tmp_path / "run", budget=None, time_limit_s=None).exit_code == 0
 
 
 def test_train_gives_the_same_rows_and_bundle(source: SceneSource, tmp_path: Path) -> None:
     config = config_from({"family": "svm", "features": "spectra"})
     run_config = tiny_study(source, budget=1, winner_seeds=2)
-    result = runs.train(run_config, config, tmp_path / "run", console=Console(quiet=True))
+    result = runs.train(run_config, config, tmp_path / "run")
     rows = [row for row in result.table.to_pylist() if row["kind"] == "refit"]
     assert [row["seed"] for row in rows] == [0, 1]
     assert all(row["test_oa"] is not None for row in rows)
     assert load_bundle(tmp_path / "run" / "bundle").fitted.config == config
     for goes_on in (
-        lambda: runs.resume(tmp_path / "run", console=Console(quiet=True)),
-        lambda: runs.refit_other_split(tmp_path / "run", split_seed=1, seeds=1, console=Console(quiet=True)),
+        lambda: runs.resume(tmp_path / "run"),
+        lambda: runs.refit(tmp_path / "run", split_seed=1, seeds=1),
     ):
         with pytest.raises(UserError, match="run of a search"):
             goes_on()
@@ -247,16 +246,16 @@ def test_train_gives_the_same_rows_and_bundle(source: SceneSource, tmp_path: Pat
 def test_bad_input_writes_nothing(source: SceneSource, tmp_path: Path) -> None:
     missing = tiny_study(SceneSource(dataset=str(tmp_path / "nowhere.mat"), labels=source.labels))
     with pytest.raises(UserError):
-        runs.search(missing, tmp_path / "run", console=Console(quiet=True))
+        runs.search(missing, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(UserError, match="new or empty"):
-        runs.search(tiny_study(source), tmp_path / "mine", console=Console(quiet=True))
+        runs.search(tiny_study(source), tmp_path / "mine")
     with pytest.raises(UserError, match="run folder"):
-        runs.resume(tmp_path / "mine", budget=None, time_limit_s=None, console=Console(quiet=True))
+        runs.resume(tmp_path / "mine", budget=None, time_limit_s=None)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
 
 
 def test_a_ray_that_ran_before_is_left_alone(finished: runs.Result) -> None:
-    assert cluster.ray.is_initialized()
+    assert ray.is_initialized()

@@ -382,7 +382,7 @@ def test_a_stopped_trial_frees_its_worker_at_once() -> None:
 
     def told(decision: str, worth_saving: bool) -> str:
         engine: Any = SimpleNamespace(report=lambda *_: decision)
-        scheduler = EngineScheduler(engine, lambda _: worth_saving, ended.append, Silence(None))
+        scheduler = EngineScheduler(engine, lambda _: worth_saving, ended.append, Silence(None), lambda: False)
         trial = _TuneTrial()
         return scheduler.on_trial_result(None, trial, {"message": "report", **vars(fakes.report(1, 0.5))})
 

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field, TypeAdapter
 
 from hsiauto.search.events.line import SCHEMA_VERSION, Line, now
-from hsiauto.search.events.refits import Cycle, JobState, Model, Progressed, Ranked, Reevaluated, Refit
+from hsiauto.search.events.refits import Cycle, JobState, Model, Ranked, Reevaluated, Refit
 from hsiauto.search.events.run import Opened, Resumed, Warned
 from hsiauto.search.events.trials import (
     Decision,
@@ -36,7 +36,6 @@ __all__ = [
     "Model",
     "Opened",
     "Origin",
-    "Progressed",
     "Proposed",
     "Ranked",
     "Reevaluated",

@@ -140,14 +140,3 @@ class Model(Line):
     event: Literal["model"] = "model"
     key: str
     config_hash: str
-
-
-class Progressed(Line):
-    """How far a grid of trainings is. Told to `on_event` only, in no journal."""
-
-    event: Literal["progressed"] = "progressed"
-    done: int
-    of: int
-    """Trainings, those of earlier calls included."""
-    seconds_left: Number | None = None
-    """Predicted; None before a training has completed."""

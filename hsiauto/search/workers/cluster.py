@@ -1,4 +1,4 @@
-"""A Ray cluster that runs already: joined, measured, and checked before anything is written.
+"""A Ray that runs already: joined, measured, and checked before anything is written.
 
 Everything that a worker needs comes with Ray's messages: the scene lies in the object store, of which each node fetches
 one copy that all its workers map (`ray.put` in `pool`, `tune.with_parameters` in `driver`); models come back the same
@@ -11,72 +11,46 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import ray
 import torch
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
-from hsiauto.search.workers.local_ray import quiet  # before any other import of ray: it sets Ray's environment
-from hsiauto.search.workers.resources import Machine
-from hsiauto.search.workers.storage import PROBE, FolderStorage, Storage, check_storage, open_storage
+from hsiauto.search.workers.resources import Machine, Resources
+from hsiauto.search.workers.storage import PROBE, Storage, check_storage, folder_storage, open_storage
 
-import ray  # isort: skip
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # isort: skip
-
-ANSWER_S = 10.0
-"""In which a head must accept a connection."""
+CONNECT_S = 10.0
+"""Within this time a head must accept a connection."""
 NODE_S = 60.0
-"""A node may take so long to start its first process before it counts as unusable."""
+"""A node that has not started its first process after this time counts as unusable."""
 
 
-def join(address: str | None) -> None:
-    """Join the Ray cluster at `address`: `auto`, or HOST:PORT of its head. Nothing for None, or where Ray runs here.
+def prepare_workers(run_config: RunConfig, folder: Path, *, new: bool) -> Machine:
+    """Join the cluster, look at the machine once for the whole run, and try what the run in `folder` needs of it.
 
-    Raises UserError where no cluster answers, and for Ray Client, which would run the driver away from its journal.
+    Raises UserError for whatever would keep a training from running: resources that are not there; for a search also a
+    node that lacks hsiauto or does not see the storage, and a storage of a new run that is not empty.
     """
-    if address is None:
-        return
-    if address == "auto":  # as Ray reads it, so that what the variable names is checked too
-        address = os.environ.get("RAY_ADDRESS") or "auto"
-    if "://" in address:
-        raise UserError(
-            "--address is auto or HOST:PORT, and the command runs on a machine of the cluster, which holds the journal",
-            address,
-            "From outside, `hsiauto submit` hands the whole command to the cluster.",
-        )
-    if ray.is_initialized():
-        return
-    _answers(address)
-    try:
-        with quiet():
-            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
-        raise UserError(
-            "--address names a running Ray cluster of the same Ray and Python versions, and of this user's token",
-            f"{address}: {_first_line(error)}",
-            "`ray start --head` starts one; with a token, set RAY_AUTH_MODE=token here too; see cluster/README.md.",
-        ) from error
+    machine = look(run_config.address)
+    Resources.of(run_config, machine)
+    if run_config.command != "search":  # other trainings write no checkpoints: their models come with Ray's messages
+        return machine
+    storage, place = open_storage(run_config.storage, folder), run_config.storage or str(folder)
+    if run_config.storage is not None:
+        check_storage(storage, place, new=new)
+    else:  # a new run folder is not there yet: whoever sees what holds it will see it
+        storage = folder_storage(next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir()))
+    if run_config.address is not None:
+        check_nodes(storage, place)
+    return machine
 
 
-def _answers(address: str) -> None:
-    """Raises UserError where nothing listens at HOST:PORT: Ray would ask for minutes. `auto` is Ray's to find."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(
-            "--address names a running Ray cluster",
-            f"{address}: {_first_line(error)}",
-            "`ray start --head` starts one, on port 6379.",
-        ) from error
-
-
-def available(address: str | None) -> Machine:
-    """What a study may use: this machine, or all alive nodes of the cluster at `address`, which is joined."""
-    if address is None:
-        return Machine.here()
+def look(address: str | None) -> Machine:
+    """What a run may use: all nodes of a Ray that runs already or is joined at `address`; otherwise this machine."""
     join(address)
+    if not ray.is_initialized():
+        return Machine.here()
     nodes = _alive()
     asked = [
         _gpu_bytes.options(num_gpus=0.01, scheduling_strategy=_on(node)).remote(int(node["Resources"]["GPU"]))
@@ -85,30 +59,58 @@ def available(address: str | None) -> Machine:
     ]
     ready, busy = ray.wait(asked, num_returns=len(asked), timeout=NODE_S) if asked else ([], [])
     if busy:
-        raise UserError("a GPU of each node has room for this search", "nodes whose GPUs are all taken", "Wait.")
-    if not any(node["Resources"].get("CPU", 0) >= 1 for node in nodes):
-        raise UserError(
-            "a cluster has a worker that is up when a study starts",
-            f"{len(nodes)} nodes without a CPU for trials",
-            "Wait for the first one: `ray status` on the head shows it.",
-        )
+        raise UserError("each node has a GPU that is not fully taken", "nodes whose GPUs are all taken", "Wait.")
     node_cpus = tuple(cpus for node in nodes if (cpus := int(node["Resources"].get("CPU", 0))))
+    if not node_cpus:
+        raise UserError(
+            "a running Ray has at least one CPU for trials when a run starts",
+            f"{len(nodes)} nodes without a CPU for trials",
+            "Give it one (num_cpus of ray.init), or wait for the first worker: `ray status` on the head shows it.",
+        )
     return Machine(sum(node_cpus), tuple(size for sizes in ray.get(ready) for size in sizes), node_cpus)
 
 
-def reach(run_config: RunConfig, folder: Path, *, new: bool) -> None:
-    """Join the cluster and try the storage of the run in `folder`, so that what cannot work is said before a trial.
+def join(address: str | None) -> None:
+    """Join the Ray cluster at `address`: `auto`, or HOST:PORT of its head. Does nothing for None or if Ray runs here.
 
-    Raises UserError where a node lacks hsiauto or does not see the storage, or where a new run's is not empty.
+    Raises UserError if no cluster answers, and for Ray Client, which would run the driver away from its journal.
     """
-    join(run_config.address)
-    storage, place = open_storage(run_config.storage, folder), run_config.storage or str(folder)
-    if run_config.storage is not None:
-        check_storage(storage, place, new=new)
-    else:  # a new run folder is not there yet: whoever sees what holds it will see it
-        storage = FolderStorage(next(path for path in (folder.resolve(), *folder.resolve().parents) if path.is_dir()))
-    if run_config.address is not None:
-        check_nodes(storage, place)
+    if address is None:
+        return
+    if address == "auto":  # as Ray reads it, so that what the variable names is checked too
+        address = os.environ.get("RAY_ADDRESS") or "auto"
+    if "://" in address:
+        raise UserError(
+            "`address` is auto or HOST:PORT, and the command runs on a machine of the cluster, which holds the journal",
+            address,
+            "From outside, `hsiauto submit` hands the whole command to the cluster.",
+        )
+    if ray.is_initialized():
+        return
+    _check_answer(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
+        raise UserError(
+            "`address` names a running Ray cluster of the same Ray and Python versions, and of this user's token",
+            f"{address}: {_first_line(error)}",
+            "`ray start --head` starts one; with a token, set RAY_AUTH_MODE=token here too; see cluster/README.md.",
+        ) from error
+
+
+def _check_answer(address: str) -> None:
+    """Raise UserError if nothing listens at HOST:PORT: Ray would ask for minutes. `auto` is Ray's to find."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            "`address` names a running Ray cluster",
+            f"{address}: {_first_line(error)}",
+            "`ray start --head` starts one, on port 6379.",
+        ) from error
 
 
 def check_nodes(storage: Storage, place: str) -> None:
@@ -134,13 +136,13 @@ def _check_node(node: dict[str, Any], storage: Storage, place: str, content: byt
         raise UserError(
             "every node of the cluster runs this version of hsiauto and reaches the place of the checkpoints",
             f"node {name}: {str(error).strip().splitlines()[-1]}",  # above it is the worker's traceback
-            "Install hsiauto on every node, and give each the credentials of --storage.",
+            "Install hsiauto on every node, and give each the credentials of `storage`.",
         ) from error
     if seen != content:
         raise UserError(
             "every node of the cluster sees the place of the checkpoints",
             f"{place}, which node {name} does not see",
-            "Name a shared folder or a URI with --storage.",
+            "Set `storage` to a shared folder or a URI.",
         )
 
 

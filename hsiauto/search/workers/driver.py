@@ -6,12 +6,14 @@ not used: each of them passes by the journal. A resume is a new Tuner over the s
 
 import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from ray import tune
+from ray.tune import TuneError
 
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
@@ -22,24 +24,20 @@ from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.samplers import SearchSpace
 from hsiauto.search.screen import Cost, Speed, nominal_rate
-from hsiauto.search.workers.cluster import available
+from hsiauto.search.workers.cluster import look
+from hsiauto.search.workers.environment import in_main_thread, kept_signals
 from hsiauto.search.workers.faults import Silence
-from hsiauto.search.workers.local_ray import (  # before any other import of ray: it sets Ray's environment
-    quiet,
-    start_ray,
-)
-from hsiauto.search.workers.memory_probe import room
-from hsiauto.search.workers.resources import Resources
+from hsiauto.search.workers.local_ray import ray_for_a_run, start_ray
+from hsiauto.search.workers.memory_probe import resources_for
+from hsiauto.search.workers.resources import Machine
 from hsiauto.search.workers.storage import Storage, open_storage
 from hsiauto.search.workers.trainable import Setting, TrialType, TrialWorker
 from hsiauto.search.workers.tune_adapters import EngineScheduler, EngineSearcher
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Trial
 
-from ray import tune  # isort: skip
-from ray.tune import TuneError  # isort: skip
 
-
+@ray_for_a_run()
 def run_search(
     folder: Path,
     run_config: RunConfig,
@@ -49,22 +47,25 @@ def run_search(
     deadline: float | None = None,
     on_event: OnEvent | None = None,
     *,
+    machine: Machine | None = None,
+    stop: Callable[[], bool] = lambda: False,
     trial_type: TrialType = Trial,
     parse: Callable[[dict[str, Any]], FamilyConfig] = config_from,
     cost: Callable[[FamilyConfig], Cost] | None = None,
 ) -> None:
-    """Run trials of `study` in the run folder `folder` until its budget, or `deadline` (a `time.monotonic()` value).
+    """Run trials in the run folder `folder` until the budget of `run_config`, or `deadline` (`time.monotonic()`).
 
     space: bound to the scene. journal: open; trials of it that have not ended go on first. on_event: called with each
-    event after it is written. trial_type, parse, cost: what trains, reads and weighs a config (`Trial`, the registry
-    and `costs`, unless a test brings its own).
-    Raises KeyboardInterrupt after Ctrl-C, when the trials have been stopped, and LeftAtOnce after a second one, both
-    with the journal closed in order; UserError where it cannot be written.
+    event after it is written. machine: None: it is looked at here. stop: asked several times a second whether to end
+    the trials. trial_type, parse, cost: what trains, reads and weighs a config (`Trial`, the registry and `costs`,
+    unless a test brings its own).
+    Raises KeyboardInterrupt after Ctrl-C or `stop`, when the trials have been stopped, and LeftAtOnce after a second
+    Ctrl-C, all with the journal closed in order; UserError if it cannot be written.
     """
-    machine = available(run_config.address)
+    machine = machine or look(run_config.address)
     presets = [preset for family in space.families for preset in space.presets(family)]
-    resources = Resources.of(run_config, machine, room(run_config, machine, presets, data))
-    start_ray(resources, data_bytes=data.cube.nbytes)
+    resources = resources_for(run_config, machine, presets, data)
+    start_ray(machine, resources, data_bytes=data.cube.nbytes)
     engine = Engine(
         journal,
         run_config,
@@ -95,13 +96,13 @@ def run_search(
         trial_type=trial_type,
     )
     weights = _Weights(storage, run_config, engine)
-    with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as tune_folder, _signals_restored() as pressed, quiet():
+    with tempfile.TemporaryDirectory(prefix="hsiauto-tune-") as tune_folder, _noted_presses() as pressed:
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
             tune_config=tune.TuneConfig(
-                search_alg=EngineSearcher(engine, weights.hand_over),
+                search_alg=EngineSearcher(engine, weights.hand_over, stop),
                 scheduler=EngineScheduler(
-                    engine, weights.worth_saving, weights.tidy, Silence(run_config.trial_timeout_s)
+                    engine, weights.worth_saving, weights.tidy, Silence(run_config.trial_timeout_s), stop
                 ),
                 num_samples=-1,  # the searcher says when
                 max_concurrent_trials=resources.concurrency,  # unset, custom searchers run slower
@@ -128,12 +129,12 @@ def run_search(
             engine.interrupt()
     if pressed:  # and what it raised was lost in code of Tune or Ray
         raise LeftAtOnce
-    if interrupted:  # Tune takes the signal, ends in order and returns as if nothing had happened
+    if interrupted:  # Tune took the signal, or was stopped, and returns as if nothing had happened
         raise KeyboardInterrupt
 
 
 def _raised_first(error: BaseException) -> BaseException:
-    """The UserError in the course of which `error` was raised; itself where there is none."""
+    """The UserError in the course of which `error` was raised; `error` itself if there is none."""
     context: BaseException | None = error
     while context is not None and not isinstance(context, UserError):
         context = context.__cause__ or context.__context__
@@ -174,28 +175,18 @@ class _Weights:
 
 
 @contextmanager
-def _signals_restored() -> Iterator[list[int]]:
-    """Tune leaves its own handlers installed: the next Ctrl-C, in a later phase, would vanish.
-
-    Gives the list of each Ctrl-C that Tune did not take: it takes one, and then puts back the handler of before.
-    """
+def _noted_presses() -> Iterator[list[int]]:
+    """The list of each Ctrl-C that Tune did not take: it takes one, and then puts back the handler of before."""
     pressed: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed
-        return
 
-    def noted(number: int, frame: FrameType | None) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
         pressed.append(number)
         raise KeyboardInterrupt
 
-    numbers = [signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
-    handlers = [signal.getsignal(number) for number in numbers]
-    signal.signal(signal.SIGINT, noted)
-    try:
+    with kept_signals():
+        if in_main_thread():
+            signal.signal(signal.SIGINT, note)
         yield pressed
-    finally:
-        for number, handler in zip(numbers, handlers, strict=True):
-            signal.signal(number, handler)
 
 
 def _cost_on(data: TrialData) -> Callable[[FamilyConfig], Cost]:

@@ -1,4 +1,4 @@
-"""Why Tune gave up a trial's worker: what ran on it raised, or the process died (killed, out of memory, node lost)."""
+"""Why a worker was given up: its code raised, its process died (killed, out of memory, node lost), or it hangs."""
 
 import textwrap
 import time
@@ -14,22 +14,22 @@ from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, Worker
 LONGEST_WORDS = 400
 """Characters of a reason, which is a cell of the leaderboard."""
 _OF_NO_USE = ("class_name:", "actor_id:", "name:", "namespace:")
-"""Lines of Ray's text that name what the journal names better."""
+"""Lines of Ray's text that say what the journal says better."""
 
 WORKER_LOST = (RayActorError, OutOfMemoryError, WorkerCrashedError)
-"""What Ray raises for a call to a worker whose process is gone; the second where its memory monitor ended it."""
+"""What Ray raises for a call to a worker whose process is gone; the second one if its memory monitor ended it."""
 
 
 @dataclass(frozen=True)
 class WorkerEnd:
     raised: bool
-    """By code on the worker, which would raise again. Otherwise the process was lost."""
+    """Code on the worker raised, and would raise again. Otherwise the process was lost."""
     words: str
     """One line, for the trial's row."""
 
 
 def end_of(trial: Any) -> WorkerEnd:
-    """Of Tune's `trial`, at the time of its `on_trial_error`.
+    """How the worker of Tune's `trial` ended, at the time of its `on_trial_error`.
 
     Tune writes the error into a folder of this machine; its own accessors look where that folder is copied to later.
     """
@@ -41,7 +41,7 @@ def end_of(trial: Any) -> WorkerEnd:
 
 
 def end_by(error: BaseException) -> WorkerEnd:
-    """By the error that Ray raises for a call to the worker."""
+    """How a worker ended, by the error that Ray raises for a call to it."""
     if isinstance(error, RayTaskError):
         cause = error.cause if isinstance(error.cause, BaseException) else error  # the error itself prints its trace
         return WorkerEnd(True, _short(traceback.format_exception_only(cause)[-1]))
@@ -58,7 +58,7 @@ def _short(words: str) -> str:
 
 @dataclass
 class Silence:
-    """When each trial was last heard of. limit_s: seconds that a trial may be silent; None: for ever."""
+    """When each trial was last heard of. limit_s: seconds that a trial may be silent; None: no limit."""
 
     limit_s: float | None
     clock: Callable[[], float] = time.monotonic
@@ -69,7 +69,7 @@ class Silence:
         self._heard[trial] = self.clock()
 
     def hung(self, running: Collection[Any]) -> list[Any]:
-        """Those of `running`, which is all that run now, that are silent for too long: from when they first ran."""
+        """Those of `running` (all that run now) that have been silent for too long since they first ran."""
         if self.limit_s is None:
             return []
         now = self.clock()
@@ -78,6 +78,6 @@ class Silence:
 
     @property
     def reason(self) -> str:
-        """What the row of a hung trial says."""
+        """The error in the row of a hung trial."""
         assert self.limit_s is not None
-        return f"no report for {self.limit_s:g} s (--trial-timeout)"
+        return f"no report for {self.limit_s:g} s (`trial_timeout`)"

@@ -1,4 +1,4 @@
-"""Job: one full training that is not a trial (re-evaluation, refit, further split). Plain data, sent to a worker."""
+"""Job: what a worker is handed for a full training that is no trial (re-evaluation, refit). Plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ class Job:
     data: str
     seed: int
     max_epochs: int
-    """Of each cycle, where labels are asked for."""
+    """Epochs of each cycle if labels are asked for."""
     predict: Pixels | None = None
     """Predict the class at these pixels after training. Positions only: the worker never sees their labels."""
     save_to: Path | None = None
     """Save the fitted model into this folder of the driver's machine."""
     predicted_seconds: float | None = None
-    """What it will take on one worker, if known; a job that cannot end before the deadline is not started."""
+    """Seconds that it will take on one worker, if known; a job that cannot end before the deadline is not started."""
     labels: ActiveLabels | None = None
     """The training pixels are a pool, whose labels are asked for cycle by cycle; None: all are known."""
     own_worker: bool = False
@@ -44,11 +44,11 @@ class JobResult:
     state: JobState
     error: str = ""
     reports: tuple[Report, ...] = ()
-    """Of every epoch: the learning curve; with asked labels over all cycles, epochs counted on."""
+    """One for each epoch, the learning curve; if labels are asked for, counted on over all cycles."""
     predicted: npt.NDArray[np.int64] | None = None
     """0-based class at each of `job.predict`."""
     predict_seconds: float = float("nan")
-    """For as many pixels as `job.predict` has, at the pace of a map: measured on a block of the scene."""
+    """Seconds for as many pixels as `job.predict` has, at the pace of a map, measured on a block of the scene."""
     device: str = ""
     node: str = ""
     started_at: str = ""
@@ -57,9 +57,9 @@ class JobResult:
     model: Mapping[str, bytes] | None = None
     """Files of the fitted model on their way to `job.save_to`; None once they are there."""
     cycles: tuple[Cycle, ...] = ()
-    """Of a completed job with `labels`. The last one's model is the job's."""
+    """The cycles of a completed job with `labels`. The last one's model is the job's."""
 
     @property
     def report(self) -> Report | None:
-        """The last epoch's."""
+        """The report of the last epoch."""
         return self.reports[-1] if self.reports else None

@@ -1,7 +1,7 @@
-"""What a trial takes of a GPU, so that as many share one as fit: the largest preset trains for some steps.
+"""How much memory of a GPU a trial needs, so that as many share one as fit: the largest preset trains for some steps.
 
-It does so in a process of its own, which leaves nothing on the GPU. Where none can be started, and for the GPUs of a
-cluster, the prediction of `hsiauto.training.estimate` stands in.
+It does so in a process of its own, which leaves nothing on the GPU. If none can be started, and for the GPUs of a Ray
+that runs already, the prediction of `hsiauto.training.estimate` is used instead.
 """
 
 import itertools
@@ -15,28 +15,28 @@ import torch
 
 from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig, TorchConfig
-from hsiauto.search.workers.resources import Machine, Room
+from hsiauto.search.workers.resources import GpuMemory, Machine, Resources
 from hsiauto.split.seal import TrialData
 from hsiauto.training.estimate import predicted_bytes
 from hsiauto.training.memory import ran_out_of_memory
 from hsiauto.training.trainer import Trainer
 
 CONTEXT_BYTES = 768 << 20
-"""Of CUDA and its libraries in each process, which torch does not count."""
+"""Memory of CUDA and its libraries in each process, which torch does not count."""
 STEPS = 3
 _NO_END = 1 << 20
 _log = logging.getLogger(__name__)
 
 
 class Gpu(Protocol):
-    """What the probe asks of a device."""
+    """The device that the probe measures."""
 
     device: str
 
     def free_bytes(self) -> int: ...
 
     def peak_bytes(self) -> int:
-        """The most that this process has held."""
+        """The most memory that this process has held."""
         ...
 
 
@@ -52,15 +52,24 @@ class Cuda:
         return int(torch.cuda.max_memory_reserved(self.device))
 
 
-def room(run_config: RunConfig, machine: Machine, configs: Iterable[FamilyConfig], data: TrialData) -> Room | None:
-    """What trials of `configs` will find on a GPU of `machine`; None where it does not matter."""
+def resources_for(
+    run_config: RunConfig, machine: Machine, configs: Iterable[FamilyConfig], data: TrialData
+) -> Resources:
+    """What each training of `configs` on `data` may use of `machine`."""
+    return Resources.of(run_config, machine, gpu_memory(run_config, machine, configs, data))
+
+
+def gpu_memory(
+    run_config: RunConfig, machine: Machine, configs: Iterable[FamilyConfig], data: TrialData
+) -> GpuMemory | None:
+    """Memory of a GPU of `machine`, and what the largest of `configs` needs of it; None if it does not matter."""
     if not machine.gpu_bytes or run_config.gpus_per_trial is not None:
         return None
     networks = [config for config in configs if isinstance(config, TorchConfig)]
     if not networks:
         return None
     largest = max(networks, key=lambda config: predicted_bytes(config, data))
-    predicted = Room(min(machine.gpu_bytes), predicted_bytes(largest, data) + CONTEXT_BYTES)
+    predicted = GpuMemory(min(machine.gpu_bytes), predicted_bytes(largest, data) + CONTEXT_BYTES)
     if machine.node_cpus:
         return predicted
     try:
@@ -70,8 +79,8 @@ def room(run_config: RunConfig, machine: Machine, configs: Iterable[FamilyConfig
         return predicted
 
 
-def probe(config: TorchConfig, data: TrialData, gpu: Gpu) -> Room:
-    """Train `config` for some steps on `gpu`. One that does not fit takes all there is."""
+def probe(config: TorchConfig, data: TrialData, gpu: Gpu) -> GpuMemory:
+    """Train `config` for some steps on `gpu`. One that does not fit needs all that is free."""
     free = gpu.free_bytes()
     try:
         trainer = Trainer(config, data, seed=0, max_epochs=_NO_END, device=gpu.device)
@@ -80,14 +89,14 @@ def probe(config: TorchConfig, data: TrialData, gpu: Gpu) -> Room:
     except (RuntimeError, MemoryError) as error:
         if not ran_out_of_memory(error):
             raise
-        return Room(free, free)
-    return Room(free, gpu.peak_bytes() + CONTEXT_BYTES)
+        return GpuMemory(free, free)
+    return GpuMemory(free, gpu.peak_bytes() + CONTEXT_BYTES)
 
 
-def _in_own_process(config: TorchConfig, data: TrialData) -> Room:
+def _in_own_process(config: TorchConfig, data: TrialData) -> GpuMemory:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(_probe_here, config, data).result()
 
 
-def _probe_here(config: TorchConfig, data: TrialData) -> Room:
+def _probe_here(config: TorchConfig, data: TrialData) -> GpuMemory:
     return probe(config, data, Cuda())

@@ -10,31 +10,31 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import ray
 import torch
 
 from hsiauto.config import RunConfig
 from hsiauto.models.bundle import model_files, save_files
 from hsiauto.models.predict import seconds_a_pixel
 from hsiauto.search.events import JobState, now
-from hsiauto.search.workers.cluster import available
+from hsiauto.search.workers.cluster import look
 from hsiauto.search.workers.faults import WORKER_LOST, Silence, end_by
 from hsiauto.search.workers.jobs import Job, JobResult
-from hsiauto.search.workers.local_ray import start_ray  # before any other import of ray: it sets Ray's environment
-from hsiauto.search.workers.memory_probe import room
-from hsiauto.search.workers.resources import Resources
+from hsiauto.search.workers.local_ray import start_ray
+from hsiauto.search.workers.memory_probe import resources_for
+from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.split.seal import TrialData
 from hsiauto.training.active.learn import ActiveTrial
 from hsiauto.training.trial import Report, Trial
 
-import ray  # isort: skip
-
 OVERDUE_S = 5.0
-"""A job may go on for so long after the deadline before its worker is stopped."""
+"""For this time after the deadline a job may go on before its worker is stopped."""
 JUDGED_FROM = 4
 """Epochs after which a job is judged by its own pace: the first one carries the warm-up, one alone may be a hiccup."""
 OUT_OF_TIME = "time limit reached"
 LISTEN_S = 1.0
-"""Workers are asked so often how many epochs they have trained, where a silent one is ended."""
+"""How often workers are asked how many epochs they have trained, if a silent one is ended, and the caller whether to
+stop."""
 
 TrialType = Callable[..., Any]
 """`Trial`, or what a test puts in its place."""
@@ -45,34 +45,37 @@ def run_jobs(
     datasets: Mapping[str, TrialData],
     run_config: RunConfig,
     deadline: float | None = None,
-    on_result: Callable[[JobResult], None] | None = None,
     *,
+    machine: Machine | None = None,
+    stop: Callable[[], bool] | None = None,
     trial_type: TrialType = Trial,
 ) -> Iterator[JobResult]:
     """Train every job, in the order given, and yield results as they finish: one for each job.
 
     datasets: what `job.data` names; placed once, shared by all workers. deadline: a `time.monotonic()` value; a job
-    that by its predicted_seconds or by its own pace cannot end before it is skipped. A job whose worker dies is tried
-    once more; one that trains no epoch for study.trial_timeout_s has failed. Closing the iterator stops the workers.
+    that by its predicted_seconds or by its own pace cannot end before it is skipped. machine: None: it is looked at
+    here. stop: asked every second whether to end the jobs. A job whose worker dies is tried once more; one that trains
+    no epoch for `trial_timeout_s` has failed. Closing the iterator stops the workers.
+    Call it within `ray_for_a_run`: a generator ends when it is collected, which may be late. Raises KeyboardInterrupt
+    after `stop`.
     """
-    machine = available(run_config.address)
-    configs, splits = [job.config for job in jobs], [datasets[job.data] for job in jobs]  # of one scene
-    resources = Resources.of(run_config, machine, room(run_config, machine, configs, splits[0]) if splits else None)
-    start_ray(resources, data_bytes=max((data.cube.nbytes for data in datasets.values()), default=0))
-    pool = _Pool(resources, datasets, trial_type, deadline, Silence(run_config.trial_timeout_s))
+    if not jobs:
+        return
+    machine = machine or look(run_config.address)
+    of_one_scene = datasets[jobs[0].data]
+    resources = resources_for(run_config, machine, [job.config for job in jobs], of_one_scene)
+    start_ray(machine, resources, data_bytes=max(data.cube.nbytes for data in datasets.values()))
+    pool = _Pool(resources, datasets, trial_type, deadline, Silence(run_config.trial_timeout_s), stop)
     waiting = deque(jobs)
     try:
         while waiting or pool.running:
-            for result in (*pool.fill(waiting), *pool.finished(waiting)):
-                if on_result is not None:
-                    on_result(result)
-                yield result
+            yield from (*pool.fill(waiting), *pool.finished(waiting))
     finally:
-        pool.stop()
+        pool.end()
 
 
 @dataclass(frozen=True)
-class Placed:
+class StoredData:
     """TrialData whose cube lies in Ray's object store."""
 
     data: TrialData
@@ -87,10 +90,11 @@ class _Pool:
     trial_type: TrialType
     deadline: float | None
     silence: Silence
+    stop: Callable[[], bool] | None = None
     running: dict[Any, tuple[Job, Any]] = field(default_factory=dict)
     """Future -> the job and its actor."""
     idle: list[Any] = field(default_factory=list)
-    placed: dict[str, "Placed"] = field(default_factory=dict)
+    stored: dict[str, "StoredData"] = field(default_factory=dict)
     cubes: dict[int, Any] = field(default_factory=dict)
     """id of a cube -> where it lies in the object store."""
     tried: set[str] = field(default_factory=set)
@@ -103,7 +107,7 @@ class _Pool:
         return math.inf if self.deadline is None else self.deadline - time.monotonic()
 
     def fill(self, waiting: deque[Job]) -> list[JobResult]:
-        """Start jobs while there is room; results of those that are not worth starting."""
+        """Start jobs while there are places; the results of those that are not worth starting."""
         skipped = []
         while waiting and len(self.running) < self.resources.concurrency:
             job = waiting.popleft()
@@ -114,22 +118,24 @@ class _Pool:
                 continue
             actor = self._worker(job)
             left = None if self.deadline is None else self.left
-            self.running[actor.run.remote(job, self._place(job.data), left)] = (job, actor)
+            self.running[actor.run.remote(job, self._store(job.data), left)] = (job, actor)
         return skipped
 
     def finished(self, waiting: deque[Job]) -> list[JobResult]:
         """Wait for the next result. Jobs that overran the deadline are given up."""
+        if self.stop is not None and self.stop():
+            raise KeyboardInterrupt
         if not self.running:
             return []
         patience = None if self.deadline is None else max(0.0, self.left + OVERDUE_S)
-        if self.silence.limit_s is not None:
+        if self.silence.limit_s is not None or self.stop is not None:
             patience = LISTEN_S if patience is None else min(LISTEN_S, patience)
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=patience)
         if not ready and self.left > -OVERDUE_S:
             return self._hung()
         if not ready:
             overdue = [job for job, _ in self.running.values()]
-            self.stop()
+            self.end()
             return [_without_result(job, "skipped", f"{OUT_OF_TIME} while it trained") for job in overdue]
         job, actor = self.running.pop(ready[0])
         try:
@@ -151,6 +157,8 @@ class _Pool:
 
     def _hung(self) -> list[JobResult]:
         """Listen to the workers; end those that have been silent for too long."""
+        if self.silence.limit_s is None:
+            return []
         for future, (_, actor) in self.running.items():
             question, known = self.pulses.get(future) or (actor.epochs.remote(), -1)
             if ray.wait([question], timeout=0)[0]:
@@ -167,24 +175,25 @@ class _Pool:
         self.pulses = {future: pulse for future, pulse in self.pulses.items() if future in self.running}
         return results
 
-    def stop(self) -> None:
+    def end(self) -> None:
+        """Stop every worker."""
         for actor in (*self.idle, *(actor for _, actor in self.running.values())):
             ray.kill(actor)
         self.idle.clear()
         self.running.clear()
 
-    def _place(self, name: str) -> "Placed":
+    def _store(self, name: str) -> "StoredData":
         """Put a dataset into the object store; splits of one scene share its cube."""
-        if name not in self.placed:
+        if name not in self.stored:
             data = self.datasets[name]
             if id(data.cube) not in self.cubes:
                 self.cubes[id(data.cube)] = ray.put(np.asarray(data.cube))
             no_cube = np.empty((0, 0, data.cube.shape[2]), data.cube.dtype)
-            self.placed[name] = Placed(replace(data, cube=no_cube), self.cubes[id(data.cube)])
-        return self.placed[name]
+            self.stored[name] = StoredData(replace(data, cube=no_cube), self.cubes[id(data.cube)])
+        return self.stored[name]
 
     def _worker(self, job: Job) -> Any:
-        """An idle worker, or a fresh one where there is none or the job wants its own, in the place of an idle one."""
+        """An idle worker; a fresh one if there is none, or in place of an idle one if the job wants its own."""
         if self.idle:
             idle = self.idle.pop()
             if not job.own_worker:
@@ -208,21 +217,21 @@ class JobWorker:
     def __init__(self, device: str, n_devices: int, threads: int, trial_type: TrialType) -> None:
         self._device, self._n_devices, self._threads, self._trial_type = device, n_devices, threads, trial_type
         self._data: tuple[str, TrialData] | None = None
-        """The last one: jobs on the same data share its preprocessing."""
+        """The data of the last job: jobs on the same data share its preprocessing."""
         self._epochs = 0
 
     def epochs(self) -> int:
-        """Trained by this process so far, over all its jobs."""
+        """How many epochs this process has trained so far, over all its jobs."""
         return self._epochs
 
-    def run(self, job: Job, placed: Placed, seconds_left: float | None) -> JobResult:
-        """Train `job`, predict, save. Whatever it raises becomes a failed result."""
+    def run(self, job: Job, stored: StoredData, seconds_left: float | None) -> JobResult:
+        """Train `job`, predict, save. Whatever that raises becomes a failed result."""
         deadline = math.inf if seconds_left is None else time.monotonic() + seconds_left
         started = now()
         place: dict[str, Any] = {"device": self._device, "node": platform.node(), "started_at": started}
         try:
-            return self._trained(job, self._fetch(job.data, placed), deadline, place)
-        except Exception as error:  # noqa: BLE001 - a family may raise anything; the study reports it
+            return self._trained(job, self._fetch(job.data, stored), deadline, place)
+        except Exception as error:  # noqa: BLE001 - a family may raise anything; the run reports it
             frames = traceback.extract_tb(error.__traceback__)
             message = "".join(traceback.format_exception_only(error)).strip()
             where = f"{frames[-1].name}, line {frames[-1].lineno}: " if frames else ""
@@ -231,9 +240,9 @@ class JobWorker:
             if torch.cuda.is_initialized():
                 torch.cuda.empty_cache()
 
-    def _fetch(self, name: str, placed: Placed) -> TrialData:
+    def _fetch(self, name: str, stored: StoredData) -> TrialData:
         if self._data is None or self._data[0] != name:
-            self._data = (name, replace(placed.data, cube=ray.get(placed.cube)))
+            self._data = (name, replace(stored.data, cube=ray.get(stored.cube)))
         return self._data[1]
 
     def _trained(self, job: Job, data: TrialData, deadline: float, place: dict[str, Any]) -> JobResult:
@@ -282,7 +291,7 @@ class JobWorker:
 
 
 def _answer(question: Any) -> int:
-    """-1 from a dead worker: its job's own future tells what happened."""
+    """The epochs of a worker; -1 if it is dead: its job's own future tells what happened."""
     try:
         epochs: int = ray.get(question)
     except WORKER_LOST:

@@ -1,4 +1,4 @@
-"""How many trials at a time, and what each may use: from the machine, unless the study says."""
+"""How many trials run at a time and what each may use: from the machine, unless the run says."""
 
 import math
 import os
@@ -10,24 +10,24 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 
 GPU_BYTES_PER_TRIAL = 8 * 2**30
-"""Where it was not measured: the families are small."""
-ROOM = 1.5
+"""Assumed if it was not measured: the families are small."""
+MEMORY_MARGIN = 1.5
 """Times what the largest preset takes: samplers draw larger configs, and allocators waste some."""
 MOST_PER_GPU = 4
 """Kernels of different processes take turns."""
 BUDGET_PER_WORKER = 5
-"""Trials for each that runs at a time: with fewer, the sampler proposes before it has learned anything."""
+"""Trials for each worker: with fewer, the sampler proposes before it has learned anything."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is."""
+    """What there is to train on: this machine, or the nodes of a Ray that runs already."""
 
     cpus: int
     gpu_bytes: tuple[int, ...] = ()
-    """Memory of each GPU."""
+    """Memory of each GPU, in bytes."""
     node_cpus: tuple[int, ...] = ()
-    """CPUs of each node of a cluster; empty: one machine."""
+    """CPUs of each node of a Ray that runs already; empty: this machine, on which Ray is still to be started."""
 
     @classmethod
     def here(cls) -> "Machine":
@@ -37,22 +37,21 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Room:
-    """Of a GPU."""
+class GpuMemory:
+    """Memory of one GPU, and how much of it a trial needs."""
 
     free_bytes: int
-    need_bytes: int
-    """Of one trial."""
+    trial_bytes: int
 
     @property
     def trials(self) -> int:
-        """That fit beside each other; at least one, which may then run out of memory and say so."""
-        return max(1, math.floor(self.free_bytes / (self.need_bytes * ROOM)))
+        """How many trials fit beside each other; at least one, which may then run out of memory and say so."""
+        return max(1, math.floor(self.free_bytes / (self.trial_bytes * MEMORY_MARGIN)))
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one study uses."""
+    """What one run uses."""
 
     concurrency: int
     """Trials at a time."""
@@ -75,42 +74,32 @@ class Resources:
 
     @property
     def request(self) -> dict[str, float]:
-        """As Ray wants it."""
+        """The resources of one worker, as Ray takes them."""
         return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
 
     @classmethod
-    def of(cls, run_config: RunConfig, machine: Machine, room: Room | None = None) -> "Resources":
-        """GPUs are shared by up to MOST_PER_GPU trials, as far as there is `room`, and CPUs divided among them; what
-        the study sets stands.
+    def of(cls, run_config: RunConfig, machine: Machine, memory: GpuMemory | None = None) -> "Resources":
+        """A GPU is shared by up to MOST_PER_GPU trials, as far as its `memory` suffices, and the CPUs are divided among
+        the trials. What the run config sets stands, within what a Ray that runs already has.
 
-        Raises UserError for GPUs that a trial cannot have: Ray would wait for them for ever, or refuse them late; and
-        for GPU-hours without a GPU.
+        Raises UserError for what a trial cannot have, which Ray would wait for for ever or refuse late, and for
+        GPU-hours without a GPU.
         """
-        if machine.node_cpus and (run_config.cpus_per_trial or 1) > max(machine.node_cpus):
-            raise UserError(
-                "--cpus-per-trial is at most what a node of the cluster has",
-                f"{run_config.cpus_per_trial} where the largest has {max(machine.node_cpus)}",
-                "Lower it, or leave it out.",
-            )
+        _check_cpus(run_config.cpus_per_trial or 1, machine)
         gpus = run_config.gpus_per_trial
         if gpus is not None:
             _check_gpus(gpus, len(machine.gpu_bytes))
         if gpus is None:
-            gpus = 1 / _trials_per_gpu(machine, room) if machine.gpu_bytes else 0.0
+            gpus = 1 / _trials_per_gpu(machine, memory) if machine.gpu_bytes else 0.0
         if run_config.max_gpu_hours is not None and not gpus:
             raise UserError(
-                "--max-gpu-hours counts the GPU time of trials",
-                "a search on the CPU",
-                "Use --time-limit or --budget there.",
+                "`max_gpu_hours` counts the GPU time of trials", "a search on the CPU", "Set `time_limit` or `budget`."
             )
-        concurrency = run_config.concurrency
-        if concurrency is None:
-            places = machine.cpus // (run_config.cpus_per_trial or 1)
-            if gpus > 0 and machine.gpu_bytes:
-                # A trial on a whole number of GPUs shares none of them.
-                per_gpu_fit = math.floor(1 / gpus + 1e-9) if gpus <= 1 else 1 / gpus
-                places = min(places, math.floor(len(machine.gpu_bytes) * per_gpu_fit))
-            concurrency = max(1, min(places, run_config.budget // BUDGET_PER_WORKER))
+        concurrency = run_config.concurrency or max(
+            1, min(_places(run_config.cpus_per_trial or 1, gpus, machine), run_config.budget // BUDGET_PER_WORKER)
+        )
+        if machine.node_cpus and run_config.cpus_per_trial:  # the rest would queue, and be timed as if they ran
+            concurrency = min(concurrency, sum(cpus // run_config.cpus_per_trial for cpus in machine.node_cpus))
         cpus: float = run_config.cpus_per_trial or machine.cpus / concurrency
         if not run_config.cpus_per_trial and cpus > 1:
             cpus = float(math.floor(cpus))
@@ -119,25 +108,44 @@ class Resources:
         return cls(concurrency, cpus, gpus)
 
 
+def _places(cpus: int, gpus: float, machine: Machine) -> int:
+    """Trials of `cpus` and `gpus` that `machine` has at a time."""
+    places = machine.cpus // cpus
+    if gpus > 0 and machine.gpu_bytes:
+        # A trial on a whole number of GPUs shares none of them.
+        per_gpu = math.floor(1 / gpus + 1e-9) if gpus <= 1 else 1 / gpus
+        places = min(places, math.floor(len(machine.gpu_bytes) * per_gpu))
+    return places
+
+
 def _cpus_on_nodes(node_cpus: tuple[int, ...], concurrency: int, most: int) -> int:
     """The most CPUs, up to `most`, with which `concurrency` trials fit on the nodes at once; at least 1."""
     fitting = (cpus for cpus in range(most, 1, -1) if sum(n // cpus for n in node_cpus) >= concurrency)
     return next(fitting, 1)
 
 
-def _trials_per_gpu(machine: Machine, room: Room | None) -> int:
-    fitting = max(1, min(machine.gpu_bytes) // GPU_BYTES_PER_TRIAL) if room is None else room.trials
+def _trials_per_gpu(machine: Machine, memory: GpuMemory | None) -> int:
+    fitting = max(1, min(machine.gpu_bytes) // GPU_BYTES_PER_TRIAL) if memory is None else memory.trials
     per_gpu = min(MOST_PER_GPU, fitting)
     # No smaller shares than there are CPUs for: what no trial uses, the others can.
     return max(1, min(per_gpu, math.ceil(machine.cpus / len(machine.gpu_bytes))))
 
 
+def _check_cpus(per_trial: int, machine: Machine) -> None:
+    if machine.node_cpus and per_trial > max(machine.node_cpus):
+        raise UserError(
+            "`cpus_per_trial` is at most what one node of the running Ray has",
+            f"{per_trial} on a Ray whose largest node has {max(machine.node_cpus)}",
+            "Lower it, or leave it out.",
+        )
+
+
 def _check_gpus(per_trial: float, there: int) -> None:
     if per_trial > 1 and not per_trial.is_integer():
-        raise UserError("--gpus-per-trial is a share of one GPU or a whole number of them", per_trial, "Round it.")
+        raise UserError("`gpus_per_trial` is a share of one GPU or a whole number of them", per_trial, "Round it.")
     if per_trial > there:
         raise UserError(
-            "--gpus-per-trial is at most what this machine has",
-            f"{per_trial:g} where PyTorch sees {there} of them",
+            "`gpus_per_trial` is at most the GPUs that there are",
+            f"{per_trial:g} where {there} are seen",
             "Lower it, or leave it out to use what is there.",
         )

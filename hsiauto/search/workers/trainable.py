@@ -27,7 +27,7 @@ from hsiauto.training.memory import ran_out_of_memory
 from hsiauto.training.trial import CHECKPOINT, Diverged, OutOfMemory, Trial
 
 SAVING_SHARE = 1 / 20
-"""Of a worker's time that checkpoints may take."""
+"""Share of a worker's time that checkpoints may take."""
 ERROR_LINES = 3
 
 TrialType = Callable[..., Any]
@@ -36,7 +36,7 @@ TrialType = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """What every trial of a search shares. Sent to a worker once."""
+    """What all trials of a search share. Sent to a worker once."""
 
     data: TrialData
     storage: Storage
@@ -144,7 +144,7 @@ class TrialWorker(tune.Trainable):
         return trial
 
     def _pixels_per_second(self, trial: Trial) -> float | None:
-        """Of a map. Measured with the attempt's first report, so that a slow model costs an epoch and no more: how long
+        """Pace of a map. Measured with the attempt's first report, so that a slow model costs only an epoch: how long
         a prediction takes hardly depends on the weights."""
         if self._seconds_a_pixel is None:
             self._seconds_a_pixel = seconds_a_pixel(trial.fitted(), self._setting.data)

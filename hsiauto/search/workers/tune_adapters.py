@@ -24,17 +24,19 @@ class _NotRestored:
 
 
 OVERDUE_S = 5.0
-"""Trials may finish their epoch for so long after the deadline."""
+"""For this time after the deadline trials may finish their epoch."""
 
 
 class EngineSearcher(_NotRestored, Searcher):
     """Tune asks, the engine proposes. Outcomes reach the engine through the scheduler."""
 
-    def __init__(self, engine: Engine, prepare: Callable[[Assignment], None]) -> None:
+    def __init__(self, engine: Engine, prepare: Callable[[Assignment], None], stop: Callable[[], bool]) -> None:
         super().__init__()
-        self._engine, self._prepare = engine, prepare
+        self._engine, self._prepare, self._stop = engine, prepare, stop
 
     def suggest(self, trial_id: str) -> Any:
+        if self._stop():
+            return Searcher.FINISHED
         assignment = self._engine.next()
         if assignment is None:
             return None if self._engine.waits else Searcher.FINISHED
@@ -56,10 +58,16 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
     _supports_buffered_results = False
 
     def __init__(
-        self, engine: Engine, worth_saving: Callable[[str], bool], ended: Callable[[str], None], silence: Silence
+        self,
+        engine: Engine,
+        worth_saving: Callable[[str], bool],
+        ended: Callable[[str], None],
+        silence: Silence,
+        stop: Callable[[], bool],
     ) -> None:
         super().__init__()
         self._engine, self._worth_saving, self._ended, self._silence = engine, worth_saving, ended, silence
+        self._stop = stop
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         trial_id, attempt = trial.config["trial_id"], trial.config["attempt"]
@@ -92,7 +100,12 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
         self._ended(trial_id)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """Tune calls this in every round, reports or not: the place to give up what outlasts the deadline or hangs."""
+        """Tune calls this in every round, reports or not: here is ended what must stop, is overdue or hangs."""
+        if self._stop():
+            self._engine.interrupt()
+            for trial in list(tune_controller.get_live_trials()):
+                tune_controller.stop_trial(trial)
+            return None
         if self._engine.overdue(OVERDUE_S):
             for trial in list(tune_controller.get_live_trials()):
                 self._engine.expire(trial.config["trial_id"], trial.config["attempt"])

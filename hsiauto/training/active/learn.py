@@ -1,6 +1,6 @@
 """ActiveTrial: a trial whose training pixels are a pool of which it learns some labels. For every family.
 
-Decisions, where the source leaves room:
+Decisions that the source leaves open:
 
 * The pool's spectra are known, its labels are not: preprocessing is fitted on all its pixels, once. They are training
   pixels of the split, so no test pixel is read, and weights keep their meaning from cycle to cycle.
@@ -8,7 +8,7 @@ Decisions, where the source leaves room:
   schedule and random numbers begin anew in each. Classical families are fitted anew.
 * Initial labels and random acquisition are drawn from the seed alone. So with one seed every way of acquisition, and
   every family, starts from the same labels, and curves compare in pairs.
-* The run ends where its plan ends. No score decides when to stop.
+* The run ends when its plan ends. No score decides when to stop.
 """
 
 import time
@@ -36,7 +36,7 @@ class Cycle:
 
     number: int
     labels: int
-    """That the oracle had counted when it trained."""
+    """Labels that the oracle had counted when it trained."""
     acquisition: str
     """How the pixels were chosen: `initial`, `margin-3`, `entropy`, `random`."""
     acquired: Pixels
@@ -88,7 +88,7 @@ class ActiveTrial:
 
     @property
     def max_epochs(self) -> int:
-        """Of all trainings together."""
+        """Epochs of all trainings together."""
         return len(self._plan) * self._epochs_a_cycle
 
     @property

@@ -52,7 +52,7 @@ class Oracle:
     def representative(self, n: int, rng: np.random.Generator) -> Pixels:
         """`n` pixels to begin with: the classes in the pool's proportions, at random within each, none left out.
 
-        Somebody must know where to find each class: the one thing that is taken from labels before they are counted.
+        Somebody must know a pixel of each class: this alone is taken from labels before they are counted.
         `n` is at least the number of classes in the pool.
         """
         chosen = choose(self._labels[None] + 1, apportion(np.bincount(self._labels + 1), n), rng)[0]

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 import ray
+from pyarrow import fs
 
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
-from hsiauto.search.workers import cluster as joining
-from hsiauto.search.workers.cluster import available, check_nodes, join, reach
+from hsiauto.search.workers import cluster
+from hsiauto.search.workers.cluster import check_nodes, join, look, prepare_workers
 from hsiauto.search.workers.resources import Machine, Resources
-from hsiauto.search.workers.storage import FolderStorage
+from hsiauto.search.workers.storage import Storage, folder_storage
 from hsiauto.split.seal import TrialData
 from tests.search import fakes
 
@@ -48,34 +49,35 @@ def test_an_address_where_nothing_listens_is_refused_at_once(monkeypatch: pytest
 @pytest.mark.usefixtures("ray_session")
 class TestJoined:
     def test_a_cluster_without_a_worker_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(joining, "_alive", lambda: [{"NodeID": "head", "Resources": {"CPU": 0.0}}])
+        monkeypatch.setattr(cluster, "_alive", lambda: [{"NodeID": "head", "Resources": {"CPU": 0.0}}])
         with pytest.raises(UserError, match="1 nodes without a CPU"):
-            available("auto")
+            look("auto")
 
     def test_resources_are_the_clusters(self) -> None:
-        machine = available("auto")
+        machine = look("auto")
         cpus = int(ray.cluster_resources()["CPU"])
         assert machine == Machine(cpus, (), (cpus,))
 
     def test_one_node_needs_no_shared_folder(self, tmp_path: Path) -> None:
-        reach(fakes.run_config(address="auto"), tmp_path / "new" / "run", new=True)
-        check_nodes(FolderStorage(tmp_path / "nowhere"), "nowhere")
+        machine = prepare_workers(fakes.run_config(address="auto"), tmp_path / "new" / "run", new=True)
+        assert machine == look("auto")
+        check_nodes(folder_storage(tmp_path / "nowhere"), "nowhere")
         assert not any(tmp_path.iterdir())
 
     def test_a_node_that_does_not_see_the_storage_is_named(self, tmp_path: Path) -> None:
         node = ray.nodes()[0]
         with pytest.raises(UserError, match="does not see") as refused:
-            joining._check_node(node, FolderStorage(tmp_path), "/shared", b"content")
+            cluster._check_node(node, folder_storage(tmp_path), "/shared", b"content")
         assert node["NodeManagerHostname"] in str(refused.value)
-        assert "--storage" in str(refused.value)
+        assert "`storage`" in str(refused.value)
 
     def test_a_node_whose_storage_fails_is_named(self) -> None:
         with pytest.raises(UserError, match="no credentials"):
-            joining._check_node(ray.nodes()[0], _Failing(Path()), "s3://bucket", b"content")
+            cluster._check_node(ray.nodes()[0], _Failing(fs.LocalFileSystem(), ""), "s3://bucket", b"content")
 
     def test_a_storage_that_cannot_be_used_is_refused_before_anything_is_written(self, tmp_path: Path) -> None:
-        with pytest.raises(UserError, match="--storage"):
-            reach(fakes.run_config(storage="nowhere://bucket"), tmp_path / "run", new=True)
+        with pytest.raises(UserError, match="`storage`"):
+            prepare_workers(fakes.run_config(storage="nowhere://bucket"), tmp_path / "run", new=True)
         assert not any(tmp_path.iterdir())
 
     def test_workers_map_the_scene_and_do_not_copy_it(self) -> None:
@@ -89,7 +91,7 @@ class TestJoined:
         assert ray.get([owns.remote(placed) for _ in range(2)]) == [(False, False)] * 2
 
 
-class _Failing(FolderStorage):
+class _Failing(Storage):
     def read(self, name: str) -> bytes | None:
         raise OSError("no credentials")
 
@@ -113,5 +115,5 @@ def test_a_trial_has_its_cpus_on_one_node(
 
 
 def test_more_cpus_than_a_node_has_are_refused_before_ray_waits_for_them() -> None:
-    with pytest.raises(UserError, match="--cpus-per-trial"):
+    with pytest.raises(UserError, match="`cpus_per_trial`"):
         Resources.of(fakes.run_config(cpus_per_trial=5), Machine(8, (), (4, 4)))

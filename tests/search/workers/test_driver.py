@@ -21,8 +21,11 @@ from tests.search import fakes, real
 pytestmark = pytest.mark.usefixtures("ray_session")
 
 
+_PASSED_ON = ("deadline", "on_event", "trial_type", "stop")
+
+
 def _search(folder: Path, space: fakes.FakeSpace | None = None, **options: Any) -> list[Event]:
-    search: dict[str, Any] = {key: options.pop(key) for key in ("deadline", "on_event", "trial_type") if key in options}
+    search: dict[str, Any] = {key: options.pop(key) for key in _PASSED_ON if key in options}
     folder.mkdir(exist_ok=True)
     with Journal(folder / "journal.jsonl") as journal:
         run_search(
@@ -142,6 +145,30 @@ def test_ctrl_c_closes_the_books_and_the_next_call_goes_on(tmp_path: Path) -> No
     assert [t.state for t in trials(events).values()][-1] == "interrupted"
     assert _undisturbed(tmp_path / "run" / "journal.jsonl", budget=8) == _undisturbed(tmp_path / "plain", budget=8)
     assert max(trial.attempt for trial in trials(read(tmp_path / "run" / "journal.jsonl")).values()) == 2
+
+
+def test_stop_closes_the_books_in_any_thread_and_the_next_call_goes_on(tmp_path: Path) -> None:
+    reports: list[Event] = []
+    raised: list[BaseException] = []
+
+    def search() -> None:
+        try:
+            _search(
+                tmp_path / "run", budget=8, trial_type=fakes.UnhurriedTrial,
+                on_event=lambda event: reports.append(event) if isinstance(event, Reported) else None,
+                stop=lambda: len(reports) >= 12,
+            )  # fmt: skip
+        except KeyboardInterrupt as interrupt:
+            raised.append(interrupt)
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    thread.join()
+    assert len(raised) == 1
+    events = read(tmp_path / "run" / "journal.jsonl")
+    assert [t.state for t in trials(events).values()][-1] == "interrupted"
+    assert len(of(Reported, events)) == 12
+    assert _undisturbed(tmp_path / "run" / "journal.jsonl", budget=8) == _undisturbed(tmp_path / "plain", budget=8)
 
 
 _DRIVER = """

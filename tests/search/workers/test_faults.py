@@ -137,7 +137,7 @@ def test_a_hung_trial_fails_and_the_search_goes_on(tmp_path: Path) -> None:
         found = list(trials(journal.events).values())
     hung = [trial for trial in found if trial.config["mode"] == "hang"]
     assert len(found) == 4
-    assert {(trial.state, trial.error) for trial in hung} == {("failed", "no report for 1 s (--trial-timeout)")}
+    assert {(trial.state, trial.error) for trial in hung} == {("failed", "no report for 1 s (`trial_timeout`)")}
     assert {trial.state for trial in found if trial not in hung} == {"completed"}
     assert len({trial.pid for trial in found}) == len(hung) + (found[-1] not in hung)  # a new worker after each
 
@@ -152,7 +152,7 @@ def test_a_hung_job_fails_and_the_others_are_trained() -> None:
     found = run_jobs(jobs, {"split": fakes.tiny_data()}, run_config, trial_type=fakes.ModellessTrial)
     assert {result.key: (result.state, result.error) for result in found} == {
         "slow": ("completed", ""),  # longer than the limit, but with a report in between
-        "hang": ("failed", "no report for 2 s (--trial-timeout)"),
+        "hang": ("failed", "no report for 2 s (`trial_timeout`)"),
         "train": ("completed", ""),
     }
 

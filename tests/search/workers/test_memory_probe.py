@@ -8,8 +8,8 @@ import torch
 from hsiauto.families.base import FamilyConfig, TorchConfig
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.search.workers import memory_probe
-from hsiauto.search.workers.memory_probe import CONTEXT_BYTES, probe, room
-from hsiauto.search.workers.resources import Machine, Room
+from hsiauto.search.workers.memory_probe import CONTEXT_BYTES, gpu_memory, probe
+from hsiauto.search.workers.resources import GpuMemory, Machine
 from hsiauto.split.seal import TrialData
 from tests.search import fakes
 from tests.small_scene import CLASSICAL
@@ -44,13 +44,13 @@ def test_the_probe_trains_and_reads_the_peak_afterwards(monkeypatch: pytest.Monk
         step(optimizer)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", noted)
-    assert probe(CNN, DATA, gpu) == Room(10 * GIB, 2 * GIB + CONTEXT_BYTES)
+    assert probe(CNN, DATA, gpu) == GpuMemory(10 * GIB, 2 * GIB + CONTEXT_BYTES)
     assert gpu.asked == ["free", "step", "step", "step", "peak"]
 
 
 def test_what_does_not_fit_takes_the_whole_gpu_and_other_errors_are_errors() -> None:
     greedy = GreedyConfig(most=1)
-    assert probe(greedy, DATA, FakeGpu()) == Room(10 * GIB, 10 * GIB)
+    assert probe(greedy, DATA, FakeGpu()) == GpuMemory(10 * GIB, 10 * GIB)
     with pytest.raises(RuntimeError, match="mat1"):
         probe(greedy.model_copy(update={"error": "other"}), DATA, FakeGpu())
 
@@ -58,12 +58,12 @@ def test_what_does_not_fit_takes_the_whole_gpu_and_other_errors_are_errors() -> 
 def test_the_largest_network_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[TorchConfig] = []
 
-    def tries(config: TorchConfig, data: TrialData) -> Room:
+    def tries(config: TorchConfig, data: TrialData) -> GpuMemory:
         tried.append(config)
-        return Room(9, 3)
+        return GpuMemory(9, 3)
 
     monkeypatch.setattr(memory_probe, "_in_own_process", tries)
-    assert room(fakes.run_config(), GPU, CONFIGS, DATA) == Room(9, 3)
+    assert gpu_memory(fakes.run_config(), GPU, CONFIGS, DATA) == GpuMemory(9, 3)
     assert tried == [LARGE]
 
 
@@ -76,22 +76,22 @@ def test_nothing_is_tried_where_it_does_not_matter(
     machine: Machine, gpus: float | None, configs: list[FamilyConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory_probe, "_in_own_process", _fails)
-    assert room(fakes.run_config(gpus_per_trial=gpus), machine, configs, DATA) is None
+    assert gpu_memory(fakes.run_config(gpus_per_trial=gpus), machine, configs, DATA) is None
 
 
 def test_a_prediction_stands_in_on_a_cluster_and_where_the_probe_fails(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(memory_probe, "_in_own_process", _fails)
-    predicted = room(fakes.run_config(), GPU, CONFIGS, DATA)
+    predicted = gpu_memory(fakes.run_config(), GPU, CONFIGS, DATA)
     assert predicted is not None
     assert predicted.free_bytes == 12 * GIB
-    assert CONTEXT_BYTES < predicted.need_bytes < CONTEXT_BYTES + GIB
+    assert CONTEXT_BYTES < predicted.trial_bytes < CONTEXT_BYTES + GIB
     assert "its memory is predicted" in caplog.text
     caplog.clear()
-    assert room(fakes.run_config(), Machine(4, GPU.gpu_bytes, (2, 2)), CONFIGS, DATA) == predicted
+    assert gpu_memory(fakes.run_config(), Machine(4, GPU.gpu_bytes, (2, 2)), CONFIGS, DATA) == predicted
     assert caplog.text == ""
 
 
-def _fails(config: TorchConfig, data: TrialData) -> Room:
+def _fails(config: TorchConfig, data: TrialData) -> GpuMemory:
     raise RuntimeError("no GPU here")

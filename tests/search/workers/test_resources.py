@@ -1,7 +1,7 @@
 import pytest
 
 from hsiauto.errors import UserError
-from hsiauto.search.workers.resources import Machine, Resources, Room
+from hsiauto.search.workers.resources import GpuMemory, Machine, Resources
 from tests.search import fakes
 
 GIB = 2**30
@@ -43,10 +43,10 @@ def test_threads_and_device_follow() -> None:
 @pytest.mark.parametrize(
     ("gpus", "machine", "received"),
     [
-        (1.0, Machine(2), "1 where PyTorch sees 0"),
-        (0.5, Machine(2), "0.5 where PyTorch sees 0"),
+        (1.0, Machine(2), "1 where 0 are seen"),
+        (0.5, Machine(2), "0.5 where 0 are seen"),
         (1.5, Machine(2, (80 * GIB,) * 2), "1.5"),
-        (3.0, Machine(2, (80 * GIB,) * 2), "3 where PyTorch sees 2"),
+        (3.0, Machine(2, (80 * GIB,) * 2), "3 where 2 are seen"),
     ],
 )
 def test_gpus_that_a_trial_cannot_have_are_refused_before_ray_waits_for_them(
@@ -55,7 +55,7 @@ def test_gpus_that_a_trial_cannot_have_are_refused_before_ray_waits_for_them(
     with pytest.raises(UserError) as refused:
         Resources.of(fakes.run_config(gpus_per_trial=gpus), machine)
     assert received in str(refused.value)
-    assert "--gpus-per-trial" in str(refused.value)
+    assert "`gpus_per_trial`" in str(refused.value)
 
 
 @pytest.mark.parametrize("gpus", [0.0, 0.3, 1.0, 2.0])
@@ -65,21 +65,37 @@ def test_shares_and_whole_gpus_that_are_there_are_taken(gpus: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "expected"),
+    ("memory", "expected"),
     [
-        (Room(80 * GIB, 4 * GIB), Resources(4, 4, 1 / 4)),  # room for 13: kernels take turns
-        (Room(80 * GIB, 20 * GIB), Resources(2, 8, 1 / 2)),  # half as much again for each
-        (Room(80 * GIB, 14 * GIB), Resources(3, 5, 1 / 3)),
-        (Room(80 * GIB, 60 * GIB), Resources(1, 16, 1)),
-        (Room(8 * GIB, 60 * GIB), Resources(1, 16, 1)),  # it is tried alone
+        (GpuMemory(80 * GIB, 4 * GIB), Resources(4, 4, 1 / 4)),  # memory for 13: kernels take turns
+        (GpuMemory(80 * GIB, 20 * GIB), Resources(2, 8, 1 / 2)),  # half as much again for each
+        (GpuMemory(80 * GIB, 14 * GIB), Resources(3, 5, 1 / 3)),
+        (GpuMemory(80 * GIB, 60 * GIB), Resources(1, 16, 1)),
+        (GpuMemory(8 * GIB, 60 * GIB), Resources(1, 16, 1)),  # it is tried alone
     ],
 )
-def test_trials_share_a_gpu_as_far_as_its_free_memory_goes(room: Room, expected: Resources) -> None:
+def test_trials_share_a_gpu_as_far_as_its_free_memory_goes(memory: GpuMemory, expected: Resources) -> None:
     machine, run_config = Machine(16, (80 * GIB,)), fakes.run_config(budget=50, concurrency=None, cpus_per_trial=None)
-    assert Resources.of(run_config, machine, room) == expected
+    assert Resources.of(run_config, machine, memory) == expected
     asked = fakes.run_config(budget=50, concurrency=None, cpus_per_trial=None, gpus_per_trial=0.25)
-    assert Resources.of(asked, machine, room) == Resources(4, 4, 0.25)
+    assert Resources.of(asked, machine, memory) == Resources(4, 4, 0.25)
 
 
 def test_several_gpus_are_devices_of_one_trial_and_a_share_is_one() -> None:
     assert [Resources(1, 1, gpus).n_devices for gpus in (0.0, 0.25, 1.0, 2.0, 4.0)] == [1, 1, 1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("machine", "asked", "expected"),
+    [
+        (Machine(1, (), (1,)), {}, Resources(1, 1, 0)),
+        (Machine(1, (), (1,)), {"concurrency": 4}, Resources(4, 0.25, 0)),
+        (Machine(4, (), (4,)), {"concurrency": 8, "cpus_per_trial": 2}, Resources(2, 2, 0)),
+        (Machine(6, (), (3, 3)), {"concurrency": 8, "cpus_per_trial": 2}, Resources(2, 2, 0)),
+    ],
+)
+def test_a_ray_that_runs_already_gives_what_it_has(
+    machine: Machine, asked: dict[str, int], expected: Resources
+) -> None:
+    nothing: dict[str, int | None] = {"concurrency": None, "cpus_per_trial": None}
+    assert Resources.of(fakes.run_config(**(nothing | asked)), machine) == expected

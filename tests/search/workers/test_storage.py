@@ -9,9 +9,7 @@ from pyarrow import fs
 
 from hsiauto.errors import UserError
 from hsiauto.search.workers.storage import (
-    FolderStorage,
     Storage,
-    UriStorage,
     attempt_name,
     check_storage,
     checkpoint_name,
@@ -23,8 +21,8 @@ _OPENED: dict[str, Callable[[Path], Storage]] = {
     "run folder": lambda folder: open_storage(None, folder / "run"),
     "shared folder": lambda folder: open_storage(str(folder / "shared"), folder / "run"),
     "file URI": lambda folder: open_storage(f"file://{folder}/by-uri", folder / "run"),
-    "part of a filesystem": lambda folder: UriStorage(fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem()), "part"),
-    "mock": lambda folder: UriStorage(fs._MockFileSystem(), "bucket/run"),
+    "part of a filesystem": lambda folder: Storage(fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem()), "part"),
+    "mock": lambda folder: Storage(fs._MockFileSystem(), "bucket/run"),
 }
 
 
@@ -44,7 +42,7 @@ def _train(storage: Storage, trial_id: str, attempt: int, content: str) -> str |
         storage.put(trial_id, attempt, folder)
         assert storage.read(checkpoint_name(trial_id, attempt)) == part.encode()
     storage.end(trial_id, attempt, folder)
-    if not isinstance(storage, FolderStorage):
+    if not storage.is_folder:
         assert not folder.exists()  # nothing stays on the worker's machine
     return found
 
@@ -98,7 +96,7 @@ def test_storage_travels_to_a_worker(tmp_path: Path, place: str | None) -> None:
 
 @pytest.mark.parametrize("uri", ["nowhere://bucket/run", "s3://", "file://not/absolute"])
 def test_a_uri_that_nothing_answers_is_one_line(tmp_path: Path, uri: str) -> None:
-    with pytest.raises(UserError, match="--storage") as refused:
+    with pytest.raises(UserError, match="`storage`") as refused:
         check_storage(open_storage(uri, tmp_path), uri, new=True)
     assert uri in str(refused.value)
     assert "\n" not in str(refused.value)

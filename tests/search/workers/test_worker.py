@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from hsiauto.search.workers.storage import FolderStorage
+from hsiauto.search.workers.storage import folder_storage
 from hsiauto.search.workers.trainable import Setting, TrialWorker
 from hsiauto.training.memory import OutOfMemory
 from hsiauto.training.trial import Report
@@ -40,7 +40,7 @@ def thawed() -> Iterator[None]:
 def worker(folder: Path, **changes: Any) -> TrialWorker:
     fields: dict[str, Any] = {
         "data": fakes.tiny_data(),
-        "storage": FolderStorage(folder),
+        "storage": folder_storage(folder),
         "seed": 0,
         "max_epochs": 4,
         "device": "cpu",

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from hsiauto.cli.tables import print_leaderboard
 from hsiauto.leaderboard import COLUMNS
-from hsiauto.report.tables import print_leaderboard
 
 SEARCH = [
     {"family": "spectral_memory", "rank": 1, "seed": seed, "fresh_val_mean": 0.95, "parameters": 12345}

@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from hsiauto.ablation.console import print_table
 from hsiauto.ablation.plan import runs
 from hsiauto.ablation.table import lines
+from hsiauto.cli.study_table import print_table
 from tests.ablation.fabricated import cells, event
 
 GRID, RUNS = cells(), runs(0, 3, 0, 1)

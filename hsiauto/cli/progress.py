@@ -1,9 +1,9 @@
-"""Live progress of a run: what is done, the best so far, the time left. A function of events."""
+"""Live progress of a run: what arrives, what is done, the best so far, the time left. A function of its events."""
 
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -16,49 +16,78 @@ from rich.table import Table
 from rich.text import Text
 
 from hsiauto.config import Objective
-from hsiauto.search.events import Ended, Event, Progressed, Proposed, Reevaluated, Refit, Reported, Resumed, Started
+from hsiauto.search.events import Ended, Event, Proposed, Reevaluated, Refit, Reported, Resumed, Started
+from hsiauto.search.events.transient import Classifying, Downloading, Forecast, OnEvent, RunOpened, Transient
 
 _DONE = ("completed", "stopped", "failed", "refused")
 _LINE_EVERY_S = 15.0
-"""Where the output is no terminal (a log file, CI), one line this often."""
+"""How often a line is printed if the output is no terminal (a log file, CI)."""
 
 
 class Progress:
-    """A callback for journal events that keeps a few lines on the terminal up to date. Use as a context manager.
+    """An `on_event` that keeps a few lines on the terminal up to date. Use as a context manager.
 
     Best is what was trained to the end: values at fewer epochs are shown as running, and compare with nothing.
     """
 
-    def __init__(self, console: Console, objective: Objective, budget: int | None, end: float | None) -> None:
-        """`budget`: trials of the search; None: there is none, only refits. `end`: a `time.monotonic()` value."""
-        self._console, self._budget, self._objective, self._end = console, budget, objective, end
+    def __init__(self, console: Console) -> None:
+        self._console, self._bars = console, FileBars(console)
+        self._opened: RunOpened | None = None
+        self._budget: int | None = None
+        self._objective: Objective = "kappa"
+        self._phase = "refit"
         self._started = time.monotonic()
-        self._phase = "refit" if budget is None else "search"
         self._family: dict[str, str] = {}
         self._states: dict[str, str] = {}
         self._latest: dict[str, tuple[int, float | None]] = {}
         self._best: dict[str, tuple[float, str]] = {}
         self._jobs: Counter[str] = Counter()
-        self._pace: Progressed | None = None
-        self._paced = self._started
+        self._forecast: Forecast | None = None
+        self._forecast_at = self._started
         self._last_line = self._started
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2, transient=True)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._bars.close()
         if self._console.is_terminal:
             self._live.stop()
-        else:
+        elif self._opened is not None:
             self._console.print(self._line(), highlight=False)
 
-    def __call__(self, event: Event | Progressed) -> None:
-        """Take one journal or refit event."""
+    def __call__(self, event: Event | Transient) -> None:
+        match event:
+            case Downloading():
+                self._bars(event.file, event.done, event.total)
+            case RunOpened():
+                self._open(event)
+            case Forecast():
+                self._expect(event)
+            case Classifying():
+                pass
+            case _:
+                self._take(event)
+        on_line = self._opened is not None and not self._console.is_terminal
+        if on_line and time.monotonic() - self._last_line >= _LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            self._console.print(self._line(), highlight=False)
+
+    def _open(self, opened: RunOpened) -> None:
+        self._bars.close()
+        self._opened, self._objective = opened, opened.run_config.objective
+        if opened.searches:
+            self._budget, self._phase = opened.run_config.budget, "search"
+        for event in opened.past:
+            self._take(event)
+        if self._console.is_terminal:
+            self._live.start()
+
+    def _take(self, event: Event) -> None:
+        """Take one event of a journal."""
         match event:
             case Resumed():
                 self._phase = "search"
@@ -73,16 +102,11 @@ class Progress:
                 self._report(event)
             case Ended():
                 self._states[event.trial_id] = event.state
-            case Refit() if self._pace:
-                return  # its Progressed follows
+            case Refit() if self._forecast:
+                return  # another forecast follows
             case Reevaluated() | Refit():
                 self._jobs[event.event] += event.state != "skipped"
                 self._phase = {"reevaluated": "re-evaluation", "refit": "refit"}[event.event]
-            case Progressed():
-                self._forecast(event)
-        if not self._console.is_terminal and time.monotonic() - self._last_line >= _LINE_EVERY_S:
-            self._last_line = time.monotonic()
-            self._console.print(self._line(), highlight=False)
 
     def _report(self, event: Reported) -> None:
         value = event.score(self._objective)
@@ -93,16 +117,16 @@ class Progress:
         if family not in self._best or value > self._best[family][0]:
             self._best[family] = (value, event.trial_id)
 
-    def _forecast(self, event: Progressed) -> None:
-        """Says once, as soon as it can be known, how long all of it will take."""
-        known = self._pace is not None and self._pace.seconds_left is not None
-        self._phase, self._pace, self._paced = "study", event, time.monotonic()
-        if not known and event.seconds_left:
-            self._console.print(f"{event.of} trainings, {_roughly(event.seconds_left)} to go", highlight=False)
+    def _expect(self, forecast: Forecast) -> None:
+        """Say once, as soon as it can be known, how long all of it will take."""
+        known = self._forecast is not None and self._forecast.seconds_left is not None
+        self._phase, self._forecast, self._forecast_at = "study", forecast, time.monotonic()
+        if not known and forecast.seconds_left:
+            self._console.print(f"{forecast.of} trainings, {_roughly(forecast.seconds_left)} to go", highlight=False)
 
     def _counts(self) -> str:
-        if self._pace:
-            return f"{self._pace.done} of {self._pace.of} trainings"
+        if self._forecast is not None:
+            return f"{self._forecast.done} of {self._forecast.of} trainings"
         states = Counter(self._states.values())
         parts = []
         if self._budget is not None:
@@ -113,8 +137,11 @@ class Progress:
 
     def _clock(self) -> str:
         now = time.monotonic()
-        left = "" if self._end is None else f", at most {_minutes(max(0.0, self._end - now))} left"
-        predicted = ((self._pace and self._pace.seconds_left) or 0.0) - (now - self._paced)
+        end = None if self._opened is None else self._opened.end
+        left = "" if end is None else f", at most {_minutes(max(0.0, end - now))} left"
+        predicted = 0.0
+        if self._forecast is not None:
+            predicted = (self._forecast.seconds_left or 0.0) - (now - self._forecast_at)
         to_go = f", {_roughly(predicted)} to go" if predicted > 0 else ""
         return f"{_minutes(now - self._started)} used{to_go}{left}"
 
@@ -152,21 +179,43 @@ def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-@contextmanager
-def download_bars(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+class FileBars:
     """A callback (file, bytes done, bytes in all or None) that draws a bar for each file; nothing while none comes."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    bars = Bars(*columns, console=console)
-    tasks: dict[str, TaskID] = {}
 
-    def advance(file: str, done: int, total: int | None) -> None:
-        if file not in tasks:
-            bars.start()
-            tasks[file] = bars.add_task(file, total=total)
-        bars.update(tasks[file], completed=done, total=total)
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._bars = Bars(*columns, console=console)
+        self._tasks: dict[str, TaskID] = {}
 
+    def __call__(self, file: str, done: int, total: int | None) -> None:
+        if file not in self._tasks:
+            self._bars.start()
+            self._tasks[file] = self._bars.add_task(file, total=total)
+        self._bars.update(self._tasks[file], completed=done, total=total)
+
+    def close(self) -> None:
+        if self._tasks:
+            self._bars.stop()
+
+
+@contextmanager
+def download_bars(console: Console) -> Iterator[FileBars]:
+    """Bars of what is downloaded within."""
+    bars = FileBars(console)
     try:
-        yield advance
+        yield bars
     finally:
-        if tasks:
-            bars.stop()
+        bars.close()
+
+
+@contextmanager
+def classifying_bar(console: Console) -> Iterator[OnEvent]:
+    """An `on_event` that draws a bar of the rows that are classified."""
+    with Bars(console=console, transient=True) as bars:
+        task = bars.add_task("classifying", total=None)
+
+        def show(event: Event | Transient) -> None:
+            if isinstance(event, Classifying):
+                bars.update(task, completed=event.done, total=event.total)
+
+        yield show

@@ -1,0 +1,53 @@
+"""What a run tells of itself while it runs and no journal keeps: `on_event` gets it beside the journal's events."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hsiauto.config import RunConfig
+from hsiauto.search.events import Event
+
+
+@dataclass(frozen=True)
+class Downloading:
+    """A file of the scene arrives."""
+
+    file: str
+    done: int
+    total: int | None
+    """Bytes; None if the server does not say."""
+
+
+@dataclass(frozen=True)
+class RunOpened:
+    """The run folder is open, and training begins."""
+
+    run_config: RunConfig
+    searches: bool
+    """Whether trials are run; otherwise refits alone."""
+    end: float | None
+    """When the time limit ends, as a `time.monotonic()` value; None without one."""
+    past: tuple[Event, ...] = ()
+    """The journal of a search that goes on."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Where a study stands."""
+
+    done: int
+    of: int
+    """Trainings, those of earlier calls included."""
+    seconds_left: float | None
+    """Predicted; None before a training has completed."""
+
+
+@dataclass(frozen=True)
+class Classifying:
+    """A scene is being classified: rows done of all."""
+
+    done: int
+    total: int
+
+
+Transient = Downloading | RunOpened | Forecast | Classifying
+OnEvent = Callable[[Event | Transient], None]

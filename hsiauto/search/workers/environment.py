@@ -1,0 +1,78 @@
+"""What Ray changes in the process that uses it, for the time of a run: settings put in, everything put back."""
+
+import faulthandler
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+RAY_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; unset, each worker warns
+    "RAY_memory_monitor_refresh_ms": "0",  # its error ends a Tune run; the kernel ends a worker alone
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # its tables come even at verbose=0
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the journal is the truth, not Tune's snapshots
+}
+"""Read when Ray starts its processes and when Tune begins a run; what the user has set stands."""
+_PREFIXES = ("RAY_", "TUNE_", "PYTHONBREAKPOINT", "TORCHINDUCTOR_")
+"""Variables that Ray sets, and torch when it first counts multiply-adds."""
+_LOGGERS = ("ray", "ray.tune", "ray.data", "ray.train")
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
+
+
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """Put these variables back as they were. Others are not touched: other threads may set them."""
+    before = _variables()
+    try:
+        yield
+    finally:
+        for name in _variables().keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+@contextmanager
+def kept_signals() -> Iterator[None]:
+    """Put signal handlers back: Ray leaves one for SIGTERM, Tune those for Ctrl-C and SIGUSR1.
+
+    Outside the main thread neither they nor this function can set one.
+    """
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if in_main_thread() and handler is not None:  # None: set by code that is not Python
+                signal.signal(number, handler)
+
+
+def in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def quiet_ray() -> Iterator[None]:
+    """Ray's settings for a run; its console messages stay in its log files. All is put back."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels, traces_faults = [logger.level for logger in loggers], faulthandler.is_enabled()
+    with kept_environment(), kept_signals():
+        for name, value in RAY_SETTINGS.items():
+            os.environ.setdefault(name, value)
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+            if not traces_faults:
+                faulthandler.disable()
+
+
+def _variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
