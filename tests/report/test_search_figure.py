@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from hsiauto.report import search_figure
 from hsiauto.report.search_figure import draw_search
@@ -33,7 +33,7 @@ def test_the_mark_of_a_trial_is_its_state(tmp_path: Path) -> None:
     states = [trial.state for trial in trials(events).values()]
     assert set(states) == {"completed", "stopped", "failed", "running"}
     reported = list(trials(events).values())
-    axes = plt.figure().add_subplot()
+    axes = Figure().add_subplot()
     search_figure._draw_compute(axes, reported, {"quick": "C0", "late": "C1"}, fakes.run_config())
     drawn = [line.get_marker() for line in axes.get_lines() if len(line.get_xdata()) == 1]  # type: ignore[arg-type]
     assert drawn.count("o") == states.count("completed")
@@ -44,7 +44,6 @@ def test_the_mark_of_a_trial_is_its_state(tmp_path: Path) -> None:
     assert legend is not None
     words = [text.get_text() for text in legend.get_texts()]
     assert words[-4:] == ["completed", "stopped", "failed", "unfinished"]
-    plt.close("all")
 
 
 def test_a_picture_is_written(tmp_path: Path) -> None:

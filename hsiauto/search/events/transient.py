@@ -1,7 +1,8 @@
-"""What a run tells of itself while it runs and no journal keeps: `on_event` gets it beside the journal's events."""
+"""What a run tells of itself and no journal keeps: `on_event` gets it beside the journal's events, told by `event`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from hsiauto.config import RunConfig
 from hsiauto.search.events import Event
@@ -11,6 +12,7 @@ from hsiauto.search.events import Event
 class Downloading:
     """A file of the scene arrives."""
 
+    event: ClassVar = "downloading"
     file: str
     done: int
     total: int | None
@@ -21,6 +23,7 @@ class Downloading:
 class RunOpened:
     """The run folder is open, and training begins."""
 
+    event: ClassVar = "run opened"
     run_config: RunConfig
     searches: bool
     """Whether trials are run; otherwise refits alone."""
@@ -34,6 +37,7 @@ class RunOpened:
 class Forecast:
     """Where a study stands."""
 
+    event: ClassVar = "forecast"
     done: int
     of: int
     """Trainings, those of earlier calls included."""
@@ -45,6 +49,7 @@ class Forecast:
 class Classifying:
     """A scene is being classified: rows done of all."""
 
+    event: ClassVar = "classifying"
     done: int
     total: int
 
