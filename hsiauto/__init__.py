@@ -1,3 +1,4 @@
+# ruff: noqa: F401  (names for type checkers)
 """AutoML for hyperspectral images that its users can believe. What the command line does, from Python.
 
 >>> import hsiauto                                                    # doctest: +SKIP
@@ -13,66 +14,65 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what type checkers see of the table below
+    from hsiauto.ablation.run import run as study
     from hsiauto.config import RunConfig
     from hsiauto.errors import UserError
     from hsiauto.models.bundle import load_bundle
     from hsiauto.models.predict import predict_scene
-    from hsiauto.runs import Result, predict, refit, resume, search, train
+    from hsiauto.runs.class_map import predict
+    from hsiauto.runs.result import Result
+    from hsiauto.runs.run import refit, resume, search, train
     from hsiauto.scene import Scene, open_scene
     from hsiauto.scene.source import SceneSource
-    from hsiauto.split import SplitSpec
+    from hsiauto.split.model import SplitSpec
     from hsiauto.training.active.recipe import ActiveLabels
-
-__all__ = [
-    "ActiveLabels",
-    "Result",
-    "RunConfig",
-    "Scene",
-    "SceneSource",
-    "SplitSpec",
-    "UserError",
-    "load_bundle",
-    "open_scene",
-    "predict",
-    "predict_scene",
-    "refit",
-    "resume",
-    "search",
-    "train",
-]
 
 _HOMES = {
     "ActiveLabels": "training.active.recipe",
+    "Result": "runs.result",
+    "RunConfig": "config",
     "Scene": "scene",
     "SceneSource": "scene.source",
-    "SplitSpec": "split",
-    "Result": "runs",
-    "RunConfig": "config",
+    "SplitSpec": "split.model",
     "UserError": "errors",
     "load_bundle": "models.bundle",
     "open_scene": "scene",
-    "predict": "runs",
+    "predict": "runs.class_map",
     "predict_scene": "models.predict",
-    "refit": "runs",
-    "resume": "runs",
-    "search": "runs",
-    "train": "runs",
+    "refit": "runs.run",
+    "resume": "runs.run",
+    "search": "runs.run",
+    "study": "ablation.run:run",
+    "train": "runs.run",
 }
+"""Public name -> the module in which it is defined, and its name there if that is another."""
+
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
     """Import a name's home when it is first asked for: `import hsiauto` alone takes no torch and no Ray."""
     if name not in _HOMES:
         raise AttributeError(f"module 'hsiauto' has no attribute {name!r}")
-    return getattr(import_module(f"hsiauto.{_HOMES[name]}"), name)
+    home, _, there = _HOMES[name].partition(":")
+    found = getattr(import_module(f"hsiauto.{home}"), there or name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
 
 
 class _Package(ModuleType):
-    """`hsiauto.search` and `hsiauto.refit` are functions, although rooms have their names: importing one hides none."""
+    """The function wins where a room has its name, whichever is asked for first: `hsiauto.search(...)`.
+
+    (The modules of that room are found by `from hsiauto.search import ...`.)
+    """
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name not in _HOMES or not isinstance(value, ModuleType):
+        if not (name in _HOMES and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
 

@@ -1,10 +1,25 @@
 """Errors that a user can act on: the rule, the value received, the remedy."""
 
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = 80
+
 
 class UserError(ValueError):
     """Bad input. The command line prints it as one line and exits with code 2.
 
-    `rule` says what must hold, `received` what came instead, `remedy` what to do about it.
+    `rule` says what must hold, `received` what came instead, `remedy` what to do about it. Settings stand in backticks.
     """
 
     def __init__(self, rule: str, received: object = None, remedy: str = "") -> None:
@@ -15,5 +30,45 @@ class UserError(ValueError):
         message = "; ".join(parts)
         super().__init__(f"{message}. {remedy}".rstrip() if remedy else message)
 
-    def __reduce__(self) -> tuple[type["UserError"], tuple[str, object, str]]:
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, object, str]]:
         return type(self), (self.rule, self.received, self.remedy)  # survives the way back from a worker
+
+
+def shown(value: object) -> str:
+    """`repr` of a value that somebody else wrote, cut to the length of a line."""
+    return _SHOWN.repr(value)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """The remedy for a name that is unknown: the nearest known one, else `otherwise`."""
+    close = get_close_matches(name, list(known), 1)
+    return f"Did you mean {close[0]}?" if close else otherwise
+
+
+def validated(model: type[Model], /, **fields: Any) -> Model:
+    """Build a pydantic model from `fields`. Raises UserError for the first broken rule."""
+    from pydantic import ValidationError
+
+    try:
+        return model(**fields)
+    except ValidationError as invalid:
+        raise refusal(invalid) from invalid
+
+
+def refusal(
+    invalid: ValidationError, where: str = "", remedy: str = "", names: Mapping[str, str] | None = None
+) -> UserError:
+    """The first rule that pydantic found broken. `where` precedes the field's name; `names` are other names of fields.
+
+    A rule over several fields names them itself, so no value is quoted.
+    """
+    first = invalid.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"]]
+    if names and path:
+        path[0] = f"`{names.get(path[0], path[0])}`"
+    cause = first.get("ctx", {}).get("error")
+    prefix = where + "".join(f"{part}: " for part in [".".join(path)] if part)
+    if isinstance(cause, UserError):
+        return UserError(f"{prefix}{cause.rule}", cause.received, cause.remedy or remedy)
+    rule = first["msg"].removeprefix("Value error, ")
+    return UserError(f"{prefix}{rule}", shown(first["input"]) if path else None, remedy)

@@ -1,13 +1,14 @@
-"""Files that are never left half written, and the lock of a run folder."""
+"""Files that are never left half written, the lock of a run folder, and YAML that somebody wrote."""
 
 import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, shown
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT)
@@ -15,7 +16,7 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the system's refusals to write `path` into a UserError; every other OSError passes through."""
+    """Turn the operating system's refusals to write `path` into a UserError; other OSErrors pass through."""
     with _disk_space(path):
         try:
             yield
@@ -31,7 +32,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is flushed and takes the name, on failure it vanishes.
 
     A reader sees the old file or the whole new one. The temporary keeps the suffix, by which some writers choose a
-    format. Raises UserError where the disk is full or the folder cannot be written.
+    format. Raises UserError if the disk is full or the folder cannot be written.
     """
     path = Path(path)
     with writing(path):
@@ -75,6 +76,69 @@ def run_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+_LARGEST, _DEEPEST = 2**20, 20
+"""Bytes, and levels of nesting, of a YAML file that somebody wrote."""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML (or JSON) file. Raises UserError for anything else; quotes little of the file."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "bytes that are no UTF-8"
+        raise UserError(f"{path} must be a readable YAML file", why, "Fix the path, or the file.") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, name: str) -> dict[str, Any]:
+    """The mapping in a YAML text; `name` is what messages call it. No key stands twice, and nothing is an alias."""
+    import yaml
+
+    class Strict(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            if len(set(keys)) < len(keys):
+                twice = next(key for place, key in enumerate(keys) if key in keys[:place])
+                where = f"{shown(twice)} twice, in the mapping{_line(node.start_mark)}"
+                raise UserError(f"{name}: a key stands once", where, "Fix the file.")
+            mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+            return mapping
+
+    if len(text) > _LARGEST:
+        raise UserError(f"{name} must have at most {_LARGEST:,} bytes", f"{len(text):,} or more", "Fix the path.")
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=Strict):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
+                what = "an alias" if depth <= _DEEPEST else f"more than {_DEEPEST} levels"
+                raise UserError(f"{name}: plain values only", what + _line(event.start_mark), "Fix the file.")
+        found = yaml.load(text, Loader=Strict)
+    except UserError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
+        what = getattr(error, "problem", None) or "what cannot be read"
+        where = _line(getattr(error, "problem_mark", None))
+        raise UserError(f"{name}: must be YAML", what + where, "Fix the file.") from error
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        raise UserError(f"{name}: must hold a mapping of names to values", shown(found), "Fix the file.")
+    return found
+
+
+def _line(mark: Any) -> str:
+    return "" if mark is None else f" in line {mark.line + 1}"
+
+
+def write_yaml(path: Path, fields: Mapping[str, Any], heading: str) -> None:
+    """Write a mapping of plain values, below a comment."""
+    import yaml
+
+    with atomic_path(path) as temporary:
+        body = yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=True, width=100)
+        temporary.write_text(f"# {heading}\n{body}", encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -10,8 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from hsiauto.ablation.definition import LABELS, RUN_AXES, Definition, setting, spelt
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
@@ -159,11 +157,10 @@ def _labels(definition: Definition, settings: Mapping[str, Any]) -> ActiveLabels
         return None
     changed = {name.removeprefix(LABELS): value for name, value in settings.items() if name.startswith(LABELS)}
     try:
-        return ActiveLabels.model_validate({**definition.labels, **changed})
-    except ValidationError as error:
-        first = error.errors()[0]
-        axis = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"labels.{axis}: {first['msg']}", repr(first["input"]), "Change the recipe.") from error
+        return ActiveLabels(**{**definition.labels, **changed})
+    except UserError as error:
+        rule = f"labels.{error.rule.replace('`', '')}"
+        raise UserError(rule, error.received, error.remedy or "Change the recipe.") from error
 
 
 def _check_names(definition: Definition) -> None:

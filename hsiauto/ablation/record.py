@@ -3,21 +3,22 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from hsiauto.ablation.definition import Definition
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, refusal
 from hsiauto.files import atomic_path
+from hsiauto.settings import Settings
 
 FILE = "ablation.json"
 
 
-class Asked(BaseModel):
+class Asked(Settings):
     """A study as it runs: its definition with the user's changes, and its repetitions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
+    source: str = ""
+    """File of the study; empty: it ships with hsiauto under its name."""
     definition: Definition
     seeds: int = Field(3, ge=1)
     """Runs of each cell."""
@@ -42,6 +43,21 @@ def read(folder: Path) -> Asked:
     try:
         return Asked.model_validate_json(path.read_text())
     except (ValidationError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path} must be a study", str(error).splitlines()[0], "It was edited or damaged: restore it."
-        ) from error
+        remedy = "It was edited or damaged: restore it."
+        if isinstance(error, ValidationError):
+            raise refusal(error, f"{path} must be a study: ", remedy) from error
+        raise UserError(f"{path} must be a study", str(error), remedy) from error
+
+
+def work(asked: Asked) -> dict[str, Any]:
+    """The settings of run.yaml that say what is trained."""
+    definition = asked.definition
+    fields: dict[str, Any] = {
+        "study": asked.source or asked.name,
+        "preset": definition.preset,
+        "set": definition.pins or None,
+        "seeds": asked.seeds,
+        "splits": asked.splits,
+        "cells": [*asked.cells] or None,
+    }
+    return fields | ({"max-epochs": None} if "max_epochs" in definition.axis_names else {})

@@ -78,7 +78,7 @@ def run(
     )
     prepared = prepare(of_run, watch.downloading)
     cells = _grid(asked, prepared)
-    with new_run(prepared, folder, watch, deadlines) as opened:
+    with new_run(prepared, folder, watch, deadlines, record.work(asked)) as opened:
         return _drive(asked, cells, opened, deadlines)
 
 
@@ -101,6 +101,7 @@ def resume(
     if seeds is not None and seeds < asked.seeds:
         raise UserError("a resumed study keeps or extends its seeds", f"{seeds}, below {asked.seeds}")
     changes: dict[str, Any] = {"time_limit_s": time_limit_s, "address": address}  # both of this call alone
+    changes["families"] = asked.definition.families
     changes |= {} if concurrency is None else {"concurrency": concurrency}
     changes |= {} if data_dir is None else {"scene": run_config.scene.model_copy(update={"data_dir": Path(data_dir)})}
     asked = asked.model_copy(
@@ -137,6 +138,7 @@ def _grid(asked: Asked, prepared: Prepared) -> Grid:
 
 def _drive(asked: Asked, whole: Grid, opened: OpenRun, deadlines: Deadlines) -> Result:
     record.write(opened.folder, asked)
+    folders.write_config(opened.folder, opened.prepared.run_config, record.work(asked))
     definition, prepared = asked.definition, opened.prepared
     run_config = prepared.run_config
     wanted = whole.only(asked.cells) if asked.cells else whole

@@ -1,70 +1,100 @@
-"""The application: all commands, and what an error looks like."""
+"""The application: all commands, and what an error looks like.
+
+A command is imported when it is called, and imports what it computes with when it runs: `--help` costs no torch.
+"""
 
 import errno
-import re
+import sys
 import warnings
-from typing import Any
+from collections.abc import Sequence
 
-import typer
-from rich.console import Console
-from typer.core import TyperGroup
+from cyclopts import App, CycloptsError, Parameter
 
-from hsiauto.cli import datasets, estimate, inspect, run, study, submit
+from hsiauto.cli.config_file import read_config_file
+from hsiauto.cli.console import errors, output, say, with_options, write_anywhere
 from hsiauto.errors import UserError
 
 BAD_INPUT, INTERRUPTED = 2, 130
 _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
+_ESTIMATE = """Parameters, multiply-adds, memory and seconds of configs on this machine, before anything is searched.
 
-def as_options(text: str) -> str:
-    """`text` with settings as options: `block_size` is --block-size here."""
-    return re.sub(r"`([a-z_]+)`", lambda name: "--" + name[1].replace("_", "-"), text)
-
-
-class _Commands(TyperGroup):
-    """Every expected failure is one line and an exit code; anything else is a bug and keeps its traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        errors = Console(stderr=True, highlight=False, soft_wrap=True)
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            errors.print(f"error: {as_options(str(error))}", markup=False)
-            raise typer.Exit(BAD_INPUT) from error
-        except KeyboardInterrupt as interrupt:
-            errors.print("interrupted")
-            raise typer.Exit(INTERRUPTED) from interrupt
-        except OSError as error:
-            if error.errno not in _REFUSED:
-                raise
-            place = error.filename or "a file"
-            errors.print(f"error: cannot write {place}: {error.strerror}. What was done before is kept", markup=False)
-            raise typer.Exit(BAD_INPUT) from error
-
-
-app = typer.Typer(
-    name="hsiauto",
-    cls=_Commands,
-    help="AutoML for hyperspectral images that its users can believe.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-app.command()(run.search)
-app.command()(run.train)
-app.command()(run.refit)
-app.command("study")(study.command)
-app.command("submit", context_settings=submit.CONTEXT)(submit.command)
-app.command()(run.predict)
-app.command("estimate")(estimate.command)
-app.command()(inspect.leaderboard)
-app.command()(inspect.show)
-app.command()(inspect.families)
-app.add_typer(datasets.app, name="datasets")
+Of each family: its preset, and the smallest and the largest config of the space. Some seconds for each of them; what \
+was timed, and what follows from it, is said. Nothing is written."""
+_COMMANDS = {
+    "search": (
+        "run:search",
+        "Search the best classifier for a scene, retrain it over several seeds, export it, write the leaderboard.",
+    ),
+    "train": ("run:train", "Train one config without a search: the same rows, the same sealed test, the same bundle."),
+    "refit": (
+        "run:refit",
+        "Repeat the refit on a split: ranked configs, the best classical one, baselines, references.",
+    ),
+    "study": ("study:study", "Train the grid of an ablation over several seeds; print its table, draw its figure."),
+    "submit": (
+        "submit:submit",
+        "Hand a command to a Ray cluster as a job, and follow its log to the end; the exit code is the job's.",
+    ),
+    "predict": ("run:predict", "Classify a scene with an exported model."),
+    "estimate": ("estimate:estimate", _ESTIMATE),
+    "leaderboard": ("inspect:leaderboard", "Print the leaderboard of a run."),
+    "show": ("inspect:show", "What a trial was, what became of it, and why."),
+    "families": ("families:families", "List the architecture families, or the hyperparameters of one."),
+    "datasets": ("datasets:app", "Known scenes: list, fetch, verify."),
+}
+"""Name -> where it is defined, and its line in the list of commands."""
 
 
-def main() -> None:
-    """Run the command line."""
+def make_app(*, reads_config: bool = True) -> App:
+    """The application; without `reads_config` it leaves the file of --config alone, which may be another machine's."""
+    app = App(
+        name="hsiauto",
+        help="AutoML for hyperspectral images that its users can believe.",
+        help_format="plaintext",
+        version_flags=(),
+        config=read_config_file if reads_config else (),
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+        default_parameter=Parameter(allow_repeating=True),  # of an option given twice the last one holds
+    )
+    for place, (name, (home, summary)) in enumerate(_COMMANDS.items()):
+        app.command(f"hsiauto.cli.{home}", name=name, help=summary, sort_key=place)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
     warnings.filterwarnings("ignore", category=FutureWarning)  # of dependencies, to developers; the tests see them
-    app()
+    write_anywhere()
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Every expected failure is one line and an exit code; anything else is a bug and keeps its traceback."""
+    try:
+        return call(arguments)
+    except UserError as error:
+        say(f"error: {error}", errors())
+    except KeyboardInterrupt:
+        say("interrupted", errors())
+        return INTERRUPTED
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        place = error.filename or "a file"
+        say(f"error: cannot write {place}: {error.strerror}. What was done before is kept", errors())
+    return BAD_INPUT
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Call a command; its exit code. Raises UserError, in the names of options, also for what cannot be parsed."""
+    try:
+        code = make_app()(arguments, console=output(), error_console=errors(), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        text = " ".join(str(error).split())
+        command = " ".join(("hsiauto", *(error.command_chain or ())))
+        raise UserError(text, None, "" if "Did you mean" in text else f"See `{command} --help`.") from error
+    except UserError as error:
+        raise UserError(with_options(error.rule), error.received, with_options(error.remedy)) from error
+    return code if isinstance(code, int) else 0

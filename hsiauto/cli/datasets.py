@@ -1,44 +1,54 @@
 """`hsiauto datasets`: list the known scenes, fetch and verify them."""
 
+from pathlib import Path
 from typing import Annotated
 
-import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from cyclopts import App, Parameter
 
-from hsiauto.cli.options import DataDir
-from hsiauto.cli.progress import download_bars
+from hsiauto.cli.console import errors, output, say
+from hsiauto.cli.options import Json
+from hsiauto.cli.tables import Column, print_rows
 from hsiauto.scene import registry
 
-app = typer.Typer(help="Known scenes: list, fetch, verify.", invoke_without_command=True)
+app = App(name="datasets", help="Known scenes: list, fetch, verify.", help_format="plaintext", version_flags=())
 
-Name = Annotated[str, typer.Argument(help="A scene of `hsiauto datasets`.")]
+Name = Annotated[str, Parameter(help="A scene of `hsiauto datasets`.")]
+DataDir = Annotated[
+    Path | None,
+    Parameter(help="Folder of the scenes. [default: the variable HSIAUTO_DATA, else ~/.cache/hsiauto]"),
+]
 
 
-@app.callback()
-def datasets(context: typer.Context, data_dir: DataDir = None) -> None:
+@app.default
+def datasets(*, data_dir: DataDir = None, json: Json = False) -> None:
     """List the known scenes and what is present."""
-    if context.invoked_subcommand is not None:
-        return
-    table = Table("name", "scene", "H x W x C", "classes", "here", box=box.SIMPLE_HEAD)
-    for row in registry.list_datasets(data_dir):
-        shape = " x ".join(str(n) for n in row.shape) if row.shape else "-"
-        table.add_row(row.name, row.title, shape, str(row.n_classes or "-"), row.present)
-    Console().print(table)
+    columns = [Column("name"), Column("scene", prose=True), Column("H x W x C"), Column("classes", number=True)]
+    rows = [
+        (
+            row.name,
+            row.title,
+            " x ".join(map(str, row.shape)) if row.shape else None,
+            row.n_classes or None,
+            row.present,
+        )
+        for row in registry.list_datasets(data_dir)
+    ]
+    print_rows([*columns, Column("here", prose=True)], rows, as_json=json)
 
 
-@app.command()
-def fetch(name: Name, data_dir: DataDir = None) -> None:
+@app.command
+def fetch(name: Name, /, *, data_dir: DataDir = None) -> None:
     """Download a scene: each source in turn, resumed where it broke off, checked against its sha256."""
-    console = Console(stderr=True)
+    from hsiauto.cli.progress import download_bars
+
+    console = errors()
     with download_bars(console) as advance:
         for path in registry.fetch(name, data_dir, progress=advance):
-            console.print(path, soft_wrap=True)
+            say(str(path), console)
 
 
-@app.command()
-def verify(name: Name, data_dir: DataDir = None) -> None:
+@app.command
+def verify(name: Name, /, *, data_dir: DataDir = None) -> None:
     """Check the sha256 of a scene's files."""
     for path in registry.verify(name, data_dir):
-        typer.echo(f"{path}: sha256 is right")
+        say(f"{path}: sha256 is right", output())

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import typer
-from rich.console import Console
+from hsiauto.cli.console import output, say
 
-from hsiauto import ablation, runs
+if TYPE_CHECKING:
+    from hsiauto import ablation, runs
 
 
 class Ended(Protocol):
@@ -46,10 +46,18 @@ def study_messages(result: "ablation.Result") -> list[str]:
     return lines
 
 
-def end(run: Ended, messages: Iterable[str], console: Console) -> None:
-    """Print the messages and the folder. Raises typer.Exit for an exit code that is not 0."""
+def end_run(result: "runs.Result", goes_on: str | None = None) -> int:
+    """Print the leaderboard of a run and what must be said of it; the exit code. goes_on: as in `run_messages`."""
+    from hsiauto.cli.leaderboard_table import print_leaderboard
+
+    print_leaderboard(result.table, output())
+    return end(result, run_messages(result, goes_on))
+
+
+def end(run: Ended, messages: Iterable[str]) -> int:
+    """Print the messages and the folder; the exit code."""
+    console = output()
     for line in messages:
-        console.print(line, markup=False, highlight=False)
-    console.print(f"\nrun folder: {run.folder}", markup=False, highlight=False, soft_wrap=True)
-    if run.exit_code:
-        raise typer.Exit(run.exit_code)
+        say(line, console)
+    say(f"\nrun folder: {run.folder}", console)
+    return run.exit_code

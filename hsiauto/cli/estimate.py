@@ -1,127 +1,124 @@
 """`hsiauto estimate`: what configs cost on this machine, before anything is searched."""
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
-import typer
+from cyclopts import Parameter
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from hsiauto.cli import defaults, given, options, parse
-from hsiauto.cli.progress import download_bars
-from hsiauto.config import RunConfig, validated
+from hsiauto.cli.console import errors, output, say
+from hsiauto.cli.options import GROUPS, Config, Given, Json, with_settings
+from hsiauto.cli.tables import print_json, width
+from hsiauto.config import RunConfig, run_config_from
 from hsiauto.errors import UserError
-from hsiauto.families import FAMILIES, config_from
-from hsiauto.families.base import FamilyConfig
-from hsiauto.runs.prepare import Prepared, feedable, prepare
-from hsiauto.scene.source import SceneSource
-from hsiauto.search.workers.resources import Machine
-from hsiauto.space.corners import corners
-from hsiauto.split.model import SplitSpec
-from hsiauto.training.estimate import Estimate, estimate
+
+if TYPE_CHECKING:
+    from hsiauto.families.base import FamilyConfig
+    from hsiauto.runs.prepare import Prepared
+    from hsiauto.training.estimate import Estimate
 
 _CAPTION = (
     "multiply-adds: of one prediction; s/epoch: training and validation, of a classical family its one fit\n"
     "memory on a CPU: predicted, beyond the program's own; of a classical family its features"
 )
-_WIDE = 130
-"""Columns of a terminal from which the table says what was measured; below, lines after it do."""
-Named = tuple[str, FamilyConfig]
-"""The name of a config in its family, and the config."""
 
 
-@options.with_groups(scene=options.scene_options, split=options.split_options)
-def command(
-    context: typer.Context,
-    scene: SceneSource,
-    family: Annotated[str | None, typer.Argument(help="Only this one. [default: every family of the space]")] = None,
-    preset: Annotated[str | None, typer.Option(help="Only this preset of FAMILY.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Pin an axis, e.g. cpdgal.depth=6.")] = None,
-    space: Annotated[str, typer.Option(help="The space whose corners are measured.")] = "unified",
-    max_epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help=f"Epochs of a full training. [default: {defaults.EPOCHS_IN_WORDS}]"),
-    ] = None,
-    split: SplitSpec = SplitSpec(),
-    cpus_per_trial: Annotated[
-        int | None, typer.Option(min=1, help="CPU cores of a trial. [default: all of this machine]")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of the table.")] = False,
+@with_settings("estimate")
+def estimate(
+    given: Given,
+    family: Annotated[str | None, Parameter(help="Only this one. [default: every family of the space]")] = None,
+    *,
+    preset: Annotated[str | None, Parameter(group=GROUPS["Search"], help="Only this preset of FAMILY.")] = None,
+    config: Config = None,
+    json: Json = False,
 ) -> None:
     """Parameters, multiply-adds, memory and seconds of configs on this machine, before anything is searched.
 
     Of each family: its preset, and the smallest and the largest config of the space. Some seconds for each of them;
     what was timed, and what follows from it, is said. Nothing is written.
     """
-    given.refuse_idle(context, split.protocol)
     if preset is not None and family is None:
-        raise UserError("--preset is of one family", preset, f"hsiauto estimate FAMILY --preset {preset}")
-    pins = parse.pins(set_ or [])
-    max_epochs = defaults.max_epochs(max_epochs, scene.dataset)
-    run_config = validated(
-        RunConfig,
-        scene=scene,
-        split=split,
-        space=space,
-        families=None if family is None else (family,),
-        pins={} if preset else pins,
-        max_epochs=max_epochs,
-    )
-    console, errors = Console(), Console(stderr=True)
-    with download_bars(errors) as progress:
+        raise UserError("`preset` is of one family", preset, f"hsiauto estimate FAMILY --preset {preset}")
+    run_config = run_config_from("estimate", given.settings)
+    pins = dict(run_config.pins)
+    changes = {"families": None if family is None else (family,), "pins": {} if preset else pins}
+    _estimate(run_config.model_copy(update=changes), family, preset, pins, as_json=json)
+
+
+def _estimate(
+    run_config: RunConfig, family: str | None, preset: str | None, pins: dict[str, object], *, as_json: bool
+) -> None:
+    import torch
+
+    from hsiauto.cli.progress import download_bars
+    from hsiauto.runs.prepare import prepare
+    from hsiauto.search.workers.resources import Machine
+    from hsiauto.training.estimate import estimate as measure
+
+    console, waiting = output(), errors()
+    with download_bars(waiting) as progress:
         prepared = prepare(run_config, progress)
-    device, cpus = "cuda" if torch.cuda.is_available() else "cpu", cpus_per_trial or Machine.here().cpus
+    device, cpus = "cuda" if torch.cuda.is_available() else "cpu", run_config.cpus_per_trial or Machine.here().cpus
     torch.set_num_threads(cpus)
     chosen = [(name, config) for name in prepared.space.families for config in _configs(prepared, name, preset, pins)]
     rows: list[tuple[str, Estimate]] = []
     for name, (label, config) in chosen:
-        with errors.status(f"{name}, {label}: {len(rows) + 1} of {len(chosen)}"):
-            cost = estimate(config, prepared.data, max_epochs=max_epochs, device=device, n_threads=cpus)
+        with waiting.status(f"{name}, {label}: {len(rows) + 1} of {len(chosen)}"):
+            cost = measure(config, prepared.data, max_epochs=run_config.max_epochs, device=device, n_threads=cpus)
         rows.append((label, cost))
         if as_json:
-            typer.echo(json.dumps(_fields(label, cost)))
-    if not as_json:
-        where = f"{scene.dataset}, {device}" + ("" if device == "cuda" else f", {cpus} threads")
-        wide = console.width >= _WIDE
-        console.print(_table(rows, max_epochs, where, wide))
-        for label, cost in () if wide else rows:
-            console.print(f"{cost.config.family}, {label}: {cost.basis}", style="dim", highlight=False)
-        for line in _totals(rows, max_epochs):
-            console.print(line, highlight=False)
+            print_json(_fields(label, cost))
+    if as_json:
+        return
+    where = f"{run_config.scene.dataset}, {device}" + ("" if device == "cuda" else f", {cpus} threads")
+    table = _table(rows, run_config.max_epochs, where, wide=True)
+    if wide := width(table, console) <= console.width:
+        console.print(table)
+    else:
+        console.print(_table(rows, run_config.max_epochs, where, wide=False))
+    for label, cost in () if wide else rows:
+        say(f"{cost.config.family}, {label}: {cost.basis}", console, style="dim")
+    for line in _totals(rows, run_config.max_epochs):
+        say(line, console)
 
 
-def _configs(prepared: Prepared, family: str, preset: str | None, pins: dict[str, object]) -> Iterator[Named]:
+def _configs(
+    prepared: "Prepared", family: str, preset: str | None, pins: dict[str, object]
+) -> "Iterator[tuple[str, FamilyConfig]]":
+    """The name of a config in its family, and the config."""
     if preset is not None:
         yield preset, _preset(prepared, family, preset, pins)
         return
+    from hsiauto.space.corners import corners
+
     scene, part = prepared.scene, prepared.space.parts[family]
     yield "preset", part.preset()
     yield from corners(part, scene.n_bands, prepared.data.n_classes).items()
 
 
-def _preset(prepared: Prepared, family: str, preset: str, pins: dict[str, object]) -> FamilyConfig:
-    presets = FAMILIES[family].presets
-    if preset not in presets:
-        raise UserError(f"unknown preset of {family}", repr(preset), f"Known: {', '.join(presets)}.")
+def _preset(prepared: "Prepared", family: str, preset: str, pins: dict[str, object]) -> "FamilyConfig":
+    from hsiauto.cli.family_config import preset_of
+    from hsiauto.families import config_from
+    from hsiauto.runs.prepare import feedable
+
     own: dict[str, object] = {}
     for pin, value in pins.items():
-        of, _, axis = pin.partition(".")
+        of, _, name = pin.partition(".")
         if of != family:
-            raise UserError("--set: must name the family that is estimated", pin, f"Write {family}.{axis}.")
-        own[axis] = value
-    config, _ = feedable(prepared, config_from({**presets[preset], **own, "family": family}), frozenset(own))
+            raise UserError("`set` must name the family that is estimated", pin, f"Write {family}.{name}.")
+        own[name] = value
+    fields = {**preset_of(family, preset), **own, "family": family}
+    config, _ = feedable(prepared, config_from(fields), frozenset(own))
     return config
 
 
-def _table(rows: list[tuple[str, Estimate]], max_epochs: int, where: str, wide: bool) -> Table:
+def _table(rows: "list[tuple[str, Estimate]]", max_epochs: int, where: str, *, wide: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, title=f"estimate: {where}", caption=_CAPTION, padding=(0, 1, 0, 0))
-    table.add_column("family", no_wrap=True)
-    table.add_column("config", no_wrap=True)
+    for name in ("family", "config"):
+        table.add_column(name, no_wrap=True)
     for name in ("parameters", "multiply-adds", "MiB", "s/epoch", f"s, {max_epochs} epochs"):
         table.add_column(name, justify="right", no_wrap=True)
     if wide:
@@ -142,7 +139,7 @@ def _table(rows: list[tuple[str, Estimate]], max_epochs: int, where: str, wide: 
     return table
 
 
-def _totals(rows: list[tuple[str, Estimate]], max_epochs: int) -> Iterator[str]:
+def _totals(rows: "list[tuple[str, Estimate]]", max_epochs: int) -> Iterator[str]:
     """What the first round of a search costs."""
     presets = [cost for label, cost in rows if label == "preset"]
     if len(presets) > 1:
@@ -150,10 +147,9 @@ def _totals(rows: list[tuple[str, Estimate]], max_epochs: int) -> Iterator[str]:
         yield f"every family's preset once, at {max_epochs} epochs, one after the other: {_seconds(seconds)} s"
 
 
-def _fields(label: str, cost: Estimate) -> dict[str, object]:
+def _fields(label: str, cost: "Estimate") -> dict[str, object]:
     fields = {**asdict(cost), "config": cost.config.active()}
-    none = {name: None for name, value in fields.items() if isinstance(value, float) and math.isnan(value)}
-    return {"family": cost.config.family, "name": label, **fields, **none}
+    return {"family": cost.config.family, "name": label, **fields}
 
 
 def _seconds(value: float) -> str:

@@ -1,169 +1,136 @@
-"""Groups of options that several commands share: declared, documented and turned into a config in one place."""
+"""The options of a command: those that RunConfig declares, beside the command's own; and what was given of them."""
 
-import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-import typer
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
-from hsiauto.cli import parse
-from hsiauto.config import validated
-from hsiauto.scene.source import SceneSource
-from hsiauto.split.model import SplitSpec
+from hsiauto.cli.console import with_options
+from hsiauto.config import Command, Declared, declared, run_config_from
+from hsiauto.errors import UserError
+from hsiauto.settings import LARGEST_SEED
 
-_SCENE, _SPLIT = "Scene", "Evaluation protocol"
+_ORDER = (
+    *("What is trained", "Cells", "Scene", "Evaluation protocol", "Budget", "Search", "Search, advanced", "Refit"),
+    *("Labels (active learning)", "Machine", "Run folder"),
+)
+GROUPS: Mapping[str, Group] = {name: Group(name, sort_key=place) for place, name in enumerate(_ORDER)}
+_RUN = GROUPS["Run folder"]
 
-LARGEST_SEED = 2**31 - 1
-"""Room below 2**32, where NumPy's seeds end, for the seeds that are counted from it."""
-
-DataDir = Annotated[
+AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1), allow_leading_hyphen=True)]
+SeedNumber = Annotated[int, Parameter(validator=Number(gte=0, lte=LARGEST_SEED), allow_leading_hyphen=True)]
+Out = Annotated[Path | None, Parameter(group=_RUN, help="New or empty. [default: runs/<dataset>-<time>]")]
+Resume = Annotated[
+    Path | None, Parameter(group=_RUN, help="Go on with this run, with its own settings; a larger --budget extends it.")
+]
+Config = Annotated[
     Path | None,
-    typer.Option(envvar="HSIAUTO_DATA", help="Where scenes lie and are downloaded to.", rich_help_panel=_SCENE),
-]
-Key = Annotated[str | None, typer.Option(help="Name of the cube in a file of several arrays.", rich_help_panel=_SCENE)]
-Layout = Annotated[
-    str | None, typer.Option(help="Axis order of the cube in the file: HWC or CHW.", rich_help_panel=_SCENE)
-]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        help="Join a running Ray cluster: auto, or HOST:PORT of its head (see cluster/).", rich_help_panel="Machine"
+    Parameter(
+        group=_RUN,
+        help="YAML file of options without their dashes, such as budget: 200; the command line wins. Each run folder "
+        "has its own, run.yaml, which makes the same run again.",
     ),
 ]
-Storage = Annotated[
-    str | None,
-    typer.Option(
-        help="Checkpoints and logs of trials: a shared folder, or a URI such as s3://bucket/run; new or empty. "
-        "[default: the run folder]",
-        rich_help_panel="Machine",
+Set = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--set",
+        group=GROUPS["What is trained"],
+        negative="",
+        metavar="NAME=VALUE",
+        help="Change a hyperparameter, e.g. depth=6, in a study cpdgal.depth=6; may be given again.",
     ),
 ]
-Transductive = Annotated[
-    bool,
-    typer.Option(
-        "--transductive", help="Tile families may see the spectra of unlabelled pixels.", rich_help_panel=_SPLIT
-    ),
-]
-Out = Annotated[Path | None, typer.Option(help="Run folder, new or empty. Default: runs/<dataset>-<time>.")]
+Json = Annotated[bool, Parameter(negative="", show_default=False, help="One JSON object a line.")]
 
 
-def scene_options(
-    dataset: Annotated[
-        str,
-        typer.Option(
-            help="A known scene (see `hsiauto datasets`), demo, simulated:LABELS, or a file.", rich_help_panel=_SCENE
-        ),
-    ] = "demo",
-    data_dir: DataDir = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            help="Label map of a scene given as a file. `train` also takes the word active.", rich_help_panel=_SCENE
-        ),
-    ] = None,
-    key: Key = None,
-    labels_key: Annotated[
-        str | None, typer.Option(help="Name of the label map in a file of several arrays.", rich_help_panel=_SCENE)
-    ] = None,
-    ignore_labels: Annotated[
-        str | None, typer.Option(help="Label values that mean unlabelled, e.g. 0,255.", rich_help_panel=_SCENE)
-    ] = None,
-    layout: Layout = None,
-) -> SceneSource:
-    return validated(
-        SceneSource,
-        dataset=parse.dataset(dataset),
-        data_dir=parse.absolute(data_dir),
-        labels=parse.absolute(labels),
-        key=key,
-        labels_key=labels_key,
-        ignore_labels=parse.numbers(ignore_labels),
-        layout=layout.upper() if layout else None,
-    )
+@dataclass(frozen=True)
+class Given:
+    """What was given, on the command line or in the file of --config."""
+
+    settings: Mapping[str, Any]
+    """{name: value}, of those that RunConfig declares."""
+    names: tuple[str, ...]
+    """All of them, without dashes."""
+
+    def refuse_all_but(self, allowed: tuple[str, ...], rule: str, remedy: str) -> None:
+        """Raises UserError for whatever else was given."""
+        if strange := [f"--{name}" for name in self.names if name not in allowed]:
+            raise UserError(rule, " ".join(strange), remedy)
+
+    def changes_of_resume(self, command: Command, *more: str) -> dict[str, Any]:
+        """{field: value} of what a resumed run takes anew. Raises UserError for whatever else was given."""
+        allowed = {name: one for name, one in declared(command).items() if one.setting.on_resume}
+        listed = ", ".join(f"--{name}" for name in (*allowed, *more))
+        rule = f"--resume goes on with the run's own settings; only {listed} go with it"
+        self.refuse_all_but(("resume", *allowed, *more), rule, "Leave it out, or start a new run.")
+        made = run_config_from(command, self.settings)
+        return {
+            allowed[name].field: getattr(
+                getattr(made, allowed[name].part) if allowed[name].part else made, allowed[name].field
+            )
+            for name in self.settings
+        }
 
 
-def split_options(
-    protocol: Annotated[
-        str,
-        typer.Option(
-            help="blocks (spatially disjoint, with a buffer), random (as in most papers) or fixed.",
-            rich_help_panel=_SPLIT,
-        ),
-    ] = "blocks",
-    split_seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the split.", rich_help_panel=_SPLIT)
-    ] = 0,
-    train_fraction: Annotated[
-        float | None,
-        typer.Option(help="Share of the labels that training and validation may use.", rich_help_panel=_SPLIT),
-    ] = None,
-    train_per_class: Annotated[
-        int | None, typer.Option(min=1, help="The same budget as a number per class.", rich_help_panel=_SPLIT)
-    ] = None,
-    test_fraction: Annotated[
-        float, typer.Option(help="Share of the blocks that are test.", rich_help_panel=_SPLIT)
-    ] = 0.20,
-    val_fraction: Annotated[
-        float, typer.Option(help="Share of the training pool that validates.", rich_help_panel=_SPLIT)
-    ] = 0.25,
-    block_size: Annotated[int, typer.Option(min=2, help="Side of a block in pixels.", rich_help_panel=_SPLIT)] = 16,
-    buffer: Annotated[
-        str,
-        typer.Option(
-            help="Pixels between training and test (blocks); auto: twice the largest support of the space.",
-            rich_help_panel=_SPLIT,
-        ),
-    ] = "5",
-    train_map: Annotated[
-        Path | None, typer.Option(help="Label map of the training pixels (fixed).", rich_help_panel=_SPLIT)
-    ] = None,
-    test_map: Annotated[
-        Path | None, typer.Option(help="Label map of the test pixels (fixed).", rich_help_panel=_SPLIT)
-    ] = None,
-    drop_conflicts: Annotated[
-        bool,
-        typer.Option(
-            "--drop-conflicts", help="fixed: drop pixels that contradict the ground truth.", rich_help_panel=_SPLIT
-        ),
-    ] = False,
-) -> SplitSpec:
-    return validated(
-        SplitSpec,
-        protocol=protocol,
-        seed=split_seed,
-        train_fraction=train_fraction,
-        train_per_class=train_per_class,
-        test_fraction=test_fraction,
-        val_fraction=val_fraction,
-        block_size=block_size,
-        **({"buffer_auto": True} if buffer == "auto" else {"buffer": buffer}),
-        train_map=parse.absolute(train_map),
-        test_map=parse.absolute(test_map),
-        drop_conflicts=drop_conflicts,
-    )
+def with_settings(command: str, *, but: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a function the options that RunConfig declares for `command`. Its first parameter is what was given.
 
+    The values stay the text that was typed: RunConfig reads them, as it reads those of a file.
+    """
+    settings = {one.name.replace("-", "_"): one for one in declared(command).values() if one.name not in but}
 
-def with_groups(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Replace each named parameter of a command by the options of its group, and pass what the group makes of them."""
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+        made = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=parameter(one))
+            for name, one in settings.items()
+        ]
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        members = {name: list(inspect.signature(group).parameters) for name, group in groups.items()}
+        def call(*positional: Any, **typed: Any) -> Any:
+            names = [name.strip("_") for name in typed]
+            names += [p.name for p, _ in zip(own, positional, strict=False)]
+            values = {settings[name].name: typed.pop(name) for name in list(typed) if name in settings}
+            given = Given(values, tuple(name.replace("_", "-") for name in names))
+            return function(given, *positional, **typed)
 
-        @functools.wraps(command)
-        def call(**given: Any) -> None:
-            built = {name: groups[name](**{m: given.pop(m) for m in members[name]}) for name in groups}
-            command(**built, **given)
-
-        parameters: list[inspect.Parameter] = []
-        for parameter in inspect.signature(command).parameters.values():
-            group = groups.get(parameter.name)
-            parameters += inspect.signature(group).parameters.values() if group else [parameter]
-        keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-        call.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]
-        call.__annotations__ = {p.name: p.annotation for p in keyword_only}
-        del call.__wrapped__  # else inspect looks through to the command
+        call.__name__, call.__doc__, call.__module__ = function.__name__, function.__doc__, function.__module__
+        call.__signature__ = inspect.Signature([*own, *made])  # type: ignore[attr-defined]
         return call
 
     return decorate
+
+
+def parameter(one: Declared) -> Any:
+    """The type of an option, and how it is printed."""
+    hint, choices = kind(one)
+    setting, default = one.setting, one.info.default
+    plain = isinstance(default, str | int | float) and hint is not bool
+    told = setting.default or (str(default) if plain else "")
+    about = Parameter(
+        name=f"--{one.name}",
+        group=GROUPS[setting.group],
+        help=with_options(" ".join((one.info.description or "").split())),
+        show_default=(lambda _: told) if told else False,
+        negative=f"--no-{one.name}" if hint is bool else "",
+        allow_leading_hyphen=hint in (int, float),
+        choices=choices or None,
+        metavar=setting.metavar
+        or ("CHOICE" if choices else {int: "INT", float: "FLOAT", Path: "PATH"}.get(hint, "STR")),
+    )
+    if hint is bool:
+        return Annotated[bool | None, about]
+    return Annotated[list[str] | None, about] if setting.repeated else Annotated[str | None, about]
+
+
+def kind(one: Declared) -> tuple[type, tuple[str, ...]]:
+    """The plain type of a setting, None aside, and its choices."""
+    hint: Any = one.info.annotation
+    while get_origin(hint) is Annotated or type(None) in get_args(hint):
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    choices = get_args(hint) if get_origin(hint) is Literal and not one.setting.metavar else ()
+    return (hint if isinstance(hint, type) else str), choices

@@ -1,128 +1,100 @@
 """hsiauto study: the ablations of the papers, on any scene."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from cyclopts import Parameter
 
-from hsiauto import ablation
-from hsiauto.cli import defaults, given, options, parse
+from hsiauto.cli.console import output
 from hsiauto.cli.ending import end, study_messages
-from hsiauto.cli.progress import Progress
-from hsiauto.cli.study_table import print_table
-from hsiauto.config import RunConfig, validated
-from hsiauto.errors import UserError
-from hsiauto.scene.source import SceneSource
-from hsiauto.split.model import SplitSpec
+from hsiauto.cli.options import GROUPS, AtLeastOne, Config, Given, Json, Out, Resume, Set, with_settings
+from hsiauto.cli.run import watching
+from hsiauto.cli.tables import Column, print_rows
+from hsiauto.config import run_config_from
+from hsiauto.errors import UserError, shown
+from hsiauto.settings import absolute, pins, scalar
 
-_CELLS, _RESUMED = "Cells", ("name", "resume", "seeds", "cells", "time_limit", "data_dir", "concurrency", "address")
+if TYPE_CHECKING:
+    from hsiauto import ablation
+
+_CELLS = GROUPS["Cells"]
 
 
-@options.with_groups(scene=options.scene_options, split=options.split_options)
-def command(
-    context: typer.Context,
-    scene: SceneSource,
-    name: Annotated[
-        str | None, typer.Argument(help="A study, or a YAML file. Without it: list those that ship.")
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="Runs of each cell. [default: 3]", rich_help_panel=_CELLS)
-    ] = None,
+@with_settings("study")
+def study(
+    given: Given,
+    study: Annotated[str | None, Parameter(help="A study, or a YAML file. Without it: list those that ship.")] = None,
+    *,
+    seeds: Annotated[AtLeastOne | None, Parameter(group=_CELLS, help="Runs of each cell. [default: 3]")] = None,
     splits: Annotated[
-        int, typer.Option(min=1, help="Deal the seeds over so many splits: run i has its own.", rich_help_panel=_CELLS)
+        AtLeastOne, Parameter(group=_CELLS, help="Deal the seeds over so many splits: run i has its own.")
     ] = 1,
     cells: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Only cells with these values, e.g. masking=static (and the reference).", rich_help_panel=_CELLS
+        Parameter(
+            group=_CELLS,
+            negative="",
+            metavar="NAME=VALUE,...",
+            help="Only cells with these values, e.g. masking=static, and the reference; may be given again. "
+            "With --resume, all: every cell.",
         ),
     ] = None,
     preset: Annotated[
-        str | None,
-        typer.Option(help="Preset below the axes, e.g. small. [default: the study's]", rich_help_panel=_CELLS),
+        str | None, Parameter(group=_CELLS, help="Preset below the axes, e.g. small. [default: the study's]")
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Pin an axis, e.g. cpdgal.depth=2.", rich_help_panel=_CELLS)
-    ] = None,
-    max_epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help=f"Epochs of a training. [default: the study's, or {defaults.EPOCHS_IN_WORDS}]",
-            rich_help_panel=_CELLS,
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=options.LARGEST_SEED, help="Of the first run.", rich_help_panel=_CELLS)
-    ] = 0,
-    time_limit: Annotated[str | None, typer.Option(help="For everything, e.g. 30m.")] = None,
-    split: SplitSpec = SplitSpec(),
-    transductive: options.Transductive = False,
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Trainings at a time. [default: from the machine]")
-    ] = None,
-    address: options.Address = None,
-    out: options.Out = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with a study; --seeds and --cells extend it. --cells all: every cell.")
-    ] = None,
-) -> None:
+    set_: Set = None,
+    out: Out = None,
+    resume: Resume = None,
+    config: Config = None,
+    json: Json = False,
+) -> int:
     """Train a grid of settings over several seeds; compare each with the study's reference, in a table and a figure."""
-    console = Console()
-    limit = parse.duration(time_limit) if time_limit else None
     if resume is not None:
-        typed = given.given(context)
-        _refuse(typed, _RESUMED[1:], "--resume goes on with the study's own settings; with it go --seeds, --cells")
-        with Progress(console) as progress:
-            result = ablation.resume(
-                resume,
-                seeds=seeds,
-                cells=None if cells is None else _cells(cells),
-                time_limit_s=limit,
-                data_dir=scene.data_dir if "data_dir" in typed else None,
-                concurrency=concurrency,
-                address=address,
-                on_event=progress,
-            )
-        _finish(result, console)
-        return
-    if name is None:
-        _refuse(given.given(context), (), "options need the name of a study")
-        _list(console)
-        return
-    given.refuse_idle(context, split.protocol)
-    name, definition = ablation.load(name)
-    definition = _changed(definition, preset, parse.pins(set_ or []), max_epochs)
-    run_config = validated(
-        RunConfig,
-        command="study",
-        scene=scene,
-        split=split,
-        budget=1,
-        time_limit_s=limit,
-        max_epochs=defaults.max_epochs(definition.max_epochs, scene.dataset),
-        seed=seed,
-        concurrency=concurrency,
-        address=address,
-        transductive=transductive,
+        changes = given.changes_of_resume("study", "seeds", "cells")
+        from hsiauto import ablation
+
+        chosen = None if cells is None else _cells(cells)
+        with watching() as progress:
+            result = ablation.resume(resume, seeds=seeds, cells=chosen, **changes, on_event=progress)
+        return _end(result)
+    if study is None:
+        given.refuse_all_but(("json",), "options need the name of a study", "`hsiauto study` lists them.")
+        _list(json)
+        return 0
+    from hsiauto import ablation
+
+    name, definition = ablation.load(study)
+    epochs = {} if definition.max_epochs is None else {"max-epochs": definition.max_epochs}
+    run_config = run_config_from("study", {**epochs, **given.settings})
+    own_epochs = run_config.max_epochs if "max-epochs" in given.settings else None
+    definition = _changed(definition, preset, _pins(set_ or []), own_epochs)
+    asked = ablation.Asked(
+        name=name,
+        source=str(absolute(Path(study))) if study not in ablation.shipped() else "",
+        definition=definition,
+        seeds=seeds or 3,
+        splits=splits,
+        cells=_cells(cells or []),
     )
-    asked = ablation.Asked(name=name, definition=definition, seeds=seeds or 3, splits=splits, cells=_cells(cells or []))
-    with Progress(console) as progress:
+    with watching() as progress:
         result = ablation.run(asked, run_config, out, on_event=progress)
-    _finish(result, console)
+    return _end(result)
+
+
+def _pins(texts: list[str]) -> dict[str, Any]:
+    try:
+        return dict(pins(texts))
+    except UserError as error:
+        raise UserError(f"--set {error.rule}", error.received, error.remedy) from error
 
 
 def _changed(
-    definition: ablation.Definition, preset: str | None, pins: dict[str, Any], max_epochs: int | None
-) -> ablation.Definition:
+    definition: "ablation.Definition", preset: str | None, pinned: dict[str, Any], max_epochs: int | None
+) -> "ablation.Definition":
     """The study with what the command line changes in it."""
     if max_epochs is not None and "max_epochs" in definition.axis_names:
         raise UserError("--max-epochs is an axis of this study", max_epochs, "Leave it out, or choose --cells.")
-    changes: dict[str, Any] = {"pins": {**definition.pins, **pins}}
+    changes: dict[str, Any] = {"pins": {**definition.pins, **pinned}}
     changes |= {} if preset is None else {"preset": preset}
     changes |= {} if max_epochs is None else {"max_epochs": max_epochs}
     return definition.model_copy(update=changes)
@@ -138,26 +110,26 @@ def _cells(texts: list[str]) -> tuple[dict[str, Any], ...]:
         for setting in text.split(","):
             axis, equals, value = setting.partition("=")
             if not equals or not axis.strip():
-                raise UserError("--cells takes axis=value, several with commas", repr(text), "e.g. --cells depth=2")
-            values[axis.strip()] = parse.scalar(value)
+                raise UserError("--cells takes axis=value, several with commas", shown(text), "e.g. --cells depth=2")
+            values[axis.strip()] = scalar(value)
         found.append(values)
     return tuple(found)
 
 
-def _refuse(typed: dict[str, str], allowed: tuple[str, ...], rule: str) -> None:
-    if strange := [option for name, option in typed.items() if name not in allowed]:
-        raise UserError(rule, " ".join(strange), "`hsiauto study` lists the studies; --help the options.")
+def _list(as_json: bool) -> None:
+    from hsiauto import ablation
 
-
-def _list(console: Console) -> None:
-    table = Table("study", "families", "cells", "question", box=box.SIMPLE_HEAD)
+    columns = (Column("study"), Column("families"), Column("cells", number=True), Column("question", prose=True))
+    rows = []
     for name in ablation.shipped():
         definition = ablation.load(name)[1]
         n_cells = len(ablation.grid(definition, 1).cells)
-        table.add_row(name, ", ".join(definition.families), str(n_cells), escape(definition.question))
-    console.print(table)
+        rows.append((name, ", ".join(definition.families), n_cells, definition.question))
+    print_rows(columns, rows, as_json=as_json)
 
 
-def _finish(result: ablation.Result, console: Console) -> None:
-    print_table(result.lines, console)
-    end(result, study_messages(result), console)
+def _end(result: "ablation.Result") -> int:
+    from hsiauto.cli.study_table import print_table
+
+    print_table(result.lines, output())
+    return end(result, study_messages(result))

@@ -1,4 +1,4 @@
-"""A command of hsiauto as a Ray job: handed to the head of a cluster, followed to its end.
+"""A command of hsiauto as a Ray job: handed to the head of a cluster and followed to its end.
 
 The job runs on the head, with the head's files: what the command names (scene, run folder) is found there. Needs Ray's
 job client, the extra `cluster`.

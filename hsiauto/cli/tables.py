@@ -1,152 +1,94 @@
-"""The leaderboard on the console."""
+"""One table for all listings: what a user must type is whole; prose wraps in a terminal, or is left out."""
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import pyarrow as pa
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
-from hsiauto.leaderboard import SummaryRow, summary
-from hsiauto.leaderboard.summary import Spread
+from hsiauto.cli.console import output
 
-_TEXT = ("rank", "family", "cell", "kind", "labels")
-_DROPPED_FIRST = ("pixels/s", "fit s", "parameters", "fresh val", "val OA", "overlap", "kappa", "AA")
-"""Columns that a terminal may be too narrow for. The others are always there, and no figure is ever cut."""
 _ENOUGH = 10_000
 """Columns of a terminal in which every table fits."""
+_PROSE = 16
+"""Columns below which prose is left out."""
 
 
-def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False) -> None:
-    """Refits and baselines, a line each; with `trials` every started trial after them."""
-    lines = summary(table)
-    if lines:
-        console.print(_fitting(lines, table, console))
-        for line in lines:
-            if line.note:
-                console.print(f"{line.family}: {line.note}", markup=False, highlight=False, style="dim")
-    elif table.num_rows:
-        console.print("no config has been retrained yet: only trials", highlight=False)
-    if trials or not lines:
-        console.print(_trials(table))
+@dataclass(frozen=True)
+class Column:
+    """A column: of words that are never cut, of numbers, or of prose."""
+
+    name: str
+    number: bool = False
+    prose: bool = False
 
 
-def _fitting(lines: list[SummaryRow], table: pa.Table, console: Console) -> Table:
-    """All columns that fit into the terminal; the caption names the others."""
-    validated = any(row["kind"] == "refit" and row["labels_val"] for row in table.to_pylist())
-    objective: str = table["objective"][0].as_py()
-    columns = _columns(lines)
-    left_out: list[str] = []
-    for name in ("", *_DROPPED_FIRST):
-        if columns.pop(name, None) is not None:
-            left_out.insert(0, name)
-        fitting = _refits(lines, columns, left_out, objective, validated)
-        if console.measure(fitting, options=console.options.update(width=_ENOUGH)).maximum <= console.width:
-            break
-    return fitting
+def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, as_json: bool = False) -> None:
+    """Print rows: a table in a terminal, aligned and unwrapped lines in a pipe, or a JSON object a line."""
+    if as_json:
+        for row in rows:
+            print_json({column.name: value for column, value in zip(columns, row, strict=True)})
+        return
+    console = output()
+    texts = [["-" if value is None else str(value) for value in row] for row in rows]
+    table = _fitting(columns, texts, console) if console.is_terminal else None
+    if table is not None:
+        console.print(table)
+        return
+    for line in _lines(columns, texts):
+        console.print(line, markup=False, soft_wrap=True)
 
 
-def _refits(
-    lines: list[SummaryRow],
-    columns: Mapping[str, Sequence[str]],
-    left_out: Sequence[str],
-    objective: str,
-    validated: bool,
-) -> Table:
-    """`validated`: the validation part was left out of training."""
-    caption = ["%, mean ± standard deviation over n trainings"]
-    if "overlap" in columns:
-        caption.append("overlap: test patches that contain a training pixel")
-    if "labels" in columns:
-        caption.append("labels: how many were asked for, and how they were chosen")
-    if "val OA" in columns:
-        caption.append("val OA: on the search's validation")
-    if "fresh val" in columns:
-        caption.append(f"fresh val: mean {objective} over fresh validations")
-    if left_out:
-        caption.append(f"a wider terminal also shows {', '.join(left_out)}")
-    trained_on = "trained without the validation part" if validated else "retrained on train + validation"
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=f"leaderboard: {trained_on}, scored once on test",
-        caption="\n".join(caption),
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        show_edge=False,
-    )
-    for name in columns:
-        table.add_column(name, justify="left" if name in _TEXT else "right", no_wrap=name != "cell", overflow="fold")
-    for i, line in enumerate(lines):
-        style = "bold" if line.rank == 1 else "dim" if line.kind == "baseline" else None
-        table.add_row(*(cells[i] for cells in columns.values()), style=style)
-    return table
+def print_json(fields: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line; what JSON has no number for is null."""
+    finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in fields.items()}
+    sys.stdout.write(json.dumps(finite, default=str) + "\n")
 
 
-def _columns(lines: list[SummaryRow]) -> dict[str, list[str]]:
-    """Heading -> a cell for each line. Where nothing has a value there is no column."""
-    ranked, of_run = any(line.rank is not None for line in lines), any(line.cell for line in lines)
-    asked = any(line.acquisition for line in lines)
-    columns = {"rank": ["-" if line.rank is None else str(line.rank) for line in lines]} if ranked else {}
-    columns["family"] = [line.family for line in lines]
-    if of_run:
-        columns["cell"] = [_cell(line.cell) for line in lines]
-    columns["kind"] = [line.kind for line in lines]
-    if asked:
-        columns["labels"] = [f"{_number(line.labels_train, '.0f')} {line.acquisition or ''}" for line in lines]
-    columns["n"] = [str(line.n_seeds) for line in lines]
-    columns["test OA"] = [_spread(line.test_oa) for line in lines]
-    columns["AA"] = [_spread(line.test_aa) for line in lines]
-    columns["kappa"] = [_spread(line.test_kappa) for line in lines]
-    columns["overlap"] = [_percent(line.overlap_contains) for line in lines]
-    costs = {
-        "val OA": [_percent(line.val_oa) for line in lines],
-        "fresh val": [_percent(line.fresh_val_mean) for line in lines],
-        "parameters": [f"{line.parameters:,}" if line.parameters else "-" for line in lines],
-        "fit s": [_number(line.fit_seconds, ".1f") for line in lines],
-        "pixels/s": [_number(line.predict_pixels_per_second, ",.0f") for line in lines],
-    }
-    return columns | {name: cells for name, cells in costs.items() if set(cells) != {"-"}}
+def width(table: Table, console: Console) -> int:
+    """Columns of a terminal that a table takes if nothing in it is cut or wrapped."""
+    return _measure(table, console).maximum
 
 
-def _trials(board: pa.Table) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="trials, by validation")
-    for name in ("trial", "family", "state"):
-        table.add_column(name, no_wrap=True)
-    for name in ("epochs", "val OA", "val kappa", "parameters", "fit s"):
-        table.add_column(name, justify="right")
-    table.add_column("error")
-    rows = [row for row in board.to_pylist() if row["kind"] == "trial"]
-    for row in sorted(rows, key=lambda r: (r["state"] != "completed", -(r["val_kappa"] or 0.0))):
-        table.add_row(
-            row["trial_id"],
-            row["family"],
-            row["state"],
-            str(row["epochs"] or 0),
-            _percent(row["val_oa"]),
-            _percent(row["val_kappa"]),
-            "-" if not row["parameters"] else f"{row['parameters']:,}",
-            _number(row["fit_seconds"], ".1f"),
-            escape((row["error"] or "").splitlines()[-1][:80] if row["error"] else ""),
-        )
-    return table
+def _measure(table: Table, console: Console) -> Measurement:
+    return console.measure(table, options=console.options.update(width=_ENOUGH))
 
 
-def _cell(cell: str | None) -> str:
-    return ", ".join(f"{axis}={value}" for axis, value in json.loads(cell or "{}").items())
+def _fitting(columns: Sequence[Column], texts: Sequence[Sequence[str]], console: Console) -> Table | None:
+    """The table with as much of the prose as the terminal has room for; None: not even the words have it."""
+    prose = [place for place, column in enumerate(columns) if column.prose]
+    for n_prose in range(len(prose), -1, -1):
+        kept = [place for place, column in enumerate(columns) if not column.prose or place in prose[:n_prose]]
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        for place in kept:
+            column = columns[place]
+            longest = max(len(column.name), *(len(row[place]) for row in texts), 0)
+            table.add_column(
+                column.name,
+                no_wrap=not column.prose,
+                justify="right" if column.number else "left",
+                min_width=min(_PROSE, longest) if column.prose else longest,
+            )
+        for row in texts:
+            table.add_row(*(escape(row[place]) for place in kept))
+        if _measure(table, console).minimum <= console.width:
+            return table
+    return None
 
 
-def _spread(spread: Spread) -> str:
-    if not spread.n:
-        return "-"
-    return f"{100 * spread.mean:.2f}" + ("" if math.isnan(spread.std) else f"±{100 * spread.std:.2f}")
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None or math.isnan(value) else f"{100 * value:.2f}"
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None or math.isnan(value) else format(value, form)
+def _lines(columns: Sequence[Column], texts: Sequence[Sequence[str]]) -> Iterator[str]:
+    rows = [[column.name for column in columns], *texts]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
+    for row in rows:
+        cells = [
+            cell.rjust(size) if column.number else cell.ljust(size)
+            for cell, size, column in zip(row, widths, columns, strict=True)
+        ]
+        yield "  ".join(cells).rstrip()

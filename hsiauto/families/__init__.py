@@ -5,7 +5,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, ValidationError
 
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, refusal
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.claresnet import ClaresnetConfig
 from hsiauto.families.cnn1d import Cnn1dConfig
@@ -63,13 +63,4 @@ def config_from(fields: Mapping[str, Any]) -> FamilyConfig:
     try:
         return config.model_validate(dict(fields))
     except ValidationError as invalid:
-        raise _as_user_error(family, invalid) from invalid
-
-
-def _as_user_error(family: str, invalid: ValidationError) -> UserError:
-    """The first complaint of pydantic, in our form."""
-    complaint = invalid.errors(include_url=False)[0]
-    axis = ".".join(str(part) for part in (family, *complaint["loc"]))
-    message = complaint["msg"].removeprefix("Value error, ")
-    received = repr(complaint["input"]) if complaint["loc"] else None  # a rule over several axes names them itself
-    return UserError(f"{axis}: {message}", received, f"`hsiauto families {family}` lists bounds and meaning.")
+        raise refusal(invalid, f"{family}.", f"`hsiauto families {family}` lists bounds and meaning.") from invalid

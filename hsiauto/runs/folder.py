@@ -1,18 +1,18 @@
 """The run folder: its name, what lies where, how it is made and how it is opened again."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
-
-from hsiauto.config import RunConfig
-from hsiauto.errors import UserError
-from hsiauto.files import atomic_path, writing
-from hsiauto.scene.opening import SIMULATED
+from hsiauto.config import RunConfig, declared, flat, run_config_from
+from hsiauto.errors import UserError, shown
+from hsiauto.files import read_yaml, write_yaml, writing
+from hsiauto.scene.source import SIMULATED
 from hsiauto.split import Split, save_split
 
-CONFIG, SPLIT, JOURNAL, REFITS = "study.json", "split.npz", "journal.jsonl", "refits.jsonl"
+CONFIG, SPLIT, JOURNAL, REFITS = "run.yaml", "split.npz", "journal.jsonl", "refits.jsonl"
 LEADERBOARD, MAP, SEARCH_FIGURE = "leaderboard.parquet", "map.png", "search.png"
 LABELS_FIGURE = "labels.png"
 BUNDLE, BUNDLE_PREVIOUS = "bundle", "bundle-previous"
@@ -34,30 +34,38 @@ def new_folder(folder: str | Path | None, dataset: str, prefix: str = "") -> Pat
     return folder
 
 
-def create(folder: Path, run_config: RunConfig, split: Split) -> None:
-    """Make the folder with study.json and split.npz. Raises UserError if it cannot be written."""
+def create(folder: Path, run_config: RunConfig, split: Split, work: Mapping[str, Any] | None = None) -> None:
+    """Make the folder with run.yaml and split.npz. Raises UserError if it cannot be written.
+
+    `work` holds settings of the command that RunConfig does not have: what is trained.
+    None takes a setting out.
+    """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     save_split(split, folder / SPLIT)
-    write_config(folder, run_config)
+    write_config(folder, run_config, work)
 
 
-def write_config(folder: Path, run_config: RunConfig) -> None:
-    with atomic_path(folder / CONFIG) as temporary:
-        temporary.write_text(run_config.model_dump_json(indent=2) + "\n")
+def write_config(folder: Path, run_config: RunConfig, work: Mapping[str, Any] | None = None) -> None:
+    """Write run.yaml, of which `hsiauto COMMAND --config` makes the same run."""
+    fields = {"command": run_config.command, **(work or {}), **flat(run_config), **(work or {})}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    again = f"hsiauto {run_config.command} --config {CONFIG} --out NEW makes this run again"
+    write_yaml(folder / CONFIG, fields, again)
 
 
 def read_config(folder: Path) -> RunConfig:
-    """The config of an existing run. Raises UserError for a folder that is no run."""
-    if not (folder / CONFIG).is_file() or not (folder / JOURNAL).is_file():
+    """The RunConfig of an existing run. Raises UserError for a folder that is no run."""
+    path = folder / CONFIG
+    if not path.is_file() or not (folder / JOURNAL).is_file():
         raise UserError(
             f"a run folder holds {CONFIG} and {JOURNAL}",
             folder,
             "Name the folder that a search printed as its run folder.",
         )
-    try:
-        return RunConfig.model_validate_json((folder / CONFIG).read_text())
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{folder / CONFIG} must be a study", str(error).splitlines()[0], "It was edited or damaged: restore it."
-        ) from error
+    fields = read_yaml(path)
+    command = fields.pop("command", None)
+    if command not in ("search", "train", "study"):
+        raise UserError(f"{path} must name its command", shown(command), "It was edited or damaged: restore it.")
+    known = declared(command)
+    return run_config_from(command, {name: value for name, value in fields.items() if name in known})

@@ -1,9 +1,10 @@
 """An open run: its folder, journals and workers, and what is written whenever a phase has ended."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -99,11 +100,13 @@ class OpenRun:
 
 
 @contextmanager
-def new_run(prepared: Prepared, folder: Path, watch: Watch, deadlines: Deadlines) -> Iterator[OpenRun]:
-    """A run in the new `folder`, whose workers are checked before anything is written."""
+def new_run(
+    prepared: Prepared, folder: Path, watch: Watch, deadlines: Deadlines, work: Mapping[str, Any] | None = None
+) -> Iterator[OpenRun]:
+    """A run in the new `folder`, whose workers are checked before anything is written. work: see `folder.create`."""
     with ray_for_a_run():
         machine = prepare_workers(prepared.run_config, folder, new=True)
-        folders.create(folder, prepared.run_config, prepared.split)
+        folders.create(folder, prepared.run_config, prepared.split, work)
         with run_lock(folder), _open(prepared, folder, machine, watch, deadlines.end, folders.REFITS) as run:
             yield run
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from hsiauto.config import RunConfig, validated
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
@@ -23,6 +23,7 @@ from hsiauto.search.events import WarmStart, of
 from hsiauto.search.events.transient import OnEvent
 from hsiauto.search.journal import read
 from hsiauto.search.workers.driver import run_search
+from hsiauto.settings import Seed, Settings
 
 
 def search(
@@ -82,7 +83,7 @@ def resume(
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if data_dir is not None:
         changes["scene"] = before.scene.model_copy(update={"data_dir": Path(data_dir)})
-    run_config = validated(RunConfig, **{**dict(before), **changes})
+    run_config = RunConfig(**{**dict(before), **changes})
     for name in ("budget", "max_gpu_hours"):
         was, now = getattr(before, name), getattr(run_config, name)
         if was is not None and now < was:
@@ -117,17 +118,19 @@ def train(
     fed, notes = feedable(prepared, family_config, explicit)
     if config.labels is not None:  # refuses what cannot be asked for
         config.labels.plan(len(prepared.split.pool), len(prepared.split.classes))
-    with new_run(prepared, folder, watch, Deadlines()) as run:
+    hyperparameters = {name: value for name, value in fed.active().items() if name != "family"}
+    work = {"family": fed.family, "set": hyperparameters, "seeds": config.winner_seeds}
+    with new_run(prepared, folder, watch, Deadlines(), work) as run:
         run.phase(lambda: refit_config(run.work, run.refits, fed, config.winner_seeds, run.folder))
         return run.finish(notes=notes)
 
 
-class _Asked(BaseModel):
+class _Asked(Settings):
     """What is asked of `refit`."""
 
-    split_seed: int = Field(ge=0)
-    seeds: int = Field(ge=1)
-    top: int | None = Field(ge=1)
+    split_seed: Seed
+    seeds: Annotated[int, Field(ge=1)]
+    top: Annotated[int | None, Field(ge=1)]
 
 
 def refit(
@@ -143,7 +146,7 @@ def refit(
     """Retrain the ranked configs (the first `top`) of a finished search `seeds` times on the split of another seed, or
     of its own; what the run has scored there already is taken over. The table is `leaderboard-split-<seed>.parquet`.
     """
-    folder, asked = Path(folder), validated(_Asked, split_seed=split_seed, seeds=seeds, top=top)
+    folder, asked = Path(folder), _Asked(split_seed=split_seed, seeds=seeds, top=top)
     run_config = _config_of_search(folder, "refit").model_copy(update={"address": address})
     if final_order(read(folder / folders.JOURNAL)) is None:
         raise UserError("a refit needs a finished search", folder, "Resume the search first.")

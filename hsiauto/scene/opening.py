@@ -14,9 +14,7 @@ from hsiauto.scene.label_map import label_map, name_classes, plane, whole_number
 from hsiauto.scene.model import Scene
 from hsiauto.scene.registry.catalogue import find
 from hsiauto.scene.registry.download import Progress
-from hsiauto.scene.source import SceneSource
-
-SIMULATED = "simulated:"
+from hsiauto.scene.source import SIMULATED, SceneSource
 
 
 def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:

@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import BaseTrial
 from pydantic import ValidationError
 
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, refusal
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
 from hsiauto.space import load
@@ -120,7 +120,7 @@ def _pinned(pin: str, value: Any, parts: Mapping[str, FamilySpace]) -> tuple[str
     try:
         typed = load.parse_value(part.config, axis, value)
     except ValidationError as error:
-        raise UserError(f"--set {pin}: {error.errors()[0]['msg']}", repr(value), "Change the value.") from error
+        raise refusal(error, f"`set` {pin}", "Change the value.") from error
     return family, replace(part, pins={**part.pins, axis: typed})
 
 

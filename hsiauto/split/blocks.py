@@ -11,7 +11,6 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from hsiauto.split.budget import Labels, choose, quota
 from hsiauto.split.distance import near
@@ -49,6 +48,8 @@ class _Grid:
     """Labelled pixels by block, and the drawing of blocks."""
 
     def __init__(self, labels: Labels, block_size: int) -> None:
+        from scipy import ndimage  # see distance.py
+
         self.labels = labels
         self.ids = block_ids((labels.shape[0], labels.shape[1]), block_size)
         self.windows = ndimage.find_objects(self.ids + 1)

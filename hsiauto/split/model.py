@@ -1,12 +1,13 @@
 """SplitSpec: how to divide the labelled pixels. Split: the pixels, divided."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
+
+from hsiauto.settings import AbsolutePath, Seed, Setting, Settings
 
 Pixels = npt.NDArray[np.int64]
 """Sorted flat indices, row * width + column."""
@@ -15,35 +16,48 @@ Mask = npt.NDArray[np.bool_]
 """(H, W)."""
 
 
-class SplitSpec(BaseModel):
+_GROUP, _COMMANDS = "Evaluation protocol", ("search", "train", "study", "estimate")
+
+
+class SplitSpec(Settings):
     """How labelled pixels become train, validation and test. PROTOCOL: see README, "Evaluation"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    protocol: Literal["blocks", "random", "fixed"] = "blocks"
-    seed: int = Field(default=0, ge=0)
-    train_fraction: float | None = Field(default=None, gt=0, lt=1)
-    """Share of all labelled pixels that may be used as labels (training + validation). None: `random` takes 0.10,
-    `blocks` and `fixed` the whole training side."""
-    train_per_class: int | None = Field(default=None, ge=1)
-    """The same budget as a number per class. Excludes `train_fraction`."""
-    test_fraction: float = Field(default=0.20, gt=0, lt=1)
-    """Share of the blocks that are test (`blocks` only)."""
-    val_fraction: float = Field(default=0.25, gt=0, lt=1)
-    """Share of the training pool that validates: of its pixels (`random`), of its blocks (`blocks`, `fixed`)."""
-    block_size: int = Field(default=16, ge=2)
-    """Side of a block in pixels (`blocks`; `fixed` for its validation)."""
-    buffer: int = Field(default=5, ge=0)
-    """Chebyshev distance in pixels; training pixels this near to a test pixel (`blocks`) or to a validation pixel
-    (`blocks`, `fixed`) are dropped."""
+    protocol: Annotated[Literal["blocks", "random", "fixed"], Setting(_GROUP, _COMMANDS)] = "blocks"
+    """blocks (spatially disjoint, with a buffer), random (as in most papers) or fixed (two label maps)."""
+    seed: Annotated[Seed, Setting(_GROUP, _COMMANDS, name="split-seed")] = 0
+    """Seed of the split."""
+    train_fraction: Annotated[
+        float | None,
+        Field(gt=0, lt=1),
+        Setting(_GROUP, _COMMANDS, default="random: 0.1; else all on the training side"),
+    ] = None
+    """Share of the labels that training and validation may use."""
+    train_per_class: Annotated[int | None, Field(ge=1), Setting(_GROUP, _COMMANDS)] = None
+    """The same budget as a number per class; excludes `train_fraction`."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS, protocols=("blocks",))] = 0.20
+    """Share of the blocks that are test (blocks)."""
+    val_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS)] = 0.25
+    """Share of the training pool that validates: of its pixels (random) or of its blocks (blocks, fixed)."""
+    block_size: Annotated[int, Field(ge=2), Setting(_GROUP, _COMMANDS, protocols=("blocks", "fixed"))] = 16
+    """Side of a block in pixels (blocks, and the validation of fixed)."""
+    buffer: Annotated[int, Field(ge=0), Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed"))] = 5
+    """Training pixels at most so many pixels (Chebyshev) from a test pixel (blocks) or a validation pixel (blocks,
+    fixed) are dropped. auto: twice the largest support of the space, or of a study's cells."""
     buffer_auto: bool = False
-    """Set by the user instead of `buffer`; a search puts twice the largest support of its space into `buffer`, a study
-    that of its cells."""
-    train_map: Path | None = None
-    test_map: Path | None = None
-    """Label maps of the `fixed` protocol."""
-    drop_conflicts: bool = False
-    """`fixed`: drop pixels that contradict the ground truth or lie outside it, instead of an error."""
+    """Whether `buffer` was given as auto; the number is worked out when the space is known."""
+    train_map: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
+    """Label map of the training pixels (fixed)."""
+    test_map: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
+    """Label map of the test pixels (fixed)."""
+    drop_conflicts: Annotated[bool, Setting(_GROUP, _COMMANDS, protocols=("fixed",))] = False
+    """Drop pixels of the maps that contradict the ground truth or lie outside it, instead of an error (fixed)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("buffer") == "auto":
+            return {**{name: value for name, value in fields.items() if name != "buffer"}, "buffer_auto": True}
+        return fields
 
 
 @dataclass(frozen=True)

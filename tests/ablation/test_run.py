@@ -1,7 +1,6 @@
 """A study from the command line to its folder, on a pool that pretends to train."""
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from hsiauto.ablation import load, shipped
 from hsiauto.cli.app import main
@@ -133,11 +133,11 @@ def test_buffer_auto_is_for_the_cells_of_the_study(run: Run, pool: Pretence) -> 
     blocks = ("--protocol", "blocks", "--block-size", "4", "--buffer", "auto")
     code, said, erred = run("mine.yaml", *SCENE[:4], *blocks, "--max-epochs", "5", "--seeds", "1", "--out", "out")
     assert code == 0, said + erred
-    split = json.loads(Path("out/study.json").read_text())["split"]
-    assert split["buffer"] == 0, of_cells
+    written = yaml.safe_load(Path("out/run.yaml").read_text())
+    assert written["buffer"] == 0, of_cells
     code, said, erred = run("--resume", "out", "--seeds", "2")
     assert code == 0, said + erred
-    assert json.loads(Path("out/study.json").read_text())["split"] == split
+    assert yaml.safe_load(Path("out/run.yaml").read_text()) == {**written, "seeds": 2}
 
 
 def test_some_cells_first_the_others_later(run: Run, pool: Pretence) -> None:

@@ -16,7 +16,7 @@ from hsiauto.ablation.cells import Grid
 from hsiauto.ablation.plan import runs, trainings
 from hsiauto.ablation.table import lines
 from hsiauto.ablation.train import train
-from hsiauto.cli.tables import print_leaderboard
+from hsiauto.cli.leaderboard_table import print_leaderboard
 from hsiauto.errors import UserError
 from hsiauto.leaderboard import Context, rows, summary
 from hsiauto.refit import Work

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
-from typer.core import TyperGroup
 
-from hsiauto.cli import run as commands
-from hsiauto.cli.app import app, main
+from hsiauto import runs
+from hsiauto.cli.app import call, main
 from hsiauto.config import RunConfig
 
 Run = Callable[..., tuple[int, str, str]]
@@ -47,12 +45,9 @@ def run_config(monkeypatch: pytest.MonkeyPatch) -> Any:
         raise _StopError
 
     def parse(*arguments: str, command: str = "train", family: str = "svm") -> RunConfig:
-        monkeypatch.setattr(commands.runs, command, note)
-        group = typer.main.get_command(app)
-        assert isinstance(group, TyperGroup)
-        called = group.commands[command]
+        monkeypatch.setattr(runs, command, note)
         with pytest.raises(_StopError):
-            called.main([*([family] if command == "train" else []), *arguments], standalone_mode=False)
+            call([command, *([family] if command == "train" else []), *arguments])
         return seen[-1]
 
     return parse

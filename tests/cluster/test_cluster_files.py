@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.main import get_command
 
-from hsiauto.cli.app import app
+from hsiauto.cli import options_table
 
 FOLDER = Path(__file__).resolve().parents[2] / "cluster"
 SCRIPTS = sorted(FOLDER.glob("*.sh"))
@@ -149,12 +148,14 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
 
 
 def test_options_of_hsiauto_in_these_files_exist() -> None:
-    commands: Mapping[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    options = {
+        command: {n for row in options_table.rows(command) for n in row.names} for command in ("search", "submit")
+    }
     used = 0
     for path in sorted(FOLDER.rglob("*")):
         if path.is_file():
             for name, rest in re.findall(r"hsiauto (search|submit)\b((?:[^\n;`#]|\\\n)*)", path.read_text()):
-                known = {option for command in (name, "search") for p in commands[command].params for option in p.opts}
+                known = options[name] | options["search"]
                 asked = set(re.findall(r"--[a-z-]+", rest))
                 used += len(asked)
                 assert asked <= known, f"{path.name}: {asked - known}"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from hsiauto.cli.tables import print_leaderboard
+from hsiauto.cli.leaderboard_table import print_leaderboard
 from hsiauto.errors import UserError
 from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, winner_statement, write
 from hsiauto.refit import reevaluate, refit

@@ -4,10 +4,10 @@ from functools import cache
 from importlib import resources
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, refusal
+from hsiauto.files import parse_yaml
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -108,9 +108,9 @@ def known_scenes() -> dict[str, KnownScene]:
         if not entry.name.endswith(".yaml"):
             continue
         try:
-            scene = KnownScene.model_validate(yaml.safe_load(entry.read_text("utf-8")))
-        except (yaml.YAMLError, ValidationError) as error:
-            raise UserError(f"datasets/{entry.name} must describe a scene", error, "Correct the file") from error
+            scene = KnownScene.model_validate(parse_yaml(entry.read_text("utf-8"), f"datasets/{entry.name}"))
+        except ValidationError as invalid:
+            raise refusal(invalid, f"datasets/{entry.name}: ", "Fix the file.") from invalid
         if entry.name != f"{scene.name}.yaml":
             raise UserError("a scene's file bears its name", f"{scene.name} in {entry.name}", "Rename one of them")
         scenes[scene.name] = scene

@@ -13,31 +13,35 @@ Indian Pines (published: 4.7 %). The Salinas recipe: 743 labels, 1.37 % (publish
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hsiauto.errors import UserError
+from hsiauto.settings import Setting, Settings
 
 Acquisition = Literal["margin", "entropy", "random"]
 
 
-class ActiveLabels(BaseModel):
+_GROUP, _TRAIN = "Labels (active learning)", ("train",)
+
+
+class ActiveLabels(Settings):
     """Start with some labels of the pool; in each cycle ask for more and go on training."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    initial: float = Field(default=0.05, gt=0, le=1)
+    initial: Annotated[float, Field(gt=0, le=1), Setting(_GROUP, _TRAIN)] = 0.05
     """Share of the pool that is labelled before the first training."""
-    acquire: float = Field(default=0.02, gt=0, le=1)
+    acquire: Annotated[float, Field(gt=0, le=1), Setting(_GROUP, _TRAIN)] = 0.02
     """Share of what is still unlabelled that a cycle asks for; at least one pixel."""
-    cycles: int = Field(default=30, ge=0)
-    """Rounds of asking. There is one training more: the one on the initial labels."""
-    budget: int | None = Field(default=None, ge=1)
-    """Labels in all; None: as many as the cycles ask for."""
-    acquisition: Acquisition = "margin"
-    """Which pixels: the smallest P(top) - P(margin_rank-th), the largest entropy, or random ones (the control)."""
-    margin_rank: int = Field(default=3, ge=2)
+    cycles: Annotated[int, Field(ge=0), Setting(_GROUP, _TRAIN)] = 30
+    """Rounds of asking. There is one training more, on the initial labels."""
+    budget: Annotated[
+        int | None, Field(ge=1), Setting(_GROUP, _TRAIN, name="label-budget", default="what the cycles ask for")
+    ] = None
+    """Labels in all, at most."""
+    acquisition: Annotated[Acquisition, Setting(_GROUP, _TRAIN)] = "margin"
+    """Which pixels: the smallest P(top) - P(`margin_rank`-th), the largest entropy, or random ones (the control)."""
+    margin_rank: Annotated[int, Field(ge=2), Setting(_GROUP, _TRAIN)] = 3
     """k of the margin; the paper's is 3, the usual margin sampling has 2."""
 
     @property
@@ -56,16 +60,16 @@ class ActiveLabels(BaseModel):
         if self.acquisition == "margin" and self.margin_rank > n_classes:
             raise UserError(
                 f"the margin is between two of the {n_classes} classes of the scene",
-                f"--margin-rank {self.margin_rank}",
-                f"Use --margin-rank {n_classes} or less.",
+                f"`margin_rank` {self.margin_rank}",
+                f"Use `margin_rank` {n_classes} or less.",
             )
         start = min(n_pool, max(n_classes, _round(self.initial * n_pool)))
         most = n_pool if self.budget is None else min(n_pool, self.budget)
         if most < start:
             raise UserError(
-                f"--label-budget covers the initial labels: {start} of {n_pool} pixels",
+                f"`label_budget` covers the initial labels: {start} of {n_pool} pixels",
                 self.budget,
-                f"Allow {start} or more, or lower --initial (each of the {n_classes} classes starts with one).",
+                f"Allow {start} or more, or lower `initial` (each of the {n_classes} classes starts with one).",
             )
         labels = [start]
         while len(labels) <= self.cycles and labels[-1] < most:

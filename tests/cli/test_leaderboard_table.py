@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from hsiauto.cli.tables import print_leaderboard
+from hsiauto.cli.leaderboard_table import print_leaderboard
 from hsiauto.leaderboard import COLUMNS
 
 SEARCH = [

@@ -1,0 +1,63 @@
+"""The file of `--config`: options without their dashes, taken where the command line gives none."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cyclopts import App
+from cyclopts.argument import ArgumentCollection
+from cyclopts.config import Dict
+
+from hsiauto.errors import UserError, did_you_mean, shown
+from hsiauto.files import read_yaml
+
+_NOT_IN_A_FILE = ("config", "resume")
+
+
+def read_config_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Give each argument that was not typed its value in the file. Raises UserError for a file of something else."""
+    by_name = {argument.name.lstrip("-").lower(): argument for argument in arguments}
+    asked = by_name.get("config")
+    if asked is None or not asked.tokens:
+        return
+    path = Path(asked.tokens[0].value)
+    fields = read_yaml(path)
+    command = fields.pop("command", commands[0])
+    if command != commands[0]:
+        rule = f"{path} is a file of `hsiauto {command}`"
+        raise UserError(rule, f"`hsiauto {commands[0]}`", f"Call hsiauto {command} --config {path}.")
+    known = [name for name in by_name if name not in _NOT_IN_A_FILE]
+    for name in fields:
+        if name not in known:
+            raise UserError(f"{path}: unknown option", shown(name), did_you_mean(name, known, "See --help."))
+    from hsiauto.config import overlaid
+
+    typed = {name: argument.tokens[0].value for name, argument in by_name.items() if argument.tokens}
+    acting = overlaid(typed, {name: value for name, value in fields.items() if value is not None})
+    values = {
+        by_name[name].names[0]: _typed(value, by_name[name].hint) for name, value in acting.items() if name not in typed
+    }
+    Dict({name.lstrip("-"): value for name, value in values.items()}, source=str(path), use_commands_as_keys=False)(
+        app, commands, arguments
+    )
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """`value` as it would be typed: `{depth: 6}` is depth=6; a list is several values, or one with commas."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Mapping):
+        value = [_assignment(name, inner) for name, inner in value.items()]
+    several = "list" in str(hint)
+    if isinstance(value, list):
+        texts = [
+            ",".join(_assignment(name, inner) for name, inner in one.items()) if isinstance(one, Mapping) else str(one)
+            for one in value
+        ]
+        return texts if several else ",".join(texts)
+    return [str(value)] if several else str(value)
+
+
+def _assignment(name: str, value: Any) -> str:
+    return f"{name}={json.dumps(value)}"

@@ -1,0 +1,48 @@
+"""What the command line writes to: two consoles, and messages in which settings have the names of options."""
+
+import re
+import sys
+from functools import cache
+
+from rich.console import Console
+
+_OWN = ("out", "config", "resume", "recipe", "preset", "seeds", "splits", "cells", "top")
+"""Options that commands have beside those of RunConfig."""
+_QUOTED = re.compile(r"`([a-z][a-z_.]*)`")
+
+
+def output() -> Console:
+    return Console(highlight=False)
+
+
+def errors() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, console: Console, *, style: str | None = None) -> None:
+    """Print text that is no markup, on as many lines as it has; settings become options."""
+    console.print(with_options(text), markup=False, highlight=False, soft_wrap=True, style=style)
+
+
+def with_options(text: str) -> str:
+    """ "`block_size` belongs to ..." -> "--block-size belongs to ..."; other words in backticks stay."""
+    return _QUOTED.sub(lambda found: _options().get(found[1], found[0]), text)
+
+
+@cache
+def _options() -> dict[str, str]:
+    from hsiauto.config import declared
+
+    names = {name: f"--{name}" for name in _OWN}
+    for one in declared().values():
+        dotted = f"{one.part}.{one.field}" if one.part else one.field
+        names |= {dotted: f"--{one.name}", one.name.replace("-", "_"): f"--{one.name}"}
+        names.setdefault(one.field, f"--{one.name}")
+    return names
+
+
+def write_anywhere() -> None:
+    """Let a console that has no "±" print "?" instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,132 @@
+"""Text becomes typed values, on the command line, in run.yaml and in Python, or one clear error."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pytest
+from pydantic import Field
+
+from hsiauto.config import RunConfig
+from hsiauto.errors import UserError
+from hsiauto.scene.source import SceneSource
+from hsiauto.settings import (
+    AbsolutePath,
+    Count,
+    Names,
+    Pins,
+    Rate,
+    Seconds,
+    Setting,
+    Settings,
+    WholeNumbers,
+    setting_name,
+    settings_of,
+)
+
+
+class Kinds(Settings):
+    """One field of each kind."""
+
+    limit_s: Annotated[Seconds | None, Setting("Budget", ("search",), name="limit")] = None
+    """How long."""
+    most: Count | None = None
+    rate: Rate | None = None
+    only: Names | None = None
+    ignored: WholeNumbers = ()
+    pins: Annotated[Pins, Setting("Search", ("search",), name="set")] = Field(default_factory=dict)
+    place: AbsolutePath | None = None
+
+
+def kinds(**fields: Any) -> Kinds:
+    return Kinds(**fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("30m", 1800), ("1h30m", 5400), ("0.5h", 1800), ("2M", 120), (90, 90), (1.5, 1.5)],
+)
+def test_duration(text: Any, seconds: float) -> None:
+    assert kinds(limit_s=text).limit_s == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5m", "soon", "5 minutes", "m"])
+def test_duration_refuses(text: str) -> None:
+    with pytest.raises(UserError, match=r"`limit`: .*30m"):
+        kinds(limit_s=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("100000", 100_000), ("100k", 100_000), ("1.5M", 1_500_000), ("2G", 2 * 10**9), ("1,000", 1000), (np.int64(7), 7)],
+)
+def test_count(text: Any, number: int) -> None:
+    assert kinds(most=text).most == number
+    assert kinds(rate=text).rate == number
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5k", "few", "1e5", "5 kg", "0.4"])
+def test_count_refuses(text: str) -> None:
+    with pytest.raises(UserError, match="100k"):
+        kinds(most=text)
+
+
+def test_objectives() -> None:
+    def objectives(given: Any) -> tuple[str, str | None]:
+        made = RunConfig(scene=SceneSource(), objective=given)
+        return made.objective, made.second_objective
+
+    assert objectives("kappa") == ("kappa", None)
+    assert objectives(["aa"]) == ("aa", None)
+    assert objectives(["oa", "pixels_per_second"]) == ("oa", "pixels_per_second")
+    for wrong in (["macs"], ["macs", "kappa"], ["kappa", "aa"], ["kappa", "macs", "parameters"], ["luck"], []):
+        with pytest.raises(UserError, match="second time"):
+            objectives(wrong)
+
+
+def test_pins_are_typed() -> None:
+    settings = ["cpdgal.depth=6", "cnn2d.learning_rate=1e-4", "cpdgal.dgfr=false", "svm.features=spectra"]
+    typed = {"cpdgal.depth": 6, "cnn2d.learning_rate": 1e-4, "cpdgal.dgfr": False, "svm.features": "spectra"}
+    assert kinds(pins=settings).pins == typed
+    assert kinds(pins=typed).pins == typed
+    assert kinds(pins={"cpdgal": {"depth": 6}}).pins == {"cpdgal.depth": 6}
+
+
+@pytest.mark.parametrize("text", ["depth=6", "cpdgal.depth", "a.b.c=1", ".depth=1", "cpdgal.=1"])
+def test_pins_refuse(text: str) -> None:
+    with pytest.raises(UserError, match=r"cpdgal\.depth=6"):
+        kinds(pins=[text])
+
+
+def test_names_and_numbers() -> None:
+    assert kinds(only="svm, forest").only == kinds(only=["svm", "forest"]).only == ("svm", "forest")
+    assert kinds(only=None).only is None
+    assert kinds(ignored="0,255").ignored == kinds(ignored=[0, 255]).ignored == (0, 255)
+    assert kinds(ignored=0).ignored == (0,)
+    with pytest.raises(UserError, match="at least one"):
+        kinds(only=",")
+    with pytest.raises(UserError, match="whole numbers"):
+        kinds(ignored="0,x")
+
+
+def test_paths_are_stored_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cube.npy").touch()
+    assert kinds(place="a").place == tmp_path / "a"
+    assert SceneSource(dataset="cube.npy").dataset == str(tmp_path / "cube.npy")
+    assert SceneSource(dataset="simulated:labels.npy").dataset == f"simulated:{tmp_path / 'labels.npy'}"
+    assert SceneSource(dataset="salinas").dataset == "salinas"
+    assert SceneSource(dataset="salinass").dataset == "salinass", "a misspelt name keeps its own error"
+
+
+def test_a_field_says_all_of_itself() -> None:
+    assert set(settings_of(Kinds)) == {"limit_s", "pins"}
+    assert setting_name(Kinds, "limit_s") == "limit"
+    assert Kinds.model_fields["limit_s"].description == "How long."
+
+
+def test_an_unknown_field_is_named_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"`buget` is no field of RunConfig.*Did you mean budget"):
+        RunConfig(scene=SceneSource(), buget=3)  # type: ignore[call-arg]
+    with pytest.raises(UserError, match="greater than or equal to 1; received 0"):
+        RunConfig(scene=SceneSource(), budget=0)
