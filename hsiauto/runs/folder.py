@@ -29,7 +29,7 @@ def new_folder(folder: str | Path | None, dataset: str, prefix: str = "") -> Pat
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         is_run = (folder / JOURNAL).is_file() and (folder / CONFIG).is_file()
         goes_on = is_run and read_config(folder).command != "train"
-        remedy = "Choose another one" + (", or resume the run that is in it." if goes_on else ".")
+        remedy = "Choose another one" + (f", or go on with the run in it: `resume` {folder}." if goes_on else ".")
         raise UserError("a run starts in a new or empty folder", folder, remedy)
     return folder
 

@@ -192,7 +192,7 @@ def test_a_resumed_study_keeps_its_seeds_and_its_folder_is_not_a_search(run: Run
     assert "below 2" in error
     code, _, error = run(*MINE)
     assert code == 2, "a new study wants a new folder"
-    assert "resume the run that is in it" in error
+    assert "go on with the run in it: --resume out" in error
 
 
 def test_without_a_name_the_studies_are_listed(run: Run) -> None:

@@ -61,6 +61,6 @@ def test_what_cannot_act_is_refused(run_config: Any, arguments: str, words: str)
 
 
 def test_a_search_refuses_and_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="hsiauto train FAMILY --labels active"):
+    with pytest.raises(UserError, match="`hsiauto train FAMILY` with --labels active"):
         call(["search", "--labels", "active", "--out", str(tmp_path / "run")])
     assert not (tmp_path / "run").exists()
