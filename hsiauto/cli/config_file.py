@@ -1,7 +1,7 @@
 """The file of `--config`: options without their dashes, taken where the command line gives none."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,8 @@ def read_config_file(app: App, commands: tuple[str, ...], arguments: ArgumentCol
 
     typed = {name: argument.tokens[0].value for name, argument in by_name.items() if argument.tokens}
     acting = overlaid(typed, {name: value for name, value in fields.items() if value is not None})
-    values = {
-        by_name[name].names[0]: _typed(value, by_name[name].hint) for name, value in acting.items() if name not in typed
-    }
-    Dict({name.lstrip("-"): value for name, value in values.items()}, source=str(path), use_commands_as_keys=False)(
-        app, commands, arguments
-    )
+    values = {name: _typed(value, by_name[name].hint) for name, value in acting.items() if name not in typed}
+    Dict({commands[0]: values}, source=str(path))(app, commands, arguments)
 
 
 def _typed(value: Any, hint: Any) -> Any:
@@ -48,16 +44,23 @@ def _typed(value: Any, hint: Any) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, Mapping):
-        value = [_assignment(name, inner) for name, inner in value.items()]
+        value = [assignment for name, inner in value.items() for assignment in _assignments(name, inner)]
     several = "list" in str(hint)
     if isinstance(value, list):
         texts = [
-            ",".join(_assignment(name, inner) for name, inner in one.items()) if isinstance(one, Mapping) else str(one)
+            ",".join(a for name, inner in one.items() for a in _assignments(name, inner))
+            if isinstance(one, Mapping)
+            else str(one)
             for one in value
         ]
         return texts if several else ",".join(texts)
     return [str(value)] if several else str(value)
 
 
-def _assignment(name: str, value: Any) -> str:
-    return f"{name}={json.dumps(value)}"
+def _assignments(name: str, value: Any) -> Iterator[str]:
+    """`depth`, 6 -> depth=6; `cpdgal`, {depth: 6} -> cpdgal.depth=6."""
+    if isinstance(value, Mapping):
+        for inner, one in value.items():
+            yield from _assignments(f"{name}.{inner}", one)
+    else:
+        yield f"{name}={json.dumps(value, default=str)}"

@@ -43,8 +43,8 @@ def search(
         raise UserError(
             "a search reads every label of its pool, to train and to validate, so its labels cannot be asked for",
             config.labels.name,
-            "Ask for those of one config, `hsiauto train FAMILY` with `labels` active; for few labels set `train_fraction` "
-            "or `train_per_class`.",
+            "Ask for those of one config, `hsiauto train FAMILY` with `labels` active; for a search on few labels set "
+            "`train_fraction` or `train_per_class`.",
         )
     deadlines, watch = Deadlines.start(config.time_limit_s), Watch.of(on_event, stop)
     folder = folders.new_folder(folder, config.scene.dataset)

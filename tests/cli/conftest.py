@@ -47,7 +47,7 @@ def run_config(monkeypatch: pytest.MonkeyPatch) -> Any:
     def parse(*arguments: str, command: str = "train", family: str = "svm") -> RunConfig:
         monkeypatch.setattr(runs, command, note)
         with pytest.raises(_StopError):
-            call([command, *([family] if command == "train" else []), *arguments])
+            call([command, *([family] if command == "train" and family else []), *arguments])
         return seen[-1]
 
     return parse
