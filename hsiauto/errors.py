@@ -58,7 +58,8 @@ def validated(model: type[Model], /, **fields: Any) -> Model:
 def refusal(
     invalid: ValidationError, where: str = "", remedy: str = "", names: Mapping[str, str] | None = None
 ) -> UserError:
-    """The first rule that pydantic found broken. `where` precedes the field's name; `names` are other names of fields.
+    """The first rule that pydantic found broken. `where` precedes the field's name: "study mine: ", "svm."; `names` are
+    other names of fields.
 
     A rule over several fields names them itself, so no value is quoted.
     """
@@ -67,7 +68,8 @@ def refusal(
     if names and path:
         path[0] = f"`{names.get(path[0], path[0])}`"
     cause = first.get("ctx", {}).get("error")
-    prefix = where + "".join(f"{part}: " for part in [".".join(path)] if part)
+    named = where + ".".join(path) if path else where.rstrip(":. ")
+    prefix = f"{named}: " if named else ""
     if isinstance(cause, UserError):
         return UserError(f"{prefix}{cause.rule}", cause.received, cause.remedy or remedy)
     rule = first["msg"].removeprefix("Value error, ")

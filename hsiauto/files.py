@@ -103,7 +103,7 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
             if len(set(keys)) < len(keys):
                 twice = next(key for place, key in enumerate(keys) if key in keys[:place])
                 where = f"{shown(twice)} twice, in the mapping{_line(node.start_mark)}"
-                raise UserError(f"{name}: a key stands once", where, "Fix the file.")
+                raise UserError(f"{name}: a key stands once", where, "Correct the file.")
             mapping: dict[Any, Any] = super().construct_mapping(node, deep)
             return mapping
 
@@ -115,16 +115,16 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
                 what = "an alias" if depth <= _DEEPEST else f"more than {_DEEPEST} levels"
-                raise UserError(f"{name}: plain values only", what + _line(event.start_mark), "Fix the file.")
+                raise UserError(f"{name}: plain values only", what + _line(event.start_mark), "Correct the file.")
         found = yaml.load(text, Loader=Strict)
     except UserError:
         raise
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
         what = getattr(error, "problem", None) or "what cannot be read"
         where = _line(getattr(error, "problem_mark", None))
-        raise UserError(f"{name}: must be YAML", what + where, "Fix the file.") from error
+        raise UserError(f"{name}: must be YAML", what + where, "Correct the file.") from error
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise UserError(f"{name}: must hold a mapping of names to values", shown(found), "Fix the file.")
+        raise UserError(f"{name}: must hold a mapping of names to values", shown(found), "Correct the file.")
     return found
 
 

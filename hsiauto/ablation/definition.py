@@ -1,4 +1,4 @@
-"""What a study is: one question, the axes that answer it, the cell that all others are compared with.
+"""The definition of a study: one question, the axes of its grid, and the cell that all others are compared with.
 
     question: Does masking chosen by attention beat masking at random?
     source: CPDGAL, ablation of static masking
@@ -10,9 +10,9 @@
     reference: {masking: dynamic}
     measures: [test_oa, fit_seconds]
 
-`axes` names fields of the family's config, or settings of the training (`RUN_AXES`, `labels.<field>`). Axes that move
-together share a line: `width, heads: [[8, 16], [32, 8]]`. `sweep: grid` crosses all axes; `one_at_a_time` moves one
-after the other away from the preset, which then is the reference.
+`axes` names hyperparameters of the family, or settings of the training (`RUN_AXES`, `labels.<field>`). Axes that change
+together share a line: `width, heads: [[8, 16], [32, 8]]`. `sweep: grid` crosses all axes; `one_at_a_time` changes one
+after the other from the preset, which is then the reference.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,13 +29,13 @@ from hsiauto.files import parse_yaml, read_yaml
 Scalar = bool | int | float | str
 
 RUN_AXES = ("family", "max_epochs", "label_noise")
-"""Axes of the training, not of a config. `label_noise`: the share of training labels that are set to another class."""
+"""Axes of the training. `label_noise` is the share of training labels that are set to another class."""
 LABELS = "labels."
 """Prefix of the axes of an active-learning recipe."""
 
 
 class Definition(BaseModel):
-    """A study, as its YAML file says it."""
+    """A study as its YAML file defines it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,22 +43,22 @@ class Definition(BaseModel):
     source: str = Field(min_length=1)
     """Paper and section."""
     claim: str = Field(min_length=1)
-    """What the source says, in its own numbers; what a figure of ours may contradict."""
+    """What the source says, in its own numbers."""
     family: str
     preset: str = "paper"
     pins: dict[str, Any] = {}
-    """`family.axis` -> value, for every cell."""
+    """`family.hyperparameter` -> value, for every cell."""
     labels: dict[str, Any] | None = None
     """An active-learning recipe for every cell; None: all labels of the pool at once."""
     max_epochs: int | None = Field(None, ge=1)
-    """Epochs of a training; None: as the command line has it."""
+    """Epochs of a training; None: the run's."""
     sweep: Literal["grid", "one_at_a_time"] = "grid"
     axes: dict[str, tuple[Any, ...]] = Field(min_length=1)
     reference: dict[str, Scalar] = {}
     """Values that single out one cell of the grid."""
     measures: tuple[str, ...] = ("test_oa",)
     x: str | None = None
-    """A numeric axis that acts in every cell: drawn along the figure, with one line for each setting of the others."""
+    """A numeric axis, active in every cell: the x axis of the figure, with a line for each setting of the others."""
     loss_margin: float = Field(0.1, ge=0)
     """`epochs_to_val_loss` counts to the reference's lowest validation loss plus this share of it."""
 
@@ -76,21 +76,21 @@ class Definition(BaseModel):
             if len({repr(value) for value in values}) < len(values):
                 raise ValueError(f"{line}: values must differ")
         if self.sweep == "one_at_a_time" and (self.reference or "family" in names):
-            raise ValueError("one_at_a_time moves away from the preset of one family, which is the reference")
+            raise ValueError("one_at_a_time starts from the preset of one family, which is the reference")
         if self.sweep == "grid" and not self.reference:
             raise ValueError("a grid needs its reference, values that single out one cell")
         for name in (*self.reference, *([self.x] if self.x else [])):
             if name not in names:
-                raise ValueError(f"{name} is no axis of this study: {', '.join(names)}")
+                raise ValueError(f"{name} is not an axis of this study: {', '.join(names)}")
         if self.x:
             along = [values[self.x] for values in self.settings() if self.x in values]
             if self.sweep == "one_at_a_time" or not all(type(value) in (int, float) for value in along):
                 raise ValueError("x is an axis of numbers, in a grid")
         for name in self.measures:
             if name not in MEASURES:
-                raise ValueError(f"{name} is no measure: {', '.join(MEASURES)}")
+                raise ValueError(f"{name} is not a measure: {', '.join(MEASURES)}")
         if self.labels is not None and self.validates:
-            raise ValueError("a curve on validation is of one training; with `labels` there are several")
+            raise ValueError("a validation curve needs one training; with `labels` there are several")
         if self.labels is None and any(name.startswith(LABELS) for name in names):
             raise ValueError(f"axes {LABELS}... need `labels`, the recipe that they change")
         return self
@@ -101,7 +101,7 @@ class Definition(BaseModel):
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The family of each cell, the base's first."""
+        """The families of the cells, the base's first."""
         return tuple(dict.fromkeys((self.family, *(str(value) for value in self.axes.get("family", ())))))
 
     @property
@@ -110,7 +110,7 @@ class Definition(BaseModel):
         return any(MEASURES[name].of_curve for name in self.measures)
 
     def settings(self) -> Iterator[Mapping[str, Any]]:
-        """Axis -> value of every combination, the last axis fastest; one_at_a_time: of the base, {}, first."""
+        """Axis -> value of every combination, the last axis fastest; with one_at_a_time the base, {}, comes first."""
         lines = [[dict(zip(_names(line), _tuple(value), strict=True)) for value in v] for line, v in self.axes.items()]
         if self.sweep == "one_at_a_time":
             yield {}
@@ -132,7 +132,7 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 
 def setting(values: Mapping[str, Any]) -> str:
-    """{axis: value} in one line; empty for none."""
+    """`{"cbam": True, "depth": 2}` as tables and figures spell it: `cbam=true, depth=2`."""
     return ", ".join(f"{axis}={spelt(value)}" for axis, value in values.items())
 
 
@@ -164,4 +164,4 @@ def load(name_or_path: str) -> tuple[str, Definition]:
     try:
         return name, Definition.model_validate(fields)
     except ValidationError as invalid:
-        raise refusal(invalid, f"study {name}: ", "Fix the file.") from invalid
+        raise refusal(invalid, f"study {name}: ", "Correct the file.") from invalid

@@ -9,7 +9,8 @@ import pytest
 
 from hsiauto.cli import options_table
 from hsiauto.runs import folder as folders
-from hsiauto.search.journal import Journal, trials
+from hsiauto.search.journal import Journal
+from hsiauto.search.trials import trials
 from tests.search import fakes
 
 HEAVY = ("torch", "ray", "sklearn", "matplotlib", "optuna", "rasterio", "tensorboardX")
@@ -48,4 +49,5 @@ def test_show_is_light(tmp_path: Path) -> None:
         fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
         (trial, *_) = trials(journal.events)
     assert loaded("show", str(tmp_path)) == []
+    assert loaded("show", str(tmp_path), "--json") == []
     assert loaded("show", str(tmp_path), trial) == []

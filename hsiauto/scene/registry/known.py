@@ -110,7 +110,7 @@ def known_scenes() -> dict[str, KnownScene]:
         try:
             scene = KnownScene.model_validate(parse_yaml(entry.read_text("utf-8"), f"datasets/{entry.name}"))
         except ValidationError as invalid:
-            raise refusal(invalid, f"datasets/{entry.name}: ", "Fix the file.") from invalid
+            raise refusal(invalid, f"datasets/{entry.name}: ", "Correct the file.") from invalid
         if entry.name != f"{scene.name}.yaml":
             raise UserError("a scene's file bears its name", f"{scene.name} in {entry.name}", "Rename one of them")
         scenes[scene.name] = scene
