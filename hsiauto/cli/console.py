@@ -11,8 +11,13 @@ _OWN = ("out", "config", "resume", "recipe", "preset", "seeds", "splits", "cells
 _QUOTED = re.compile(r"`([a-z][a-z_.]*)`")
 
 
-def output() -> Console:
-    return Console(highlight=False)
+ENOUGH = 10_000
+"""Columns in which every table fits."""
+
+
+def output(*, wide: bool = False) -> Console:
+    """The console of results; lines of a pipe, or if `wide`, are as long as they must be."""
+    return Console(highlight=False, width=ENOUGH if wide or not Console().is_terminal else None)
 
 
 def errors() -> Console:

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli.console import errors, output, say
 from hsiauto.cli.options import GROUPS, Config, Given, Json, with_settings
-from hsiauto.cli.tables import print_json, width
+from hsiauto.cli.tables import framed, print_json, width
 from hsiauto.config import RunConfig, run_config_from
 from hsiauto.errors import UserError
 
@@ -74,11 +74,11 @@ def _estimate(
     if as_json:
         return
     where = f"{run_config.scene.dataset}, {device}" + ("" if device == "cuda" else f", {cpus} threads")
-    table = _table(rows, run_config.max_epochs, where, wide=True)
+    table = _table(rows, run_config.max_epochs, where, wide=True, console=console)
     if wide := width(table, console) <= console.width:
         console.print(table)
     else:
-        console.print(_table(rows, run_config.max_epochs, where, wide=False))
+        console.print(_table(rows, run_config.max_epochs, where, wide=False, console=console))
     for label, cost in () if wide else rows:
         say(f"{cost.config.family}, {label}: {cost.basis}", console, style="dim")
     for line in _totals(rows, run_config.max_epochs):
@@ -115,8 +115,8 @@ def _preset(prepared: "Prepared", family: str, preset: str, pins: dict[str, obje
     return config
 
 
-def _table(rows: "list[tuple[str, Estimate]]", max_epochs: int, where: str, *, wide: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=f"estimate: {where}", caption=_CAPTION, padding=(0, 1, 0, 0))
+def _table(rows: "list[tuple[str, Estimate]]", max_epochs: int, where: str, *, wide: bool, console: Console) -> Table:
+    table = framed(console, f"estimate: {where}", _CAPTION)
     for name in ("family", "config"):
         table.add_column(name, no_wrap=True)
     for name in ("parameters", "multiply-adds", "MiB", "s/epoch", f"s, {max_epochs} epochs"):

@@ -2,22 +2,19 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
-from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from hsiauto.cli.tables import Column, framed, print_rows, width
 from hsiauto.leaderboard import SummaryRow, summary
 from hsiauto.leaderboard.summary import Spread
 
 _TEXT = ("rank", "family", "cell", "kind", "labels")
 _DROPPED_FIRST = ("pixels/s", "fit s", "parameters", "fresh val", "val OA", "overlap", "kappa", "AA")
 """Columns that a terminal may be too narrow for. The others are always there, and no figure is ever cut."""
-_ENOUGH = 10_000
-"""Columns of a terminal in which every table fits."""
 
 
 def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False) -> None:
@@ -31,7 +28,8 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
     elif table.num_rows:
         console.print("no config has been retrained yet: only trials", highlight=False)
     if trials or not lines:
-        console.print(_trials(table))
+        console.print("\ntrials, by validation", highlight=False)
+        _print_trials(table)
 
 
 def _fitting(lines: list[SummaryRow], table: pa.Table, console: Console) -> Table:
@@ -43,20 +41,15 @@ def _fitting(lines: list[SummaryRow], table: pa.Table, console: Console) -> Tabl
     for name in ("", *_DROPPED_FIRST):
         if columns.pop(name, None) is not None:
             left_out.insert(0, name)
-        fitting = _refits(lines, columns, left_out, objective, validated)
-        if console.measure(fitting, options=console.options.update(width=_ENOUGH)).maximum <= console.width:
+        fitting = framed(console, *_words(columns, left_out, objective, validated))
+        _fill(fitting, lines, columns)
+        if width(fitting, console) <= console.width:
             break
     return fitting
 
 
-def _refits(
-    lines: list[SummaryRow],
-    columns: Mapping[str, Sequence[str]],
-    left_out: Sequence[str],
-    objective: str,
-    validated: bool,
-) -> Table:
-    """`validated`: the validation part was left out of training."""
+def _words(columns: Collection[str], left_out: Sequence[str], objective: str, validated: bool) -> tuple[str, str]:
+    """Title and caption. `validated`: the validation part was left out of training."""
     caption = ["%, mean ± standard deviation over n trainings"]
     if "overlap" in columns:
         caption.append("overlap: test patches that contain a training pixel")
@@ -69,20 +62,15 @@ def _refits(
     if left_out:
         caption.append(f"a wider terminal also shows {', '.join(left_out)}")
     trained_on = "trained without the validation part" if validated else "retrained on train + validation"
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=f"leaderboard: {trained_on}, scored once on test",
-        caption="\n".join(caption),
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        show_edge=False,
-    )
+    return f"leaderboard: {trained_on}, scored once on test", "\n".join(caption)
+
+
+def _fill(table: Table, lines: list[SummaryRow], columns: Mapping[str, Sequence[str]]) -> None:
     for name in columns:
         table.add_column(name, justify="left" if name in _TEXT else "right", no_wrap=name != "cell", overflow="fold")
     for i, line in enumerate(lines):
         style = "bold" if line.rank == 1 else "dim" if line.kind == "baseline" else None
         table.add_row(*(cells[i] for cells in columns.values()), style=style)
-    return table
 
 
 def _columns(lines: list[SummaryRow]) -> dict[str, list[str]]:
@@ -111,27 +99,25 @@ def _columns(lines: list[SummaryRow]) -> dict[str, list[str]]:
     return columns | {name: cells for name, cells in costs.items() if set(cells) != {"-"}}
 
 
-def _trials(board: pa.Table) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="trials, by validation")
-    for name in ("trial", "family", "state"):
-        table.add_column(name, no_wrap=True)
-    for name in ("epochs", "val OA", "val kappa", "parameters", "fit s"):
-        table.add_column(name, justify="right")
-    table.add_column("error")
-    rows = [row for row in board.to_pylist() if row["kind"] == "trial"]
-    for row in sorted(rows, key=lambda r: (r["state"] != "completed", -(r["val_kappa"] or 0.0))):
-        table.add_row(
+def _print_trials(board: pa.Table) -> None:
+    columns = [Column(name) for name in ("trial", "family", "state")]
+    columns += [Column(name, number=True) for name in ("epochs", "val OA", "val kappa", "parameters", "fit s")]
+    trials = [row for row in board.to_pylist() if row["kind"] == "trial"]
+    rows = [
+        (
             row["trial_id"],
             row["family"],
             row["state"],
-            str(row["epochs"] or 0),
+            row["epochs"] or 0,
             _percent(row["val_oa"]),
             _percent(row["val_kappa"]),
-            "-" if not row["parameters"] else f"{row['parameters']:,}",
+            f"{row['parameters']:,}" if row["parameters"] else None,
             _number(row["fit_seconds"], ".1f"),
-            escape((row["error"] or "").splitlines()[-1][:80] if row["error"] else ""),
+            row["error"].splitlines()[-1][:80] if row["error"] else "",
         )
-    return table
+        for row in sorted(trials, key=lambda row: (row["state"] != "completed", -(row["val_kappa"] or 0.0)))
+    ]
+    print_rows([*columns, Column("error", prose=True)], rows)
 
 
 def _cell(cell: str | None) -> str:

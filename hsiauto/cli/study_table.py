@@ -3,32 +3,26 @@
 import math
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from hsiauto.ablation.measures import MEASURES, Measure
 from hsiauto.ablation.table import Line
-
-_ENOUGH = 10_000
-"""Columns of a terminal in which every table fits."""
+from hsiauto.cli.console import ENOUGH
+from hsiauto.cli.tables import framed, width
 
 
 def print_table(lines: Sequence[Line], console: Console) -> None:
     """A block for each measure, a row for each cell. Where it is narrow names take lines, so that figures are whole."""
     for measure in dict.fromkeys(line.measure for line in lines):
         of_measure = [line for line in lines if line.measure == measure]
-        block = _block(MEASURES[measure], of_measure, None)
-        if _width(block, console) > console.width:
-            block = _block(MEASURES[measure], of_measure, _ENOUGH)
-        if (over := _width(block, console) - console.width) > 0:
+        block = _block(MEASURES[measure], of_measure, None, console)
+        if width(block, console) > console.width:
+            block = _block(MEASURES[measure], of_measure, ENOUGH, console)
+        if (over := width(block, console) - console.width) > 0:
             longest = max(len(setting) for line in of_measure for setting in _settings(line))
-            block = _block(MEASURES[measure], of_measure, longest - over)
+            block = _block(MEASURES[measure], of_measure, longest - over, console)
         console.print(block)
-
-
-def _width(table: Table, console: Console) -> int:
-    return console.measure(table, options=console.options.update(width=_ENOUGH)).maximum
 
 
 def _settings(line: Line) -> list[str]:
@@ -43,11 +37,9 @@ def _name(line: Line, most: int | None) -> str:
     return "\n".join(part.replace("=", "=\n  ", 1) if len(part) > most else part for part in _settings(line))
 
 
-def _block(measure: Measure, lines: Sequence[Line], most: int | None) -> Table:
+def _block(measure: Measure, lines: Sequence[Line], most: int | None, console: Console) -> Table:
     """`most`: as in `_name`."""
-    table = Table(box=box.SIMPLE_HEAD, title=measure.label, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
-    table.show_edge = False
-    table.caption, table.caption_justify = "diff: minus the reference, in pairs\n", "left"
+    table = framed(console, measure.label, "diff: minus the reference, in pairs\n")
     table.add_column("cell", overflow="fold")
     for name in ("n", "mean", "sd", "diff", "95 % interval", "p", "Holm p"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,8 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from hsiauto.cli.console import output
+from hsiauto.cli.console import ENOUGH, output
 
-_ENOUGH = 10_000
-"""Columns of a terminal in which every table fits."""
 _PROSE = 16
 """Columns below which prose is left out."""
 
@@ -38,12 +36,11 @@ def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, as_j
         return
     console = output()
     texts = [["-" if value is None else str(value) for value in row] for row in rows]
-    table = _fitting(columns, texts, console) if console.is_terminal else None
-    if table is not None:
-        console.print(table)
-        return
-    for line in _lines(columns, texts):
-        console.print(line, markup=False, soft_wrap=True)
+    table = _fitting(columns, texts, console)
+    if table is None:  # the terminal wraps what it has no room for
+        console = output(wide=True)
+        table = _table(columns, texts, range(len(columns)), console)
+    console.print(table)
 
 
 def print_json(fields: Mapping[str, Any]) -> None:
@@ -52,43 +49,52 @@ def print_json(fields: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(finite, default=str) + "\n")
 
 
+def framed(console: Console, title: str | None = None, caption: str | None = None) -> Table:
+    """An empty table in the look of all: a rule below its head in a terminal, plain rows in a pipe."""
+    return Table(
+        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+    )
+
+
 def width(table: Table, console: Console) -> int:
-    """Columns of a terminal that a table takes if nothing in it is cut or wrapped."""
+    """Columns that a table takes if nothing in it is cut or wrapped."""
     return _measure(table, console).maximum
 
 
 def _measure(table: Table, console: Console) -> Measurement:
-    return console.measure(table, options=console.options.update(width=_ENOUGH))
+    return console.measure(table, options=console.options.update(width=ENOUGH))
 
 
 def _fitting(columns: Sequence[Column], texts: Sequence[Sequence[str]], console: Console) -> Table | None:
-    """The table with as much of the prose as the terminal has room for; None: not even the words have it."""
+    """The table with as much of the prose as there is room for; None: there is not even room for the words."""
     prose = [place for place, column in enumerate(columns) if column.prose]
     for n_prose in range(len(prose), -1, -1):
         kept = [place for place, column in enumerate(columns) if not column.prose or place in prose[:n_prose]]
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-        for place in kept:
-            column = columns[place]
-            longest = max(len(column.name), *(len(row[place]) for row in texts), 0)
-            table.add_column(
-                column.name,
-                no_wrap=not column.prose,
-                justify="right" if column.number else "left",
-                min_width=min(_PROSE, longest) if column.prose else longest,
-            )
-        for row in texts:
-            table.add_row(*(escape(row[place]) for place in kept))
+        table = _table(columns, texts, kept, console)
         if _measure(table, console).minimum <= console.width:
             return table
     return None
 
 
-def _lines(columns: Sequence[Column], texts: Sequence[Sequence[str]]) -> Iterator[str]:
-    rows = [[column.name for column in columns], *texts]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
-    for row in rows:
-        cells = [
-            cell.rjust(size) if column.number else cell.ljust(size)
-            for cell, size, column in zip(row, widths, columns, strict=True)
-        ]
-        yield "  ".join(cells).rstrip()
+def _table(columns: Sequence[Column], texts: Sequence[Sequence[str]], kept: Iterable[int], console: Console) -> Table:
+    table = framed(console)
+    places = list(kept)
+    for place in places:
+        column = columns[place]
+        longest = max(len(column.name), *(len(row[place]) for row in texts), 0)
+        table.add_column(
+            column.name,
+            no_wrap=not column.prose,
+            justify="right" if column.number else "left",
+            min_width=min(_PROSE, longest) if column.prose else longest,
+        )
+    for row in texts:
+        table.add_row(*(escape(row[place]) for place in places))
+    return table

@@ -38,7 +38,7 @@ def said(rows: list[dict[str, Any]], width: int) -> str:
         common | costs | {"test_oa": 0.9, "test_aa": 0.8, "test_kappa": 0.5 + 0.1 * row["seed"]} | row for row in rows
     ]
     table = pa.Table.from_pylist(scored, pa.schema([(column.name, column.type) for column in COLUMNS]))
-    console = Console(width=width, file=(file := io.StringIO()))
+    console = Console(width=width, file=(file := io.StringIO()), force_terminal=True, color_system=None)
     print_leaderboard(table, console)
     return file.getvalue()
 

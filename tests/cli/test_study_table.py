@@ -20,7 +20,7 @@ EVENTS = [
 
 @pytest.mark.parametrize("width", [80, 150])
 def test_names_and_figures_are_whole_at_every_width(width: int) -> None:
-    console = Console(width=width, record=True, file=io.StringIO())
+    console = Console(width=width, record=True, file=io.StringIO(), force_terminal=True)
     print_table(lines(GRID, EVENTS, ["test_oa"], 0.1), console)
     said = console.export_text()
     for words in ("masking=dynamic", "mask_probability=0.4", "(reference)", " n ", " 3 ", "89.00", "-22.00", "Holm p"):
@@ -34,7 +34,7 @@ def test_names_are_broken_no_more_than_they_must() -> None:
     axes = {"memory": [True, False], "readout": ["context", "query_and_context"]}
     memory = cells(family="spectral_memory", axes=axes, reference={"memory": False})
     events = [event(cell, run, test_oa=0.5 + 0.2 * i * run.seed) for i, cell in enumerate(memory.cells) for run in RUNS]
-    console = Console(width=78, record=True, file=io.StringIO())
+    console = Console(width=78, record=True, file=io.StringIO(), force_terminal=True)
     print_table(lines(memory, events, ["test_oa"], 0.1), console)
     said = console.export_text()
     assert max(map(len, said.splitlines())) <= 78
@@ -51,7 +51,7 @@ def test_long_values_stand_below_their_axis() -> None:
     events = [
         event(cell, run, val_loss=2.0 + 0.1 * i * run.seed) for i, cell in enumerate(initial.cells) for run in RUNS
     ]
-    console = Console(width=80, record=True, file=io.StringIO())
+    console = Console(width=80, record=True, file=io.StringIO(), force_terminal=True)
     print_table(lines(initial, events, ["val_loss"], 0.1), console)
     said = console.export_text()
     assert "…" not in said
