@@ -12,13 +12,8 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import pyarrow as pa
-
-from hsiauto import leaderboard
 
 HERE = Path(__file__).resolve().parent.parent
 PROMISES_S = {"--help": 0.4, "leaderboard": 1.0}
@@ -27,13 +22,12 @@ _CALL = "import sys; from hsiauto.cli import main; sys.argv = ['hsiauto', *sys.a
 _LOADED = "import atexit, sys; atexit.register(lambda: print(len(sys.modules), file=sys.stderr)); "
 
 
-def commands(board: Path) -> Mapping[str, Sequence[str]]:
-    return {
-        "--help": ("--help",),
-        "search --help": ("search", "--help"),
-        "datasets": ("datasets",),
-        "leaderboard": ("leaderboard", str(board)),
-    }
+_COMMANDS: Mapping[str, Sequence[str]] = {
+    "--help": ("--help",),
+    "search --help": ("search", "--help"),
+    "datasets": ("datasets",),
+    "leaderboard": ("leaderboard", str(HERE / "results" / "indian_pines_8bit_blocks.parquet")),
+}
 
 
 def cpu_seconds(code: str, arguments: Sequence[str], checkout: Path) -> tuple[float, int]:
@@ -59,29 +53,20 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="the root of an older checkout")
     options = parser.parse_args()
     checkouts = [HERE, *([options.against.resolve()] if options.against else [])]
-    with tempfile.TemporaryDirectory() as folder:
-        board = Path(folder) / "leaderboard.parquet"
-        leaderboard.write(pa.Table.from_pylist([], _schema()), board)
-        print(
-            f"{'command':<15}{'CPU s':>8}{'of an empty one':>17}{'modules':>9}"
-            + "   older: CPU s, ratio, modules" * len(checkouts[1:])
-        )
-        for name, arguments in commands(board).items():
-            samples: dict[Path | None, list[tuple[float, int]]] = {None: [], **{checkout: [] for checkout in checkouts}}
-            for _ in range(options.repeats):
-                samples[None].append(cpu_seconds("pass", (), HERE))
-                for checkout in checkouts:
-                    samples[checkout].append(cpu_seconds(_CALL, arguments, checkout))
-            took = {of: statistics.median(seconds for seconds, _ in found) for of, found in samples.items()}
-            modules = {of: found[0][1] for of, found in samples.items()}
-            line = f"{name:<15}{took[HERE]:>8.2f}{took[HERE] / took[None]:>16.1f}x{modules[HERE]:>9}"
-            for other in checkouts[1:]:
-                line += f"   {took[other]:.2f}, {took[other] / took[HERE]:.1f}x, {modules[other]}"
-            print(line + (f"   promised: {PROMISES_S[name]}" if name in PROMISES_S else ""))
-
-
-def _schema() -> pa.Schema:
-    return pa.schema([(column.name, column.type) for column in leaderboard.COLUMNS])
+    older = "   older: CPU s, ratio, modules" * len(checkouts[1:])
+    print(f"{'command':<15}{'CPU s':>8}{'of an empty one':>17}{'modules':>9}{older}")
+    for name, arguments in _COMMANDS.items():
+        samples: dict[Path | None, list[tuple[float, int]]] = {None: [], **{checkout: [] for checkout in checkouts}}
+        for _ in range(options.repeats):
+            samples[None].append(cpu_seconds("pass", (), HERE))
+            for checkout in checkouts:
+                samples[checkout].append(cpu_seconds(_CALL, arguments, checkout))
+        took = {of: statistics.median(seconds for seconds, _ in found) for of, found in samples.items()}
+        modules = {of: found[0][1] for of, found in samples.items()}
+        line = f"{name:<15}{took[HERE]:>8.2f}{took[HERE] / took[None]:>16.1f}x{modules[HERE]:>9}"
+        for other in checkouts[1:]:
+            line += f"   {took[other]:.2f}, {took[other] / took[HERE]:.1f}x, {modules[other]}"
+        print(line + (f"   promised: {PROMISES_S[name]}" if name in PROMISES_S else ""))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,7 @@ def paired(a: Sequence[float], b: Sequence[float]) -> Paired:
     n, mean = len(difference), float(difference.mean())
     if n == 1 or np.ptp(difference) < ROUNDING:
         return Paired(mean, float("nan"), float("nan"), float("nan"), n)
-    test = stats.ttest_1samp(difference, 0.0)
-    interval = test.confidence_interval(0.95)
-    return Paired(mean, float(interval.low), float(interval.high), float(test.pvalue), n)
+    error = float(difference.std(ddof=1)) / np.sqrt(n)
+    half_width = float(stdtrit(n - 1, 0.975)) * error
+    p = 2.0 * float(stdtr(n - 1, -abs(mean) / error))  # scipy.stats has the same in half a second of import
+    return Paired(mean, mean - half_width, mean + half_width, p, n)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from scipy import stats
+from scipy.special import stdtrit
 
 from hsiauto.metrics import ROUNDING
 
@@ -29,7 +29,7 @@ class Spread:
         """Of the 95 % interval of the mean (Student's t); NaN for one value, and for values that do not vary."""
         if self.n < 2 or self.std < ROUNDING:
             return math.nan
-        return float(stats.t.ppf(0.975, self.n - 1)) * self.std / math.sqrt(self.n)
+        return float(stdtrit(self.n - 1, 0.975)) * self.std / math.sqrt(self.n)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,19 @@ def test_datasets_is_light() -> None:
     assert loaded("datasets") == []
 
 
+def test_leaderboard_is_light() -> None:
+    board = Path(__file__).parents[2] / "results" / "indian_pines_8bit_blocks.parquet"
+    for more in ((), ("--all",), ("--json",)):
+        assert loaded("leaderboard", str(board), *more) == []
+
+
+@pytest.mark.parametrize("room", ["scene", "split", "metrics", "config", "leaderboard", "settings", "files", "cli.app"])
+def test_rooms_that_need_no_torch_import_none(room: str) -> None:
+    code = f"import sys, hsiauto.{room}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
 def test_show_is_light(tmp_path: Path) -> None:
     run_config = fakes.run_config(budget=2)
     with Journal(tmp_path / folders.JOURNAL) as journal:

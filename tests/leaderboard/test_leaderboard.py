@@ -214,8 +214,8 @@ def test_fresh_validations_stand_where_a_rank_does(table: pa.Table) -> None:
     assert d[d["rank"].isna()].fresh_val_mean.isna().all()
     assert summary(table)[0].fresh_val_mean == pytest.approx(0.95)
     wide, narrow = (
-        Console(width=200, record=True, file=io.StringIO()),
-        Console(width=80, record=True, file=io.StringIO()),
+        Console(width=200, record=True, file=io.StringIO(), force_terminal=True),
+        Console(width=80, record=True, file=io.StringIO(), force_terminal=True),
     )
     for console in (wide, narrow):
         print_leaderboard(table, console)
