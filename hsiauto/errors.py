@@ -5,12 +5,10 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-
-    Model = TypeVar("Model", bound=BaseModel)
+    from pydantic import ValidationError
 
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 80
@@ -43,16 +41,6 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """The remedy for a name that is unknown: the nearest known one, else `otherwise`."""
     close = get_close_matches(name, list(known), 1)
     return f"Did you mean {close[0]}?" if close else otherwise
-
-
-def validated(model: type[Model], /, **fields: Any) -> Model:
-    """Build a pydantic model from `fields`. Raises UserError for the first broken rule."""
-    from pydantic import ValidationError
-
-    try:
-        return model(**fields)
-    except ValidationError as invalid:
-        raise refusal(invalid) from invalid
 
 
 def refusal(

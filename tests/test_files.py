@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hsiauto.errors import UserError
-from hsiauto.files import atomic_path, run_lock
+from hsiauto.files import atomic_path, parse_yaml, read_yaml, run_lock, write_yaml
 
 
 def test_the_file_appears_whole_and_nothing_else(tmp_path: Path) -> None:
@@ -76,3 +76,46 @@ def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
         driver.communicate()
     with run_lock(tmp_path):
         pass
+
+
+def test_yaml_is_read_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    write_yaml(path, {"budget": 3, "set": {"svm.C": 1.5}, "names": ["a", "é"]}, "what it is")
+    assert path.read_text(encoding="utf-8").startswith("# what it is\n")
+    assert read_yaml(path) == {"budget": 3, "set": {"svm.C": 1.5}, "names": ["a", "é"]}
+    assert parse_yaml("{a: [1, {b: 2}]}", "text") == {"a": [1, {"b": 2}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: 1\nb: 2\na: 3", "a key stands once; received 'a' twice"),
+        ("a: {b: 1, b: 2}", "'b' twice, in the mapping in line 1"),
+        ("a: &x 1\nb: *x", "an alias in line 2"),
+        ("[" * 500, "more than 20 levels"),
+        ("a: [", "must be YAML"),
+        ("a: !!python/object:os.system {}", "must be YAML"),
+        ("a: 2026-13-45", "must be YAML"),
+        ("- 1", "a mapping of names to values"),
+        ("1: 2", "a mapping of names to values"),
+        ("", "received None"),
+        ("- " + "x" * 5000, "a mapping"),
+    ],
+)
+def test_yaml_that_is_refused(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words) as refused:
+        parse_yaml(text, "f.yaml")
+    assert str(refused.value).startswith("f.yaml: ")
+    assert len(str(refused.value)) < 250
+    assert "\n" not in str(refused.value)
+
+
+def test_yaml_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="must be a readable YAML file; received No such file"):
+        read_yaml(tmp_path / "nowhere.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xff")
+    with pytest.raises(UserError, match="no UTF-8"):
+        read_yaml(tmp_path / "latin.yaml")
+    (tmp_path / "large.yaml").write_text("# " + "x" * 2**20)
+    with pytest.raises(UserError, match="at most"):
+        read_yaml(tmp_path / "large.yaml")

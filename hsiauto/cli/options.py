@@ -69,20 +69,15 @@ class Given:
         rule = f"--resume goes on with the run's own settings; only {listed} go with it"
         self.refuse_all_but(("resume", *allowed, *more), rule, "Leave it out, or start a new run.")
         made = run_config_from(command, self.settings)
-        return {
-            allowed[name].field: getattr(
-                getattr(made, allowed[name].part) if allowed[name].part else made, allowed[name].field
-            )
-            for name in self.settings
-        }
+        return {allowed[name].field: allowed[name].value_in(made) for name in self.settings}
 
 
-def with_settings(command: str, *, but: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def with_settings(command: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a function the options that RunConfig declares for `command`. Its first parameter is what was given.
 
     The values stay the text that was typed: RunConfig reads them, as it reads those of a file.
     """
-    settings = {one.name.replace("-", "_"): one for one in declared(command).values() if one.name not in but}
+    settings = {one.name.replace("-", "_"): one for one in declared(command).values()}
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         own = list(inspect.signature(function).parameters.values())[1:]

@@ -8,7 +8,6 @@ from hsiauto.config.run_config import (
     SchedulerName,
     SecondObjective,
 )
-from hsiauto.errors import validated
 
 __all__ = [
     "Command",
@@ -22,5 +21,4 @@ __all__ = [
     "flat",
     "overlaid",
     "run_config_from",
-    "validated",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from hsiauto.config.run_config import RunConfig
 from hsiauto.errors import UserError, did_you_mean, shown
@@ -40,6 +41,11 @@ class Declared:
     field: str
     info: FieldInfo
     setting: Setting
+
+    def value_in(self, run_config: RunConfig) -> Any:
+        """Its value; None also if the run has nothing of the kind, such as labels that are asked for."""
+        owner = getattr(run_config, self.part) if self.part else run_config
+        return getattr(owner, self.field, None)
 
 
 @cache
@@ -87,12 +93,10 @@ def flat(run_config: RunConfig) -> dict[str, Any]:
     """The settings of which `run_config_from` makes `run_config` again, as YAML takes them; none that cannot act."""
     found = {}
     for name, one in declared(run_config.command).items():
-        part = getattr(run_config, one.part) if one.part else run_config
-        if part is None or one.info.exclude or not _acts(one, run_config.split.protocol):
-            continue
-        value = part.model_dump(mode="json", include={one.field})[one.field]
-        if value is not None and value != [] and value != {}:
-            found[name] = value
+        if not one.info.exclude and _acts(one, run_config.split.protocol):
+            value = to_jsonable_python(one.value_in(run_config))
+            if value is not None and value != [] and value != {}:
+                found[name] = value
     if run_config.split.buffer_auto:
         found["buffer"] = "auto"
     if run_config.second_objective is not None:

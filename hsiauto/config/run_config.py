@@ -10,6 +10,7 @@ from hsiauto.settings import (
     AbsolutePath,
     Count,
     FolderOrUri,
+    NameOrFile,
     Names,
     Pins,
     Rate,
@@ -64,7 +65,7 @@ class RunConfig(Settings):
     """Epochs of a full training; with asked labels, of each cycle."""
     families: Annotated[Names | None, Setting(_SEARCH, _ONLY, metavar="NAME,NAME", default="all of the space")] = None
     """Only these families, e.g. cnn2d,svm (see `hsiauto families`)."""
-    space: Annotated[str, Setting(_SEARCH, ("search", "estimate"))] = "unified"
+    space: Annotated[NameOrFile, Setting(_SEARCH, ("search", "estimate"))] = "unified"
     """Search space: a YAML file, or the name of one that ships."""
     pins: Annotated[
         Pins, Setting(_SEARCH, ("search", "estimate"), name="set", metavar="FAMILY.NAME=VALUE", repeated=True)
