@@ -76,14 +76,14 @@ def measure(n: int, folder: Path) -> dict[str, float]:
         resumed = 0.0
         for _ in range(DECISIONS):
             asked = time.perf_counter()
-            assignment = engine.next()
-            assert assignment is not None
-            engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
+            training = engine.next()
+            assert training is not None
+            engine.start(training.trial_id, training.attempt, "node", "cpu", 1)
             resumed = resumed or time.perf_counter() - clock
-            assert isinstance(assignment.config, trivial._Trivial)
+            assert isinstance(training.config, trivial._Trivial)
             for epoch in range(1, run_config.max_epochs + 1):
-                told = trivial.report(assignment.config, epoch, run_config.max_epochs)
-                if engine.report(assignment.trial_id, assignment.attempt, told) != "continue":
+                told = trivial.report(training.config, epoch, run_config.max_epochs)
+                if engine.report(training.trial_id, training.attempt, told) != "continue":
                     break
             seconds.append(time.perf_counter() - asked)
     used = psutil.Process().memory_info().rss - before

@@ -1,7 +1,7 @@
 """Trials that train nothing: what a search does around them can be timed, killed and counted.
 
-Four families with three axes each. A score is a function of the config and the epoch, so a run can be checked against
-another one.
+Four families with three hyperparameters each. A score is a function of the config and the epoch, so a run can be
+checked against another one.
 """
 
 import time
@@ -58,7 +58,7 @@ def parse(config: dict[str, Any]) -> _Trivial:
 
 
 class TrivialSpace:
-    """Three axes a family."""
+    """Three hyperparameters a family."""
 
     families = tuple(FAMILIES)
 

@@ -41,3 +41,31 @@ def test_every_import_looks_up_the_list() -> None:
 def test_the_list_names_every_room_and_nothing_else() -> None:
     rooms = {path.stem for path in HOUSE.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
     assert floors().keys() == rooms - {"__init__", "__main__"}
+
+
+def _modules(tree: ast.AST) -> Iterator[str]:
+    """Modules that a file imports, anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_the_rules_of_a_search_know_no_ray() -> None:
+    files = [path for path in (HOUSE / "search").rglob("*.py") if "workers" not in path.parts]
+    assert len(files) > 15
+    for path in files:
+        for module in _modules(ast.parse(path.read_text(encoding="utf-8"))):
+            assert module.split(".")[0] != "ray", path
+            assert not module.startswith("hsiauto.search.workers"), path
+
+
+def test_a_console_belongs_to_the_command_line() -> None:
+    for path in HOUSE.rglob("*.py"):
+        if path.relative_to(HOUSE).parts[0] == "cli":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert not {"typer", "cyclopts", "rich"} & {module.split(".")[0] for module in _modules(tree)}, path
+        calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+        assert not any(isinstance(func, ast.Name) and func.id == "print" for func in calls), path

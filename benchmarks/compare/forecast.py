@@ -2,9 +2,9 @@
 
 First, the error of the prediction (`Completed.end`): root mean square, after so many epochs and with so many completed
 curves of the family; beside it that of the plainest one, the mean end of those curves. Then the rule that stops trials
-(`Completed.cannot_win` alone, judging from epoch `--from` on): the configs of a family in a random order, the share of
-their epochs that were trained, and how far the best that was completed stays below the family's best; beside it what as
-much work gives without a rule, on a share of the configs. Both are within families, as in a search.
+(`Completed.why_cannot_win` alone, judging from epoch `--from` on): the configs of a family in a random order, the share
+of their epochs that were trained, and how far the best that was completed stays below the family's best; beside it what
+as much work gives without a rule, on a share of the configs. Both are within families, as in a search.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def stopping(own: Sequence[Curve], first: int, rng: np.random.Generator) -> tupl
     done, trained = _completed([]), 0
     for i in rng.permutation(len(own)):
         last = max(own[i])
-        stopped = next((n for n in range(first, last) if done.cannot_win("family", _first(own[i], n))), None)
+        stopped = next((n for n in range(first, last) if done.why_cannot_win("family", _first(own[i], n))), None)
         trained += stopped or last
         if stopped is None:
             done.add(_trial(own[i]))

@@ -12,6 +12,7 @@ from optuna.samplers import RandomSampler
 from optuna.study import create_study
 from optuna.trial import BaseTrial, FixedTrial
 
+from benchmarks.compare.joint import JointProposals, JointSpace
 from benchmarks.compare.problem import Config, Problem
 from benchmarks.compare.virtual_time import Clock, Run
 from hsiauto.config import RunConfig
@@ -19,7 +20,9 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Journal
-from hsiauto.search.samplers import quiet_optuna, seed_for
+from hsiauto.search.optuna_study import quiet_optuna
+from hsiauto.search.proposals import Proposals
+from hsiauto.search.samplers import seed_for
 from hsiauto.search.screen import CPU_MACS_PER_SECOND, Cost
 from hsiauto.training.trial import Report
 
@@ -91,28 +94,41 @@ class _Names(FixedTrial):
 class Ours:
     """The engine with a journal in a temporary folder."""
 
-    def __init__(self, problem: Problem, clock: Clock, workers: int, budget_s: float, seed: int, **study: Any) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        clock: Clock,
+        workers: int,
+        budget_s: float,
+        seed: int,
+        *,
+        joint: bool = False,
+        **settings: Any,
+    ) -> None:
+        """joint: one study over all families. settings: of the run."""
         self._problem, self._spent_s = problem, dict[str, float]()
         self._folder = tempfile.TemporaryDirectory(prefix="hsiauto-compare-")
-        settings = {"budget": 1_000_000, "max_epochs": problem.max_epochs, "grace_epochs": 1, **study}
+        settings = {"budget": 1_000_000, "max_epochs": problem.max_epochs, "grace_epochs": 1, **settings}
+        space = ProblemSpace(problem, seed)
         self.engine = Engine(
             Journal(Path(self._folder.name) / "journal.jsonl"),
             RunConfig(scene=SceneSource(dataset="demo"), seed=seed, **settings),
-            ProblemSpace(problem, seed),
+            JointSpace(space) if joint else space,
             cost=self._cost,
             parse=Point.model_validate,
             workers=workers,
             deadline=budget_s,
             clock=clock,
+            proposals=JointProposals if joint else Proposals,
         )
 
     def next(self) -> Run | None:
-        assignment = self.engine.next()
-        if assignment is None:
+        training = self.engine.next()
+        if training is None:
             return None
-        self.engine.start(assignment.trial_id, assignment.attempt, "virtual", "cpu", 0)
-        assert isinstance(assignment.config, Point)
-        return Run(assignment.trial_id, assignment.config.drawn)
+        self.engine.start(training.trial_id, training.attempt, "virtual", "cpu", 0)
+        assert isinstance(training.config, Point)
+        return Run(training.trial_id, training.config.drawn)
 
     def report(self, run: Run, epoch: int, score: float) -> bool:
         trial_id = str(run.key)

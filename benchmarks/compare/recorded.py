@@ -1,9 +1,9 @@
 """Recorded learning curves as a problem: what trained once is replayed in virtual time.
 
-A method draws the axes of a family as it would from a space: numbers between the least and the largest recorded value,
-choices among the recorded ones, an axis only where it acts. The draw snaps to the nearest recorded config that has not
-been begun: Gower's distance, |a - b| / range of a number (of its logarithm where the axis is drawn so), 0 or 1 for a
-choice, 1 where an axis acts in one of the two alone. Methods are told what they drew, with the name of what was run.
+A method draws the hyperparameters of a family as it would from a space: numbers between the least and the largest
+recorded value, choices among the recorded ones, one only if it is active. The draw snaps to the nearest recorded config
+that has not been begun: Gower's distance, |a - b| / range of a number (of its logarithm if it is drawn so), 0 or 1 for a
+choice, 1 if it is active in one of the two alone. Methods are told what they drew, with the name of what was run.
 
 A table is not the space. It holds some tens of configs a family, so the best of them is soon found by chance; a sampler
 learns from what it drew, not from what ran; a family whose configs have all begun gives the nearest again;
@@ -37,7 +37,7 @@ class Curve:
     """What a method may learn of one config, epoch by epoch."""
 
     config: Config
-    """`family`, the axes that act, and under `recorded` its name in the table."""
+    """`family`, the active hyperparameters, and under `recorded` its name in the table."""
     preset: bool
     scores: Mapping[int, float]
     """By epoch; a classical family has its last one alone."""
@@ -46,8 +46,8 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Axis:
-    """The values of an axis that were recorded: numbers span a range, all else is a choice."""
+class Hyperparameter:
+    """The values of a hyperparameter that were recorded: numbers span a range, all else is a choice."""
 
     values: tuple[Any, ...]
 
@@ -70,7 +70,7 @@ class Axis:
         return trial.suggest_float(name, low, high, log=self.log)
 
     def distance(self, a: Any, b: Any) -> float:
-        """From 0 to 1; None = the axis does not act."""
+        """From 0 to 1; None = it is inactive."""
         if a == b:
             return 0.0
         if a is None or b is None or not self.number:
@@ -128,13 +128,13 @@ class Recorded:
         return str(max((curve.config for curve in self.curves.values()), key=self.final)["family"])
 
     def suggest(self, trial: BaseTrial, family: str) -> Config:
-        axes, values = self._axes[family], {"family": family}
-        for name, axis in axes.items():
+        asked, values = self._hyperparameters[family], {"family": family}
+        for name, one in asked.items():
             if FAMILIES[family].acts(name, values):
-                values[name] = axis.ask(trial, f"{family}/{name}")
+                values[name] = one.ask(trial, f"{family}/{name}")
         own = {name: curve.config for name, curve in self.curves.items() if curve.config["family"] == family}
         left = [name for name in own if name not in self.begun] or own
-        apart = {name: sum(a.distance(values.get(n), own[name].get(n)) for n, a in axes.items()) for name in left}
+        apart = {name: sum(a.distance(values.get(n), own[name].get(n)) for n, a in asked.items()) for name in left}
         return {**values, RECORDED: min(apart, key=apart.__getitem__)}
 
     def presets(self, family: str) -> tuple[Config, ...]:
@@ -170,13 +170,13 @@ class Recorded:
         return self.finals[config[RECORDED]]
 
     @cached_property
-    def _axes(self) -> dict[str, dict[str, Axis]]:
+    def _hyperparameters(self) -> dict[str, dict[str, Hyperparameter]]:
         """By family, in the order of declaration: parents before children."""
-        found: dict[str, dict[str, Axis]] = {family: {} for family in self.families}
-        for family, axes in found.items():
+        found: dict[str, dict[str, Hyperparameter]] = {family: {} for family in self.families}
+        for family, own in found.items():
             recorded = [curve.config for curve in self.curves.values() if curve.config["family"] == family]
             for name in FAMILIES[family].model_fields:
                 values = dict.fromkeys(config[name] for config in recorded if name in config)
                 if name != "family" and values:
-                    axes[name] = Axis(tuple(values))
+                    own[name] = Hyperparameter(tuple(values))
         return found

@@ -47,8 +47,8 @@ class RayDefault(Joint):
     """Joint TPE and one ASHA (Ray's object) for all: what `OptunaSearch` with `ASHAScheduler` does.
 
     ASHA has Ray's defaults (2.60.0): one bracket, a first rung after one epoch, one in four kept. TPE is that of the
-    other joint methods; Ray's, which does not group, would draw the axes of a family one by one. A trial stopped by
-    ASHA is told COMPLETE at its last value, as Ray's Optuna adapter does.
+    other joint methods; Ray's, which does not group, would draw hyperparameters one by one. A trial stopped by ASHA
+    is told COMPLETE at its last value, as Ray's Optuna adapter does.
     """
 
     def __init__(self, problem: Problem, seed: int) -> None:

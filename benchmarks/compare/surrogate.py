@@ -35,7 +35,7 @@ def method(name: str, problem: Problem, clock: Clock, budget_s: float, seed: int
         case "ours, TPE alone":
             return Ours(problem, clock, WORKERS, budget_s, seed, sampler="tpe")
         case "ours, joint allocation":
-            return Ours(problem, clock, WORKERS, budget_s, seed, allocation="joint")
+            return Ours(problem, clock, WORKERS, budget_s, seed, joint=True, sampler="tpe")
         case "joint TPE + one ASHA":
             return RayDefault(problem, seed)
         case "joint TPE + Hyperband":

@@ -22,7 +22,7 @@ SCHEMA = pa.schema(
     [
         ("name", pa.string()),  # `<family>/<preset or number of the draw>`
         ("family", pa.string()),
-        ("config", pa.string()),  # JSON of the axes that act
+        ("config", pa.string()),  # JSON of the active hyperparameters
         ("config_hash", pa.string()),
         ("parameters", pa.int64()),  # null of a classical family
         ("macs", pa.int64()),  # multiply-adds of one prediction; null likewise

@@ -26,7 +26,6 @@ Objective = Literal["kappa", "oa", "aa"]
 SecondObjective = Literal["parameters", "macs", "pixels_per_second"]
 """What a model costs once it is trained. Seconds of training are no objective: limits of time bound them, and early
 stopping makes those of two trials incomparable."""
-AllocationName = Literal["elimination", "joint"]
 SamplerName = Literal["auto", "tpe", "random", "gp", "cmaes", "qmc"]
 SchedulerName = Literal["asha", "none"]
 
@@ -89,7 +88,6 @@ class RunConfig(Settings):
     trains for some seconds or more."""
     scheduler: Annotated[SchedulerName, Setting(_SEARCH, _ONLY)] = "asha"
     """asha (Ray's, one per family) stops trials early."""
-    allocation: AllocationName = "elimination"
     warm_start: Annotated[tuple[AbsolutePath, ...], Setting(_SEARCH, _ONLY, metavar="RUN", repeated=True)] = ()
     """Run folder whose best configs are tried after the presets; may be given again."""
     seed: Annotated[Seed, Setting(_SEARCH, ("search", "train", "study"))] = 0
@@ -165,8 +163,6 @@ class RunConfig(Settings):
     def _agrees(self) -> Self:
         if self.second_objective is not None and self.sampler == "cmaes":
             raise ValueError("`sampler` cmaes has one objective; leave the second out, or take another sampler")
-        if self.second_objective is not None and self.allocation == "joint":
-            raise ValueError("`allocation` joint has one objective; leave the second out")
         if self.random_control and self.labels is not None and self.labels.acquisition == "random":
             raise ValueError("`control` compares with `acquisition` random; leave one of them out")
         return self

@@ -1,4 +1,4 @@
-"""The leaderboard: one table of everything that a study did, a function of its journals, as Parquet."""
+"""The leaderboard: one table of everything that a run did, a function of its journals, as Parquet."""
 
 from hsiauto.leaderboard.rows import Context, rows
 from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION

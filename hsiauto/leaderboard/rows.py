@@ -80,13 +80,13 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
 
 
 def home_split(split_seeds: Sequence[int], of_run: int) -> int:
-    """The split that ranks are shown on: the study's, or in a table of another split that one."""
+    """The split that ranks are shown on: the run's, or in a table of another split that one."""
     return of_run if of_run in split_seeds or not split_seeds else split_seeds[0]
 
 
 def _provenance(events: Iterable[Event]) -> Record:
-    """study, versions, git commit and split hash, as the first event tells them. Without the folder of the data: a
-    table is handed on, and nobody else has that folder."""
+    """What the first event says of the run, without the folder of the data: a table is handed on, and nobody else has
+    that folder."""
     opened = next(iter(of(Opened, events)), None)
     if opened is None:
         return {}

@@ -23,8 +23,8 @@ IDENTITY = (
     Column("run_id", _STRING, "the run that made this row"),
     Column("dataset", _STRING, "scene, with its variant"),
     Column("objective", _STRING, "what the search maximised on validation: kappa, oa or aa"),
-    Column("split_seed", _INT, "seed of the split; on rows of other splits than the study's, theirs"),
-    Column("kind", _STRING, "trial | refit | ensemble | baseline (references and presets that a sceptic asks for)"),
+    Column("split_seed", _INT, "seed of the split; on rows of other splits than the run's, theirs"),
+    Column("kind", _STRING, "trial | refit | ensemble | baseline (references, and presets that a sceptic asks for)"),
     Column("trial_id", _STRING, "the trial, or the trial that found the refitted config"),
     Column("origin", _STRING, "where a trial's config comes from: preset | warm-start | sampler; null on other rows"),
     Column("found_by", _STRING, "<run>/<trial> that a warm start took the config from; null otherwise"),
@@ -35,7 +35,7 @@ IDENTITY = (
         "rank",
         _INT,
         "final order, 1 = winner, settled on validation before any test label was read; on the ranked configs' trials "
-        "and on their refits on the study's own split (in the table of another split: on that)",
+        "and on their refits on the run's own split (in the table of another split: on that)",
     ),
     Column("epochs", _INT, "epochs done; equal to max_epochs = full fidelity"),
     Column("max_epochs", _INT, "epochs of the complete schedule"),
@@ -43,11 +43,13 @@ IDENTITY = (
     Column(
         "config",
         _STRING,
-        "JSON of the axes that act, as trained: a further split may hold fewer pixels, so fewer principal components",
+        "JSON of the active hyperparameters, as trained: a further split may hold fewer pixels, so fewer components",
     ),
     Column("config_hash", _STRING, "identifies what the config that was asked for does; joins rows of that config"),
     Column(
-        "cell", _STRING, "JSON {axis: value} of the cell of a study, label noise among the axes; null outside studies"
+        "cell",
+        _STRING,
+        "JSON {axis: value} of an ablation's cell, label noise among the axes; null otherwise",
     ),
 )
 
@@ -92,7 +94,7 @@ RESULTS = (
         "pareto",
         _BOOL,
         "whether no other completed trial has as good an objective on validation at as good a second one, one of them "
-        "better; the second is the one of --objective, without that parameters; null for rows without either value",
+        "better; the second is `second_objective`, by default parameters; null for rows without either value",
     ),
     Column("attempt", _INT, "attempt at the trial; a resume, or the death of its worker, starts another one"),
     Column("labels_train", _INT, "labelled pixels that trained: a refit trains on all that may be labelled"),
@@ -103,14 +105,14 @@ RESULTS = (
         "how labels_train were asked for out of the pool: margin-<k>, entropy or random; null: the whole pool is known",
     ),
     Column("pixels_test", _INT, "test pixels of the split"),
-    Column("parameters", _INT, "trainable parameters; null for a family that is no network"),
-    Column("macs", _INT, "multiply-adds of one prediction; null for a family that is no network"),
+    Column("parameters", _INT, "trainable parameters; null for a classical family"),
+    Column("macs", _INT, "multiply-adds of one prediction; null for a classical family"),
     Column("fit_seconds", _FLOAT, "training and validation"),
     Column(
         "predict_pixels_per_second",
         _FLOAT,
         "pixels per second of a map: every pixel of a block of the scene, preprocessing included; refits, baselines, "
-        "and trials where the search asks for it",
+        "and trials if the search asks for it",
     ),
     Column("peak_memory_bytes", _INT, "CUDA: most that was allocated; CPU: most resident memory of the process"),
     Column("device", _STRING, "where it trained"),
@@ -125,14 +127,15 @@ COLUMNS = (*IDENTITY, *RESULTS)
 
 
 def schema(records: Sequence[Mapping[str, Any]], provenance: Mapping[str, str]) -> pa.Schema:
-    """The schema of a table with `records`: the fixed columns, and one for each axis that acts in one of them."""
-    params = dict.fromkeys(name for record in records for name in record if name.startswith(PARAM))
-    axes = [
-        Column(name, _type_of([r.get(name) for r in records]), f"axis {name.removeprefix(PARAM)}") for name in params
+    """The schema of a table with `records`: the fixed columns, and one for each hyperparameter."""
+    names = dict.fromkeys(name for record in records for name in record if name.startswith(PARAM))
+    params = [
+        Column(name, _type_of([r.get(name) for r in records]), f"hyperparameter {name.removeprefix(PARAM)}")
+        for name in names
     ]
     fields = [
         pa.field(column.name, column.type, metadata={"description": column.meaning})
-        for column in (*IDENTITY, *axes, *RESULTS)
+        for column in (*IDENTITY, *params, *RESULTS)
     ]
     return pa.schema(fields, metadata={"hsiauto.schema_version": SCHEMA_VERSION, **provenance})
 

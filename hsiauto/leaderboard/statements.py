@@ -28,7 +28,7 @@ def winner_statement(table: pa.Table) -> list[str]:
 
 
 def label_statement(table: pa.Table, n_pool: int) -> list[str]:
-    """Sentences: labels counted, and the winner against its control, random labels. Empty where all were known."""
+    """Sentences: labels counted, and the winner against its control, random labels. Empty if all were known."""
     rows = [row for row in table.to_pylist() if row["acquisition"] and row["test_oa"] is not None]
     winner = [row for row in rows if row["rank"] == 1]
     if not winner:
@@ -49,10 +49,10 @@ def _against_random(winner: list[Row], control: list[Row]) -> str:
     against = f"Against as many random labels: {100 * pair.mean:+.2f} points of OA"
     if math.isnan(pair.p):
         return f"{against} over {pair.n} seed{'s' if pair.n > 1 else ''}, which says nothing about chance."
-    verdict = "more than chance" if pair.low > 0 or pair.high < 0 else "within chance"
+    judged = "more than chance" if pair.low > 0 or pair.high < 0 else "within chance"
     return (
         f"{against} (95 % interval {100 * pair.low:+.2f} to {100 * pair.high:+.2f}, paired over {pair.n} seeds, "
-        f"p = {pair.p:.2g}): {verdict}; another split may turn it round."
+        f"p = {pair.p:.2g}): {judged}; another split may turn it round."
     )
 
 
@@ -73,10 +73,10 @@ def _against(winner: SummaryRow, other: SummaryRow, rows: Sequence[Row]) -> str:
             f"{name}: {_points(pair.mean)} points of OA on each of {pair.n} seeds; {why}, so there is no interval: "
             "another split may turn it round."
         )
-    verdict = "more than chance" if pair.low > 0 or pair.high < 0 else "within chance"
+    judged = "more than chance" if pair.low > 0 or pair.high < 0 else "within chance"
     return (
         f"{name}: {_points(pair.mean)} points of OA (95 % interval {_points(pair.low)} to {_points(pair.high)}, paired "
-        f"over {pair.n} seeds, p = {pair.p:.2g}): {verdict} of training; another split may turn it round."
+        f"over {pair.n} seeds, p = {pair.p:.2g}): {judged} of training; another split may turn it round."
     )
 
 
@@ -90,11 +90,11 @@ def _further(everything: Sequence[Row]) -> list[str]:
 
 
 _INSTEAD = {
-    "random": "Use --protocol blocks.",
-    "blocks": "Use larger blocks or a wider buffer (--block-size, --buffer).",
-    "fixed": "Use --protocol blocks, or maps whose training and test pixels lie further apart.",
+    "random": "Use `protocol` blocks.",
+    "blocks": "Use larger blocks or a wider buffer (`block_size`, `buffer`).",
+    "fixed": "Use `protocol` blocks, or maps whose training and test pixels lie further apart.",
 }
-"""Protocol -> what to do where positions alone are enough."""
+"""Protocol -> what to do if positions alone are enough."""
 
 
 def _canary(winner: SummaryRow, canary: SummaryRow, protocol: str) -> str:

@@ -11,19 +11,21 @@ from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
 
 
 def write(table: pa.Table, path: Path) -> None:
-    """Write `table` atomically. Raises UserError for a full disk or a folder that cannot be written."""
+    """Write `table` atomically. Raises UserError for a full disk, or a folder that cannot be written."""
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary)
 
 
 def read(path: Path) -> pa.Table:
-    """The table, with its schema version and provenance in `table.schema.metadata`. UserError: not one of ours.
+    """The table, with its schema version and provenance in `table.schema.metadata`. Raises UserError for another file.
 
     Within a version columns are only added: those that came after the file was written are null.
     """
     if not Path(path).is_file():
         raise UserError(
-            "a leaderboard must be a file", f"{path}, which is none", "Name a run folder that has finished."
+            "there must be a leaderboard to read",
+            f"no file at {path}",
+            "Fix the path, or name a run that has finished.",
         )
     try:
         table = pq.read_table(path)

@@ -18,7 +18,7 @@ CANARY = "coordinate_1nn"
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation (n - 1) over seeds; NaN where there are too few."""
+    """Mean and standard deviation (n - 1) over seeds; NaN if there are too few."""
 
     mean: float
     std: float
@@ -26,7 +26,7 @@ class Spread:
 
     @property
     def half_width(self) -> float:
-        """Of the 95 % interval of the mean (Student's t); NaN for one value, and for values that do not vary."""
+        """Half the 95 % interval of the mean (Student's t); NaN for one value, and for values that do not vary."""
         if self.n < 2 or self.std < ROUNDING:
             return math.nan
         return float(stdtrit(self.n - 1, 0.975)) * self.std / math.sqrt(self.n)
@@ -34,13 +34,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One config on the study's own split, over its refit seeds."""
+    """One config on the run's own split, over its refit seeds."""
 
     rank: int | None
     kind: str
     family: str
     cell: str | None
-    """Of a study, JSON {axis: value}; None outside studies."""
+    """JSON {axis: value} of an ablation's cell; None outside an ablation."""
     acquisition: str | None
     """How its labels were asked for; None: all of the pool are known."""
     labels_train: float
@@ -48,21 +48,21 @@ class SummaryRow:
     trial_id: str | None
     config_hash: str
     n_seeds: int
-    """Scored on test. 0: none was, and `note` says why."""
+    """Seeds scored on test. 0: none was, and `note` says why."""
     test_oa: Spread
     test_aa: Spread
     test_kappa: Spread
     val_oa: float
-    """Of the trial, on the search's validation; NaN for a config that was no trial. So are the next two."""
+    """Of the trial, on the search's validation; NaN for a config that was no trial, as are the next two."""
     val_aa: float
     val_kappa: float
     fresh_val_mean: float
-    """Of the objective over `fresh_val_n` fresh validations; NaN for a config that was not ranked."""
+    """Mean objective over `fresh_val_n` fresh validations; NaN for a config that was not ranked."""
     fresh_val_n: int
     parameters: int | None
-    """None for a family that is no network."""
+    """None for a classical family."""
     fit_seconds: float
-    """Mean of a refit."""
+    """Mean over the refits."""
     predict_pixels_per_second: float
     support: int
     overlap_contains: float
@@ -71,7 +71,7 @@ class SummaryRow:
 
 
 def summary(table: pa.Table) -> list[SummaryRow]:
-    """A row per refitted config and baseline on the study's split: ranked ones first, then by mean test OA.
+    """A row per refitted config and baseline on the run's split: ranked ones first, then by mean test OA.
 
     Ranked rows keep the order that validation gave them; the others are compared with, never chosen from.
     """

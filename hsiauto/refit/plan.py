@@ -25,6 +25,7 @@ class Training:
     split_seed: int
     trial_id: str | None = None
     rank: int | None = None
+    """None: chosen for comparison."""
     labels: ActiveLabels | None = None
     """How the labels of the pool are asked for; None: all are known."""
     cell: Mapping[str, Any] | None = None
@@ -40,52 +41,39 @@ class Training:
         return f"split-{self.split_seed}/{what}/seed-{self.seed}"
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A config to refit. `rank` None: chosen for comparison."""
-
-    config: FamilyConfig
-    trial_id: str | None = None
-    rank: int | None = None
-
-
-def baselines(scene: SceneSize, but: Iterable[FamilyConfig]) -> list[Chosen]:
+def baselines(scene: SceneSize, but: Iterable[Training], seed: int, split_seed: int) -> list[Training]:
     """The sceptic's presets, clipped to the scene, without those that are refitted already."""
-    known = {config.hash() for config in but}
+    known = {training.config.hash() for training in but}
     presets = [fit_preset(FAMILIES[name].preset("paper"), scene) for name in SCEPTICS]
-    return [Chosen(config) for config in presets if config.hash() not in known]
+    return [Training("baseline", config, seed, split_seed) for config in presets if config.hash() not in known]
 
 
-def for_study(
-    chosen: Sequence[Chosen],
-    sceptics: Sequence[Chosen],
+def for_run(
+    chosen: Sequence[Training],
+    sceptics: Sequence[Training],
     winner_seeds: Sequence[int],
     other_seeds: Sequence[int],
     split_seed: int,
     further_split_seeds: Sequence[int],
 ) -> list[Training]:
-    """The refits of a study, the most telling first.
+    """The refits of a run, the most telling first.
 
-    References; the winner (`chosen[0]`) once, each baseline once, each other candidate once; the winner's other seeds,
+    References; the winner (`chosen[0]`) once, each baseline once, each other config once; the winner's other seeds,
     taking turns with its further splits; then the other seeds of all others.
     """
-    winner = _seeds("refit", chosen[0], winner_seeds, split_seed) if chosen else []
-    others = [_seeds("baseline", one, other_seeds, split_seed) for one in sceptics]
-    others += [_seeds("refit", one, other_seeds, split_seed) for one in chosen[1:]]
+    winner = _seeds(chosen[0], winner_seeds, split_seed) if chosen else []
+    others = [_seeds(one, other_seeds, split_seed) for one in (*sceptics, *chosen[1:])]
     further = [replace(winner[0], split_seed=seed) for seed in further_split_seeds] if winner else []
     turns = chain(zip_longest(winner[1:], further), zip(*(group[1:] for group in others), strict=True))
     first = [*winner[:1], *(group[0] for group in others)]
-    rest = [refit for turn in turns for refit in turn if refit is not None]
+    rest = [training for turn in turns for training in turn if training is not None]
     return [*_references(other_seeds[0], split_seed), *first, *rest]
 
 
-def for_split(
-    chosen: Sequence[Chosen], sceptics: Sequence[Chosen], seeds: Sequence[int], split_seed: int
-) -> list[Training]:
+def for_split(chosen: Sequence[Training], seeds: Sequence[int], split_seed: int) -> list[Training]:
     """References once, then every config with the first seed, then with the next."""
-    groups = [_seeds("refit", one, seeds, split_seed) for one in chosen]
-    groups += [_seeds("baseline", one, seeds, split_seed) for one in sceptics]
-    return [*_references(seeds[0], split_seed), *(refit for turn in zip(*groups, strict=True) for refit in turn)]
+    groups = [_seeds(one, seeds, split_seed) for one in chosen]
+    return [*_references(seeds[0], split_seed), *(training for turn in zip(*groups, strict=True) for training in turn)]
 
 
 def with_asked_labels(planned: Sequence[Training], labels: ActiveLabels, control: bool) -> list[Training]:
@@ -95,15 +83,15 @@ def with_asked_labels(planned: Sequence[Training], labels: ActiveLabels, control
     """
     at_random = labels.model_copy(update={"acquisition": "random"})
     asked: list[Training] = []
-    for refit in planned:
-        asked.append(replace(refit, labels=at_random if refit.config.kind == "reference" else labels))
-        if control and refit.rank is not None and labels != at_random:
-            asked.append(replace(refit, kind="baseline", rank=None, labels=at_random))
+    for training in planned:
+        asked.append(replace(training, labels=at_random if training.config.kind == "reference" else labels))
+        if control and training.rank is not None and labels != at_random:
+            asked.append(replace(training, kind="baseline", rank=None, labels=at_random))
     return asked
 
 
-def _seeds(kind: Literal["refit", "baseline"], one: Chosen, seeds: Sequence[int], split_seed: int) -> list[Training]:
-    return [Training(kind, one.config, seed, split_seed, one.trial_id, one.rank) for seed in seeds]
+def _seeds(training: Training, seeds: Sequence[int], split_seed: int) -> list[Training]:
+    return [replace(training, seed=seed, split_seed=split_seed) for seed in seeds]
 
 
 def _references(seed: int, split_seed: int) -> list[Training]:

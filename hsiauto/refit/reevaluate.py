@@ -2,14 +2,16 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hsiauto.errors import UserError
-from hsiauto.refit.candidates import Candidate, choose, preset_of
+from hsiauto.families import config_from
+from hsiauto.refit.candidates import candidates, preset_of
 from hsiauto.refit.ranking import Ranking, rank
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Ended, Event, Ranked, Reevaluated, of
+from hsiauto.search.trials import TrialState
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split import revalidate
 from hsiauto.split.seal import TrialData, seal
@@ -26,39 +28,37 @@ def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
     if (final := final_order(work.journal.events)) is not None:
         return final
     trials, run_config = work.trials, work.run_config
-    candidates = choose(trials, run_config)
+    chosen = candidates(trials, run_config)
     datasets, notes = _fresh_data(work)
     seen: set[str] = set()
-    while candidates:
-        _train(work, [c for c in candidates if c.trial_id not in seen], datasets, deadline)
-        seen |= {c.trial_id for c in candidates}
-        order = _rank(work, candidates)
-        leader = next(c for c in candidates if c.trial_id == order.order[0])
-        preset = preset_of(leader.config.family, trials, run_config)
-        if preset is None or preset.trial_id in seen or preset.trial.config_hash == leader.trial.config_hash:
+    while chosen:
+        _train(work, [trial for trial in chosen if trial.trial_id not in seen], datasets, deadline)
+        seen |= {trial.trial_id for trial in chosen}
+        leader = trials[_rank(work, chosen).order[0]]
+        preset = preset_of(leader.family, trials)
+        if preset is None or preset.trial_id in seen or preset.config_hash == leader.config_hash:
             break
-        candidates.append(preset)
-    if others := _affordable_presets(work, candidates, datasets, deadline):
+        chosen.append(preset)
+    if others := _affordable_presets(work, chosen, datasets, deadline):
         _train(work, others, datasets, deadline)
-        candidates += others
-    final = _one_a_family(_rank(work, candidates), candidates)
+        chosen += others
+    final = _one_a_family(_rank(work, chosen), trials)
     work.record(work.journal, Ranked(order=final.order, reasons=final.reasons, notes=tuple(notes)))
     return final
 
 
 def _affordable_presets(
-    work: Work, candidates: Sequence[Candidate], datasets: dict[int, TrialData], deadline: float | None
-) -> list[Candidate]:
+    work: Work, chosen: Sequence[TrialState], datasets: dict[int, TrialData], deadline: float | None
+) -> list[TrialState]:
     """Presets of the candidates' families that are no candidates yet, in the order of the ranking."""
-    trials, by_id = work.trials, {c.trial_id: c for c in candidates}
-    known = {c.trial.config_hash for c in candidates}
+    trials, known = work.trials, {trial.config_hash for trial in chosen}
     left_s = math.inf if deadline is None else deadline - time.monotonic()
-    found: list[Candidate] = []
-    for family in dict.fromkeys(by_id[i].config.family for i in _rank(work, candidates).order):
-        preset = preset_of(family, trials, work.run_config)
-        if preset is None or preset.trial.config_hash in known:
+    found: list[TrialState] = []
+    for family in dict.fromkeys(trials[i].family for i in _rank(work, chosen).order):
+        preset = preset_of(family, trials)
+        if preset is None or preset.config_hash in known:
             continue
-        needed = [work.predicted_seconds(preset.trial.config_hash, len(d.train_pixels)) for d in datasets.values()]
+        needed = [work.predicted_seconds(preset.config_hash, len(d.train_pixels)) for d in datasets.values()]
         seconds = sum(math.inf if s is None else s for s in needed) if deadline is not None else 0.0
         if seconds < left_s:
             left_s -= seconds
@@ -66,12 +66,12 @@ def _affordable_presets(
     return found
 
 
-def _one_a_family(ranking: Ranking, candidates: Sequence[Candidate]) -> Ranking:
+def _one_a_family(ranking: Ranking, trials: Mapping[str, TrialState]) -> Ranking:
     """Of every family but the leading one the first alone: each that is ranked is retrained over several seeds."""
-    family = {c.trial_id: c.config.family for c in candidates}
     kept: list[str] = []
     for trial_id in ranking.order:
-        if family[trial_id] == family[ranking.order[0]] or family[trial_id] not in {family[i] for i in kept}:
+        family = trials[trial_id].family
+        if family == trials[ranking.order[0]].family or family not in {trials[i].family for i in kept}:
             kept.append(trial_id)
     return replace(ranking, order=tuple(kept))
 
@@ -100,25 +100,25 @@ def _fresh_data(work: Work) -> tuple[dict[int, TrialData], list[str]]:
     return datasets, notes
 
 
-def _train(work: Work, candidates: Sequence[Candidate], datasets: dict[int, TrialData], deadline: float | None) -> None:
+def _train(work: Work, chosen: Sequence[TrialState], datasets: dict[int, TrialData], deadline: float | None) -> None:
     """One validation after the other, so that a deadline leaves few candidates with unequal evidence."""
     events = of(Reevaluated, work.journal.events)
     done = {(event.trial_id, event.split_seed) for event in events if event.state != "skipped"}
     jobs, asked = [], {}
     for seed, data in datasets.items():
-        for candidate in candidates:
-            if (candidate.trial_id, seed) in done:
+        for trial in chosen:
+            if (trial.trial_id, seed) in done:
                 continue
             job = Job(
-                key=f"validation-{seed}/{candidate.trial_id}",
-                config=candidate.config.bounded(work.scene.n_bands, len(data.train_pixels)),
+                key=f"validation-{seed}/{trial.trial_id}",
+                config=config_from(trial.config).bounded(work.scene.n_bands, len(data.train_pixels)),
                 data=f"validation-{seed}",
                 seed=work.run_config.seed + seed,
                 max_epochs=work.run_config.max_epochs,
-                predicted_seconds=work.predicted_seconds(candidate.trial.config_hash, len(data.train_pixels)),
+                predicted_seconds=work.predicted_seconds(trial.config_hash, len(data.train_pixels)),
             )
             jobs.append(job)
-            asked[job.key] = (candidate.trial_id, seed)
+            asked[job.key] = (trial.trial_id, seed)
     if not jobs:
         return
     named = {f"validation-{seed}": data for seed, data in datasets.items()}
@@ -133,7 +133,7 @@ def _record(work: Work, trial_id: str, seed: int, result: JobResult) -> None:
     work.record(work.journal, event)
 
 
-def _rank(work: Work, candidates: Sequence[Candidate]) -> Ranking:
+def _rank(work: Work, chosen: Sequence[TrialState]) -> Ranking:
     fresh: dict[str, dict[int, float]] = {}
     failed: dict[str, str] = {}
     for event in of(Reevaluated, work.journal.events):
@@ -142,4 +142,4 @@ def _rank(work: Work, candidates: Sequence[Candidate]) -> Ranking:
             fresh.setdefault(event.trial_id, {})[event.split_seed] = score
         elif event.state != "skipped":
             failed[event.trial_id] = event.error or f"the {work.run_config.objective} was not finite"
-    return rank(candidates, fresh, failed)
+    return rank(chosen, work.run_config.objective, fresh, failed)

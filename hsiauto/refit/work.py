@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hsiauto.config import RunConfig
-from hsiauto.families import config_from
-from hsiauto.families.base import FamilyConfig
 from hsiauto.scene.model import Scene
 from hsiauto.search.events import Event
 from hsiauto.search.events.transient import OnEvent
@@ -32,7 +30,7 @@ class RunJobs(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """One study after its search: the scene with all labels, its split, its journal, and a pool to train on."""
+    """One run after its search: the scene with all labels, its split, its journal, and a pool to train on."""
 
     run_config: RunConfig
     scene: Scene
@@ -51,7 +49,7 @@ class Work:
     def train(
         self, jobs: Sequence[Job], datasets: Mapping[str, TrialData], deadline: float | None
     ) -> Iterator[JobResult]:
-        """Results of `jobs`. What failed when its time was up counts as skipped: that is no verdict on a config."""
+        """Results of `jobs`. What failed when its time was up counts as skipped: that says nothing of a config."""
         for result in self.run_jobs(jobs, datasets, self.run_config, deadline=deadline):
             late = deadline is not None and time.monotonic() >= deadline
             yield replace(result, state="skipped") if late and result.state == "failed" else result
@@ -65,7 +63,3 @@ class Work:
         if not measured:
             return None
         return measured[-1] * self.run_config.max_epochs * n_train / len(self.split.train)
-
-
-def config_of(trial: TrialState) -> FamilyConfig:
-    return config_from(trial.config)

@@ -157,11 +157,11 @@ def refit(
         return run.result(run.write_board(f"leaderboard-split-{asked.split_seed}.parquet"), run.prepared.notes)
 
 
-def _drive(run: OpenRun, deadlines: Deadlines, found: warm_start.Found | None) -> Result:
+def _drive(run: OpenRun, deadlines: Deadlines, found: warm_start.Gathered | None) -> Result:
     """All phases of a search. found: what a warm start brings."""
     prepared, watch = run.prepared, run.watch
     if found is not None:
-        warm_start.tell(found, run.journal)
+        warm_start.record(found, run.journal)
     run.phase(
         lambda: run_search(
             run.folder,
@@ -181,7 +181,7 @@ def _drive(run: OpenRun, deadlines: Deadlines, found: warm_start.Found | None) -
     return run.finish(deadlines.end)
 
 
-def _from_earlier(prepared: Prepared) -> warm_start.Found | None:
+def _from_earlier(prepared: Prepared) -> warm_start.Gathered | None:
     """What the runs of `warm_start` bring; None if it names none."""
     run_config = prepared.run_config
     if not run_config.warm_start:

@@ -1,14 +1,14 @@
 """Which family gets the next trial: an explicit rule over what the journal says. See docs/allocation.md.
 
 1. Each family's paper preset, cheapest predicted cost first.
-2. A floor of trials for each family, fewest first: no family is judged on its preset alone. When half of a time limit
-   is over, the lowest one.
-3. The rest by successive elimination on interval estimates of what a refit would reach (`outlook.py`). A family is out
-   while even the whole rest of the budget would not be expected to lift it to what another one has already. Of those
+2. Minimum trials for each family, fewest first: no family is judged on its preset alone. When half of a time limit is
+   over, FEWEST_TRIALS.
+3. The rest by successive elimination on interval estimates of what a refit would reach (`score_interval.py`). A family
+   is out while even the whole rest of the budget would not be expected to lift it to another one's score. Of those
    that remain the leader (highest lower end) and its strongest rival (highest upper end) are compared, as in LUCB
    (Kalyanakrishnan et al., ICML 2012): of the two, the one with fewer trials is next.
-4. A family whose first training still runs cannot be compared yet. Meanwhile the others get half of what the floors
-   leave of the budget; then workers wait for it.
+4. A family whose first training still runs cannot be compared yet. Meanwhile the others get half of what the minimum
+   trials leave of the budget; then workers wait for it.
 
 Ties go to the cheaper family, then to the order of the space.
 """
@@ -22,16 +22,17 @@ from hsiauto.search.learning_curves import Completed
 from hsiauto.search.score_interval import score_intervals
 from hsiauto.search.trials import TrialState
 
-LOWEST_FLOOR, HIGHEST_FLOOR = 2, 8
-"""Floors take half of the budget, within these. A family for which there is no lowest floor is left out."""
+FEWEST_TRIALS, MOST_TRIALS = 2, 8
+"""Minimum trials of a family: together half of the budget, within these. A family that cannot have the fewest is left
+out."""
 
 UNCOMPARED = 1 / 2
-"""Of what the floors leave of the budget: so much may go to families that were compared with each other, while another
-one has none at full fidelity but a trial under way."""
+"""Share of what the minimum trials leave of the budget that may go to families that were compared with each other while
+another one has no trial at full fidelity, but one under way."""
 
 
 class Later:
-    """There is a next trial, but whose turn it is cannot be said before one that runs has reported."""
+    """Whose turn the next trial is cannot be said before one that runs has reported."""
 
 
 LATER: Final = Later()
@@ -39,22 +40,23 @@ LATER: Final = Later()
 
 @dataclass(frozen=True)
 class Plan:
-    """How a budget divides: fixed for a budget, a space and a scene."""
+    """How a budget divides over families; fixed for a budget, a space and a scene."""
 
     families: tuple[str, ...]
-    """That take part, cheapest first."""
+    """Those that take part, cheapest first."""
     skipped: tuple[str, ...]
-    """For which the budget has no floor: the dearest ones."""
-    floor: int
+    """The dearest ones, if the budget cannot give FEWEST_TRIALS to all."""
+    minimum_trials: int
+    """Of each family that takes part."""
     budget: int
 
 
 def plan(families: Sequence[str], cost: Mapping[str, float], budget: int) -> Plan:
     """`cost`: predicted cost of each family's preset (multiply-adds x pixels x epochs; 0 for a classical family)."""
     by_cost = sorted(families, key=lambda family: (cost[family], families.index(family)))
-    kept = tuple(by_cost[: max(1, budget // LOWEST_FLOOR)])
-    floor = min(HIGHEST_FLOOR, max(LOWEST_FLOOR, budget // (2 * len(kept))))
-    return Plan(kept, tuple(by_cost[len(kept) :]), min(floor, budget), budget)
+    kept = tuple(by_cost[: max(1, budget // FEWEST_TRIALS)])
+    minimum = min(MOST_TRIALS, max(FEWEST_TRIALS, budget // (2 * len(kept))))
+    return Plan(kept, tuple(by_cost[len(kept) :]), min(minimum, budget), budget)
 
 
 def next_family(
@@ -79,21 +81,21 @@ def next_family(
         if trial.family in members:
             members[trial.family].append(trial)
     candidates = [family for family in plan.families if family not in closed]
-    below_floor = [family for family in candidates if len(members[family]) < plan.floor]
-    if below_floor or not candidates:
-        return min(below_floor, key=lambda family: (len(members[family]), plan.families.index(family)), default=None)
+    below_minimum = [family for family in candidates if len(members[family]) < plan.minimum_trials]
+    if below_minimum or not candidates:
+        return min(below_minimum, key=lambda family: (len(members[family]), plan.families.index(family)), default=None)
     left = plan.budget - len(trials)
     seen = score_intervals(members, objective, {f: min(left, affordable(own)) for f, own in members.items()}, completed)
     # `closed` families stand in the comparison: a family that runs out must not lift a worse one over the line.
     reached = max(one.lower for one in seen.values())
     inside = [family for family in candidates if seen[family].upper >= reached] or candidates
-    known = [family for family in inside if seen[family].known] or inside
+    comparable = [family for family in inside if seen[family].is_finite] or inside
     if any(seen[family].upper == math.inf for family in inside):
-        beyond = sum(max(0, len(own) - plan.floor) for own in members.values())
-        if beyond >= UNCOMPARED * (plan.budget - plan.floor * len(plan.families)):
+        beyond = sum(max(0, len(own) - plan.minimum_trials) for own in members.values())
+        if beyond >= UNCOMPARED * (plan.budget - plan.minimum_trials * len(plan.families)):
             return LATER
-    leader = max(known, key=lambda f: (seen[f].lower, -plan.families.index(f)))
-    rivals = [f for f in known if f != leader]
+    leader = max(comparable, key=lambda f: (seen[f].lower, -plan.families.index(f)))
+    rivals = [f for f in comparable if f != leader]
     if not rivals:
         return leader
     rival = max(rivals, key=lambda f: (seen[f].upper, -len(members[f]), -plan.families.index(f)))

@@ -4,11 +4,10 @@ Every answer is written to the journal before it is given, and is a function of 
 the clock). So a resume is an Engine made on the same journal, and a simulation in virtual time uses this very object.
 """
 
-import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from optuna.exceptions import OptunaError
@@ -17,24 +16,22 @@ from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
 from hsiauto.search.allocation import Later
-from hsiauto.search.events import Decision, Ended, EndState, Event, Proposed, Reported, Started, Warned, of
-from hsiauto.search.joint import JOINT, JointSpace
+from hsiauto.search.events import Decision, Ended, EndState, Proposed, Reported, Started, of
 from hsiauto.search.journal import Journal
-from hsiauto.search.learning_curves import Completed, curve
-from hsiauto.search.limits import GpuHours, Pace
+from hsiauto.search.judge import Judge
+from hsiauto.search.learning_curves import Completed
+from hsiauto.search.ledger import Ledger, OnEvent
+from hsiauto.search.limits import GpuHours, TimeLimit
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.proposals import Proposals
-from hsiauto.search.rungs import Rungs
 from hsiauto.search.samplers import Proposal, Sampling, SearchSpace
-from hsiauto.search.screen import Cost, Screen, Speed
-from hsiauto.search.trials import TrialState, fold, trials
+from hsiauto.search.screen import Cost, Screen, Speed, remembered
+from hsiauto.search.trials import TrialState
 from hsiauto.training.trial import Report
-
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
-class Assignment:
+class Training:
     """A trial to train now."""
 
     trial_id: str
@@ -48,8 +45,8 @@ class Engine:
     """One search over one journal.
 
     cost: of a config on this scene. parse: a journalled config -> the config. clock: seconds, like `deadline`. gpus: of
-    each trial. speed: of a worker, for what may be started with a deadline.
-    Raises UserError where the journal cannot be written.
+    each trial. speed: of a worker, for what may be started with a deadline. proposals: how what runs next is chosen.
+    Raises UserError if the journal cannot be written.
     """
 
     def __init__(
@@ -67,19 +64,17 @@ class Engine:
         clock: Callable[[], float] = time.monotonic,
         on_event: OnEvent | None = None,
         mirror: Mirror | None = None,
+        proposals: type[Proposals] = Proposals,
     ) -> None:
-        if run_config.allocation == "joint":
-            space = JointSpace(space)
-        self._journal, self._run_config, self._space, self._parse = journal, run_config, space, parse
-        self._cost = _remembered(cost)
-        self._gpus, self._gpu_hours, self._speed = gpus, GpuHours(run_config.max_gpu_hours), speed
-        self._on_event, self._mirror = on_event, mirror
-        self._pace = Pace.start(deadline, workers, run_config.max_epochs, clock)
-        self._rungs = Rungs(run_config.scheduler, run_config.max_epochs, run_config.grace_epochs, run_config.reduction)
+        self._run_config, self._space, self._parse, self._mirror = run_config, space, parse, mirror
+        self._cost, self._gpus, self._speed = remembered(cost), gpus, speed
+        self._ledger = Ledger(journal, on_event)
+        self._time_limit = TimeLimit.start(deadline, workers, run_config.max_epochs, clock)
+        self._gpu_hours = GpuHours(run_config.max_gpu_hours)
+        self._completed = Completed(run_config.objective, self.trials.values())
+        self._judge = Judge(run_config, self._completed, self._time_limit, self._gpu_hours)
         self.finished = False
         """Nothing new to start; set by `next`."""
-        self.trials: dict[str, TrialState] = trials(journal.events)
-        self._completed = Completed(run_config.objective, self.trials.values())
         self._sampling = Sampling(
             sampler=run_config.sampler,
             seed=run_config.seed,
@@ -94,25 +89,36 @@ class Engine:
         """Trials of an earlier driver, or of a worker that died: they go on before anything new."""
         self._at_work: dict[str, int] = {}
         """Trial -> its attempt that was handed out and has not ended. No other attempt has a say."""
-        known = warm_start.known(journal.events, parse)
-        self._proposals = Proposals(
-            run_config, space, self._sampling, self._screen, known, self._pace, self._completed, self.trials, self._warn
+        self._proposals = proposals(
+            run_config,
+            space,
+            self._sampling,
+            self._screen,
+            warm_start.proposals(journal.events, parse),
+            self._time_limit,
+            self._completed,
+            self._ledger,
         )
         self._replay()
         self._waiting = [trial for trial in self.trials.values() if not trial.ended]
 
-    def next(self) -> Assignment | None:
+    @property
+    def trials(self) -> dict[str, TrialState]:
+        """By id, in the order of their proposals."""
+        return self._ledger.trials
+
+    def next(self) -> Training | None:
         """A trial to start now; None when there is none. While it `waits` there may be one later."""
-        if self._pace.left > 0 and not self._gpu_hours.verdict(self.trials.values()):
+        if self._time_limit.left_s > 0 and not self._gpu_hours.why_stop(self.trials.values()):
             if self._waiting:
                 trial = self._waiting.pop(0)
                 config = self._parse(trial.config)
-                return self._handed_out(Assignment(trial.trial_id, trial.attempt + 1, config, trial.epochs))
-            new = None if self.finished else self._proposals.next(self.trials)
-            if isinstance(new, Later):
+                return self._handed_out(Training(trial.trial_id, trial.attempt + 1, config, trial.epochs))
+            proposal = None if self.finished else self._proposals.next()
+            if isinstance(proposal, Later):
                 return None
-            if new is not None:
-                return self._handed_out(self._journalled(new))
+            if proposal is not None:
+                return self._handed_out(self._journalled(proposal))
         self.finished = True
         return None
 
@@ -124,7 +130,9 @@ class Engine:
 
     def start(self, trial_id: str, attempt: int, node: str, device: str, pid: int) -> None:
         """A worker has taken the trial."""
-        self._write(Started(trial_id=trial_id, attempt=attempt, node=node, device=device, pid=pid, gpus=self._gpus))
+        self._ledger.write(
+            Started(trial_id=trial_id, attempt=attempt, node=node, device=device, pid=pid, gpus=self._gpus)
+        )
 
     def report(self, trial_id: str, attempt: int, report: Report) -> Decision:
         """Take the report of an epoch, in order, and say whether the trial goes on."""
@@ -133,24 +141,13 @@ class Engine:
         trial = self.trials[trial_id]
         if report.epoch <= trial.epochs:
             return "continue"  # trained again after a crash; the journal has it
-        score = self._checked_score(trial, report)
+        self._check(trial, report)
         told = Reported(trial_id=trial_id, attempt=attempt, decision="continue", **asdict(report))
-        tentative = replace(trial, reports=[*trial.reports, told])
-        slow = self._too_slow_to_predict(told)
-        # A trial that may not rank must not stop others: the rungs do not see it.
-        rung = None if slow else self._rungs.rung(report.epoch, trial.epochs)
-        goes_on = math.isfinite(score) if slow else self._rungs.goes_on(trial.family, trial_id, report.epoch, score)
-        goes_on |= math.isfinite(score) and self._pace.last_chance(tentative)
-        complete = report.epoch >= self._run_config.max_epochs
-        no_use = "" if complete else slow or self._limit(tentative)
-        if goes_on and not no_use and self._rungs.judges(report.epoch):
-            no_use = self._completed.cannot_win(trial.family, curve(tentative, self._run_config.objective))
-        decision: Decision = "stop" if not goes_on or no_use else "complete" if complete else "continue"
-        reason = no_use if goes_on else ""
-        self._write(told.model_copy(update={"decision": decision, "rung": rung, "reason": reason}))
+        told = self._judge.judged(told, trial, self.trials.values(), self._others_wait())
+        self._ledger.write(told)
         self._warn_of_micro_batches(trial)
         self._end_by_its_report(trial)
-        return decision
+        return told.decision
 
     def fail(self, trial_id: str, attempt: int, error: str, peak_memory_bytes: int | None = None) -> None:
         """The trial raised, or hangs. The search goes on. peak_memory_bytes: if it ran out of memory."""
@@ -169,8 +166,8 @@ class Engine:
             self._waiting.append(trial)
 
     def overdue(self, grace_s: float) -> bool:
-        """Whether the deadline passed so long ago that trials without a report must not be waited for."""
-        return self._pace.left < -grace_s
+        """Whether the deadline passed more than `grace_s` ago, so that trials without a report are not waited for."""
+        return self._time_limit.left_s < -grace_s
 
     def expire(self, trial_id: str, attempt: int) -> None:
         """Give up a trial that is overdue."""
@@ -198,89 +195,74 @@ class Engine:
         done = [t for t in self.trials.values() if t.family == family and t.state == "completed"]
         return [t.trial_id for t in sorted(done, key=lambda t: (-t.score(self._run_config.objective), t.number))[:k]]
 
-    def _journalled(self, proposal: Proposal) -> Assignment:
-        number, config, cost = len(self.trials) + 1, proposal.config, self._cost(proposal.config)
-        trial_id = f"t{number:04d}"
-        self._write(
-            Proposed(
-                trial_id=trial_id,
-                number=number,
-                family=config.family,
-                input=config.input,
-                params=self._space.params(config),
-                config=config.active(),
-                config_hash=config.hash(),
-                support=config.support,
-                **asdict(cost),
-                origin=proposal.origin,
-                found_by=proposal.found_by,
-                sampler_state=proposal.sampler_state,
-            )
+    def _journalled(self, proposal: Proposal) -> Training:
+        number, config = len(self.trials) + 1, proposal.config
+        event = Proposed(
+            trial_id=f"t{number:04d}",
+            number=number,
+            family=config.family,
+            input=config.input,
+            params=self._space.params(config),
+            config=config.active(),
+            config_hash=config.hash(),
+            support=config.support,
+            **asdict(self._cost(config)),
+            origin=proposal.origin,
+            found_by=proposal.found_by,
+            sampler_state=proposal.sampler_state,
         )
-        return Assignment(trial_id, 1, config, 0)
+        self._ledger.write(event)
+        return Training(event.trial_id, 1, config, 0)
 
-    def _handed_out(self, assignment: Assignment) -> Assignment:
-        self._at_work[assignment.trial_id] = assignment.attempt
-        return assignment
+    def _handed_out(self, training: Training) -> Training:
+        self._at_work[training.trial_id] = training.attempt
+        return training
 
-    def _checked_score(self, trial: TrialState, report: Report) -> float:
-        """The objective. Without these checks a misnamed metric or epoch would switch early stopping off in silence."""
+    def _check(self, trial: TrialState, report: Report) -> None:
+        """Without these checks a misnamed metric or epoch would switch early stopping off in silence."""
         score = getattr(report, f"val_{self._run_config.objective}")
         assert isinstance(score, float), f"validation {self._run_config.objective} is a float, not {score!r}"
         assert isinstance(report.epoch, int), f"epochs are counted, not {report.epoch!r}"
         assert trial.epochs < report.epoch <= self._run_config.max_epochs, f"epoch {report.epoch} after {trial.epochs}"
-        return score
 
     def _screen(self) -> Screen:
         """What may start now."""
-        room = self._pace.room(others_wait=bool(self._waiting) or len(self.trials) + 1 < self._run_config.budget)
+        others_wait = bool(self._waiting) or len(self.trials) + 1 < self._run_config.budget
+        longest_s = self._time_limit.trial_s(others_wait)
         if self._gpus:
-            room = min(room, self._gpu_hours.left_s(self.trials.values()) / self._gpus)
-        return Screen(self._run_config, self._cost, room, self._speed, self.trials.values())
-
-    def _limit(self, trial: TrialState) -> str:
-        """The limit for which `trial`, which has just reported, must stop; empty where it may go on."""
-        others = (other for other in self.trials.values() if other.trial_id != trial.trial_id)
-        late = self._pace.verdict(trial, others_wait=self._others_wait())
-        return late or self._gpu_hours.verdict(itertools.chain(others, [trial]))
-
-    def _end_by_its_report(self, trial: TrialState) -> bool:
-        """End `trial` where its last report, as journalled, says so; whether it did."""
-        if trial.decision not in ("stop", "complete"):
-            return False
-        last, objective = trial.reports[-1], self._run_config.objective
-        if not math.isfinite(score := last.score(objective)):
-            self._end(trial, "failed", f"validation {objective} is {score} after epoch {trial.epochs}")
-        elif slow := self._too_slow_to_predict(last):
-            self._end(trial, "refused", slow)
-        elif trial.decision == "stop":
-            self._end(trial, "stopped", last.reason)
-        else:
-            self._end(trial, "completed", "")
-        return True
-
-    def _too_slow_to_predict(self, report: Reported) -> str:
-        """Why a trial with `report` may not rank; empty: it may."""
-        least, measured = self._run_config.min_pixels_per_second, report.pixels_per_second
-        if least is None or (measured or 0) >= least:
-            return ""
-        return f"predicts {measured or 0:.0f} pixels a second; `min_pixels_per_second` is {least:g}"
+            longest_s = min(longest_s, self._gpu_hours.left_s(self.trials.values()) / self._gpus)
+        return Screen(self._run_config, self._cost, longest_s, self._speed, self.trials.values())
 
     def _others_wait(self) -> bool:
         """Whether the time of a trial could go to another one."""
         return bool(self._waiting) or (not self.finished and len(self.trials) < self._run_config.budget)
 
+    def _end_by_its_report(self, trial: TrialState) -> bool:
+        """End `trial` if its last report, as journalled, says so; whether it did."""
+        if trial.decision not in ("stop", "complete"):
+            return False
+        last, objective = trial.reports[-1], self._run_config.objective
+        if not math.isfinite(score := last.score(objective)):
+            self._end(trial, "failed", f"validation {objective} is {score} after epoch {trial.epochs}")
+        elif slow := self._judge.why_too_slow(last):
+            self._end(trial, "refused", slow)
+        elif trial.decision == "stop":
+            self._end(trial, "stopped", last.reason)
+        else:
+            self._end(trial, "completed")
+        return True
+
     def _end(
         self,
         trial: TrialState,
         state: EndState,
-        error: str,
+        error: str = "",
         attempt: int | None = None,
         peak_memory_bytes: int | None = None,
         worker_died: bool = False,
     ) -> None:
         self._at_work.pop(trial.trial_id, None)
-        self._write(
+        self._ledger.write(
             Ended(
                 trial_id=trial.trial_id,
                 attempt=trial.attempt if attempt is None else attempt,
@@ -305,29 +287,16 @@ class Engine:
             f"{trial.trial_id}, {trial.family}: out of memory at {peak:.2f} GiB; it goes on with {now} samples at once "
             "and the same effective batch"
         )
-        self._warn(f"memory of {trial.trial_id}", text, [trial.family])
-
-    def _write(self, event: Event) -> None:
-        written = self._journal.append(event)
-        fold(self.trials, written)
-        if self._on_event is not None:
-            self._on_event(written)
-
-    def _warn(self, about: str, text: str, families: Sequence[str]) -> None:
-        """Write a warning once in a journal for each subject and its families."""
-        told = of(Warned, self._journal.events)
-        if not any((event.about, event.families) == (about, tuple(families)) for event in told):
-            self._write(Warned(about=about, text=text, families=tuple(families)))
+        self._ledger.warn(f"memory of {trial.trial_id}", text, [trial.family])
 
     def _replay(self) -> None:
         """Bring rungs, mirror and outcomes to where the journal stands."""
         shown: dict[str, int] = {}
-        for report in of(Reported, self._journal.events):
+        for report in of(Reported, self._ledger.events):
             if report.epoch > shown.get(report.trial_id, 0):
                 shown[report.trial_id] = report.epoch
-                if not self._too_slow_to_predict(report):
-                    family, score = self.trials[report.trial_id].family, report.score(self._run_config.objective)
-                    self._rungs.goes_on(family, report.trial_id, report.epoch, score)
+                if not self._judge.why_too_slow(report):
+                    self._judge.show(self.trials[report.trial_id].family, report)
         for trial in self.trials.values():
             if trial.ended:
                 self._copy(trial)
@@ -337,22 +306,9 @@ class Engine:
     def _copy(self, trial: TrialState) -> None:
         """Show an ended trial in the mirror."""
         if self._mirror is not None:
-            run_config = JOINT if self._run_config.allocation == "joint" else trial.family
             frozen = self._sampling.frozen(trial, whole=True)
             try:
-                self._mirror.add(run_config, frozen, self._sampling.directions(run_config), trial)
+                self._mirror.add(trial.family, frozen, self._sampling.directions(trial.family), trial)
             except (KeyError, OptunaError, OSError) as error:  # a study deleted in the dashboard; a full disk
                 self._mirror = None
-                self._warn("mirror", f"optuna.log is no longer written: {type(error).__name__}: {error}", [])
-
-
-def _remembered(cost: Callable[[FamilyConfig], Cost]) -> Callable[[FamilyConfig], Cost]:
-    """`cost`, which builds a network and runs it without data, once a config."""
-    known: dict[str, Cost] = {}
-
-    def remembered(config: FamilyConfig) -> Cost:
-        if config.hash() not in known:
-            known[config.hash()] = cost(config)
-        return known[config.hash()]
-
-    return remembered
+                self._ledger.warn("mirror", f"optuna.log is no longer written: {type(error).__name__}: {error}")

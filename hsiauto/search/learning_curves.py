@@ -14,7 +14,7 @@ Curve = Mapping[int, float]
 
 
 class Completed:
-    """Curves at full fidelity, by family, of those of `trials` that completed and of what is added."""
+    """The curves of those of `trials` that completed, and of what is added, by family."""
 
     def __init__(self, objective: str, trials: Iterable[TrialState] = ()) -> None:
         self._objective = objective
@@ -23,15 +23,15 @@ class Completed:
         """The best score at full fidelity of each family that has one."""
         self._squares, self._n_squares = 0.0, 0
         self._ratios: dict[str, dict[int, float | None]] = {}
-        """By family, and epoch that was asked for; until the family's next completion."""
+        """By family and epoch; kept until the family's next completion."""
         self._ends: dict[str, dict[str, float | None]] = {}
-        """By family, and trial that has ended; likewise."""
+        """By family and trial that has ended; likewise."""
         for trial in trials:
             if trial.state == "completed":
                 self.add(trial)
 
     def add(self, trial: TrialState) -> None:
-        """A trial that completed. One without a finite score is left out."""
+        """Add a trial that completed. One without a finite score is left out."""
         whole = curve(trial, self._objective)
         if not whole:
             return
@@ -47,8 +47,8 @@ class Completed:
     def noise(self) -> float:
         """Standard deviation of a validation score: from the second differences over the later half of the curves.
 
-        There a curve is nearly straight, and second differences of noise have six times its variance. 0 where no curve
-        has three scores in its later half.
+        There a curve is nearly straight, and second differences of noise have six times its variance. 0 if no curve has
+        three scores in its later half.
         """
         return math.sqrt(self._squares / self._n_squares) if self._n_squares else 0.0
 
@@ -56,21 +56,21 @@ class Completed:
         """Where a trial with `curve` so far ends if it goes on in proportion to its family's completed curves.
 
         From the later half of `curve`, each of whose scores leads to an end: one score alone may be a fluke. At most 1;
-        None where there is no telling.
+        None if it cannot be told.
         """
         late = sorted(curve)[len(curve) // 2 :]
         ends = [curve[epoch] * ratio for epoch in late if (ratio := self._ratio(family, epoch)) is not None]
         return min(1.0, fmean(ends)) if ends else None
 
     def end_of(self, trial: TrialState) -> float | None:
-        """`end` of a trial, which for one that has ended is worked out once between two completions of its family."""
+        """`end` of a trial. For one that has ended it is computed once between two completions of its family."""
         known = self._ends.setdefault(trial.family, {}) if trial.ended else {}
         if trial.trial_id not in known:
             known[trial.trial_id] = self.end(trial.family, curve(trial, self._objective))
         return known[trial.trial_id]
 
-    def cannot_win(self, family: str, curve: Curve) -> str:
-        """Why a trial with `curve` so far will not come to its family's best, less the noise; empty if it may."""
+    def why_cannot_win(self, family: str, curve: Curve) -> str:
+        """Why a trial with `curve` so far will not reach its family's best, less the noise; empty: it may."""
         end = self.end(family, curve)
         if end is None or end <= 0 or end >= (reached := self.best[family] - self.noise):
             return ""

@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial
 
 from hsiauto.search.optuna_study import Directions, quiet_optuna
@@ -24,7 +24,7 @@ class Mirror:
         path.unlink(missing_ok=True)
         for lock in path.parent.glob(f"{path.name}.lock*"):  # of a killed driver: Optuna would wait 30 s for it
             lock.unlink()
-        self._storage = JournalStorage(_Unsynced(str(path)))
+        self._storage = JournalStorage(_Unsynced(path))
         self._studies: dict[str, optuna.Study] = {}
 
     def add(
@@ -55,11 +55,15 @@ def _local(at: str) -> datetime | None:
 class _Unsynced(JournalFileBackend):
     """Optuna's, without waiting for the disk: a copy need not outlive a power cut, and a resume writes thousands."""
 
+    def __init__(self, path: Path) -> None:
+        self._path, self._dashboard = path, JournalFileSymlinkLock(str(path))
+        super().__init__(str(path), self._dashboard)
+
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        self._lock.acquire()
+        self._dashboard.acquire()
         try:
-            with open(self._file_path, "ab") as file:
+            with self._path.open("ab") as file:
                 file.write(lines.encode())
         finally:
-            self._lock.release()
+            self._dashboard.release()

@@ -1,7 +1,7 @@
 """An Optuna study in memory that follows the journal, and forgets every question as soon as it is answered.
 
 So what it holds is a function of the journal, whether it grew with a search or was made by a resume; and a question
-costs what the sampler takes, not the making of all trials anew.
+costs what the sampler takes, without making all trials anew.
 """
 
 import warnings
@@ -26,7 +26,7 @@ class FollowedStudy:
         self._storage = _Storage()
         with quiet_optuna():
             self._study = optuna.create_study(storage=self._storage, directions=directions)
-        self._id = self._study._study_id
+        self._id = self._storage.get_study_id_from_name(self._study.study_name)
         self._numbers: dict[str, int] = {}
         """Trial id of the journal -> number in the study."""
         self._open: set[str] = set()
@@ -53,13 +53,17 @@ class FollowedStudy:
     def attributes(self, trial: optuna.Trial) -> dict[str, dict[str, Any]]:
         """System attributes, in which samplers keep what they want to find again: of the trial and of the study."""
         return {
-            "trial": self._storage.get_trial_system_attrs(trial._trial_id),
+            "trial": self._storage.get_trial_system_attrs(self._trial_id(trial.number)),
             "study": self._storage.get_study_system_attrs(self._id),
         }
 
     def forget(self, trial: optuna.Trial) -> None:
         """Take back the last question. Once journalled, its answer comes with the next `follow`."""
-        self._storage.take_back(trial._trial_id)
+        self._storage.take_back(self._trial_id(trial.number))
+
+    def _trial_id(self, number: int) -> int:
+        """The storage's id of a trial."""
+        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
     def _add(self, trial: TrialState, frozen: FrozenTrial) -> None:
         self._numbers[trial.trial_id] = len(self._numbers)
@@ -70,14 +74,18 @@ class FollowedStudy:
 
     def _finish(self, trial: TrialState, frozen: FrozenTrial) -> None:
         self._open.remove(trial.trial_id)
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, self._numbers[trial.trial_id])
+        trial_id = self._trial_id(self._numbers[trial.trial_id])
         for step, value in frozen.intermediate_values.items():
             self._storage.set_trial_intermediate_value(trial_id, step, value)
         self._storage.set_trial_state_values(trial_id, frozen.state, frozen.values)
 
 
 class _Storage(InMemoryStorage):
-    """Optuna's, whose last trial can be taken back: a draw that is not used must leave no trace, not even a number."""
+    """Optuna's, whose last trial can be taken back: a draw that is not used must leave no trace, not even a number.
+
+    Nothing public deletes a trial. A new study for each question would: with 200 trials its making takes 26 ms, and a
+    draw of TPE 14 ms. So this class, and no other, reaches into Optuna's own.
+    """
 
     def take_back(self, trial_id: int) -> None:
         study_id, number = self._trial_id_to_study_id_and_number.pop(trial_id)

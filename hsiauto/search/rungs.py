@@ -1,25 +1,19 @@
-"""Early stopping: Ray's asynchronous successive halving (arXiv 1810.05934), one object a family, run without a cluster.
+"""Early stopping: asynchronous successive halving (ASHA, arXiv 1810.05934), each family for itself.
 
-One for all families would keep the fast learners and stop the ones that win at full fidelity.
+One ladder for all families would keep the fast learners and stop the ones that win at full fidelity. Decides as Ray's
+AsyncHyperBandScheduler does with one bracket (tests compare the two), but needs no cluster.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any, cast
+from collections import defaultdict
 
-from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+import numpy as np
 
 from hsiauto.config import SchedulerName
 
 LATEST = 1 / 2
-"""Of the epochs: a later rung would stop trials that have had most of their cost, and say nothing of where they end."""
-
-
-@dataclass(frozen=True)
-class _Named:
-    """All that the scheduler reads of a trial."""
-
-    trial_id: str
+"""Share of the epochs after which there is no rung: a later one would stop trials that have had most of their cost, and
+says little of where they end."""
 
 
 class Rungs:
@@ -31,10 +25,10 @@ class Rungs:
         """latest: a share of the epochs after which there is no rung; 1 = as Ray has them."""
         self._on = scheduler == "asha" and grace_epochs < max_epochs
         self._max_epochs, self._grace, self._reduction = max_epochs, grace_epochs, reduction
-        self._families: dict[str, AsyncHyperBandScheduler] = {}
-        self._known: set[str] = set()
+        self._shown: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+        """(family, rung) -> score of each trial that was compared there."""
         self.epochs: tuple[int, ...] = ()
-        """At which trials are compared."""
+        """Epochs after which trials are compared."""
         if self._on:
             # As many as Ray makes (its own formula, rounding included), less the late ones; the end is a completion.
             n = int(math.log(max_epochs / grace_epochs) / math.log(reduction) + 1)
@@ -45,18 +39,20 @@ class Rungs:
     def goes_on(self, family: str, trial_id: str, epoch: int, score: float) -> bool:
         """Show `score` of `trial_id` after `epoch`; False = stop. Higher is better.
 
-        A score that is not finite never goes on, and is not compared with others: Ray's scheduler would let it pass.
+        At its first report at or after a rung a trial is compared with those that were there before: it goes on if it
+        is among the best 1 / reduction. A score that is not finite never goes on, and is not compared with others.
         """
         if not math.isfinite(score):
             return False
         if not self._on or epoch >= self._left_out:
             return True
-        trial: Any = _Named(trial_id)
-        asha, no_controller = self._asha(family), cast(Any, None)
-        if trial_id not in self._known:
-            self._known.add(trial_id)
-            asha.on_trial_add(no_controller, trial)
-        return asha.on_trial_result(no_controller, trial, {"epoch": epoch, "score": score}) != TrialScheduler.STOP
+        for rung in reversed(self.epochs):
+            shown = self._shown[family, rung]
+            if rung <= epoch and trial_id not in shown:
+                others = list(shown.values())
+                shown[trial_id] = score
+                return not others or score >= float(np.percentile(others, (1 - 1 / self._reduction) * 100))
+        return True
 
     def judges(self, epoch: int) -> bool:
         """Whether a trial may be stopped after `epoch`: from the first rung on, until it is complete."""
@@ -65,16 +61,3 @@ class Rungs:
     def rung(self, epoch: int, previous: int) -> int | None:
         """The rung that a trial reaches at `epoch` coming from `previous`, if any."""
         return max((e for e in self.epochs if previous < e <= epoch), default=None)
-
-    def _asha(self, family: str) -> AsyncHyperBandScheduler:
-        if family not in self._families:
-            self._families[family] = AsyncHyperBandScheduler(
-                time_attr="epoch",
-                metric="score",
-                mode="max",
-                max_t=self._max_epochs,
-                grace_period=self._grace,
-                reduction_factor=self._reduction,
-                brackets=1,
-            )
-        return self._families[family]

@@ -1,7 +1,7 @@
 """What to try next within one family: one Optuna study a family, which follows the journal.
 
-So a proposal is a function of the journal and the seed, and a resumed run proposes what an undisturbed one would. A
-joint study over all families locks in on the one that leads early.
+So a proposal is a function of the journal and the seed, and a resumed run proposes what an undisturbed one would. (One
+study over all families locks in on the one that leads early: `benchmarks/compare/joint.py`.)
 """
 
 import hashlib
@@ -30,18 +30,18 @@ from hsiauto.search.optuna_study import Directions, FollowedStudy, quiet_optuna
 from hsiauto.search.trials import TrialState
 
 STARTUP_TRIALS = 1 + 3
-"""The preset and three random ones. Optuna's ten would leave TPE asleep at usual budgets."""
+"""The preset and three random ones. With Optuna's ten TPE would hardly begin at usual budgets."""
 EI_CANDIDATES = 96
-"""Of which TPE takes the best. Optuna's 24 are few for the six to twenty axes of a family, and drawing is cheap."""
+"""Draws of which TPE takes the best. Optuna's 24 are few for the six to twenty hyperparameters of a family."""
 GP_FROM, GP_TO = 10, 200
 """Trials with a score at full fidelity, reached or predicted, between which `auto` asks a Gaussian process: fewer say
 too little, and with more it takes too long. Otherwise TPE."""
 GP_TRAINING = 2e10
-"""Multiply-adds of a whole training from which on `auto` asks it: some seconds of a CPU core. A draw takes 0.2 s."""
+"""Multiply-adds of a training, some seconds of a CPU core, from which on `auto` asks it. A draw takes 0.2 s."""
 TRIES, RANDOM_TRIES = 8, 96
 """Draws for a config that has not run: from the sampler, then at random."""
 GP_TRIES = 2
-"""Of TRIES; then TPE's turn. A Gaussian process that is sure of its optimum draws it again, and takes its time."""
+"""TRIES that a Gaussian process has; then TPE draws. One that is sure of its optimum draws it again and again."""
 
 _Drawing = Literal["tpe", "random", "gp", "cmaes", "qmc"]
 _STATES = {"completed": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED}
@@ -72,7 +72,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How proposals of a study are made."""
+    """How proposals within a family are made."""
 
     sampler: SamplerName
     seed: int
@@ -83,7 +83,7 @@ class Sampling:
     """A journalled config -> the config."""
     second_objective: SecondObjective | None = None
     end: Callable[[TrialState], float | None] = lambda trial: None
-    """Where a trial would have ended that came so far; None where there is no telling."""
+    """Where a trial that came so far would have ended; None if it cannot be told."""
     _studies: dict[str, FollowedStudy] = field(default_factory=dict, repr=False)
     """By family."""
     _distributions: dict[str, dict[str, BaseDistribution]] = field(default_factory=dict, repr=False)
@@ -96,7 +96,7 @@ class Sampling:
         taken: Collection[str],
         allowed: Callable[[FamilyConfig], bool] = lambda _: True,
     ) -> Proposal | None:
-        """The next config of `family`, given its trials so far; None where every draw has run or is not `allowed`.
+        """The next config of `family`, given its trials so far; None if every draw has run or is not `allowed`.
 
         `taken` holds the config hashes that have run.
         """
@@ -127,10 +127,10 @@ class Sampling:
         return self._distributions[trial.config_hash]
 
     def _chosen(self, family: str, past: Sequence[TrialState]) -> _Drawing:
-        """What draws next. In a joint study a Gaussian process would see the axes that all families share: none."""
+        """What draws next."""
         if self.sampler != "auto":
             return self.sampler
-        if family not in self.space.families or len(self.directions(family)) > 1:
+        if len(self.directions(family)) > 1:
             return "tpe"
         known = [trial for trial in past if trial.state == "completed" or self._end(trial) is not None]
         if not GP_FROM <= len(known) <= GP_TO:
@@ -138,7 +138,7 @@ class Sampling:
         return "gp" if median((t.epoch_macs or 0) * self.max_epochs for t in known) >= GP_TRAINING else "tpe"
 
     def _end(self, trial: TrialState) -> float | None:
-        """Where a trial that was stopped would have ended."""
+        """Where a trial that was stopped would have ended; None of any other."""
         stopped = trial.state == "stopped" and math.isfinite(trial.score(self.objective))
         return self.end(trial) if stopped else None
 
@@ -151,8 +151,8 @@ class Sampling:
         return frozen
 
     def directions(self, family: str) -> Directions:
-        """Of the objectives in the study of `family`. A family that is no network has no size to weigh."""
-        if self.second_objective is None or family not in self.space.families:
+        """Directions of the objectives in the study of `family`. A classical family has no size to weigh."""
+        if self.second_objective is None:
             return ("maximize",)
         if self.second_objective == "pixels_per_second":
             return ("maximize", "maximize")
@@ -214,7 +214,7 @@ def _sampler(name: _Drawing, seed: int, family: str, ask: tuple[int, int]) -> Ba
             )
         case "random":
             return RandomSampler(seed=asked)
-        case "gp":  # TPE draws the axes that only some configs have
+        case "gp":  # TPE draws the hyperparameters that only some configs have
             return GPSampler(
                 n_startup_trials=STARTUP_TRIALS, independent_sampler=_sampler("tpe", seed, family, ask), seed=asked
             )
@@ -225,9 +225,9 @@ def _sampler(name: _Drawing, seed: int, family: str, ask: tuple[int, int]) -> Ba
 
 
 def _own(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What samplers hid in system attributes: CMA-ES its optimiser in the trial, QMC its place in the study."""
+    """What samplers keep in system attributes: CMA-ES its optimiser in the trial, QMC its place in the study."""
     own = {
-        # TPE and GP note what they drew together: the journal has it as `axes`.
+        # TPE and GP note what they drew together: the journal has it as `params`.
         scope: {key: value for key, value in inner.items() if ":relative_params:" not in key}
         for scope, inner in attributes.items()
     }
@@ -246,7 +246,9 @@ _OPTIMIZER_NAMES = {
 class _Checked(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _OPTIMIZER_NAMES:
-            raise UserError("the CMA-ES state in a journal holds numbers alone", f"{module}.{name}", "Do not resume it")
+            raise UserError(
+                "the CMA-ES state in a journal holds numbers alone", f"{module}.{name}", "Do not resume it."
+            )
         return super().find_class(module, name)
 
 

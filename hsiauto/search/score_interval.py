@@ -13,7 +13,7 @@
     upper = b + e + s (z(n + m) - z(n))
 
 The upper end is what the best of n + m configs would score if the next m were drawn as the first n were. It falls as
-the family is tried (z flattens), as the budget runs out (m shrinks), and where the family's configs are all alike.
+the family is tried (z flattens), as the budget runs out (m shrinks), and if the family's configs are all alike.
 """
 
 import math
@@ -27,29 +27,32 @@ from hsiauto.search.learning_curves import Completed
 from hsiauto.search.trials import TrialState
 
 PRIOR = 3
-"""Trials that the spread over all families counts as, in the spread of one: four alike by chance prove nothing."""
+"""Weight, in trials, of the spread over all families in the spread of one: four alike by chance prove nothing."""
 
 CONFIDENCE = 0.9
-"""That a family's configs spread no wider than is assumed: eight draws may by chance be half as far apart."""
+"""Probability that a family's configs spread no wider than assumed: eight draws may by chance be half as far apart."""
 
 
 @dataclass(frozen=True)
 class ScoreInterval:
-    """Of one family: the interval in which a refit of its best config is expected to score."""
+    """The interval in which a refit of a family's best config is expected to score."""
 
     lower: float
     upper: float
 
     @property
-    def known(self) -> bool:
-        """Whether a trial has completed. Until then the interval is (-inf, inf), or empty where none is under way."""
+    def is_finite(self) -> bool:
+        """Whether a trial has completed. Until then the interval is (-inf, inf), or empty if none is under way."""
         return math.isfinite(self.lower)
 
 
 def score_intervals(
     trials: Mapping[str, Sequence[TrialState]], objective: str, further: Mapping[str, float], completed: Completed
 ) -> dict[str, ScoreInterval]:
-    """By family. trials: of each family; further: how many more of its trials the rest of the budget would buy."""
+    """An interval for each family.
+
+    trials: those of each family. further: how many more of its trials the rest of the budget would buy.
+    """
     values = {family: _at_full_fidelity(own, objective, completed) for family, own in trials.items()}
     pooled = _pooled_variance(values.values())
     found: dict[str, ScoreInterval] = {}
@@ -66,7 +69,7 @@ def score_intervals(
 
 
 def expected_maximum(n: float) -> float:
-    """Of n standard normal numbers (Blom 1958)."""
+    """The expected maximum of n standard normal numbers (Blom 1958)."""
     return float(ndtri((n - 0.375) / (n + 0.25))) if n > 1 else 0.0
 
 
@@ -86,7 +89,7 @@ def _at_full_fidelity(trials: Sequence[TrialState], objective: str, completed: C
 
 
 def _pooled_variance(values: Iterable[Sequence[float]]) -> float:
-    """Within families."""
+    """The variance within families."""
     groups = [v for v in values if v]
     total = sum(len(v) for v in groups)
     return sum(len(v) * pvariance(v) for v in groups) / total if total else 0.0

@@ -1,4 +1,4 @@
-"""Whether a config may be started: under the study's caps, and in the time that one trial may take."""
+"""Whether a config may be started: within the run's caps, and in the time that one trial may take."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -10,25 +10,25 @@ from hsiauto.search.limits import DOUBT, SLOW_TRIALS
 from hsiauto.search.trials import TrialState
 
 CPU_MACS_PER_SECOND = 30e9
-"""Of one thread: a core with two 256-bit float32 units at 3 to 4 GHz peaks at 48 to 64; networks of this field reach
-about 20 (claresnet's largest layers)."""
+"""Speed of one thread: a core with two 256-bit float32 units at 3 to 4 GHz peaks at 48 to 64; networks of this field
+reach about 20 (claresnet's largest layers)."""
 GPU_MACS_PER_SECOND = 100e12
-"""Of one GPU in bfloat16: a fifth of the peak of the largest ones of today; small networks stay far below."""
+"""Speed of one GPU in bfloat16: a fifth of the peak of the largest ones of today; small networks stay far below."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one config on one scene, predicted."""
+    """Predicted cost of one config on one scene."""
 
     parameters: int | None
     macs: int | None
-    """Multiply-adds of one prediction; None for a family that is no network."""
+    """Multiply-adds of one prediction; None for a classical family, as are `parameters`."""
     epoch_macs: int | None = None
-    """Multiply-adds of one epoch, forward and backward; None where they are not known."""
+    """Multiply-adds of one epoch, forward and backward; None if it is not known."""
 
     @property
     def weight(self) -> int:
-        """For comparing families: of an epoch; without that of a prediction; 0 for a family that is no network."""
+        """Multiply-adds of an epoch, or else of a prediction, to compare families by; 0 for a classical family."""
         return self.epoch_macs or self.macs or 0
 
 
@@ -42,10 +42,10 @@ class Speed:
     """How fast a worker trains."""
 
     nominal: float = math.inf
-    """Multiply-adds per second, before a trial was timed. Infinite: nothing is refused until then."""
+    """Multiply-adds per second before a trial was timed. Infinite: nothing is refused until then."""
 
     def rates(self, family: str, trials: Iterable[TrialState]) -> "Rates":
-        """What `family` may reach: the nominal rate, or the best of any network where that is more. A family with
+        """What `family` may reach: the nominal rate, or the best of any network if that is more. A family with
         SLOW_TRIALS trials that were timed beyond their first epoch has shown what it can do: the best of its own."""
         every, own = [self.nominal], list[tuple[int, float]]()
         for trial in trials:
@@ -67,47 +67,59 @@ class Rates:
     """Multiply-adds of an epoch of the largest config that was timed."""
 
     def of(self, epoch_macs: int) -> float:
-        """Large configs use a machine better than small ones of the same family: DOUBT times as well at most."""
+        """The rate of a config. Large ones use a machine at most DOUBT times as well as small ones of their family."""
         return self.best if epoch_macs <= self.largest else DOUBT * self.best
 
 
 @dataclass(frozen=True)
 class Screen:
-    """Made anew for each proposal: the journal and the clock move on."""
+    """What may start. Made anew for each proposal: the journal and the clock move on."""
 
     run_config: RunConfig
     cost: Callable[[FamilyConfig], Cost]
-    room_s: float
+    longest_s: float
     """Seconds that one trial may train; infinite without a limit."""
     speed: Speed
     trials: Iterable[TrialState]
     _rates: dict[str, Rates] = field(default_factory=dict)
 
-    def over_cap(self, config: FamilyConfig) -> str:
-        """Which cap of the study `config` breaks; empty: none. A family that is no network has nothing to cap."""
+    def why_over_cap(self, config: FamilyConfig) -> str:
+        """Which cap `config` breaks; empty: none. A classical family has nothing to cap."""
         caps = {"parameters": self.run_config.max_parameters, "macs": self.run_config.max_macs}
         for name, cap in caps.items():
             if cap is not None and (size := getattr(self.cost(config), name) or 0) > cap:
-                return f"has {size:,} {_WORDS[name]}; --max-{name} is {cap:,}"
+                return f"has {size:,} {_WORDS[name]}; `max_{name}` is {cap:,}"
         return ""
 
-    def too_long(self, config: FamilyConfig) -> str:
-        """Why `config` cannot end in time; empty: it may."""
-        if math.isinf(self.room_s):
+    def why_too_long(self, config: FamilyConfig) -> str:
+        """Why `config` cannot end in time; empty: it can."""
+        if math.isinf(self.longest_s):
             return ""
         epoch_macs = self.cost(config).epoch_macs or 0
         if config.family not in self._rates:
             self._rates[config.family] = self.speed.rates(config.family, self.trials)
         macs, rate = epoch_macs * self.run_config.max_epochs, self._rates[config.family].of(epoch_macs)
-        if macs <= rate * self.room_s:
+        if macs <= rate * self.longest_s:
             return ""
         return (
             f"would take {macs / rate:.0f} s even at {rate / 1e9:.3g} billion multiply-adds a second; one trial may "
-            f"take {max(0.0, self.room_s):.0f} s"
+            f"take {max(0.0, self.longest_s):.0f} s"
         )
 
     def allows(self, config: FamilyConfig) -> bool:
-        return not self.over_cap(config) and not self.too_long(config)
+        return not self.why_over_cap(config) and not self.why_too_long(config)
+
+
+def remembered(cost: Callable[[FamilyConfig], Cost]) -> Callable[[FamilyConfig], Cost]:
+    """`cost`, which builds a network and runs it without data, once a config."""
+    known: dict[str, Cost] = {}
+
+    def once(config: FamilyConfig) -> Cost:
+        if config.hash() not in known:
+            known[config.hash()] = cost(config)
+        return known[config.hash()]
+
+    return once
 
 
 _WORDS = {"parameters": "parameters", "macs": "multiply-adds a prediction"}

@@ -79,6 +79,10 @@ class TrialState:
         """`objective` (kappa, oa, aa) on validation at the last report; NaN before the first."""
         return self.reports[-1].score(objective) if self.reports else math.nan
 
+    def final_score(self, objective: str) -> float:
+        """`score` at full fidelity; NaN unless the trial completed."""
+        return self.score(objective) if self.state == "completed" else math.nan
+
     @property
     def pixels_per_second(self) -> float | None:
         """Speed of prediction, as the last report has it; None if it was not measured."""

@@ -1,12 +1,11 @@
-"""`--warm-start RUN ...`: the best configs of earlier runs are tried early in this one. Their scores stay there.
+"""The best configs of earlier runs are tried early in this one (`warm_start`). Their scores stay there.
 
-What was found is written into this run's journal before the search begins, so that a resume does not need the earlier
-runs. A config is brought into this search's space and scene first: where it does not fit, its nearest one is tried.
+They are written into this run's journal before the search begins, so that a resume does not need the earlier runs. A
+config is brought into this search's space and scene first: if it does not fit, its nearest one is tried.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,29 +16,11 @@ from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search.events import Event, FoundConfig, WarmStart, Warned, of
 from hsiauto.search.journal import Journal, read
+from hsiauto.search.samplers import Proposal
 from hsiauto.search.trials import TrialState, trials
 
 PER_FAMILY = 3
-"""Configs of each family and run: the lowest floors leave room for no more."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """A config that did well elsewhere."""
-
-    config: FamilyConfig
-    found_by: str
-    """<run>/<trial id>."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What earlier runs give."""
-
-    configs: tuple[Known, ...]
-    """Best of each family and run first."""
-    notes: tuple[str, ...]
-    """What is left out, and why."""
+"""Configs of each family and run: the fewest trials that a family may get leave room for no more."""
 
 
 class Nearest(Protocol):
@@ -50,14 +31,19 @@ class Nearest(Protocol):
     def nearest(self, config: FamilyConfig) -> FamilyConfig | None: ...
 
 
+Gathered = tuple[list[Proposal], list[str]]
+"""Proposals; and what is left out, and why."""
+
+
 def gather(
     runs: Sequence[Path], objective: Objective, space: Nearest, parse: Callable[[dict[str, Any]], FamilyConfig]
-) -> Found:
+) -> Gathered:
     """The PER_FAMILY best completed trials of each family of `space` in each run.
 
-    Raises UserError for a folder without a journal, or with nothing to start from.
+    The best of each family and run come first. Raises UserError for a folder without a journal, or with nothing to
+    start from.
     """
-    found: list[tuple[int, Known]] = []
+    found: list[tuple[int, Proposal]] = []
     notes: list[str] = []
     for run in runs:
         before = len(found)
@@ -71,30 +57,32 @@ def gather(
             if config is None:
                 notes.append(f"warm start: nothing in this space and scene is near {name}")
                 continue
-            found.append((place, Known(config, name)))
+            found.append((place, Proposal(config, "warm-start", found_by=name)))
         if len(found) == before:
             raise UserError(
-                "--warm-start takes runs with completed trials of this search's families",
+                "`warm_start` takes runs with completed trials of this search's families",
                 run,
                 f"This search has {', '.join(space.families)}. Leave the run out.",
             )
-    unique: dict[str, Known] = {}
-    for _, one in sorted(found, key=lambda ranked: ranked[0]):  # stable: runs in the order given
-        unique.setdefault(one.config.hash(), one)
-    return Found(tuple(unique.values()), tuple(notes))
+    unique: dict[str, Proposal] = {}
+    for _, proposal in sorted(found, key=lambda ranked: ranked[0]):  # stable: runs in the order given
+        unique.setdefault(proposal.config.hash(), proposal)
+    return list(unique.values()), notes
 
 
-def tell(found: Found, journal: Journal) -> None:
-    """Write it into the journal of a search that begins."""
-    configs = tuple(FoundConfig(config=one.config.active(), found_by=one.found_by) for one in found.configs)
+def record(gathered: Gathered, journal: Journal) -> None:
+    """Write what `gather` gave into the journal of a search that begins."""
+    found, notes = gathered
+    configs = tuple(FoundConfig(config=one.config.active(), found_by=one.found_by) for one in found)
     journal.append(WarmStart(configs=configs))
-    for note in found.notes:
+    for note in notes:
         journal.append(Warned(about="warm start", text=note))
 
 
-def known(events: Iterable[Event], parse: Callable[[dict[str, Any]], FamilyConfig]) -> list[Known]:
-    """What a journal says of it."""
-    return [Known(parse(one.config), one.found_by) for event in of(WarmStart, events) for one in event.configs]
+def proposals(events: Iterable[Event], parse: Callable[[dict[str, Any]], FamilyConfig]) -> list[Proposal]:
+    """The configs that a journal has of earlier runs."""
+    found = [one for event in of(WarmStart, events) for one in event.configs]
+    return [Proposal(parse(one.config), "warm-start", found_by=one.found_by) for one in found]
 
 
 def _best(found: Iterable[TrialState], objective: Objective, families: Sequence[str]) -> list[tuple[int, TrialState]]:

@@ -283,7 +283,7 @@ def test_families_that_no_seed_moves_have_no_interval(table: pa.Table) -> None:
 
 @pytest.mark.parametrize(
     ("protocol", "remedy"),
-    [("blocks", "--block-size"), ("random", "Use --protocol blocks."), ("fixed", "further apart")],
+    [("blocks", "`block_size`"), ("random", "Use `protocol` blocks."), ("fixed", "further apart")],
 )
 def test_a_canary_as_good_as_the_winner_is_called_out(tmp_path: Path, protocol: str, remedy: str) -> None:
     found = finished(tmp_path, ERRORS | {"coordinate_1nn": 2})

@@ -5,16 +5,23 @@ import math
 import pytest
 
 from hsiauto.families.base import FamilyConfig
-from hsiauto.refit import Candidate, rank
-from hsiauto.search.trials import trials
+from hsiauto.refit import Ranking
+from hsiauto.refit import rank as rank_given
+from hsiauto.search.trials import TrialState
 from tests import told
 from tests.refit.fabricated import FOREST, PRESET, SVM, TUNED
 
+Fresh = dict[str, dict[int, float]]
 
-def candidate(trial_id: str, config: FamilyConfig, search: float, preset: bool = False, number: int = 0) -> Candidate:
+
+def candidate(trial_id: str, config: FamilyConfig, search: float, preset: bool = False, number: int = 0) -> TrialState:
     origin = "preset" if preset else "sampler"
-    [trial] = trials([told.proposed(trial_id, config, number=number, origin=origin)]).values()
-    return Candidate(trial, config, search)
+    state = "completed" if math.isfinite(search) else "stopped"
+    return told.trial({1: search}, trial_id, state, of=config, number=number, origin=origin)
+
+
+def rank(candidates: list[TrialState], fresh: Fresh, failed: dict[str, str]) -> Ranking:
+    return rank_given(candidates, "kappa", fresh, failed)
 
 
 SVM_, FOREST_ = candidate("svm", SVM, 0.95), candidate("forest", FOREST, 0.90, number=1)

@@ -18,7 +18,7 @@ from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.hyperparameters import hyperparameter
 from hsiauto.scene.source import SceneSource
-from hsiauto.search.engine import Assignment, Engine
+from hsiauto.search.engine import Engine, Training
 from hsiauto.search.journal import Journal
 from hsiauto.search.screen import Cost
 from hsiauto.split.seal import TrialData
@@ -190,20 +190,20 @@ def engine(journal: Journal, config: RunConfig, space: FakeSpace | None = None, 
 
 
 def train(
-    engine: Engine, assignment: Assignment, max_epochs: int, curve: Callable[[_Curve, int, int], float] = score
+    engine: Engine, training: Training, max_epochs: int, curve: Callable[[_Curve, int, int], float] = score
 ) -> None:
     """Play a worker: report epoch by epoch until told to stop."""
-    engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
-    for epoch in range(assignment.epochs_known + 1, max_epochs + 1):
-        assert isinstance(assignment.config, _Curve)
-        kappa = curve(assignment.config, epoch, max_epochs)
-        if engine.report(assignment.trial_id, assignment.attempt, report(epoch, kappa)) != "continue":
+    engine.start(training.trial_id, training.attempt, "node", "cpu", 1)
+    for epoch in range(training.epochs_known + 1, max_epochs + 1):
+        assert isinstance(training.config, _Curve)
+        kappa = curve(training.config, epoch, max_epochs)
+        if engine.report(training.trial_id, training.attempt, report(epoch, kappa)) != "continue":
             return
 
 
 def run(engine: Engine, max_epochs: int, limit: int | None = None) -> None:
     """All trials, or the next `limit`, one after another."""
     done = 0
-    while (limit is None or done < limit) and (assignment := engine.next()) is not None:
-        train(engine, assignment, max_epochs)
+    while (limit is None or done < limit) and (training := engine.next()) is not None:
+        train(engine, training, max_epochs)
         done += 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hsiauto.search.allocation import LATER, LOWEST_FLOOR, Later, Plan, plan
+from hsiauto.search.allocation import FEWEST_TRIALS, LATER, Later, Plan, plan
 from hsiauto.search.allocation import next_family as next_family_given
 from hsiauto.search.learning_curves import Completed
 from hsiauto.search.score_interval import score_intervals
@@ -44,19 +44,19 @@ def test_presets_come_first_and_cheapest_first() -> None:
 
 
 @pytest.mark.parametrize("budget", [8, 16, 40, 200])
-def test_each_family_has_its_floor_and_the_better_ones_get_the_rest(budget: int) -> None:
+def test_each_family_has_its_minimum_and_the_better_ones_get_the_rest(budget: int) -> None:
     order = _sequence(budget)
-    floor = plan(FAMILIES, COST, budget).floor
+    minimum = plan(FAMILIES, COST, budget).minimum_trials
     assert len(order) == budget
-    assert sorted(order[: 4 * floor]) == sorted(FAMILIES * floor)
-    assert order.count("vit") == len(order) - 3 * floor
+    assert sorted(order[: 4 * minimum]) == sorted(FAMILIES * minimum)
+    assert order.count("vit") == len(order) - 3 * minimum
 
 
-def test_a_budget_without_floors_for_all_names_the_dearest_families() -> None:
-    divided = plan(FAMILIES, COST, 2 * LOWEST_FLOOR + 1)
+def test_a_budget_without_minimum_trials_for_all_names_the_dearest_families() -> None:
+    divided = plan(FAMILIES, COST, 2 * FEWEST_TRIALS + 1)
     assert divided.families == ("svm", "cnn")
     assert divided.skipped == ("vit", "mamba")
-    assert plan(FAMILIES, COST, 4 * LOWEST_FLOOR).skipped == ()
+    assert plan(FAMILIES, COST, 4 * FEWEST_TRIALS).skipped == ()
     assert set(_sequence(5)) == {"svm", "cnn"}
 
 
@@ -67,7 +67,7 @@ def test_a_budget_of_one_runs_the_cheapest_preset() -> None:
 def test_only_full_fidelity_counts() -> None:
     done: dict[str, TrialState] = {}
     divided = plan(("a", "b"), {"a": 0, "b": 1}, 40)
-    for _ in range(divided.floor):
+    for _ in range(divided.minimum_trials):
         _add(done, "a", "completed", 0.5)
         _add(done, "b", "stopped", 0.99)
     assert next_family(divided, done, "kappa") == "a"
@@ -106,11 +106,11 @@ def test_what_the_time_left_cannot_buy_lifts_no_family() -> None:
 
 
 def test_a_slow_family_is_not_judged_before_a_trial_of_it_is_done() -> None:
-    """And takes no more than its floor meanwhile."""
+    """And takes no more than its minimum meanwhile."""
     done: dict[str, TrialState] = {}
     divided = plan(("a", "slow"), {"a": 0, "slow": 9}, 200)
     _spread(done, "a", CLOSE)
-    for _ in range(divided.floor - 1):
+    for _ in range(divided.minimum_trials - 1):
         _add(done, "slow", "stopped", 0.05)
     _add(done, "slow", "running", 0.2)
     assert next_family(divided, done, "kappa") == "a"
@@ -120,7 +120,7 @@ def test_a_slow_family_is_not_judged_before_a_trial_of_it_is_done() -> None:
         {"slow": 10.0},
         Completed("kappa", done.values()),
     )["slow"]
-    assert (seen.lower, seen.upper, seen.known) == (-math.inf, math.inf, False)
+    assert (seen.lower, seen.upper, seen.is_finite) == (-math.inf, math.inf, False)
 
 
 def test_families_that_are_done_at_once_leave_half_of_the_budget_to_a_slow_one() -> None:
@@ -128,12 +128,12 @@ def test_families_that_are_done_at_once_leave_half_of_the_budget_to_a_slow_one()
     divided = plan(("a", "b", "slow"), {"a": 0, "b": 1, "slow": 9}, 100)
     _spread(done, "a", CLOSE)
     _spread(done, "b", CLOSE)
-    for _ in range(divided.floor):
+    for _ in range(divided.minimum_trials):
         _add(done, "slow", "running", 0.2)
     while isinstance(family := next_family(divided, done, "kappa"), str):
         _add(done, family, "completed", 0.85)
     assert family is LATER
-    assert divided.budget - len(done) == (divided.budget - 3 * divided.floor) / 2
+    assert divided.budget - len(done) == (divided.budget - 3 * divided.minimum_trials) / 2
     slow = [trial for trial in done.values() if trial.family == "slow"]
     slow[0].state, slow[0].reports = "completed", [told.reported(kappa=0.95)]
     assert next_family(divided, done, "kappa") == "slow"
@@ -142,18 +142,18 @@ def test_families_that_are_done_at_once_leave_half_of_the_budget_to_a_slow_one()
     assert next_family(divided, done, "kappa") in ("a", "b")
 
 
-def test_a_family_whose_every_trial_failed_gets_its_floor_and_no_more() -> None:
+def test_a_family_whose_every_trial_failed_gets_its_minimum_and_no_more() -> None:
     done: dict[str, TrialState] = {}
     divided = plan(("a", "broken"), {"a": 0, "broken": 9}, 60)
     while isinstance(family := next_family(divided, done, "kappa"), str):
         _add(done, family, *(("completed", 0.5) if family == "a" else ("failed", None)))
-    assert Counter(trial.family for trial in done.values())["broken"] == divided.floor
+    assert Counter(trial.family for trial in done.values())["broken"] == divided.minimum_trials
 
 
 def test_a_closed_family_gets_nothing_and_lifts_no_other() -> None:
     done: dict[str, TrialState] = {}
     divided = plan(FAMILIES, COST, 40)
-    for family in FAMILIES * divided.floor:
+    for family in FAMILIES * divided.minimum_trials:
         _add(done, family, "completed", FINAL[family])
     assert next_family(divided, done, "kappa", closed={"vit"}) == "cnn"
     assert next_family(divided, done, "kappa", closed={"vit", "cnn"}) == "svm"

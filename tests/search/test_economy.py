@@ -15,7 +15,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.search.engine import Assignment, Engine
+from hsiauto.search.engine import Engine, Training
 from hsiauto.search.events import Event, Warned, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.screen import CPU_MACS_PER_SECOND, Cost, Speed, nominal_rate
@@ -61,7 +61,7 @@ def _simulate(
     score: Callable[[fakes.Quick | fakes.Late], float] = lambda config: config.x,
 ) -> list[tuple[float, float]]:
     """Run to the end; (began, reported) of each epoch. A free worker asks after each report."""
-    busy: list[tuple[float, int, Assignment, int, float]] = []
+    busy: list[tuple[float, int, Training, int, float]] = []
     tie, epochs = itertools.count(), list[tuple[float, float]]()
     device = "cuda" if engine._gpus else "cpu"
 
@@ -109,8 +109,8 @@ def test_a_family_starts_with_the_first_preset_that_can_end(tmp_path: Path) -> N
         assert all(9 * (t.epoch_macs or 0) <= 3000 for t in drawn)
 
 
-def test_floors_take_half_of_the_time_as_they_take_half_of_the_trials(tmp_path: Path) -> None:
-    """late's floor alone would take 8 x 90 s of 600; quick is done at once and better."""
+def test_minimum_trials_take_half_of_the_time_as_they_take_half_of_the_trials(tmp_path: Path) -> None:
+    """late's minimum trials alone would take 8 x 90 s of 600; quick is done at once and better."""
     clock = Clock()
     with Journal(tmp_path / "j") as journal:
         engine = _engine(journal, clock, rate=float("inf"), deadline=600.0, budget=1000)
@@ -136,7 +136,7 @@ def test_near_the_deadline_nothing_starts_in_vain_and_no_rung_stops_what_can_sti
         )  # fmt: skip
         next_one = engine.next
 
-        def timed() -> Assignment | None:
+        def timed() -> Training | None:
             if (one := next_one()) is not None:
                 left[one.trial_id] = 100.0 - clock.now
             return one
@@ -154,7 +154,7 @@ def test_near_the_deadline_nothing_starts_in_vain_and_no_rung_stops_what_can_sti
 
 
 def test_a_family_that_is_done_at_once_does_not_spend_what_a_slow_one_may_need(tmp_path: Path) -> None:
-    """late takes 100 times as long and is better by far; two workers are free while its floor trains."""
+    """late takes 100 times as long and is better by far; two workers are free while its minimum trials run."""
     clock = Clock()
 
     def seconds(config: FamilyConfig) -> float:
@@ -165,25 +165,23 @@ def test_a_family_that_is_done_at_once_does_not_spend_what_a_slow_one_may_need(t
         _simulate(engine, clock, seconds, workers=10, score=lambda c: c.x if c.family == "late" else 0.1 + 0.01 * c.x)
         count = Counter(trial.family for trial in _found(journal))
         assert engine.finished
-    floor = 8
+    minimum = 8
     assert count.total() == 60
-    assert count["quick"] <= floor + (60 - 2 * floor) / 2
+    assert count["quick"] <= minimum + (60 - 2 * minimum) / 2
     assert count["late"] >= count["quick"]
 
 
-@pytest.mark.parametrize("allocation", ["elimination", "joint"])
-def test_a_cap_over_every_preset_closes_no_family_and_repeats_no_config(tmp_path: Path, allocation: str) -> None:
+def test_a_cap_over_every_preset_closes_no_family_and_repeats_no_config(tmp_path: Path) -> None:
     """One in ten draws of late is under it."""
     for seed in range(3):
         with Journal(tmp_path / f"j{seed}") as journal:
-            engine = _engine(journal, Clock(), budget=40, max_parameters=100, seed=seed, allocation=allocation)
+            engine = _engine(journal, Clock(), budget=40, max_parameters=100, seed=seed)
             fakes.run(engine, EPOCHS)
             found = _found(journal)
             assert _warnings(journal) == []
         late = [trial for trial in found if trial.family == "late"]
         assert len(found) == len({trial.config_hash for trial in found}) == 40
-        assert late
-        assert len(late) >= 8 or allocation == "joint"
+        assert len(late) >= 8
         assert all((trial.parameters or 0) <= 100 for trial in late)
 
 
@@ -192,7 +190,7 @@ def test_a_family_that_a_cap_leaves_nothing_of_says_so(tmp_path: Path) -> None:
         fakes.run(_engine(journal, Clock(), budget=20, max_parameters=1), EPOCHS)
         late = [text for text in _warnings(journal) if text.startswith("late is left out: 64 configs were drawn")]
         assert len(late) == 1
-        assert late[0].endswith("--max-parameters is 1")
+        assert late[0].endswith("`max_parameters` is 1")
 
 
 def test_a_family_without_an_affordable_preset_is_left_out_and_says_so_once(tmp_path: Path) -> None:
@@ -225,9 +223,9 @@ def test_the_order_of_the_presets_is_that_of_what_will_be_started(tmp_path: Path
     for deadline, first in ((None, "late"), (9 * 900.0, "quick")):
         with Journal(tmp_path / f"{deadline}") as journal:
             engine = _engine(journal, Clock(), deadline=deadline, budget=8, cost=by_preset)
-            assignment = engine.next()
-            assert assignment is not None
-            assert assignment.config.family == first
+            training = engine.next()
+            assert training is not None
+            assert training.config.family == first
 
 
 def _timed(family: str, macs: int, seconds: float, n: int = 1) -> list[TrialState]:
@@ -268,7 +266,7 @@ def test_caps_hold_before_a_trial_starts(tmp_path: Path) -> None:
             assert len(found) == 16
             assert all((t.parameters or 0) <= 300 for t in found)
             assert {t.config["x"] for t in found if t.origin == "preset" and t.family == "late"} == {0.25}
-            assert any("--max-" in text and "is 300" in text for text in _warnings(journal))
+            assert any("`max_" in text and "is 300" in text for text in _warnings(journal))
 
 
 def test_a_family_with_presets_over_the_cap_begins_with_what_the_sampler_draws(tmp_path: Path) -> None:
@@ -287,12 +285,12 @@ def test_a_model_that_predicts_too_slowly_cannot_rank(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         engine = _engine(journal, Clock(), budget=8, min_pixels_per_second=100)
         for pace in (99.0, 100.0, None):
-            assignment = engine.next()
-            assert assignment is not None
-            engine.start(assignment.trial_id, 1, "n", "cpu", 1)
+            training = engine.next()
+            assert training is not None
+            engine.start(training.trial_id, 1, "n", "cpu", 1)
             told = fakes.report(EPOCHS, 0.9)
             told = type(told)(**{**vars(told), "pixels_per_second": pace})
-            assert engine.report(assignment.trial_id, 1, told) == "complete"
+            assert engine.report(training.trial_id, 1, told) == "complete"
         found = _found(journal)
         assert [t.state for t in found] == ["refused", "completed", "refused"]
         assert "99 pixels a second; `min_pixels_per_second` is 100" in found[0].error
@@ -341,7 +339,6 @@ def test_gpu_hours_on_a_cpu_are_refused() -> None:
     limit=st.one_of(st.none(), st.floats(20, 400)),
     seconds=st.tuples(st.floats(0.1, 9), st.floats(0.1, 9)),
     scheduler=st.sampled_from(["asha", "none"]),
-    allocation=st.sampled_from(["elimination", "joint"]),
 )
 def test_limits_hold_presets_come_first_and_nothing_runs_twice(
     tmp_path_factory: pytest.TempPathFactory,
@@ -350,13 +347,11 @@ def test_limits_hold_presets_come_first_and_nothing_runs_twice(
     limit: float | None,
     seconds: tuple[float, float],
     scheduler: str,
-    allocation: str,
 ) -> None:
     clock, epoch_s = Clock(), {"quick": seconds[0], "late": seconds[1]}
     with Journal(tmp_path_factory.mktemp("run") / "j") as journal:
         engine = _engine(
             journal, clock, rate=1e9, deadline=limit, workers=workers, budget=budget, scheduler=scheduler,
-            allocation=allocation,
         )  # fmt: skip
         epochs = _simulate(engine, clock, lambda config: epoch_s[config.family], workers)
         found = _found(journal)

@@ -11,7 +11,7 @@ from optuna.storages.journal import JournalFileBackend
 from hsiauto.search.engine import Engine
 from hsiauto.search.events import Ended, Event, Reported, Warned, of
 from hsiauto.search.journal import Journal
-from hsiauto.search.limits import Pace
+from hsiauto.search.limits import TimeLimit
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.trials import trials
 from tests.search import fakes
@@ -66,9 +66,9 @@ def test_each_family_with_four_trials_has_a_stop_and_only_its_own_scores_decide(
         path, run_config = tmp_path / f"shift{shift}", fakes.run_config(budget=32, sampler="random")
         with Journal(path) as journal:
             engine = fakes.engine(journal, run_config)
-            while (assignment := engine.next()) is not None:
+            while (training := engine.next()) is not None:
                 fakes.train(
-                    engine, assignment, 9,
+                    engine, training, 9,
                     lambda c, e, n: fakes.score(c, e, n) + (shift if c.family == "quick" else 0),
                 )  # fmt: skip
             late = [t for t in trials(journal.events).values() if t.family == "late"]
@@ -90,11 +90,11 @@ def test_a_trial_that_is_nan_has_failed_with_its_reason(tmp_path: Path) -> None:
     run_config = fakes.run_config(budget=3)
     with Journal(tmp_path / "journal") as journal:
         engine = fakes.engine(journal, run_config)
-        assignment = engine.next()
-        assert assignment is not None
-        engine.start(assignment.trial_id, 1, "n", "cpu", 1)
-        assert engine.report(assignment.trial_id, 1, fakes.report(1, math.nan)) == "stop"
-        trial = trials(journal.events)[assignment.trial_id]
+        training = engine.next()
+        assert training is not None
+        engine.start(training.trial_id, 1, "n", "cpu", 1)
+        assert engine.report(training.trial_id, 1, fakes.report(1, math.nan)) == "stop"
+        trial = trials(journal.events)[training.trial_id]
         assert (trial.state, trial.error) == ("failed", "validation kappa is nan after epoch 1")
         fakes.run(engine, run_config.max_epochs)
     assert {t.state for t in trials(journal.events).values()} == {"failed", "completed"}
@@ -103,20 +103,20 @@ def test_a_trial_that_is_nan_has_failed_with_its_reason(tmp_path: Path) -> None:
 def test_a_wrong_metric_or_epoch_is_caught_at_the_first_report(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
         engine = fakes.engine(journal, fakes.run_config())
-        assignment = engine.next()
-        assert assignment is not None
-        engine.start(assignment.trial_id, 1, "n", "cpu", 1)
+        training = engine.next()
+        assert training is not None
+        engine.start(training.trial_id, 1, "n", "cpu", 1)
         right = fakes.report(1, 0.5)
         for wrong in ({"epoch": 10}, {"epoch": 1.5}, {"val_kappa": "0.5"}, {"val_kappa": None}):
             with pytest.raises(AssertionError):
-                engine.report(assignment.trial_id, 1, replace(right, **wrong))
+                engine.report(training.trial_id, 1, replace(right, **wrong))
 
 
 def test_all_trials_failed_is_a_search_that_ended(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal") as journal:
         engine = fakes.engine(journal, fakes.run_config(budget=6))
-        while (assignment := engine.next()) is not None:
-            engine.fail(assignment.trial_id, assignment.attempt, "no such layer")
+        while (training := engine.next()) is not None:
+            engine.fail(training.trial_id, training.attempt, "no such layer")
         states = [(t.state, t.error) for t in trials(journal.events).values()]
     assert states == [("failed", "no such layer")] * 6
 
@@ -185,10 +185,10 @@ def test_a_slow_model_ends_with_its_first_report_and_stops_no_other_one(tmp_path
     path, run_config = tmp_path / "journal", fakes.run_config(min_pixels_per_second=100.0)
 
     def first_report(engine: Engine, kappa: float, pace: float) -> str:
-        assignment = engine.next()
-        assert assignment is not None
-        engine.start(assignment.trial_id, 1, "n", "cpu", 1)
-        return engine.report(assignment.trial_id, 1, replace(fakes.report(1, kappa), pixels_per_second=pace))
+        training = engine.next()
+        assert training is not None
+        engine.start(training.trial_id, 1, "n", "cpu", 1)
+        return engine.report(training.trial_id, 1, replace(fakes.report(1, kappa), pixels_per_second=pace))
 
     with Journal(path) as journal:
         engine = fakes.engine(journal, run_config, fakes.FakeSpace(("quick",)))
@@ -272,12 +272,12 @@ def _timed(journal: Journal, clock: _Clock, seconds: dict[str, float], deadline:
     """A search in virtual time on one worker; `seconds` an epoch by family."""
     run_config = fakes.run_config(scheduler="none", max_epochs=10, **changes)
     engine = fakes.engine(journal, run_config, deadline=deadline, clock=clock)
-    while (assignment := engine.next()) is not None:
-        engine.start(assignment.trial_id, assignment.attempt, "n", "cpu", 1)
+    while (training := engine.next()) is not None:
+        engine.start(training.trial_id, training.attempt, "n", "cpu", 1)
         for epoch in range(1, 11):
-            clock.now += seconds[assignment.config.family]
-            told = fakes.report(epoch, 0.5, fit_seconds=epoch * seconds[assignment.config.family])
-            if engine.report(assignment.trial_id, assignment.attempt, told) != "continue":
+            clock.now += seconds[training.config.family]
+            told = fakes.report(epoch, 0.5, fit_seconds=epoch * seconds[training.config.family])
+            if engine.report(training.trial_id, training.attempt, told) != "continue":
                 break
 
 
@@ -298,7 +298,7 @@ def test_a_slow_family_cannot_take_the_time_of_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("workers", "cap"), [(1, 40), (2, 60), (16, 60)])
 def test_however_many_workers_a_trial_leaves_time_for_its_re_evaluation(workers: int, cap: float) -> None:
-    assert Pace.start(120.0, workers, 10, lambda: 0.0).cap == pytest.approx(cap)
+    assert TimeLimit.start(120.0, workers, 10, lambda: 0.0).longest_s == pytest.approx(cap)
 
 
 def test_what_cannot_end_in_time_is_stopped_or_not_started(tmp_path: Path) -> None:
@@ -322,12 +322,12 @@ def test_one_slow_epoch_stops_nothing(tmp_path: Path) -> None:
         engine = fakes.engine(
             journal, fakes.run_config(scheduler="none", max_epochs=10, budget=1), deadline=60.0, clock=clock
         )
-        assignment = engine.next()
-        assert assignment is not None
-        engine.start(assignment.trial_id, assignment.attempt, "n", "cpu", 1)
+        training = engine.next()
+        assert training is not None
+        engine.start(training.trial_id, training.attempt, "n", "cpu", 1)
         for epoch in range(1, 11):
             clock.now += 9.0 if epoch <= 2 else 1.0
-            decision = engine.report(assignment.trial_id, 1, fakes.report(epoch, 0.5, fit_seconds=clock.now))
+            decision = engine.report(training.trial_id, 1, fakes.report(epoch, 0.5, fit_seconds=clock.now))
         assert decision == "complete"
 
 
@@ -349,8 +349,8 @@ def test_an_overdue_trial_is_given_up(tmp_path: Path) -> None:
         assert not engine.overdue(5.0)
         clock.now = 16
         assert engine.overdue(5.0)
-        for assignment in (running, waiting):
-            engine.expire(assignment.trial_id, 1)
+        for training in (running, waiting):
+            engine.expire(training.trial_id, 1)
         assert engine.next() is None
         states = [(t.state, t.error) for t in trials(journal.events).values()]
     assert states[0] == ("stopped", "time limit of the search reached after epoch 0 of 9")

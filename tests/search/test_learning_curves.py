@@ -31,8 +31,8 @@ def test_the_noise_is_that_of_the_scores_not_of_the_rise() -> None:
 def test_without_a_curve_of_its_family_nothing_is_said_of_a_trial() -> None:
     curves = completed(rising("fast", 0.9, 1.0))
     assert curves.end("slow", {4: 0.1}) is None
-    assert curves.cannot_win("slow", {4: 0.1}) == ""
-    assert completed().cannot_win("fast", {4: 0.1}) == ""
+    assert curves.why_cannot_win("slow", {4: 0.1}) == ""
+    assert completed().why_cannot_win("fast", {4: 0.1}) == ""
     assert completed(trial("a", {60: math.nan})).best == {}
 
 
@@ -41,25 +41,25 @@ def test_a_trial_ends_where_its_familys_curves_lead() -> None:
     curves = completed(rising("fast", 0.9, 1.0), rising("slow", 0.7, 25.0))
     score = 0.95 * (1 - math.exp(-4 / 25))
     assert curves.end("slow", {4: score}) == pytest.approx(0.95 * (1 - math.exp(-60 / 25)), abs=0.01)
-    assert curves.cannot_win("slow", {4: score}) == ""
-    assert curves.cannot_win("fast", {4: score}) != ""
+    assert curves.why_cannot_win("slow", {4: score}) == ""
+    assert curves.why_cannot_win("fast", {4: score}) != ""
 
 
 def test_a_hopeless_trial_is_told_why_and_other_families_have_no_say() -> None:
     low = 0.6 * (1 - math.exp(-5))
     alone, beside = completed(rising("b", 0.8, 6.0)), completed(rising("b", 0.8, 6.0), rising("a", 0.99, 6.0))
-    assert alone.cannot_win("b", {30: low}) == beside.cannot_win("b", {30: low})
-    assert alone.cannot_win("b", {30: low}).startswith("would end at 0.600")
-    assert alone.cannot_win("b", {30: low}).endswith("0.800")
-    assert beside.cannot_win("b", {30: 0.81}) == ""
-    assert beside.cannot_win("b", {30: 0.0}) == ""
+    assert alone.why_cannot_win("b", {30: low}) == beside.why_cannot_win("b", {30: low})
+    assert alone.why_cannot_win("b", {30: low}).startswith("would end at 0.600")
+    assert alone.why_cannot_win("b", {30: low}).endswith("0.800")
+    assert beside.why_cannot_win("b", {30: 0.81}) == ""
+    assert beside.why_cannot_win("b", {30: 0.0}) == ""
 
 
 def _ended_at(curves: Completed, other: TrialState) -> int:
     """The epoch after which `other` is told that it cannot win; the last one if it never is."""
     scores = {report.epoch: report.val_kappa for report in other.reports}
     judged = range(4, len(scores))
-    return next((n for n in judged if curves.cannot_win("a", {e: scores[e] for e in range(1, n + 1)})), len(scores))
+    return next((n for n in judged if curves.why_cannot_win("a", {e: scores[e] for e in range(1, n + 1)})), len(scores))
 
 
 def test_a_fluke_of_one_score_does_not_end_a_trial_and_a_hopeless_one_ends_early() -> None:

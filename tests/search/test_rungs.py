@@ -1,6 +1,11 @@
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from hsiauto.search.rungs import Rungs
 
@@ -61,3 +66,28 @@ def test_trials_are_judged_from_the_first_rung_until_they_are_complete() -> None
     rungs = Rungs("asha", max_epochs=27, grace_epochs=3, reduction=3)
     assert [epoch for epoch in range(1, 28) if rungs.judges(epoch)] == list(range(3, 27))
     assert not any(Rungs("none", 27, 3, 3).judges(epoch) for epoch in range(1, 28))
+
+
+@given(
+    st.integers(2, 40),
+    st.integers(1, 5),
+    st.integers(2, 5),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 3), st.floats(0, 1)), max_size=60),
+)
+def test_it_decides_as_rays_scheduler_does(
+    max_epochs: int, grace: int, reduction: int, steps: list[tuple[int, int, float]]
+) -> None:
+    """`steps`: a trial, how many epochs it goes on, and its score then."""
+    if grace >= max_epochs:
+        return
+    rungs = Rungs("asha", max_epochs, grace, reduction, latest=1)
+    ray: Any = AsyncHyperBandScheduler("epoch", "score", "max", max_epochs, grace, reduction, brackets=1)
+    epochs: dict[int, int] = {}
+    for number, further, score in steps:
+        trial = SimpleNamespace(trial_id=str(number))
+        if number not in epochs:
+            ray.on_trial_add(None, trial)
+        epochs[number] = epochs.get(number, 0) + further
+        if epochs[number] < max_epochs:
+            said = ray.on_trial_result(None, trial, {"epoch": epochs[number], "score": score})
+            assert rungs.goes_on("f", trial.trial_id, epochs[number], score) == (said != TrialScheduler.STOP)

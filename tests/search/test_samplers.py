@@ -64,8 +64,8 @@ def test_a_study_that_followed_the_journal_proposes_what_one_made_from_it_does(t
     with Journal(tmp_path / "journal.jsonl") as journal:
         engine = fakes.engine(journal, study, space)
         waiting = [engine.next(), engine.next()]
-        while (assignment := waiting.pop(0)) is not None:
-            fakes.train(engine, assignment, study.max_epochs, _curve)
+        while (training := waiting.pop(0)) is not None:
+            fakes.train(engine, training, study.max_epochs, _curve)
             past = list(engine.trials.values())
             taken = {trial.config_hash for trial in past}
             answers = [one.propose("quick", past, taken) for one in (following, _sampling(**_settings(following)))]

@@ -75,5 +75,5 @@ def test_a_family_without_a_completed_trial_is_unknown_while_one_is_under_way_an
         {"a": [trial({1: 0.9}, "running")], "b": [trial({1: 0.9}, "failed", "b")]}, "kappa", {"a": 9, "b": 9}
     )
     assert (seen["a"].upper, seen["b"].upper) == (math.inf, -math.inf)
-    assert not seen["a"].known
-    assert not seen["b"].known
+    assert not seen["a"].is_finite
+    assert not seen["b"].is_finite

@@ -44,13 +44,13 @@ def _best(found: list[TrialState], family: str) -> list[TrialState]:
 
 def test_the_best_of_each_family_follow_the_presets_and_bring_no_scores(tmp_path: Path) -> None:
     earlier = _earlier(tmp_path / "first")
-    found = warm_start.gather([tmp_path / "first"], "kappa", Space(), fakes.parse)
-    assert {known.found_by for known in found.configs} == {
+    gathered = warm_start.gather([tmp_path / "first"], "kappa", Space(), fakes.parse)
+    assert {known.found_by for known in gathered[0]} == {
         f"first/{t.trial_id}" for family in ("quick", "late") for t in _best(earlier, family)
     }
     run_config = fakes.run_config(budget=16)
     with Journal(tmp_path / "journal.jsonl") as journal:
-        warm_start.tell(found, journal)
+        warm_start.record(gathered, journal)
         engine = fakes.engine(journal, run_config)
         assert not engine.trials
         fakes.run(engine, run_config.max_epochs)
@@ -75,9 +75,9 @@ def test_a_config_is_brought_into_this_space_or_left_out_with_a_note(tmp_path: P
     with Journal(run / "journal.jsonl") as journal:
         fakes.run(fakes.engine(journal, run_config, modes), run_config.max_epochs)
         assert max(t.config["x"] for t in trials(journal.events).values()) > 0.9
-    found = warm_start.gather([run], "kappa", Narrow(), fakes.parse)
-    assert max(known.config.x for known in found.configs) == 0.9  # type: ignore[attr-defined]
-    assert len({known.config.hash() for known in found.configs}) == len(found.configs)
+    found, _ = warm_start.gather([run], "kappa", Narrow(), fakes.parse)
+    assert max(known.config.x for known in found) == 0.9  # type: ignore[attr-defined]
+    assert len({known.config.hash() for known in found}) == len(found)
     lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
     best = max((e for e in lines if e["event"] == "proposed"), key=lambda e: e["config"]["x"])
     for strange in ({"mode": "nan"}, {"colour": 3}):
@@ -86,21 +86,21 @@ def test_a_config_is_brought_into_this_space_or_left_out_with_a_note(tmp_path: P
         other = tmp_path / next(iter(strange))
         other.mkdir()
         (other / "journal.jsonl").write_text("".join(json.dumps(e) + "\n" for e in changed))
-        found = warm_start.gather([other], "kappa", Narrow(), fakes.parse)
-        assert all(not known.found_by.endswith(best["trial_id"]) for known in found.configs)
-        assert [best["trial_id"] in note for note in found.notes] == [True]
+        found, notes = warm_start.gather([other], "kappa", Narrow(), fakes.parse)
+        assert all(not known.found_by.endswith(best["trial_id"]) for known in found)
+        assert [best["trial_id"] in note for note in notes] == [True]
         with Journal(other / "mine.jsonl") as journal:
-            warm_start.tell(found, journal)
-            assert [e.text for e in of(Warned, journal.events)] == list(found.notes)
+            warm_start.record((found, notes), journal)
+            assert [e.text for e in of(Warned, journal.events)] == list(notes)
 
 
 def test_runs_take_turns_and_the_same_config_is_tried_once(tmp_path: Path) -> None:
     _earlier(tmp_path / "a", seed=1)
     _earlier(tmp_path / "b", seed=2)
-    found = warm_start.gather([tmp_path / "a", tmp_path / "b", tmp_path / "a"], "kappa", Space(), fakes.parse)
-    quick = [known.found_by.split("/")[0] for known in found.configs if known.config.family == "quick"]
+    found, _ = warm_start.gather([tmp_path / "a", tmp_path / "b", tmp_path / "a"], "kappa", Space(), fakes.parse)
+    quick = [known.found_by.split("/")[0] for known in found if known.config.family == "quick"]
     assert quick[:2] == ["a", "b"]
-    assert len({known.config.hash() for known in found.configs}) == len(found.configs)
+    assert len({known.config.hash() for known in found}) == len(found)
 
 
 def test_what_gives_nothing_is_refused(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_what_gives_nothing_is_refused(tmp_path: Path) -> None:
         warm_start.gather([tmp_path / "nowhere"], "kappa", Space(), fakes.parse)
     (tmp_path / "empty").mkdir()
     Journal(tmp_path / "empty" / "journal.jsonl").close()
-    with pytest.raises(UserError, match="--warm-start"):
+    with pytest.raises(UserError, match="`warm_start`"):
         warm_start.gather([tmp_path / "empty"], "kappa", Space(), fakes.parse)
     _earlier(tmp_path / "run")
     with pytest.raises(UserError, match="has other"):
@@ -120,10 +120,9 @@ def test_a_resume_does_not_need_the_earlier_run(tmp_path: Path) -> None:
     run_config = fakes.run_config(budget=12)
 
     def table(path: Path, limits: list[int | None]) -> list[tuple[str, str]]:
-        found = warm_start.gather([tmp_path / "first"], "kappa", Space(), fakes.parse) if "whole" in path.name else None
         with Journal(path) as journal:
-            if found is not None:
-                warm_start.tell(found, journal)
+            if "whole" in path.name:
+                warm_start.record(warm_start.gather([tmp_path / "first"], "kappa", Space(), fakes.parse), journal)
             for limit in limits:
                 fakes.run(fakes.engine(journal, run_config), run_config.max_epochs, limit)
             return [(t.config_hash, t.found_by) for t in trials(journal.events).values()]

@@ -19,7 +19,7 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig, TileConfig
-from hsiauto.search.engine import Assignment, Engine, OnEvent
+from hsiauto.search.engine import Engine, OnEvent, Training
 from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.samplers import SearchSpace
@@ -153,9 +153,9 @@ class _Weights:
         self._dropped: set[str] = set()
         """Trials without weights: to ask the storage for all of them at every end would take longer and longer."""
 
-    def hand_over(self, assignment: Assignment) -> None:
+    def hand_over(self, training: Training) -> None:
         """Copy the last attempt's checkpoint into the new one's folder: an orphan may still write to the old."""
-        self._storage.hand_over(assignment.trial_id, assignment.attempt)
+        self._storage.hand_over(training.trial_id, training.attempt)
 
     def worth_saving(self, trial_id: str) -> bool:
         family = self._engine.trials[trial_id].family

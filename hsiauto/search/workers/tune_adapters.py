@@ -8,7 +8,7 @@ import ray
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from hsiauto.search.engine import Assignment, Engine
+from hsiauto.search.engine import Engine, Training
 from hsiauto.search.workers.faults import Silence, end_of
 from hsiauto.training.trial import Report
 
@@ -30,22 +30,22 @@ OVERDUE_S = 5.0
 class EngineSearcher(_NotRestored, Searcher):
     """Tune asks, the engine proposes. Outcomes reach the engine through the scheduler."""
 
-    def __init__(self, engine: Engine, prepare: Callable[[Assignment], None], stop: Callable[[], bool]) -> None:
+    def __init__(self, engine: Engine, prepare: Callable[[Training], None], stop: Callable[[], bool]) -> None:
         super().__init__()
         self._engine, self._prepare, self._stop = engine, prepare, stop
 
     def suggest(self, trial_id: str) -> Any:
         if self._stop():
             return Searcher.FINISHED
-        assignment = self._engine.next()
-        if assignment is None:
+        training = self._engine.next()
+        if training is None:
             return None if self._engine.waits else Searcher.FINISHED
-        self._prepare(assignment)
+        self._prepare(training)
         return {
-            "trial_id": assignment.trial_id,
-            "attempt": assignment.attempt,
-            "epochs_known": assignment.epochs_known,
-            "config": assignment.config.active(),
+            "trial_id": training.trial_id,
+            "attempt": training.attempt,
+            "epochs_known": training.epochs_known,
+            "config": training.config.active(),
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

@@ -14,7 +14,7 @@ from optuna.trial import FixedTrial
 from benchmarks.compare import curves, curves_figure
 from benchmarks.compare.problem import Config
 from benchmarks.compare.record import store
-from benchmarks.compare.recorded import RECORDED, Axis, Recorded
+from benchmarks.compare.recorded import RECORDED, Hyperparameter, Recorded
 from benchmarks.compare.surrogate import METHODS, method
 from benchmarks.compare.virtual_time import Clock, Run, simulate
 from benchmarks.curves.table import CurveTable, Row
@@ -97,10 +97,10 @@ def test_a_draw_snaps_to_the_nearest_config(judge: Recorded) -> None:
 def test_numbers_are_drawn_over_their_range_and_choices_by_name() -> None:
     run_config = optuna.create_study(sampler=RandomSampler(seed=0))
     trial = run_config.ask()
-    Axis((1e-4, 1e-2)).ask(trial, "log")
-    Axis((1, 4)).ask(trial, "integer")
-    Axis((True, False)).ask(trial, "choice")
-    assert Axis((3,)).ask(trial, "constant") == 3
+    Hyperparameter((1e-4, 1e-2)).ask(trial, "log")
+    Hyperparameter((1, 4)).ask(trial, "integer")
+    Hyperparameter((True, False)).ask(trial, "choice")
+    assert Hyperparameter((3,)).ask(trial, "constant") == 3
     assert {name: type(one).__name__ for name, one in trial.distributions.items()} == {
         "log": "FloatDistribution",
         "integer": "IntDistribution",
@@ -109,8 +109,16 @@ def test_numbers_are_drawn_over_their_range_and_choices_by_name() -> None:
     assert trial.distributions["log"] == FloatDistribution(1e-4, 1e-2, log=True)
 
 
-@pytest.mark.parametrize("axis", [Axis((1e-4, 1e-3, 1e-2)), Axis((1, 2, 4)), Axis(("a", "b")), Axis((True, False))])
-def test_a_distance_is_between_none_and_one(axis: Axis) -> None:
+@pytest.mark.parametrize(
+    "axis",
+    [
+        Hyperparameter((1e-4, 1e-3, 1e-2)),
+        Hyperparameter((1, 2, 4)),
+        Hyperparameter(("a", "b")),
+        Hyperparameter((True, False)),
+    ],
+)
+def test_a_distance_is_between_none_and_one(axis: Hyperparameter) -> None:
     first, last = axis.values[0], axis.values[-1]
     assert axis.distance(first, first) == 0
     assert axis.distance(first, last) == pytest.approx(1)
@@ -118,7 +126,7 @@ def test_a_distance_is_between_none_and_one(axis: Axis) -> None:
 
 
 def test_a_log_axis_measures_ratios() -> None:
-    assert Axis((1e-4, 1e-3, 1e-2)).distance(1e-4, 1e-3) == pytest.approx(0.5)
+    assert Hyperparameter((1e-4, 1e-3, 1e-2)).distance(1e-4, 1e-3) == pytest.approx(0.5)
 
 
 def test_a_classical_config_is_one_step_at_full_fidelity(judge: Recorded) -> None:

@@ -62,13 +62,13 @@ def _search(folder: Path, data: TrialData, stop: Callable[[int], bool]) -> list[
     families = ("svm", "forest", "spectral_memory")
     with Journal(folder / "journal.jsonl") as journal:
         engine = Engine(journal, run_config, real.small_space(data, families), lambda _: Cost(1, 1), config_from)
-        while (assignment := engine.next()) is not None:
-            place = folder / assignment.trial_id
-            trial = Trial(assignment.config, data, seed=0, max_epochs=3, folder=place, n_threads=1)
-            engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
+        while (training := engine.next()) is not None:
+            place = folder / training.trial_id
+            trial = Trial(training.config, data, seed=0, max_epochs=3, folder=place, n_threads=1)
+            engine.start(training.trial_id, training.attempt, "node", "cpu", 1)
             decision = "continue"
             while decision == "continue":
-                decision = engine.report(assignment.trial_id, assignment.attempt, trial.step())
+                decision = engine.report(training.trial_id, training.attempt, trial.step())
                 trial.save()
                 reports += 1
                 if stop(reports):

@@ -14,15 +14,15 @@ from tests.search import fakes
 def test_a_retry_is_said_once_with_its_micro_batch_and_peak(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.jsonl") as journal:
         engine = fakes.engine(journal, fakes.run_config(budget=3, scheduler="none"))
-        assignment = engine.next()
-        assert assignment is not None
-        engine.start(assignment.trial_id, 1, "node", "cuda", 1)
+        training = engine.next()
+        assert training is not None
+        engine.start(training.trial_id, 1, "node", "cuda", 1)
         for epoch, micro_batch in ((1, None), (2, 16), (3, 16)):
             seen = replace(fakes.report(epoch, 0.5), micro_batch=micro_batch, peak_memory_bytes=3 << 30)
-            engine.report(assignment.trial_id, 1, seen)
+            engine.report(training.trial_id, 1, seen)
         said = [event.text for event in of(Warned, journal.events) if "memory" in event.text]
         assert said == [
-            f"t0001, {assignment.config.family}: out of memory at 3.00 GiB; it goes on with 16 samples at once and the "
+            f"t0001, {training.config.family}: out of memory at 3.00 GiB; it goes on with 16 samples at once and the "
             "same effective batch"
         ]
         reports = trials(journal.events)["t0001"].reports

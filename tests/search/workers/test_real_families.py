@@ -31,10 +31,10 @@ def events(small_split: TrialData, tmp_path_factory: pytest.TempPathFactory) -> 
 
     with Journal(tmp_path_factory.mktemp("run") / "journal.jsonl") as journal:
         engine = Engine(journal, CONFIG, real.small_space(small_split, DEEP), cost, config_from)
-        while (assignment := engine.next()) is not None:
-            engine.start(assignment.trial_id, assignment.attempt, "node", "cpu", 1)
-            trial = Trial(assignment.config, small_split, seed=CONFIG.seed, max_epochs=CONFIG.max_epochs, n_threads=1)
-            while engine.report(assignment.trial_id, assignment.attempt, trial.step()) == "continue":
+        while (training := engine.next()) is not None:
+            engine.start(training.trial_id, training.attempt, "node", "cpu", 1)
+            trial = Trial(training.config, small_split, seed=CONFIG.seed, max_epochs=CONFIG.max_epochs, n_threads=1)
+            while engine.report(training.trial_id, training.attempt, trial.step()) == "continue":
                 pass
         return journal.events
 
@@ -63,7 +63,7 @@ def test_a_replay_decides_alike_whatever_the_other_family_scores(
             goes_on = rungs.goes_on(trial.family, trial.trial_id, epoch, score)
             if goes_on and rungs.judges(epoch):
                 so_far = curve(trial, "kappa") | {epoch: score}
-                goes_on = not completed.cannot_win(trial.family, so_far)
+                goes_on = not completed.why_cannot_win(trial.family, so_far)
             if own:
                 assert goes_on == (event.decision != "stop"), event
                 mine += 1

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 
-from hsiauto.search.joint import FAMILY, JOINT, JointSpace
+from benchmarks.compare.joint import FAMILY, JOINT, JointProposals, JointSpace
+from hsiauto.config import RunConfig
+from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Journal
-from hsiauto.search.mirror import Mirror
 from hsiauto.search.trials import TrialState, trials
 from tests.search import fakes
 
@@ -20,13 +19,18 @@ def _score(config: fakes.Quick | fakes.Late, epoch: int, max_epochs: int) -> flo
     return config.x + (1.0 if config.family == "quick" else 0.0)
 
 
-def _search(path: Path, limits: tuple[int | None, ...] = (None,), mirror: Mirror | None = None) -> list[TrialState]:
-    run_config = fakes.run_config(budget=BUDGET, allocation="joint", scheduler="none")
+def _engine(journal: Journal, run_config: RunConfig) -> Engine:
+    space = JointSpace(fakes.FakeSpace())
+    return Engine(journal, run_config, space, fakes.cost, fakes.parse, proposals=JointProposals)
+
+
+def _search(path: Path, limits: tuple[int | None, ...] = (None,)) -> list[TrialState]:
+    run_config = fakes.run_config(budget=BUDGET, scheduler="none")
     with Journal(path) as journal:
         for limit in limits:
-            engine, done = fakes.engine(journal, run_config, mirror=mirror), 0
-            while (limit is None or done < limit) and (assignment := engine.next()) is not None:
-                fakes.train(engine, assignment, run_config.max_epochs, _score)  # type: ignore[arg-type]
+            engine, done = _engine(journal, run_config), 0
+            while (limit is None or done < limit) and (training := engine.next()) is not None:
+                fakes.train(engine, training, run_config.max_epochs, _score)  # type: ignore[arg-type]
                 done += 1
         return list(trials(journal.events).values())
 
@@ -47,18 +51,11 @@ def test_a_resume_proposes_the_same(tmp_path: Path) -> None:
     assert [t.config_hash for t in whole] == [t.config_hash for t in cut]
 
 
-def test_the_mirror_has_one_study(tmp_path: Path) -> None:
-    _search(tmp_path / "j", mirror=Mirror(tmp_path / "optuna.log"))
-    storage = JournalStorage(JournalFileBackend(str(tmp_path / "optuna.log")))
-    assert [run_config.study_name for run_config in storage.get_all_studies()] == [JOINT]
-    assert len(optuna.load_study(study_name=JOINT, storage=storage).trials) == BUDGET
-
-
 def test_rungs_stay_per_family(tmp_path: Path) -> None:
     """late's scores are low until its end: one ladder for both would stop every trial of it at the first rung."""
-    run_config = fakes.run_config(budget=30, allocation="joint", sampler="random")
+    run_config = fakes.run_config(budget=30, sampler="random")
     with Journal(tmp_path / "j") as journal:
-        fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
+        fakes.run(_engine(journal, run_config), run_config.max_epochs)
         late = [t for t in trials(journal.events).values() if t.family == "late"]
     assert any(t.reports[0].decision == "continue" for t in late[1:])
 
