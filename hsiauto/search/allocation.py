@@ -1,8 +1,8 @@
 """Which family gets the next trial: an explicit rule over what the journal says. See docs/allocation.md.
 
-1. Each family's paper preset, cheapest predicted cost first.
-2. Minimum trials for each family, fewest first: no family is judged on its preset alone. When half of a time limit is
-   over, FEWEST_TRIALS.
+1. Each family's preset, cheapest predicted cost first.
+2. Minimum trials for each family, fewest first: no family is judged on its preset alone, unless the budget cannot give
+   each a second trial. When half of a time limit is over, FEWEST_TRIALS.
 3. The rest by successive elimination on interval estimates of what a refit would reach (`score_interval.py`). A family
    is out while even the whole rest of the budget would not be expected to lift it to another one's score. Of those
    that remain the leader (highest lower end) and its strongest rival (highest upper end) are compared, as in LUCB
@@ -23,8 +23,8 @@ from hsiauto.search.score_interval import score_intervals
 from hsiauto.search.trials import TrialState
 
 FEWEST_TRIALS, MOST_TRIALS = 2, 8
-"""Minimum trials of a family: together half of the budget, within these. A family that cannot have the fewest is left
-out."""
+"""Minimum trials of a family: together half of the budget, within these. A budget that cannot give each family the fewest
+gives each its preset; a family for which not even that is left is left out."""
 
 UNCOMPARED = 1 / 2
 """Share of what the minimum trials leave of the budget that may go to families that were compared with each other while
@@ -45,7 +45,7 @@ class Plan:
     families: tuple[str, ...]
     """Those that take part, cheapest first."""
     skipped: tuple[str, ...]
-    """The dearest ones, if the budget cannot give FEWEST_TRIALS to all."""
+    """The dearest ones, for which the budget has no trial."""
     minimum_trials: int
     """Of each family that takes part."""
     budget: int
@@ -54,9 +54,9 @@ class Plan:
 def plan(families: Sequence[str], cost: Mapping[str, float], budget: int) -> Plan:
     """`cost`: predicted cost of each family's preset (multiply-adds x pixels x epochs; 0 for a classical family)."""
     by_cost = sorted(families, key=lambda family: (cost[family], families.index(family)))
-    kept = tuple(by_cost[: max(1, budget // FEWEST_TRIALS)])
+    kept = tuple(by_cost[:budget])
     minimum = min(MOST_TRIALS, max(FEWEST_TRIALS, budget // (2 * len(kept))))
-    return Plan(kept, tuple(by_cost[len(kept) :]), min(minimum, budget), budget)
+    return Plan(kept, tuple(by_cost[len(kept) :]), min(minimum, budget // len(kept)), budget)
 
 
 def next_family(

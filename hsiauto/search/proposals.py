@@ -1,7 +1,7 @@
 """What to try next: whose turn it is, and a config of it that may start.
 
-A family begins with its paper preset, or the first of its other presets that may start; then comes what an earlier run
-found (`warm_start`), then what the sampler draws. A draw that may not start is drawn again.
+A family begins with its paper preset, or with another one if that is too large to start with; then comes what an earlier
+run found (`warm_start`), then what the sampler draws. A draw that may not start is drawn again.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -45,8 +45,8 @@ class Proposals:
         self._plan = allocation.plan(space.families, self._weights(), run_config.budget)
         if skipped := self._plan.skipped:
             text = (
-                f"a budget of {run_config.budget} cannot give each of {len(space.families)} families "
-                f"{allocation.FEWEST_TRIALS} trials; left out: {', '.join(skipped)}"
+                f"a budget of {run_config.budget} cannot give each of {len(space.families)} families a trial; "
+                f"left out: {', '.join(skipped)}"
             )
             ledger.warn("budget", text, skipped)
 
@@ -116,19 +116,24 @@ class Proposals:
 
         If caps alone are in the way, the sampler may draw something smaller.
         """
-        first = late = ""
-        for preset in self._space.presets(family):
-            over = screen.why_over_cap(preset)
-            late = late if over else screen.why_too_long(preset)
-            if not over and not late:
-                if first:
-                    text = f"{family} starts with a smaller preset: that of the paper {first}"
-                    self._ledger.warn("preset", text, [family])
-                return Proposal(preset, "preset"), False
-            first = first or over or late
+        paper, *others = self._space.presets(family)
+        starts = self._starts(family, screen)
+        if starts:
+            if starts[0] != paper:
+                why = screen.why_over_cap(paper) or screen.why_too_long(paper) or screen.why_long_start(paper)
+                text = f"{family} starts with a smaller preset: that of the paper {why}"
+                self._ledger.warn("preset", text, [family])
+            return Proposal(starts[0], "preset"), False
+        late = [screen.why_too_long(preset) for preset in (paper, *others) if not screen.why_over_cap(preset)]
         if late:
-            self._ledger.warn("time", f"{family} is left out: its smallest preset {late}", [family])
+            self._ledger.warn("time", f"{family} is left out: its smallest preset {late[-1]}", [family])
         return None, bool(late)
+
+    def _starts(self, family: str, screen: Screen) -> list[FamilyConfig]:
+        """The presets that may start, in order of preference: the family's own, then the long ones,
+        cheapest first."""
+        allowed = [preset for preset in self._space.presets(family) if screen.allows(preset)]
+        return sorted(allowed, key=lambda preset: screen.cost(preset).weight if screen.why_long_start(preset) else 0)
 
     def _weights(self) -> dict[str, int]:
         """Predicted cost of the preset that each family began or will begin with."""
@@ -139,7 +144,6 @@ class Proposals:
             if family in begun:
                 weights[family] = begun[family].epoch_macs or begun[family].macs or 0
                 continue
-            presets = self._space.presets(family)
-            start = next((preset for preset in presets if screen.allows(preset)), presets[0])
-            weights[family] = screen.cost(start).weight
+            starts = self._starts(family, screen) or self._space.presets(family)
+            weights[family] = screen.cost(starts[0]).weight
         return weights

@@ -14,6 +14,9 @@ CPU_MACS_PER_SECOND = 30e9
 reach about 20 (claresnet's largest layers)."""
 GPU_MACS_PER_SECOND = 100e12
 """Speed of one GPU in bfloat16: a fifth of the peak of the largest ones of today; small networks stay far below."""
+LONGEST_START_S = 120
+"""Seconds of one thread or GPU, at its nominal rate, that a family's first training may take if the family has a
+cheaper preset and no limit of time or GPU-hours says what fits."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +35,20 @@ class Cost:
         return self.epoch_macs or self.macs or 0
 
 
-def nominal_rate(device: str, threads: int) -> float:
-    """Multiply-adds per second of a worker that has not been timed yet."""
-    return GPU_MACS_PER_SECOND if device == "cuda" else CPU_MACS_PER_SECOND * threads
-
-
 @dataclass(frozen=True)
 class Speed:
     """How fast a worker trains."""
 
     nominal: float = math.inf
     """Multiply-adds per second before a trial was timed. Infinite: nothing is refused until then."""
+    longest_start: float = math.inf
+    """Multiply-adds of the longest training that a family begins with if it has a choice: the same on every CPU."""
+
+    @classmethod
+    def of(cls, device: str, threads: int) -> "Speed":
+        """The speed of a worker that has not been timed yet."""
+        rate = GPU_MACS_PER_SECOND if device == "cuda" else CPU_MACS_PER_SECOND
+        return cls(rate if device == "cuda" else rate * threads, LONGEST_START_S * rate)
 
     def rates(self, family: str, trials: Iterable[TrialState]) -> "Rates":
         """What `family` may reach: the nominal rate, or the best of any network if that is more. A family with
@@ -104,6 +110,17 @@ class Screen:
         return (
             f"would take {macs / rate:.0f} s even at {rate / 1e9:.3g} billion multiply-adds a second; one trial may "
             f"take {max(0.0, self.longest_s):.0f} s"
+        )
+
+    def why_long_start(self, config: FamilyConfig) -> str:
+        """Why a family should begin with something cheaper than `config`; empty: it need not. A limit of time or of
+        GPU-hours decides that by itself."""
+        macs = (self.cost(config).epoch_macs or 0) * self.run_config.max_epochs
+        if math.isfinite(self.longest_s) or macs <= self.speed.longest_start:
+            return ""
+        return (
+            f"would take {LONGEST_START_S * macs / self.speed.longest_start:.0f} s of a core or a GPU; without a "
+            f"`time_limit` a family starts with at most {LONGEST_START_S} s if it has a cheaper preset"
         )
 
     def allows(self, config: FamilyConfig) -> bool:

@@ -52,12 +52,21 @@ def test_each_family_has_its_minimum_and_the_better_ones_get_the_rest(budget: in
     assert order.count("vit") == len(order) - 3 * minimum
 
 
-def test_a_budget_without_minimum_trials_for_all_names_the_dearest_families() -> None:
-    divided = plan(FAMILIES, COST, 2 * FEWEST_TRIALS + 1)
-    assert divided.families == ("svm", "cnn")
-    assert divided.skipped == ("vit", "mamba")
-    assert plan(FAMILIES, COST, 4 * FEWEST_TRIALS).skipped == ()
-    assert set(_sequence(5)) == {"svm", "cnn"}
+@pytest.mark.parametrize("budget", [4, 5, 7])
+def test_a_budget_without_minimum_trials_for_all_gives_every_family_its_preset(budget: int) -> None:
+    divided = plan(FAMILIES, COST, budget)
+    assert (divided.minimum_trials, divided.skipped) == (1, ())
+    order = _sequence(budget)
+    assert order[:4] == ["svm", "cnn", "vit", "mamba"]
+    assert set(order[4:]) <= {"vit"}
+    assert plan(FAMILIES, COST, 4 * FEWEST_TRIALS).minimum_trials == FEWEST_TRIALS
+
+
+def test_a_budget_without_presets_for_all_names_the_dearest_families() -> None:
+    divided = plan(FAMILIES, COST, 3)
+    assert divided.families == ("svm", "cnn", "vit")
+    assert divided.skipped == ("mamba",)
+    assert _sequence(3) == ["svm", "cnn", "vit"]
 
 
 def test_a_budget_of_one_runs_the_cheapest_preset() -> None:

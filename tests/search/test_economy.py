@@ -2,6 +2,7 @@
 
 import heapq
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.search.engine import Engine, Training
 from hsiauto.search.events import Event, Warned, of
 from hsiauto.search.journal import Journal
-from hsiauto.search.screen import CPU_MACS_PER_SECOND, Cost, Speed, nominal_rate
+from hsiauto.search.screen import CPU_MACS_PER_SECOND, LONGEST_START_S, Cost, Speed
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.faults import Silence
 from hsiauto.search.workers.resources import Machine, Resources
@@ -44,13 +45,17 @@ class Clock:
         return self.now
 
 
-def _engine(journal: Journal, clock: Clock, rate: float = 1.0, **options: Any) -> Engine:
+def _engine(
+    journal: Journal, clock: Clock, rate: float = 1.0, longest_start: float = math.inf, **options: Any
+) -> Engine:
     fields = {"scheduler": "none", "max_epochs": EPOCHS, "sampler": "random"}
     fields |= {k: options.pop(k) for k in list(options) if k not in ("deadline", "workers", "gpus", "space", "cost")}
     space = options.pop("space", None) or fakes.FakeSpace()
     cost = options.pop("cost", _cost)
     run_config = fakes.run_config(**fields)
-    return Engine(journal, run_config, space, cost, fakes.parse, clock=clock, speed=Speed(rate), **options)
+    return Engine(
+        journal, run_config, space, cost, fakes.parse, clock=clock, speed=Speed(rate, longest_start), **options
+    )
 
 
 def _simulate(
@@ -107,6 +112,27 @@ def test_a_family_starts_with_the_first_preset_that_can_end(tmp_path: Path) -> N
         drawn = [t for t in _found(journal) if t.family == "late" and t.origin == "sampler"]
         assert drawn, "not all of the family is too dear"
         assert all(9 * (t.epoch_macs or 0) <= 3000 for t in drawn)
+
+
+@pytest.mark.parametrize(("longest", "first"), [(9 * 501, 0.5), (9 * 501 - 1, 0.25), (1, 0.25)])
+def test_without_a_limit_of_time_a_family_starts_with_what_is_in_proportion(
+    tmp_path: Path, longest: float, first: float
+) -> None:
+    """The first preset within the longest start, else the cheapest one; of equals the first. It bounds the
+    start alone; with a limit of time that one decides."""
+    with Journal(tmp_path / "j") as journal:
+        engine = _engine(journal, Clock(), rate=1e9, longest_start=longest, budget=12)
+        fakes.run(engine, EPOCHS)
+        presets = {t.family: t.config["x"] for t in _found(journal) if t.origin == "preset"}
+        assert presets == {"quick": 0.5, "late": first}
+        told = [text for text in _warnings(journal) if text.startswith("late starts with a smaller preset")]
+        assert ["a family starts with at most 120 s" in text for text in told] == [True] * (first == 0.25)
+        drawn = [t for t in _found(journal) if t.family == "late" and t.origin == "sampler"]
+        assert any(9 * (t.epoch_macs or 0) > longest for t in drawn)
+    with Journal(tmp_path / "limited") as journal:
+        engine = _engine(journal, Clock(), rate=1e9, longest_start=longest, budget=12, deadline=9000.0)
+        fakes.run(engine, EPOCHS)
+        assert {t.config["x"] for t in _found(journal) if t.origin == "preset"} == {0.5}
 
 
 def test_minimum_trials_take_half_of_the_time_as_they_take_half_of_the_trials(tmp_path: Path) -> None:
@@ -243,8 +269,8 @@ def test_the_rate_errs_on_the_fast_side() -> None:
     assert speed.rates("c", [*slow, *fast]).of(1000) == 20, "the best that was seen"
     assert speed.rates("a", [*slow, *fast]).of(10) == 2, "three own trials have shown what it can do"
     assert speed.rates("a", [*slow, *fast]).of(11) == 4, "a larger config may be twice as fast"
-    assert nominal_rate("cpu", 2) == 2 * CPU_MACS_PER_SECOND
-    assert nominal_rate("cuda", 2) > nominal_rate("cpu", 64)
+    assert Speed.of("cpu", 2) == Speed(2 * CPU_MACS_PER_SECOND, LONGEST_START_S * CPU_MACS_PER_SECOND)
+    assert Speed.of("cuda", 2).nominal > Speed.of("cpu", 64).nominal
 
 
 def test_a_family_that_turns_out_slower_than_it_looked_gets_smaller_configs(tmp_path: Path) -> None:

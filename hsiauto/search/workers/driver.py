@@ -23,7 +23,7 @@ from hsiauto.search.engine import Engine, OnEvent, Training
 from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
 from hsiauto.search.samplers import SearchSpace
-from hsiauto.search.screen import Cost, Speed, nominal_rate
+from hsiauto.search.screen import Cost, Speed
 from hsiauto.search.workers.cluster import look
 from hsiauto.search.workers.environment import in_main_thread, kept_signals
 from hsiauto.search.workers.faults import Silence
@@ -74,7 +74,7 @@ def run_search(
         parse,
         workers=resources.concurrency,
         gpus=resources.gpus_per_trial,
-        speed=Speed(nominal_rate(resources.device, resources.threads)),
+        speed=Speed.of(resources.device, resources.threads),
         deadline=deadline,
         on_event=on_event,
         mirror=Mirror(
