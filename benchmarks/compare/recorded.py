@@ -2,8 +2,8 @@
 
 A method draws the hyperparameters of a family as it would from a space: numbers between the least and the largest
 recorded value, choices among the recorded ones, one only if it is active. The draw snaps to the nearest recorded config
-that has not been begun: Gower's distance, |a - b| / range of a number (of its logarithm if it is drawn so), 0 or 1 for a
-choice, 1 if it is active in one of the two alone. Methods are told what they drew, with the name of what was run.
+that has not been begun: Gower's distance, |a - b| / range of a number (of its logarithm if it is drawn so), 0 or 1 for
+a choice, 1 if it is active in one of the two alone. Methods are told what they drew, with the name of what was run.
 
 A table is not the space. It holds some tens of configs a family, so the best of them is soon found by chance; a sampler
 learns from what it drew, not from what ran; a family whose configs have all begun gives the nearest again;

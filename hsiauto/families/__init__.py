@@ -1,9 +1,10 @@
-"""The registry of architecture families: the union of their configs. A new family is one file and one line here."""
+"""The architecture families. One in this package is one file and one line in BUILT_IN; one in a package of your own is
+an entry point (`registry.py`)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from hsiauto.errors import UserError, refusal
 from hsiauto.families.base import FamilyConfig
@@ -16,50 +17,51 @@ from hsiauto.families.cssmamba import CssMambaConfig, MambaHsiConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.hybridsn import HybridsnConfig
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
+from hsiauto.families.registry import Registry
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.families.ssftt import SsfttConfig
 from hsiauto.families.svm import SvmConfig
 
-__all__ = ["FAMILIES", "AnyConfig", "config_from"]
+__all__ = ["BUILT_IN", "FAMILIES", "config_from"]
 
-AnyConfig = Annotated[
-    SpectralMemoryConfig
-    | ClaresnetConfig
-    | CpdgalConfig
-    | VitConfig
-    | CssMambaConfig
-    | MambaHsiConfig
-    | Cnn1dConfig
-    | Cnn2dConfig
-    | Cnn3dConfig
-    | HybridsnConfig
-    | SsfttConfig
-    | SvmConfig
-    | ForestConfig
-    | Coordinate1NNConfig
-    | MajorityConfig,
-    Field(discriminator="family"),
-]
-
-FAMILIES: dict[str, type[FamilyConfig]] = {
-    config.model_fields["family"].default: config for config in get_args(get_args(AnyConfig)[0])
-}
-"""Name -> config class, in the order of the union."""
+BUILT_IN: tuple[type[FamilyConfig], ...] = (
+    SpectralMemoryConfig,
+    ClaresnetConfig,
+    CpdgalConfig,
+    VitConfig,
+    CssMambaConfig,
+    MambaHsiConfig,
+    Cnn1dConfig,
+    Cnn2dConfig,
+    Cnn3dConfig,
+    HybridsnConfig,
+    SsfttConfig,
+    SvmConfig,
+    ForestConfig,
+    Coordinate1NNConfig,
+    MajorityConfig,
+)
+FAMILIES = Registry(BUILT_IN)
+"""Name -> config class."""
 
 
 def config_from(fields: Mapping[str, Any]) -> FamilyConfig:
-    """{"family": name, axis: value, ...} -> config; axes left out have their defaults.
+    """{"family": name, hyperparameter: value, ...} -> config; hyperparameters left out have their defaults.
 
-    Raises UserError for an unknown family or axis, a value out of bounds, or an axis that cannot act.
+    Raises UserError for an unknown family or hyperparameter, a value out of bounds, or an inactive hyperparameter.
     """
     family = fields.get("family")
-    if family not in FAMILIES:
-        raise UserError("the family must be known", repr(family), f"Choose from {', '.join(FAMILIES)}.")
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise UserError(
+            "the family must be known",
+            repr(family),
+            f"Choose from {', '.join(FAMILIES)}, or install the package that brings it.",
+        )
     config = FAMILIES[family]
     unknown = [name for name in fields if name not in config.model_fields]
     if unknown:
-        axes = ", ".join(name for name in config.model_fields if name != "family")
-        raise UserError(f"the axis must be one of {family}'s", ", ".join(unknown), f"Choose from {axes}.")
+        known = ", ".join(name for name in config.model_fields if name != "family")
+        raise UserError(f"the hyperparameter must be one of {family}'s", ", ".join(unknown), f"Choose from {known}.")
     try:
         return config.model_validate(dict(fields))
     except ValidationError as invalid:

@@ -23,8 +23,8 @@ from hsiauto.search.score_interval import score_intervals
 from hsiauto.search.trials import TrialState
 
 FEWEST_TRIALS, MOST_TRIALS = 2, 8
-"""Minimum trials of a family: together half of the budget, within these. A budget that cannot give each family the fewest
-gives each its preset; a family for which not even that is left is left out."""
+"""Minimum trials of a family: together half of the budget, within these. A budget that cannot give each family the
+fewest gives each its preset; a family for which not even that is left is left out."""
 
 UNCOMPARED = 1 / 2
 """Share of what the minimum trials leave of the budget that may go to families that were compared with each other while

@@ -1,7 +1,7 @@
 """What to try next: whose turn it is, and a config of it that may start.
 
-A family begins with its paper preset, or with another one if that is too large to start with; then comes what an earlier
-run found (`warm_start`), then what the sampler draws. A draw that may not start is drawn again.
+A family begins with its paper preset, or with another one if that is too large to start with; then comes what an
+earlier run found (`warm_start`), then what the sampler draws. A draw that may not start is drawn again.
 """
 
 from collections.abc import Callable, Collection, Sequence

@@ -1,4 +1,4 @@
-"""Every torch family of the registry, small: configs, modules, batches and a scene for the conformance tests."""
+"""Small configs of a torch family, their modules and batches, and a scene, for the conformance tests."""
 
 from functools import cache
 from typing import Any
@@ -8,17 +8,16 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from hsiauto.families import FAMILIES
 from hsiauto.families.base import PatchConfig, PixelConfig, TileConfig, TorchConfig
 from hsiauto.families.costs import macs
 from hsiauto.split.seal import TrialData
 
-TORCH = {name: config for name, config in FAMILIES.items() if issubclass(config, TorchConfig)}
+Family = type[TorchConfig]
 BANDS, CLASSES, SIDE = 12, 3, 14
 SMALL_TILE = 8
 """A tile family is the same network at every tile; this one is cheap, and smaller than the scene."""
 SMALL_PATCH = 5
-"""Of trainings here; a family whose layers need more gets more."""
+"""Side of the patches here; a family whose layers need more gets more."""
 
 
 def scene(singleton: bool = False, n_bands: int = BANDS) -> TrialData:
@@ -43,11 +42,11 @@ def scene(singleton: bool = False, n_bands: int = BANDS) -> TrialData:
     )
 
 
-def family_config(family: str, preset: str, n_bands: int = BANDS) -> TorchConfig:
-    config = TORCH[family].preset(preset).bounded(n_bands, 1000)
+def preset_config(family: Family, preset: str, n_bands: int = BANDS) -> TorchConfig:
+    """A preset on a scene with `n_bands`; of a tile family on a small tile."""
+    config = family.preset(preset).bounded(n_bands, 1000)
     if isinstance(config, TileConfig):
         config = type(config)(**{**config.active(), "tile": SMALL_TILE})
-    assert isinstance(config, TorchConfig)
     return config
 
 
@@ -81,38 +80,36 @@ def step(module: nn.Module, config: TorchConfig, x: Tensor, y: Tensor) -> Tensor
     return loss
 
 
-def with_axes(config: TorchConfig, **axes: Any) -> TorchConfig:
-    """`config` with other values, without the axes that cannot act beside them. Raises ValidationError."""
-    values = {**config.active(), **axes}
+def with_values(config: TorchConfig, **given: Any) -> TorchConfig:
+    """`config` with other values, without the hyperparameters that they make inactive. Raises ValidationError."""
+    values = {**config.active(), **given}
     return type(config)(**{name: value for name, value in values.items() if type(config).acts(name, values)})
 
 
-def is_valid(config: TorchConfig, **axes: Any) -> bool:
+def is_valid(config: TorchConfig, **given: Any) -> bool:
     try:
-        with_axes(config, **axes)
+        with_values(config, **given)
     except ValidationError:
         return False
     return True
 
 
 @cache
-def cheapest_preset(family: str) -> str:
-    return min(TORCH[family].presets, key=lambda preset: macs(family_config(family, preset), BANDS, CLASSES) or 0)
+def cheapest_preset(family: Family) -> str:
+    return min(family.presets, key=lambda preset: macs(preset_config(family, preset), BANDS, CLASSES) or 0)
 
 
-def cheapest(family: str, n_bands: int = BANDS) -> TorchConfig:
+def cheapest(family: Family, n_bands: int = BANDS) -> TorchConfig:
     """The preset with the fewest multiply-adds, on the smallest patch or tile that suits it."""
-    config = family_config(family, cheapest_preset(family), n_bands)
+    config = preset_config(family, cheapest_preset(family), n_bands)
     if isinstance(config, PatchConfig):
         sizes = range(min(SMALL_PATCH, config.patch), config.patch + 1)
-        config = with_axes(config, patch=next(patch for patch in sizes if is_valid(config, patch=patch)))
+        config = with_values(config, patch=next(patch for patch in sizes if is_valid(config, patch=patch)))
     return config
 
 
-def small(family: str, n_bands: int = BANDS, **fields: Any) -> TorchConfig:
-    """The cheapest config, with the shared axes set so that each of them can act on 40 pixels."""
-    tiles = issubclass(TORCH[family], TileConfig)
+def small(family: Family, n_bands: int = BANDS, **fields: Any) -> TorchConfig:
+    """The cheapest config, with the shared hyperparameters set so that each of them is active on 40 pixels."""
+    tiles = issubclass(family, TileConfig)
     shared = {"weight_decay": 0.05, "batch_size": 32 if tiles else 8, "learning_rate": 5e-3}
-    config = with_axes(cheapest(family), **{**shared, **fields}).bounded(n_bands, 40)
-    assert isinstance(config, TorchConfig)
-    return config
+    return with_values(cheapest(family), **{**shared, **fields}).bounded(n_bands, 40)
