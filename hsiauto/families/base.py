@@ -35,6 +35,9 @@ class FamilyConfig(BaseModel):
     """The paper and section, or why the family is here."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
     """Named settings. Every family has `paper`, the family's first trial; empty = all defaults."""
+    search_space: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Of a family from outside: its block in the space `unified`, {hyperparameter: {"low": ..., "high": ...}} or
+    {"choices": [...]}, as in a space file. The built-in families have theirs in unified.yaml."""
     published_parameters: ClassVar[Mapping[tuple[int, int], int]] = {}
     """What the source prints of the `paper` preset: (bands of the scene, classes) -> parameters. The conformance suite
     counts."""

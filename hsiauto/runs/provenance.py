@@ -5,13 +5,15 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from hsiauto.families.registry import outside_packages
+
 PACKAGES = ("hsiauto", "torch", "ray", "optuna", "numpy", "scipy", "scikit-learn", "pyarrow")
 
 
 def versions() -> dict[str, str]:
     """Version of Python and of each package that can change a number."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *outside_packages()):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:  # run from a source tree that was never installed

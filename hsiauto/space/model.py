@@ -16,6 +16,9 @@ from hsiauto.space import load
 from hsiauto.space.family import FamilySpace
 from hsiauto.space.scene_size import SceneSize
 
+UNIFIED = "unified"
+"""The space that ships with hsiauto and that families of other packages join."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -37,14 +40,18 @@ class Space:
         for name in blocks:
             if name not in candidates:
                 raise UserError(f"{file}: must be a family", name, f"Known: {', '.join(candidates)}.")
-        parts = {name: load.family_space(file, name, block, candidates[name]) for name, block in blocks.items()}
+        files = dict.fromkeys(blocks, file)
+        if name_or_path == UNIFIED:
+            blocks |= {name: dict(config.search_space) for name, config in FAMILIES.outside.items()}
+            files |= {name: f"{config.__qualname__}.search_space" for name, config in FAMILIES.outside.items()}
+        parts = {name: load.family_space(files[name], name, block, candidates[name]) for name, block in blocks.items()}
         chosen = tuple(families) if families is not None else tuple(parts)
         for name in chosen:
             if name not in parts:
                 raise UserError(f"families: must be in the space {file}", name, f"Known: {', '.join(parts)}.")
         if not chosen:
             raise UserError("families: must name at least one", "none", f"Known: {', '.join(parts)}.")
-        parts = {name: load.checked(file, part) for name, part in parts.items() if name in chosen}
+        parts = {name: load.checked(files[name], part) for name, part in parts.items() if name in chosen}
         for pin, value in (pins or {}).items():
             family, part = _pinned(pin, value, parts)
             parts[family] = part
