@@ -2,15 +2,13 @@
 
 Forward and backward of the scan alone, float32, 64 channels and 16 states: a batch of short sequences and one long
 sequence. The loop is the recurrence as one would write it, differentiated by autograd; the sequential rows run the same
-recurrence with the backward by hand. Prints the fastest of the repeats, and the loop's time over it. "mamba1, numba" is
-the optional extra `hsiauto[numba]`; without it the row says so. On a machine that is busy with other work, count the
-process's own seconds (`--clock cpu`, with one thread).
+recurrence with the backward by hand. Prints the fastest of the repeats, and the loop's time over it. On a machine that
+is busy with other work, count the process's own seconds (`--clock cpu`, with one thread).
 
     python -m benchmarks.state_space [--repeats 5] [--threads 1] [--clock wall]
 """
 
 import argparse
-import importlib.util
 import time
 from collections.abc import Callable
 
@@ -46,10 +44,6 @@ def by_heads(x_BLE: Tensor, step_BLE: Tensor, rate_EN: Tensor, write_BLN: Tensor
     return ssd(x_BLHP, step_BLE[..., first], rate_EN[first, 0], write_BLN, read_BLN)
 
 
-def with_numba(x_BLE: Tensor, step_BLE: Tensor, rate_EN: Tensor, write_BLN: Tensor, read_BLN: Tensor) -> Tensor:
-    return selective_scan(x_BLE, step_BLE, rate_EN, write_BLN, read_BLN, kernel="numba")
-
-
 def milliseconds(scan: Scan, n_sequences: int, length: int, repeats: int, clock: Callable[[], float]) -> float:
     """The fastest of `repeats` after one that is not counted."""
     torch.manual_seed(0)
@@ -78,21 +72,13 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
-    rows: dict[str, Scan | None] = {
-        "python loop": python_loop,
-        "mamba1, torch": selective_scan,
-        "mamba1, numba": with_numba if importlib.util.find_spec("numba") else None,
-        "ssd": by_heads,
-    }
+    rows: dict[str, Scan] = {"python loop": python_loop, "mamba1": selective_scan, "ssd": by_heads}
     title = f"forward + backward, {arguments.threads} thread(s), {arguments.clock} time"
     table = Table("scan", *(column for name in SHAPES for column in (f"{name}, ms", "loop / this")), title=title)
     loop: dict[str, float] = {}
     for name, scan in rows.items():
         cells = []
         for shape, (n_sequences, length) in SHAPES.items():
-            if scan is None:
-                cells += ["not installed", ""]
-                continue
             repeats = 1 if scan is python_loop else arguments.repeats
             taken = milliseconds(scan, n_sequences, length, repeats, CLOCKS[arguments.clock])
             loop.setdefault(shape, taken)

@@ -19,6 +19,7 @@ from sklearn.svm import SVC
 
 from hsiauto.families.base import ClassicalConfig, Estimator
 from hsiauto.families.hyperparameters import hyperparameter
+from hsiauto.split.budget import rank_in_class
 
 SLOPE = 4.0
 """Of the sigmoid on decision values, whose margin is 1. Of 2, 3, 4, 6 and 10 it came nearest to honest on Indian Pines
@@ -81,13 +82,11 @@ def stratified_subset(y: npt.NDArray[np.int64], size: int, seed: int) -> npt.NDA
     """
     if len(y) <= size:
         return np.arange(len(y))
-    shuffled = np.random.default_rng(seed).permutation(len(y))
-    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
-    _, first, count = np.unique(y[by_class], return_index=True, return_counts=True)
-    place = np.arange(len(y)) - np.repeat(first, count)
-    # (place + 1/2) / count spreads each class evenly over (0, 1): the smallest values are a proportional sample.
-    key = np.where(place == 0, -1.0, (place + 0.5) / np.repeat(count, count))
-    return np.sort(by_class[np.argsort(key, kind="stable")[: max(size, len(count))]])
+    rank = rank_in_class(y, np.random.default_rng(seed).permutation(len(y)))
+    count = np.bincount(y)
+    # (rank + 1/2) / count spreads each class evenly over (0, 1): the smallest values are a proportional sample.
+    key = np.where(rank == 0, -1.0, (rank + 0.5) / count[y])
+    return np.sort(np.lexsort((y, key))[: max(size, np.count_nonzero(count))])
 
 
 def couple(decisions_NP: npt.NDArray[np.float64], n_classes: int) -> npt.NDArray[np.float64]:

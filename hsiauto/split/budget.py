@@ -41,11 +41,17 @@ def choose(labels: Labels, numbers: npt.NDArray[np.int64], rng: np.random.Genera
     The same generator state with larger numbers gives a superset, so budgets are nested.
     """
     flat = labels.ravel()
-    shuffled = rng.permutation(np.flatnonzero(flat))
-    shuffled = shuffled[np.argsort(flat[shuffled], kind="stable")]
-    classes = flat[shuffled]
-    first = np.searchsorted(classes, np.arange(len(numbers)))
-    rank_in_class = np.arange(len(classes)) - first[classes]
+    labelled = np.flatnonzero(flat)
+    classes = flat[labelled]
     chosen = np.zeros(flat.shape, dtype=bool)
-    chosen[shuffled[rank_in_class < numbers[classes]]] = True
+    chosen[labelled[rank_in_class(classes, rng.permutation(len(labelled))) < numbers[classes]]] = True
     return chosen.reshape(labels.shape)
+
+
+def rank_in_class(classes: npt.NDArray[np.integer], order: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """(N,) place of each sample among those of its class in `order`, a permutation: 0 for the first of every class."""
+    by_class = order[np.argsort(classes[order], kind="stable")]
+    ordered = classes[by_class]
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[by_class] = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return rank

@@ -19,22 +19,18 @@ The states, (B, L, E, N), are N times as large as the input: 1.8 GB for 111,104 
 are never held. The work goes tile by tile, b sequences by T tokens, in buffers that are made once and, on a CPU, stay
 in its cache. Forward keeps the state that enters each tile; backward computes a tile's states again from it (a third
 more arithmetic, less time than writing and reading them), so memory beyond inputs and outputs is B L E N / T.
-
-Two kernels compute a tile. "torch" is the default everywhere. "numba" (CPU, an optional extra) must be asked for: its
-sums round in another order, and a training should not depend on which packages a machine happens to have.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hsiauto.families.layers.linear_scan import step_elements
 from hsiauto.families.layers.precision import without_autocast
-from hsiauto.families.layers.torch_scan import TorchKernel
+from hsiauto.families.layers.scan_tile import ScanTile
 
-KernelName = Literal["torch", "numba"]
 CPU_TILE, ACCELERATOR_TILE = 2**18, 2**25
 """States of a tile: three such buffers are in use at once."""
 
@@ -46,52 +42,16 @@ def selective_scan(
     write_BLN: Tensor,
     read_BLN: Tensor,
     starts_BL: Tensor | None = None,
-    *,
-    kernel: KernelName = "torch",
 ) -> Tensor:
-    """y (B, L, E) in the dtype of x. Differentiable in the first five; computed in float32, of float64 in float64.
-
-    Raises:
-        ModuleNotFoundError: kernel "numba" without the extra `hsiauto[numba]`.
-    """
+    """y (B, L, E) in the dtype of x. Differentiable in the first five; computed in float32, of float64 in float64."""
     dtype = torch.promote_types(x_BLE.dtype, torch.float32)
     sequences = (t.to(dtype).transpose(0, 1) for t in (x_BLE, step_BLE, write_BLN, read_BLN))
     x_LBE, step_LBE, write_LBN, read_LBN = sequences
     keep_LB = None if starts_BL is None else starts_BL.T.logical_not().to(dtype)
     rate_NE = rate_EN.to(dtype).T.contiguous()
     with without_autocast(x_BLE.device):
-        y_LBE = _SelectiveScan.apply(x_LBE, step_LBE, rate_NE, write_LBN, read_LBN, keep_LB, kernel)
+        y_LBE = _SelectiveScan.apply(x_LBE, step_LBE, rate_NE, write_LBN, read_LBN, keep_LB)
     return y_LBE.transpose(0, 1).to(x_BLE.dtype)
-
-
-class TileKernel(Protocol):
-    """Computes one tile; holds the buffers for it. All shapes time first; `first_bNE` is the state that enters."""
-
-    def __init__(self, n_steps: int, n_sequences: int, rate_NE: Tensor) -> None: ...
-
-    def forward(
-        self,
-        x_TbE: Tensor,
-        step_TbE: Tensor,
-        write_TbN: Tensor,
-        read_TbN: Tensor,
-        keep_Tb: Tensor | None,
-        first_bNE: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """y (T, b, E) and the state that leaves, (b, N, E)."""
-
-    def backward(
-        self,
-        x_TbE: Tensor,
-        step_TbE: Tensor,
-        write_TbN: Tensor,
-        read_TbN: Tensor,
-        keep_Tb: Tensor | None,
-        first_bNE: Tensor,
-        grad_y_TbE: Tensor,
-        grad_last_bNE: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Gradients of x, step, rate, write, read and of the state that enters."""
 
 
 class _SelectiveScan(torch.autograd.Function):
@@ -106,11 +66,10 @@ class _SelectiveScan(torch.autograd.Function):
         write_LBN: Tensor,
         read_LBN: Tensor,
         keep_LB: Tensor | None,
-        kernel: KernelName,
     ) -> Tensor:
         L, B, _ = x_LBE.shape
         T, b = _tile(L, B, rate_NE)
-        computer = _kernel(kernel)(T, b, rate_NE)
+        computer = ScanTile(T, b, rate_NE)
         y_LBE = torch.empty_like(x_LBE)
         entering = rate_NE.new_empty(max(0, -(-L // T) - 1), B, *rate_NE.shape)  # the first tile's is zero
         for some in _spans(B, b):
@@ -121,7 +80,6 @@ class _SelectiveScan(torch.autograd.Function):
                 tile = _cut((x_LBE, step_LBE, write_LBN, read_LBN), keep_LB, span, some)
                 y_LBE[span, some], state = computer.forward(*tile, state)
         ctx.save_for_backward(x_LBE, step_LBE, rate_NE, write_LBN, read_LBN, keep_LB, entering)
-        ctx.kernel = kernel
         return y_LBE
 
     @staticmethod
@@ -133,7 +91,7 @@ class _SelectiveScan(torch.autograd.Function):
         grads = tuple(torch.empty_like(t) for t in sequences)
         grad_rate = torch.zeros_like(rate_NE)
         with without_autocast(x_LBE.device):
-            computer = _kernel(ctx.kernel)(T, b, rate_NE)
+            computer = ScanTile(T, b, rate_NE)
             for some in _spans(B, b):
                 zero = rate_NE.new_zeros(some.stop - some.start, *rate_NE.shape)
                 carry = zero
@@ -147,7 +105,7 @@ class _SelectiveScan(torch.autograd.Function):
                         grad[span, some] = part
                     grad_rate += of_rate
         grad_x, grad_step, grad_write, grad_read = grads
-        return grad_x, grad_step, grad_rate, grad_write, grad_read, None, None
+        return grad_x, grad_step, grad_rate, grad_write, grad_read, None
 
 
 def _tile(L: int, B: int, rate_NE: Tensor) -> tuple[int, int]:
@@ -168,11 +126,3 @@ def _cut(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
     x, step, write, read = (t[span, some].contiguous() for t in sequences)
     return x, step, write, read, None if keep_LB is None else keep_LB[span, some]
-
-
-def _kernel(name: KernelName) -> type[TileKernel]:
-    if name == "torch":
-        return TorchKernel
-    from hsiauto.families.layers.numba_scan import NumbaKernel  # an optional dependency
-
-    return NumbaKernel

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, silu, softplus
 
 from hsiauto.families.layers.precision import without_autocast
-from hsiauto.families.layers.selective_scan import KernelName, selective_scan
+from hsiauto.families.layers.selective_scan import selective_scan
 from hsiauto.families.layers.ssd import HEAD_CHANNELS, ssd
 
 FIRST_STEPS = (1e-3, 1e-1)
@@ -48,10 +48,6 @@ class StateSpace(nn.Module):
         expand: channels of the scan over D.
         conv: taps of the causal convolution, K.
     """
-
-    kernel: KernelName = "torch"
-    """Of the "mamba1" scan. "numba", on a CPU with the extra `hsiauto[numba]`, must be asked for by setting it: its
-    results differ from torch's by rounding, so nothing selects it by itself."""
 
     def __init__(
         self,
@@ -113,14 +109,14 @@ class StateSpace(nn.Module):
             step = step.to(rate.dtype)
             if self.form == "mamba1":
                 step = softplus(linear(step, self.dt_weight_ER.to(rate.dtype), self.dt_bias.to(rate.dtype)))
-                return selective_scan(x_BLE, step, rate, write_BLN, read_BLN, starts, kernel=self.kernel)
+                return selective_scan(x_BLE, step, rate, write_BLN, read_BLN, starts)
             step = softplus(step + self.dt_bias.to(rate.dtype))
             x_BLHP = x_BLE.unflatten(-1, (len(rate), -1))
             return ssd(x_BLHP, step, rate, write_BLN, read_BLN, starts).flatten(2)
 
 
 def _started(starts_BL: Tensor, back: int) -> Tensor:
-    """Does a segment start after the token `back` before this one, up to this one? (B, L), bool."""
+    """(B, L), bool: whether a segment starts within the last `back` tokens, this one included."""
     counts_BL = starts_BL.cumsum(1)
     return counts_BL != pad(counts_BL, (back, 0))[:, : counts_BL.shape[1]]
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from hsiauto.split.budget import rank_in_class
 from hsiauto.split.model import Pixels
 
 IGNORE = -100
@@ -54,11 +55,9 @@ def every_class_first(labels: torch.Tensor, most: int, generator: torch.Generato
     if len(labels) <= most:
         return torch.arange(len(labels), device=labels.device)
     order = torch.randperm(len(labels), generator=generator, device=labels.device)
-    by_class = order[labels[order].argsort(stable=True)]
-    counts = labels.bincount()
-    starts = (counts.cumsum(0) - counts)[labels[by_class]]
-    occurrence = torch.arange(len(labels), device=labels.device) - starts
-    return by_class[occurrence.argsort(stable=True)[:most]]
+    classes = labels.cpu().numpy()
+    rank = rank_in_class(classes, order.cpu().numpy())
+    return torch.from_numpy(np.lexsort((classes, rank))[:most]).to(labels.device)
 
 
 def drop_bands(x: torch.Tensor, probability: float, generator: torch.Generator) -> torch.Tensor:

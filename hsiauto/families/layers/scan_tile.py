@@ -1,4 +1,4 @@
-"""The tile kernel of the selective scan in torch: bulk operations on the tile, and `linear_scan_` along time.
+"""One tile of the selective scan: bulk operations on the tile, and `linear_scan_` along time.
 
 States lie as (T, b, N, E): tokens, sequences, states of a channel, channels. With channels last every operation runs
 along memory; sums over states and over channels are batched matrix products. Everything of the size of the states
@@ -11,8 +11,8 @@ from torch import Tensor
 from hsiauto.families.layers.linear_scan import linear_scan_
 
 
-class TorchKernel:
-    """A `TileKernel`."""
+class ScanTile:
+    """Computes one tile after another in the same buffers. Time comes first; `first_bNE` is the state that enters."""
 
     def __init__(self, n_steps: int, n_sequences: int, rate_NE: Tensor) -> None:
         self.rate_NE = rate_NE
@@ -30,6 +30,7 @@ class TorchKernel:
         keep_Tb: Tensor | None,
         first_bNE: Tensor,
     ) -> tuple[Tensor, Tensor]:
+        """y (T, b, E) and the state that leaves, (b, N, E)."""
         _, states = self._run(x_TbE * step_TbE, step_TbE, write_TbN, keep_Tb, first_bNE)
         y = torch.bmm(read_TbN.flatten(0, 1)[:, None], states[1:].flatten(0, 1))
         return y.view(x_TbE.shape), states[-1]
@@ -45,6 +46,7 @@ class TorchKernel:
         grad_y_TbE: Tensor,
         grad_last_bNE: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Gradients of x, step, rate, write, read and of the state that enters."""
         drive_TbE = x_TbE * step_TbE
         decay, states = self._run(drive_TbE, step_TbE, write_TbN, keep_Tb, first_bNE)
         grad_read = torch.bmm(states[1:].flatten(0, 1), grad_y_TbE.flatten(0, 1)[..., None])
