@@ -1,4 +1,4 @@
-"""Scores: everything from one confusion matrix. Paired: the difference of two methods over the same runs."""
+"""Scores of one confusion matrix, and the paired difference of two methods over the same runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from scipy.special import stdtr, stdtrit
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Agreement of prediction and truth; fractions in [0, 1], NaN throughout where no pixel was scored."""
+    """Agreement of prediction and truth; fractions in [0, 1], NaN throughout if no pixel was scored."""
 
     confusion: npt.NDArray[np.int64]
     """(K, K) pixels; row = class in truth, column = class predicted."""
@@ -31,9 +31,9 @@ class Scores:
 
     @property
     def kappa(self) -> float:
-        """Cohen's kappa: agreement beyond that of chance, at most 1, below 0 where worse than chance.
+        """Cohen's kappa: agreement beyond that of chance, at most 1, below 0 if worse than chance.
 
-        0 where truth and prediction are one and the same class, since chance explains that already (elsewhere 0 / 0).
+        0 if truth and prediction are one and the same class, which chance explains already (the formula gives 0 / 0).
         """
         pixels = int(self.confusion.sum())
         agreed = int(np.trace(self.confusion)) * pixels

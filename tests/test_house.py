@@ -1,6 +1,8 @@
 """The order of the house, as CONTRIBUTING.md prints it: a file imports only from what stands above it."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +71,16 @@ def test_a_console_belongs_to_the_command_line() -> None:
         assert not {"typer", "cyclopts", "rich"} & {module.split(".")[0] for module in _modules(tree)}, path
         calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
         assert not any(isinstance(func, ast.Name) and func.id == "print" for func in calls), path
+
+
+WITHOUT_TORCH = ("settings", "scene", "split", "metrics", "config", "leaderboard")
+"""Rooms, with everything below them, that are imported without torch."""
+
+
+def test_what_a_reader_of_results_needs_takes_no_torch() -> None:
+    files = [f for room in WITHOUT_TORCH for f in (HOUSE / f"{room}.py", *(HOUSE / room).rglob("*.py")) if f.is_file()]
+    modules = [".".join(("hsiauto", *file.relative_to(HOUSE).with_suffix("").parts)) for file in files]
+    assert len(modules) > 20
+    script = f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nprint('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told == "False\n"

@@ -130,7 +130,7 @@ class Recorded:
     def suggest(self, trial: BaseTrial, family: str) -> Config:
         asked, values = self._hyperparameters[family], {"family": family}
         for name, one in asked.items():
-            if FAMILIES[family].acts(name, values):
+            if FAMILIES[family].is_active(name, values):
                 values[name] = one.ask(trial, f"{family}/{name}")
         own = {name: curve.config for name, curve in self.curves.items() if curve.config["family"] == family}
         left = [name for name in own if name not in self.begun] or own

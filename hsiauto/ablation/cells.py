@@ -145,7 +145,7 @@ def _config(definition: Definition, family: str, settings: Mapping[str, Any], sc
 
 
 def _active(kind: type[FamilyConfig], values: Mapping[str, Any]) -> FamilyConfig:
-    return config_from({name: values[name] for name in kind.model_fields if kind.acts(name, values)})
+    return config_from({name: values[name] for name in kind.model_fields if kind.is_active(name, values)})
 
 
 def _pins(definition: Definition, family: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def family_config(family: str, preset: str | None, settings: Sequence[str]) -> t
     except UserError as error:
         raise UserError(f"--set {error.rule}", error.received, error.remedy) from error
     values = {**start, **own}
-    acting = {name: value for name, value in values.items() if name in own or FAMILIES[family].acts(name, values)}
+    acting = {name: value for name, value in values.items() if name in own or FAMILIES[family].is_active(name, values)}
     return config_from({**acting, "family": family}), frozenset(own)
 
 

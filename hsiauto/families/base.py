@@ -1,6 +1,6 @@
 """What a family is: one frozen, typed config that knows its bounds, its sources and how to build itself.
 
-The axes that every torch family shares are declared here, once.
+The hyperparameters that every torch family shares are declared here, once.
 """
 
 import hashlib
@@ -36,11 +36,11 @@ class FamilyConfig(BaseModel):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
     """Named settings. Every family has `paper`, the family's first trial; empty = all defaults."""
     search_space: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Of a family from outside: its block in the space `unified`, {hyperparameter: {"low": ..., "high": ...}} or
+    """The block of a family from outside in the space `unified`, {hyperparameter: {"low": ..., "high": ...}} or
     {"choices": [...]}, as in a space file. The built-in families have theirs in unified.yaml."""
     published_parameters: ClassVar[Mapping[tuple[int, int], int]] = {}
-    """What the source prints of the `paper` preset: (bands of the scene, classes) -> parameters. The conformance suite
-    counts."""
+    """The counts that the source prints for the `paper` preset: (bands of the scene, classes) -> parameters;
+    `hsiauto.testing` compares."""
 
     @classmethod
     def preset(cls, name: str = "paper") -> Self:
@@ -48,35 +48,35 @@ class FamilyConfig(BaseModel):
 
     @classmethod
     def when(cls, field: str) -> Mapping[str, object]:
-        """The condition under which `field` acts; empty = always."""
+        """The condition under which `field` is active; empty: always."""
         extra = cls.model_fields[field].json_schema_extra
         condition = extra.get("when", {}) if isinstance(extra, dict) else {}
         return condition if isinstance(condition, dict) else {}
 
     @classmethod
-    def acts(cls, field: str, values: Mapping[str, object]) -> bool:
-        """Whether `field` acts, given the values of the fields before it (a missing one has its default)."""
+    def is_active(cls, field: str, values: Mapping[str, object]) -> bool:
+        """Whether `field` is active, given the values of the fields before it (a missing one has its default)."""
         conditions = _conditions(cls)[field]
         return not conditions or all(
-            cls.acts(parent, values) and allows(wanted, values.get(parent, default))
+            cls.is_active(parent, values) and allows(wanted, values.get(parent, default))
             for parent, wanted, default in conditions
         )
 
     @model_validator(mode="after")
-    def _no_idle_axis(self) -> Self:
+    def _sets_nothing_inactive(self) -> Self:
         values = dict(self)
         for name in sorted(self.model_fields_set):
-            if not self.acts(name, values) and values[name] != type(self).model_fields[name].default:
+            if not self.is_active(name, values) and values[name] != type(self).model_fields[name].default:
                 raise ValueError(
-                    f"{name} cannot act in this config: it needs {in_words(self.when(name))}; leave it out"
+                    f"{name} is inactive in this config: it needs {in_words(self.when(name))}; leave it out"
                 )
         return self
 
     def active(self) -> dict[str, Any]:
-        """The fields that act, in order of declaration, `family` first. JSON values."""
+        """The active fields, in order of declaration, `family` first. JSON values."""
         values = dict(self)
         dump = self.model_dump(mode="json")
-        return {name: dump[name] for name in type(self).model_fields if self.acts(name, values)}
+        return {name: dump[name] for name in type(self).model_fields if self.is_active(name, values)}
 
     def hash(self) -> str:
         """Identifies what the config does: 16 hex digits over `active()`."""
@@ -99,13 +99,13 @@ class FamilyConfig(BaseModel):
         return 0
 
     def rows_read(self, start: int, stop: int, height: int) -> tuple[int, int]:
-        """First row, and the one after the last, of a scene of `height` rows that rows start .. stop - 1 need: given
-        these alone, they are predicted as they are in the whole scene."""
+        """(first row, row after the last) of a scene of `height` rows that are needed to predict rows start .. stop - 1
+        as in the whole scene."""
         reach = self.smoothing_reach
         return self.model_rows_read(max(0, start - reach), min(height, stop + reach), height)
 
     def model_rows_read(self, start: int, stop: int, height: int) -> tuple[int, int]:
-        """As `rows_read`, without smoothing.
+        """The rows that the model reads, as `rows_read` without smoothing.
 
         At the scene's edge more is read on the inner side: a model that reads 2 * model_support + 1 rows gets as many.
         """
@@ -118,13 +118,13 @@ class FamilyConfig(BaseModel):
         most = min(n_bands, n_pixels - 1)
         if self.active().get("components", 0) > most:
             values = {**self.active(), "components": max(1, most)}
-            return type(self)(**{name: value for name, value in values.items() if self.acts(name, values)})
+            return type(self)(**{name: value for name, value in values.items() if self.is_active(name, values)})
         return self
 
 
 @cache
 def _conditions(config: type[FamilyConfig]) -> dict[str, tuple[tuple[str, object, Any], ...]]:
-    """Of each field: what its `when` says, as (parent, wanted, the parent's default). A search asks a million times."""
+    """Field -> its `when` as (parent, wanted, the parent's default). Cached: a search reads it a million times."""
     fields = config.model_fields
     return {
         name: tuple((parent, wanted, fields[parent].default) for parent, wanted in config.when(name).items())
@@ -133,7 +133,7 @@ def _conditions(config: type[FamilyConfig]) -> dict[str, tuple[tuple[str, object
 
 
 class SmoothedConfig(FamilyConfig):
-    """A candidate: its class probabilities may be filtered over space (`hsiauto.models.smoothing`)."""
+    """A family that may win: its class probabilities may be filtered over space (`hsiauto.models.smoothing`)."""
 
     smoothing: Literal["none", "majority", "guided"] = hyperparameter(
         "none",
@@ -157,7 +157,7 @@ class SmoothedConfig(FamilyConfig):
 
 
 class TorchConfig(SmoothedConfig):
-    """Axes that every torch family shares."""
+    """Hyperparameters that every torch family shares."""
 
     kind: ClassVar[Kind] = "torch"
 
@@ -195,7 +195,7 @@ class TorchConfig(SmoothedConfig):
 
     @classmethod
     def when(cls, field: str) -> Mapping[str, object]:
-        """Without decay Adam and AdamW are the same: so in every family, whatever its default."""
+        """Adds the condition of `optimizer`: without decay Adam and AdamW are the same, whatever the default."""
         condition = super().when(field)
         return {**condition, "weight_decay": Above(0)} if field == "optimizer" else condition
 
@@ -209,7 +209,7 @@ class TorchConfig(SmoothedConfig):
 
 
 class PixelConfig(TorchConfig):
-    """A torch family that reads one spectrum: no spatial axis, so no way to learn positions."""
+    """A torch family that reads one spectrum: no spatial context, so no way to learn positions."""
 
     input: ClassVar[Input] = "pixel"
 
@@ -296,7 +296,7 @@ class ClassicalConfig(SmoothedConfig):
 
 
 class ReferenceConfig(FamilyConfig):
-    """Stands on every leaderboard, is never a candidate and never exported."""
+    """A reference: it stands on every leaderboard, is never searched and never exported."""
 
     kind: ClassVar[Kind] = "reference"
 

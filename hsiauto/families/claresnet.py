@@ -1,6 +1,6 @@
 """claresnet: a CNN shared by all components makes tokens, an encoder with latent attention reads them as a sequence.
 
-Source: CLAReSNet, arXiv 2511.12346; where text and published code differ, the code. The parts: `claresnet_spatial`
+Source: CLAReSNet, arXiv 2511.12346; if text and published code differ, the code. The parts: `claresnet_spatial`
 (one patch image -> one token), `claresnet_encoder` (tokens -> tokens), here the fusion of the layers and the head.
 
 Shapes: B batch, C components (or bands), P patch side, D width, L layers, n latents.
@@ -12,9 +12,9 @@ Shapes: B batch, C components (or bands), P patch side, D width, L layers, n lat
     encoder layer                  EncoderLayer                        `claresnet_encoder`
     hierarchical fusion            Fusion: f = LN(MHA(m_L <- m_1 .. m_L) + m_L), m_l = mean over C of y_l
 
-n depends on C alone, so with 30 components the "adaptive" count never varies. Its bounds act where C lets them: the
-least (4, 8, 16) up to 31 components, the most (32, 64, 128) from 67 on; with all bands (0) the most alone is an axis,
-and a scene of fewer than 67 bands leaves it one value.
+n depends on C alone, so with 30 components the "adaptive" count never varies. Its bounds matter if C lets them: the
+least (4, 8, 16) up to 31 components, the most (32, 64, 128) from 67 on; with all bands (0) the most alone is a
+hyperparameter, and a scene of fewer than 67 bands leaves it one value.
 
 Departures, none of which changes the paper preset's function but the last four:
 - The position table has C rows (the published code: 5,000 a layer, of which 30 are read), and the weights of scales
@@ -160,11 +160,11 @@ class ClaresnetConfig(PatchConfig):
     )
 
     def bounded(self, n_bands: int, n_pixels: int) -> Self:
-        """As the base; and the least `latent_max` where all bands are too few for it to act: another would be the same
-        network, with more rows in its pool that nothing reads."""
+        """The base's bounds; and the least `latent_max` if all bands are too few for it to matter: another would be the
+        same network, with more rows in its pool that nothing reads."""
         config = super().bounded(n_bands, n_pixels)
-        acts = config.attention == "msla" and config.components == 0
-        if acts and n_bands < MOST_FROM and config.latent_max > 32:
+        active = config.attention == "msla" and config.components == 0
+        if active and n_bands < MOST_FROM and config.latent_max > 32:
             return type(self)(**{**config.active(), "latent_max": 32})
         return config
 

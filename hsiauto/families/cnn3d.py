@@ -4,7 +4,8 @@ As published: all bands, 5 x 5 patches, no pooling; a first layer of few kernels
 second of twice as many, 3 x 3 x 3, ReLU after each, then a linear classifier on all that is left. Choices of ours:
 
 * spectra are padded with zeros so that the band axis keeps its length at stride 1: any number of components works;
-* the spectral stride, BatchNorm, dropout and depths other than 2 are axes; each further layer doubles the kernels;
+* the spectral stride, BatchNorm, dropout and depths other than 2 are hyperparameters; each further layer doubles the
+  kernels;
 * the paper's plain SGD is replaced by the optimisers that all families share.
 
 | symbol | meaning |

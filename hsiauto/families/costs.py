@@ -1,4 +1,4 @@
-"""What a config costs, known before it trains: built on torch's meta device, which has shapes and no memory."""
+"""The costs of a config before it trains: counted on torch's meta device, which has shapes and no memory."""
 
 import weakref
 from typing import Any
@@ -21,7 +21,7 @@ _BATCH_NORM_NEEDS = 2
 
 
 def parameters(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
-    """Trainable parameters; None for a family that is no network. `n_bands` counts the bands of the scene."""
+    """Trainable parameters; None for a classical family. `n_bands` counts the bands of the scene."""
     if not isinstance(config, TorchConfig):
         return None
     module = _on_meta(config, n_bands, n_classes)
@@ -30,7 +30,7 @@ def parameters(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None
 
 def macs(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
     """Multiply-adds of one prediction (forward, one labelled pixel): matrix products, convolutions and attention, as
-    torch's counter sees them. A tile's are divided by its pixels. None for a family that is no network.
+    torch's counter sees them. A tile's are divided by its pixels. None for a classical family.
     """
     if not isinstance(config, TorchConfig):
         return None
@@ -43,10 +43,10 @@ def macs(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
 
 def training_bytes(config: FamilyConfig, n_bands: int, n_classes: int, n_samples: int | None = None) -> int | None:
     """Memory of a training at its peak, in bytes: weights, gradients, the optimiser's moments, and what a step in
-    float32 holds at once, the scene left out. None for a family that is no network.
+    float32 holds at once, the scene left out. None for a classical family.
 
     `n_samples`: pixels, patches or tiles a step; by default the batch, for a tile family one tile. Operators are
-    followed one by one; what a kernel takes and returns within one (a convolution's workspace) is not seen. Where the
+    followed one by one; what a kernel takes and returns within one (a convolution's workspace) is not seen. If the
     family's own loss needs values and not only shapes, plain cross-entropy stands in for it.
     """
     if not isinstance(config, TorchConfig):
@@ -62,7 +62,7 @@ def training_bytes(config: FamilyConfig, n_bands: int, n_classes: int, n_samples
 
 
 def _peak_of_a_step(module: nn.Module, x: torch.Tensor, y: torch.Tensor) -> int:
-    """What forward and backward hold at once beyond weights and input; gradients of the weights included."""
+    """Bytes that forward and backward hold at once beyond weights and input; gradients of the weights included."""
     criterion = nn.CrossEntropyLoss()
     training_loss = getattr(module, "training_loss", None)
     if training_loss is not None:
@@ -116,7 +116,7 @@ def _bytes(tensor: torch.Tensor) -> int:
 
 
 def _channels(config: TorchConfig, n_bands: int) -> int:
-    """What the module sees of `n_bands`."""
+    """Channels that the module sees of a scene with `n_bands`."""
     return config.components or n_bands
 
 
@@ -126,7 +126,7 @@ def _on_meta(config: TorchConfig, n_bands: int, n_classes: int) -> nn.Module:
 
 
 def _input_shape(config: TorchConfig, n_channels: int) -> tuple[tuple[int, ...], int]:
-    """Of one sample, with the number of predictions that it gives."""
+    """(shape of one sample, number of predictions that it gives)."""
     if isinstance(config, PixelConfig):
         return (1, n_channels), 1
     if isinstance(config, PatchConfig):

@@ -22,7 +22,7 @@ d = max(1, D // h) head width, T diffusion steps.
     CS           VISIBLE_WEIGHT, HIDDEN_WEIGHT         CW-MSE: mean_i CS_i ||stop_gradient(Z_i) - encoded Z_m,i||^2
     lambda       cw_mse_weight                         loss = cross-entropy + lambda CW-MSE
 
-Refinement and masking act in training only: evaluation encodes Z. As printed, I is near 1 / N for every token, so M
+Refinement and masking are for training only: evaluation encodes Z. As printed, I is near 1 / N for every token, so M
 hardly selects: that is `importance="paper"`; "standardised" centres I and scales it to unit variance over the tokens.
 
 Where the paper is silent: pre-norm without a last norm (its parameter count has none), GELU (also between the layers of
@@ -53,13 +53,13 @@ from hsiauto.families.parts.cpdgal_encoder import Block
 PAPER = "CPDGAL, ICCV workshops 2025"
 VISIBLE_WEIGHT, HIDDEN_WEIGHT = 1.2, 1.0
 EMBEDDING_GAIN, POSITION_STD = 0.3, 0.15
-"""Of the first weights: tokens start small beside what a layer adds to them."""
+"""Deviation of the first weights: tokens start small beside what a layer adds to them."""
 KEEP_RANGE = (0.05, 0.999)
 """a_t is clipped to it."""
 
 
 class _TransformerConfig(PatchConfig):
-    """What `cpdgal` and `vit` share."""
+    """Hyperparameters that `cpdgal` and `vit` share."""
 
     patch: int = hyperparameter(16, "side of the input patch", source=PAPER, unit="pixels", ge=1, le=65)
     components: int = hyperparameter(
@@ -258,7 +258,7 @@ class Refinement(nn.Module):
 
 
 class ContextMask(nn.Module):
-    """Dynamic masking: soft, larger where layer 1 attends less. Tokens (B, N, D) -> M (B, N)."""
+    """Dynamic masking: soft, larger for tokens that layer 1 attends to less. Tokens (B, N, D) -> M (B, N)."""
 
     def __init__(self, beta: float, importance: Literal["paper", "standardised"]) -> None:
         super().__init__()

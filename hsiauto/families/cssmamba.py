@@ -19,7 +19,7 @@ corners, as published. At D = 128, 9 classes, 103 bands it has 412,239 parameter
 126,914 (spatial scan 116,480 + norm 256, spectral scan 9,920 + norm 256, mixture 2); head 17,929 (conv1x1 D -> 128,
 GroupNorm, SiLU, conv1x1). `cssmamba` keeps full resolution, and its head starts with a conv3x3 of width D.
 
-A clustered scan meets a few tokens a cluster in training, where tiles are sparse, and many in prediction; the more
+A clustered scan meets a few tokens a cluster in training, when tiles are sparse, and many in prediction; the more
 clusters, the fewer. On Indian Pines, 8-bit, random 10 %, one block of width 32, 50 epochs, one seed: OA on 258 held-out
 pixels 0.52 with 3 centres a class (training loss 0.46), 0.73 with 1 (0.43). So `small` has 1.
 
@@ -58,15 +58,15 @@ MAMBAHSI = "MambaHSI, arXiv 2501.04944"
 CSSMAMBA = "CSSMamba, arXiv 2601.16098"
 FILL = "hsiauto: the paper is silent"
 GROUPS = 4
-"""Of every GroupNorm, and of the channels that the spectral scan meets one after the other."""
+"""Groups of every GroupNorm, and of the channels that the spectral scan meets one after the other."""
 PLAIN_HEAD_WIDTH = 128
-"""Of `mambahsi`, at every D."""
+"""Width of the head of `mambahsi`, at every D."""
 SMALL = {"tile": 32, "scan": "ssd", "state": 8, "learning_rate": 3e-3, "schedule": "onecycle"}
-"""What the presets for a CPU share: "ssd" takes half the time of "mamba1" there."""
+"""Values that the presets for a CPU share: "ssd" takes half the time of "mamba1" there."""
 
 
 class _MambaConfig(TileConfig):
-    """What `cssmamba` and `mambahsi` share."""
+    """Hyperparameters that `cssmamba` and `mambahsi` share."""
 
     learning_rate: float = hyperparameter(3e-4, "peak learning rate", source=MAMBAHSI, gt=0, le=1)
     weight_decay: float = hyperparameter(0.0, "decay of the weights", source=MAMBAHSI, ge=0, le=1)
@@ -255,7 +255,7 @@ class ClusteredSpatial(nn.Module):
         return presence.image(x_BLD)
 
     def _clustered(self, x_BLD: Tensor, there_BL: Tensor) -> Tensor:
-        """What the clustered scan adds to each token; 0 for the dropped ones."""
+        """The clustered scan's addition to each token; 0 for the dropped ones."""
         n_clusters = len(self.clustering.centres_MF)
         with without_autocast(x_BLD.device):  # a hard order turns rounding into another sequence
             cluster_BL, weight_BL = self.clustering.assign(x_BLD.float())

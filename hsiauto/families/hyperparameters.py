@@ -1,4 +1,4 @@
-"""An axis of a family's config: its default, bounds, meaning and source, and under which conditions it acts."""
+"""A hyperparameter of a family: its default, bounds, meaning and source, and the conditions that make it active."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ def hyperparameter(
 ) -> Any:
     """A config field: its default, meaning, unit, source and pydantic bounds (ge, gt, le, lt, multiple_of).
 
-    `when` names the fields, declared before it, that make this one act: {"dgfr": True}, {"components": AtLeast(1)},
+    `when` names the fields, declared before it, that make this one active: {"dgfr": True}, {"components": AtLeast(1)},
     {"components": Between(1, 31)}, or a tuple of several of these.
-    A field that cannot act is absent from `active()`, from the space and from the hash, and may not be set.
+    An inactive field is absent from `active()`, from the space and from the hash, and may not be set.
     """
     extra: Any = {"unit": unit, "source": source, "when": dict(when or {})}
     return Field(default, description=meaning, json_schema_extra=extra, validate_default=True, **bounds)

@@ -1,7 +1,7 @@
-"""References: what a split gives away without any spectrum. On every leaderboard, never candidates, never exported.
+"""References: what a split gives away without any spectrum. On every leaderboard, never searched, never exported.
 
-`coordinate_1nn` knows only where a pixel is. Where it scores like the winner, the split measures position, not spectral
-skill. `majority` knows only how frequent the classes are.
+`coordinate_1nn` knows only the position of a pixel. If it scores like the winner, the split measures position, not
+spectral skill. `majority` knows only how frequent the classes are.
 """
 
 from collections.abc import Mapping

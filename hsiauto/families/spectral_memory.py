@@ -1,7 +1,7 @@
 """spectral_memory: self-attention over the bands of one spectrum, answered by a memory of prototypes.
 
-Source: a design article on spectral attention with external memory (no code). It reads one pixel: with no spatial axis
-in it, it cannot learn where a pixel is, and so controls for leakage among the deep families.
+Source: a design article on spectral attention with external memory (no code). It reads one pixel: without spatial
+context it cannot learn where a pixel is, and so controls for leakage among the deep families.
 
 Shapes: B batch, C bands, T tokens = min(tokens, C), D width, h heads, d = max(1, D // h) head width, M prototypes,
 K classes.
@@ -45,7 +45,7 @@ _CHUNK = 512
 
 
 class SpectralMemoryConfig(PixelConfig):
-    """Spectral attention with an external memory of class prototypes; one pixel, no spatial axis."""
+    """Spectral attention with an external memory of class prototypes; one pixel, no spatial context."""
 
     family: Literal["spectral_memory"] = "spectral_memory"
     source: ClassVar[str] = ARTICLE
@@ -84,7 +84,7 @@ class SpectralMemoryConfig(PixelConfig):
     )
     prototype_init: Literal["kmeans", "kmeans_per_class", "random"] = hyperparameter(
         "kmeans",
-        "where prototypes start: clusters of the training pixels, of each class's training pixels, or noise",
+        "initial prototypes: clusters of the training pixels, of each class's training pixels, or noise",
         source=ARTICLE,
         when={"memory": True},
     )
@@ -93,7 +93,7 @@ class SpectralMemoryConfig(PixelConfig):
     )
 
     def bounded(self, n_bands: int, n_pixels: int) -> Self:
-        """As the base; and no more tokens than channels, where another number would be the same network."""
+        """The base's bounds; and no more tokens than channels: another number would be the same network."""
         config = super().bounded(n_bands, n_pixels)
         most = config.components or n_bands
         return type(self)(**{**config.active(), "tokens": most}) if config.tokens > most else config

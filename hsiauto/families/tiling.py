@@ -1,10 +1,10 @@
-"""Where tiles lie along one side of a scene, and how much each counts for a pixel that several of them cover.
+"""Positions of tiles along one side of a scene, and the weight of each for a pixel that several of them cover.
 
 Prediction has one grid, anchored at the scene's first row and column: each tile overlaps the one before by o pixels,
 the last is moved inwards to end with the scene. The weight of a tile rises in a straight line over the o pixels at an
 end that lies inside the scene, and stays 1 at an end that is the scene's own. So the weights of two neighbours add up
 to 1, none is 0, and the weighted mean of what tiles say has no seam: it changes from one tile's to the next one's by
-1 / o a pixel (2 / o at most where the last tile joins in early).
+1 / o a pixel (2 / o at most if the last tile joins in early).
 
 Training lays tiles side by side, which costs least, and shifts them from epoch to epoch.
 
@@ -54,7 +54,7 @@ def side_by_side(size: int, tile: int) -> int:
 
 
 def shifts(size: int, tile: int) -> range:
-    """How far before the scene the first tile in training may begin: always `side_by_side` tiles hold a pixel."""
+    """Pixels before the scene at which the first training tile may begin: always `side_by_side` tiles hold a pixel."""
     if size <= tile:
         return range(1)
     n_tiles = side_by_side(size, tile)

@@ -4,7 +4,7 @@ config.json                  format, family config, number of bands and classes
 weights.safetensors          torch families
 model.skops                  scikit-learn families; beyond skops' own list only sklearn.tree._tree.Tree is trusted
 preprocessing.safetensors    fitted on training pixels
-provenance.json              exported bundles: what made the model, and what its classes are called
+provenance.json              exported bundles: the origin of the model and the names of its classes
 """
 
 import contextlib
@@ -46,11 +46,11 @@ _DAMAGE: tuple[type[Exception], ...] = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, ImportError, RuntimeError, EOFError, OSError),
     *(zipfile.BadZipFile, zlib.error, safetensors.SafetensorError),
 )
-"""What the parsers of a model file raise on bytes that are none; skops' refusal of a type is a TypeError."""
+"""Errors that the parsers of a model file raise on other bytes; skops' refusal of a type is a TypeError."""
 
 
 class Provenance(BaseModel):
-    """What made a model, and what its outputs mean."""
+    """The origin of a model and the meaning of its outputs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,12 +63,12 @@ class Provenance(BaseModel):
     protocol: str
     seed: int
     class_names: tuple[str, ...]
-    """Of the model's outputs, in order."""
+    """Names of the model's outputs, in order."""
     wavelengths_nm: tuple[float, ...] | None = None
     rgb_bands: tuple[int, int, int] | None = None
     """0-based bands for a false-colour picture."""
     test_scores: dict[str, float] = Field(default_factory=dict)
-    """Of this very model, e.g. {"oa": 0.98, "aa": 0.97, "kappa": 0.98}."""
+    """Test scores of this very model, e.g. {"oa": 0.98, "aa": 0.97, "kappa": 0.98}."""
     created_at: str
     """ISO 8601, UTC."""
 
@@ -95,14 +95,14 @@ class _Card(BaseModel):
 def save_model(fitted: Fitted, folder: Path) -> None:
     """Write `fitted` into `folder`: whole or not at all; an older model there is replaced.
 
-    Raises UserError for a reference, for a folder that holds anything else, and where it cannot be written.
+    Raises UserError for a reference, for a folder that holds anything else, and if it cannot be written.
     """
     with _atomic_folder(Path(folder)) as temporary:
         _write_model(fitted, temporary)
 
 
 def model_files(fitted: Fitted) -> dict[str, bytes]:
-    """What `save_model` would write: {name: content}. For a model on its way to another machine."""
+    """The files of `save_model` as {name: content}, for a model on its way to another machine."""
     with tempfile.TemporaryDirectory(prefix="hsiauto-model-") as temporary:
         _write_model(fitted, Path(temporary))
         return {path.name: path.read_bytes() for path in sorted(Path(temporary).iterdir())}

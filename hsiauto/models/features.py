@@ -56,7 +56,7 @@ class Features:
         return fitted, (x - fitted.centre) / fitted.scale
 
     def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
-        """What to save."""
+        """The arrays to save."""
         return {**self.projection.arrays(), "centre": self.centre, "scale": self.scale}
 
     @classmethod
@@ -108,7 +108,7 @@ class Features:
         rows: npt.NDArray[np.int64],
         columns: npt.NDArray[np.int64],
     ) -> npt.NDArray[np.float32]:
-        """(N, C') at the given positions, 0 where there is no data."""
+        """(N, C') at the given positions, 0 without data."""
         with np.errstate(invalid="ignore", over="ignore"):  # a pixel without data may hold anything
             projected = self.projection(cube[rows, columns])
         projected[~valid[rows, columns]] = 0
@@ -142,7 +142,7 @@ def sigmas(config: ClassicalConfig) -> tuple[float, ...]:
 
 
 def radius(sigma: float) -> int:
-    """Where a Gaussian is cut off, in pixels."""
+    """Radius at which a Gaussian is cut off, in pixels."""
     return math.ceil(4 * sigma)
 
 

@@ -1,6 +1,7 @@
-"""Inference on a whole scene, strip by strip: memory does not grow with the scene's height.
+"""Inference on a whole scene, and its speed; the device that a trained model runs on.
 
-A strip is read with the rows that the model's config names around it, so that cutting changes no prediction.
+A scene is read strip by strip, so that memory does not grow with its height. A strip is read with the rows that the
+model's config names around it, so that cutting changes no prediction.
 """
 
 import math
@@ -21,7 +22,7 @@ from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.split.seal import TrialData
 
 STRIP_BYTES = 32 << 20
-"""Of a strip in float32, margin included. A strip is thicker where the support is large, so that at most half of the
+"""Bytes of a strip in float32, margin included. A strip is thicker if the support is large, so that at most half of the
 work goes into margins."""
 
 Progress = Callable[[int, int], None]
@@ -30,12 +31,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says about every pixel of a scene."""
+    """The classes and confidences of a model for every pixel of a scene."""
 
     classes: npt.NDArray[np.int16]
     """(H, W): k = the model's k-th class, 1-based; 0 = no data."""
     confidence: npt.NDArray[np.float32]
-    """(H, W): probability of that class; 0 where there is no data."""
+    """(H, W): probability of that class; 0 without data."""
 
 
 class Strip(NamedTuple):
@@ -96,7 +97,7 @@ def strips(height: int, rows: int, config: FamilyConfig) -> Iterator[Strip]:
 def release(cube: npt.NDArray[np.generic]) -> None:
     """Let go of the pages of a file that `cube` maps read-only; they would count as this process's memory.
 
-    Does nothing for an array in memory, and where pages may hold changes that the file does not.
+    Does nothing for an array in memory, and if pages may hold changes that the file does not.
     """
     base: object = cube
     while isinstance(base, np.ndarray):
@@ -108,14 +109,15 @@ def release(cube: npt.NDArray[np.generic]) -> None:
 
 
 TIMED_SIDE = 64
-"""Of the block of pixels, in pixels, that inference is timed on; larger where a model reads further."""
+"""Side in pixels of the block that inference is timed on; larger if a model reads further."""
 
 
 def seconds_a_pixel(fitted: Fitted, data: TrialData) -> float:
-    """Of a map: all valid pixels in a block amid the scene, so that preprocessing counts for these alone. NaN: none.
+    """Seconds a pixel of a map, timed on a block amid the scene, so that preprocessing counts for it alone; NaN without
+    valid pixels.
 
-    Scattered pixels would be charged with the whole scene's preprocessing, and with pixels that nobody asked for where
-    a family labels whole blocks in one pass.
+    Scattered pixels would be charged with the whole scene's preprocessing and, for families that label whole blocks in
+    one pass, with pixels that nobody asked for.
     """
     side = max(TIMED_SIDE, 2 * fitted.support + 1)
     corner = [(size - min(side, size)) // 2 for size in data.valid.shape]
@@ -130,7 +132,7 @@ def seconds_a_pixel(fitted: Fitted, data: TrialData) -> float:
 
 
 def on_fastest_device(fitted: Fitted) -> Fitted:
-    """`fitted`, a network on the GPU where there is one."""
+    """`fitted`, a network on the GPU if there is one."""
     if isinstance(fitted, TorchFitted) and torch.cuda.is_available():
         return fitted.to("cuda")
     return fitted

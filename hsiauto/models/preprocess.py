@@ -95,7 +95,7 @@ class Projection:
         return projected
 
     def arrays(self) -> dict[str, npt.NDArray[np.float32]]:
-        """What to save."""
+        """The arrays to save."""
         return {"mean": self.mean, "matrix": self.matrix}
 
     @classmethod

@@ -1,7 +1,7 @@
 """Smoothing: a model's class probabilities, filtered over space after the model has made them.
 
-Every candidate family has the axis, and it is off by default: a neighbour's label is a good guess wherever classes lie
-in fields, so smoothing trades on position as patches do. What it reads counts: `config.support` grows by
+Every family that is searched has it as a hyperparameter, off by default: a neighbour's label is a good guess if classes
+lie in fields, so smoothing trades on position as patches do. What it reads counts: `config.support` grows by
 `config.smoothing_reach`, and with it the leakage columns, an automatic buffer and the margins of a prediction.
 
 * majority: the share of votes in the window, one vote a pixel. The mean probability of the window counts as one vote
@@ -34,9 +34,9 @@ from hsiauto.models.preprocess import Projection
 from hsiauto.split.model import Pixels
 
 GUIDES = 3
-"""Components of the guide, where the scene has as many bands."""
+"""Components of the guide, if the scene has as many bands."""
 EPSILON = 0.1
-"""Ridge of the guided filter: where the guide varies less than this within a window, the window is averaged."""
+"""Ridge of the guided filter: if the guide varies less than this within a window, the window is averaged."""
 
 Array = npt.NDArray[np.float64]
 Probabilities = Callable[[Pixels], npt.NDArray[np.float32]]
@@ -44,19 +44,19 @@ Probabilities = Callable[[Pixels], npt.NDArray[np.float32]]
 
 
 def guide_for(config: SmoothedConfig, cube: npt.NDArray[np.generic], pixels: Pixels) -> Projection | None:
-    """The projection of `cube` (H, W, C) onto the guide, fitted on training `pixels`; None where none is needed."""
+    """The projection of `cube` (H, W, C) onto the guide, fitted on training `pixels`; None if none is needed."""
     if config.smoothing != "guided":
         return None
     return Projection.fit(cube, pixels, components=min(GUIDES, cube.shape[2], len(pixels) - 1), whiten=True)
 
 
 def guide_arrays(guide: Projection | None) -> dict[str, npt.NDArray[np.float32]]:
-    """What to save beside a model's own arrays."""
+    """The arrays to save beside a model's own."""
     return {} if guide is None else {f"guide_{name}": array for name, array in guide.arrays().items()}
 
 
 def guide_from_arrays(config: SmoothedConfig, arrays: Mapping[str, npt.NDArray[np.float32]]) -> Projection | None:
-    """The inverse of `guide_arrays`. Raises KeyError where `config` needs a guide that is not there."""
+    """The inverse of `guide_arrays`. Raises KeyError if `config` needs a guide that is not there."""
     if config.smoothing != "guided":
         return None
     return Projection.from_arrays({name: arrays[f"guide_{name}"] for name in ("mean", "matrix")})
@@ -108,11 +108,11 @@ def _majority(p_HWK: npt.NDArray[np.float32], present: npt.NDArray[np.bool_], ra
 def _guided(
     p_HWK: npt.NDArray[np.float32], present: npt.NDArray[np.bool_], guide_HWG: Array, radius: int
 ) -> Iterator[Array]:
-    """q (H, W) class by class. Right where the window of every pixel of the window is whole: 2 radius from the edge."""
+    """q (H, W) class by class; exact for pixels 2 radius from the edge, whose windows' windows are whole."""
     n_HW = np.maximum(_box(present, radius), 1)
 
     def mean(x: Array) -> Array:
-        """Of the pixels with data of each window. (H, W, ...) -> (H, W, ...)."""
+        """Mean over the pixels with data of each window. (H, W, ...) -> (H, W, ...)."""
         shape = (...,) + (None,) * (x.ndim - 2)
         averaged: Array = _box(x * present[shape], radius) / n_HW[shape]
         return averaged
@@ -131,7 +131,7 @@ def _guided(
 
 
 def _guide(projection: Projection, cube: npt.NDArray[np.generic], present: npt.NDArray[np.bool_]) -> Array:
-    """I (H, W, G), 0 where there is no data. Row by row: no matrix product may depend on how the scene is cut."""
+    """I (H, W, G), 0 without data. Row by row: no matrix product may depend on how the scene is cut."""
     with np.errstate(invalid="ignore", over="ignore"):  # a pixel without data may hold anything
         guide_HWG = np.stack([projection(row) for row in cube]).astype(np.float64)
     guide_HWG[~present] = 0

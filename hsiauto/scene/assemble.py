@@ -1,4 +1,4 @@
-"""From stored arrays to a Scene: axes, bands, missing data, labels, hash."""
+"""Makes a Scene of stored arrays: axes, bands, missing data, labels, hash."""
 
 import hashlib
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from hsiauto.scene.label_map import LabelMap, label_map, name_classes, plane
 from hsiauto.scene.layout import Layout, to_hwc
 from hsiauto.scene.model import Scene
 from hsiauto.scene.readers.stored import Stored
-from hsiauto.scene.registry.known import KnownScene
+from hsiauto.scene.registry.known import RegisteredScene
 from hsiauto.scene.scan import Scan, scan, strips
 from hsiauto.scene.wavelengths import rgb_bands
 
@@ -24,14 +24,14 @@ def assemble(
     layout: Layout | None = None,
     n_bands: int | None = None,
     ignore: Collection[int] = (),
-    facts: KnownScene | None = None,
+    facts: RegisteredScene | None = None,
     notes: tuple[str, ...] = (),
 ) -> Scene:
     """A checked Scene; `facts` are those of the registry.
 
     `labels` None: every pixel unlabelled, no class; `n_bands`, counted after bad bands are dropped, is then required.
 
-    Raises UserError where sizes differ or the order of the axes is open, for a cube that is constant or without data,
+    Raises UserError if sizes differ or the order of the axes is open, for a cube that is constant or without data,
     for bad labels, and for labelled pixels without data.
     """
     plane_HW = None if labels is None else plane(labels.array)
@@ -39,7 +39,7 @@ def assemble(
     if cube.axes_known:
         if layout == "CHW":
             raise UserError(
-                "--layout is for .mat, .npy and .npz", "a format that names its bands itself", "Leave it out"
+                "`layout` is for .mat, .npy and .npz", "a format that names its bands itself", "Leave it out"
             )
         layout = "HWC"
     if layout is None and grid is None and n_bands is not None:
@@ -100,7 +100,7 @@ def _check_values(name: str, found: Scan) -> None:
     if not found.valid.any():
         raise UserError(f"{name} must have pixels with data", "nodata or NaN everywhere", "Give the image itself")
     if found.constant:
-        raise UserError(f"the pixels of {name} must differ", "a constant cube", "Check the file, --key and the units")
+        raise UserError(f"the pixels of {name} must differ", "a constant cube", "Check the file, `key` and the units")
 
 
 def _check_labelled(numbered: LabelMap, valid: npt.NDArray[np.bool_]) -> None:
@@ -109,11 +109,11 @@ def _check_labelled(numbered: LabelMap, valid: npt.NDArray[np.bool_]) -> None:
         raise UserError(
             "a labelled pixel needs data in every band",
             f"{len(rows):,} labelled pixels with nodata or NaN, the first at row {rows[0]}, column {columns[0]}",
-            "Set their labels to 0, or mend the cube",
+            "Set their labels to 0, or fill the cube there",
         )
 
 
-def _class_names(values: tuple[int, ...], labels: Stored, facts: KnownScene | None) -> tuple[str, ...]:
+def _class_names(values: tuple[int, ...], labels: Stored, facts: RegisteredScene | None) -> tuple[str, ...]:
     if facts is not None and facts.classes is not None:
         if strange := [value for value in values if facts.class_name(value) is None]:
             raise UserError(f"{facts.name} has {facts.n_classes} classes", f"label {strange[0]}", "Get the right file")
@@ -132,7 +132,7 @@ def _kept_bands(cube: Stored, found: Scan, n_bands: int) -> npt.NDArray[np.bool_
 
 
 def _settled(cube: npt.NDArray[np.generic], kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.generic]:
-    """The kept bands: still on disk where it can be, else C-contiguous, because patches are gathered pixel by pixel."""
+    """The kept bands: on disk if all are kept, else C-contiguous, because patches are gathered pixel by pixel."""
     if not kept.all():
         out = np.empty((*cube.shape[:2], int(kept.sum())), cube.dtype.newbyteorder("="))
         for top, strip in strips(cube):

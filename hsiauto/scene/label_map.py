@@ -38,43 +38,43 @@ def label_map(stored: npt.NDArray[np.generic], ignore: Collection[int] = (), nod
     """
     values = whole_numbers(stored, nodata)
     present, inverse = np.unique(values, return_inverse=True)
-    notes = [f"--ignore-labels {value}: no pixel has this label" for value in ignore if value and value not in present]
+    notes = [f"`ignore_labels` {value}: no pixel has this label" for value in ignore if value and value not in present]
     kept = present[~np.isin(present, [0, *ignore])]
     if kept.size and kept[0] < 0:
         negative = ", ".join(map(str, kept[kept < 0][:5]))
         raise UserError(
             "labels must be 0 (unlabelled) or positive",
             negative,
-            f"If these mean 'unlabelled', add --ignore-labels={negative.replace(' ', '')}",
+            "If these mean 'unlabelled', add them to `ignore_labels`",
         )
     if len(kept) > MAX_CLASSES:
         raise UserError(
             f"a label map has at most {MAX_CLASSES} classes",
             f"{len(kept)} distinct values",
-            "Give a label map, not a band or an elevation model; see --labels-key",
+            "Give a label map, not a band or an elevation model; see `labels_key`",
         )
     if len(kept) < 2:
         raise UserError(
             "a scene needs two classes or more",
             f"labels {', '.join(map(str, kept)) or 'all 0 or ignored'}",
-            "Check the label map and --ignore-labels",
+            "Check the label map and `ignore_labels`",
         )
     numbers = np.where(np.isin(present, kept), np.searchsorted(kept, present) + 1, 0).astype(np.int16)
     return LabelMap(numbers[inverse.reshape(values.shape)], tuple(kept.tolist()), tuple(notes))
 
 
 def name_classes(values: tuple[int, ...], name_of: Callable[[int], str | None]) -> tuple[str, ...]:
-    """The class names, `class <value>` where none is known."""
+    """The class names, `class <value>` if none is known."""
     return tuple(name_of(value) or f"class {value}" for value in values)
 
 
 def whole_numbers(stored: npt.NDArray[np.generic], nodata: float | None) -> npt.NDArray[np.int64]:
-    """The values as int64; NaN and `nodata` become 0. Raises UserError where one is no whole number."""
+    """The values as int64; NaN and `nodata` become 0. Raises UserError if one is no whole number."""
     values = np.asarray(stored)
     unlabelled = values == nodata if nodata is not None else np.zeros(values.shape, np.bool_)
     if values.dtype.kind == "f":
         unlabelled |= ~np.isfinite(values)
     values = np.where(unlabelled, 0, values)
     if values.dtype.kind == "f" and (odd := values[values != np.round(values)]).size:
-        raise UserError("labels must be whole numbers", odd[0], "Give a label map; see --labels-key")
+        raise UserError("labels must be whole numbers", odd[0], "Give a label map; see `labels_key`")
     return values.astype(np.int64)

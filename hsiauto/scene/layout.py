@@ -19,7 +19,7 @@ def to_hwc(
     """A view (H, W, C) of a cube stored as HWC or CHW.
 
     `layout` says which; None takes the one order that agrees with `grid`, the labels' (H, W), or with `n_bands`.
-    Raises UserError where both do or none does.
+    Raises UserError if both do or none does.
     """
     views: dict[Layout, npt.NDArray[np.generic]] = {"HWC": cube, "CHW": cube.transpose(1, 2, 0)}
     agree = [
@@ -37,7 +37,7 @@ def to_hwc(
         raise UserError(
             "the order of the cube's axes must be clear",
             f"{_x(cube.shape)}, which fits as rows x columns x bands and as bands x rows x columns",
-            "Say which with --layout HWC or --layout CHW",
+            "Set `layout` to HWC or CHW",
         )
     return views[agree[0]]
 

@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class GeoReference:
-    """Where the grid lies on the ground."""
+    """The place of the grid on the ground."""
 
     crs_wkt: str
-    """Coordinate reference system as WKT; empty where the file names none."""
+    """Coordinate reference system as WKT; empty if the file names none."""
     transform: tuple[float, float, float, float, float, float]
     """Affine (a, b, c, d, e, f): x = a * column + b * row + c; y = d * column + e * row + f."""
 
@@ -30,7 +30,7 @@ class Scene:
     label_values: tuple[int, ...]
     """The value in the file for each class, e.g. (1, 10, 11, 12, 13, 14) in Salinas A."""
     valid: npt.NDArray[np.bool_]
-    """(H, W): False where the pixel has no data (nodata value or NaN in any band)."""
+    """(H, W): False if the pixel has no data (nodata value or NaN in any band)."""
     rgb_bands: tuple[int, int, int]
     """0-based bands for a false-colour picture."""
     wavelengths_nm: tuple[float, ...] | None = None
@@ -38,7 +38,7 @@ class Scene:
     data_hash: str = ""
     """sha256 over cube and labels as stored."""
     notes: tuple[str, ...] = field(default=())
-    """What a reader of a result must know, e.g. "8-bit variant", "312 pixels without data"."""
+    """Remarks that a reader of a result must know, e.g. "8-bit variant", "312 pixels without data"."""
 
     @property
     def height(self) -> int:

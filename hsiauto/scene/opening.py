@@ -1,6 +1,5 @@
 """`open_scene`: a SceneSource -> a checked Scene. `open_image`: the same for a cube without labels."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
 def open_image(source: SceneSource, n_bands: int) -> Scene:
     """A scene to predict on: all pixels unlabelled, no class. `n_bands`, of the model, tells the order of the axes.
 
-    Raises UserError as `open_scene`, and where the cube has another number of bands.
+    Raises UserError as `open_scene`, and if the cube has another number of bands.
     """
     if source.dataset.startswith(SIMULATED) or source.dataset in registry.known_scenes():
         scene = open_scene(source)
@@ -71,20 +70,19 @@ def read_label_map(path: Path, key: str | None = None, like: Scene | None = None
 
 def _known(source: SceneSource, progress: Progress | None) -> Scene:
     scene = find(source.dataset)
-    given = {"--labels": source.labels, "--key": source.key, "--labels-key": source.labels_key}
-    _refuse(source.dataset, given | {"--layout": source.layout})
+    _refuse(source, "labels", "key", "labels_key", "layout")
     if scene.cube is None or scene.labels is None:
-        _refuse(source.dataset, {"--ignore-labels": source.ignore_labels or None})
+        _refuse(source, "ignore_labels")
         from hsiauto.scene.simulator import simulate
 
         return simulate.demo(source.seed)
     folder = registry.data_folder(source.data_dir)
     if source.data_dir is not None and not folder.is_dir():
-        raise UserError("--data-dir must be a folder", folder, "Check the path, or make it")
+        raise UserError("`data_dir` must be a folder", folder, "Check the path, or make it")
     found = registry.locate(scene, folder)
     if found is None:
         cube_path, labels_path = registry.fetch(scene.name, source.data_dir, progress)
-        found = registry.FoundFiles(cube_path, labels_path)
+        found = registry.SceneFiles(cube_path, labels_path)
     cube_file = scene.cube if found.variant is None else found.variant.cube
     opened = assemble(
         scene.name if found.variant is None else found.variant.name,
@@ -101,7 +99,7 @@ def _known(source: SceneSource, progress: Progress | None) -> Scene:
 
 def _simulated(source: SceneSource) -> Scene:
     path = Path(source.dataset.removeprefix(SIMULATED))
-    _refuse(source.dataset, {"--labels": source.labels, "--key": source.key, "--layout": source.layout})
+    _refuse(source, "labels", "key", "layout")
     stored = readers.read(path, "labels", source.labels_key)
     numbered = label_map(plane(stored.array), source.ignore_labels, stored.nodata)
     known = _scene_of_labels(path, numbered.labels.shape)
@@ -121,8 +119,8 @@ def _simulated(source: SceneSource) -> Scene:
     )
 
 
-def _scene_of_labels(path: Path, grid: tuple[int, ...]) -> registry.KnownScene | None:
-    """The known scene whose label map this is: a simulation then takes its number of bands and its class names."""
+def _scene_of_labels(path: Path, grid: tuple[int, ...]) -> registry.RegisteredScene | None:
+    """The known scene that this label map belongs to: a simulation takes its number of bands and class names."""
     for scene in registry.known_scenes().values():
         if scene.labels and path.name in scene.labels.names and scene.shape and scene.shape[:2] == grid:
             return scene
@@ -137,14 +135,17 @@ def _existing(source: SceneSource) -> Path:
 
 
 def _own_labels(path: Path, source: SceneSource) -> Path:
-    """The cube's own file where it has a label map too."""
+    """The cube's own file if it holds a label map too."""
     if readers.has_keys(path) and (source.labels_key is not None or readers.holds(path, "labels")):
         return path
-    readers.read(path, "cube", source.key)  # a missing or foreign cube is the first thing to hear about
-    raise UserError("a scene needs a label map", f"{path} without one", "Add --labels PATH (and --labels-key)")
+    readers.read(path, "cube", source.key)  # a missing or foreign cube is reported first
+    raise UserError(
+        "a scene needs a label map", f"{path} without one", "Give the path of one as `labels` (and `labels_key`)"
+    )
 
 
-def _refuse(dataset: str, options: Mapping[str, object]) -> None:
-    given = [option for option, value in options.items() if value is not None]
+def _refuse(source: SceneSource, *fields: str) -> None:
+    """Raise UserError if one of `fields`, which belong to scenes from files, is set."""
+    given = [f"`{field}`" for field in fields if getattr(source, field)]
     if given:
-        raise UserError(f"{', '.join(given)} belongs to scenes from files", f"--dataset {dataset}", "Leave it out")
+        raise UserError(f"{', '.join(given)} belongs to scenes from files", source.dataset, "Leave it out")

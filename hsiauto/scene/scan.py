@@ -12,7 +12,7 @@ _STRIP_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class Scan:
-    """What the values of a cube say."""
+    """Facts that follow from the values of a cube."""
 
     valid: npt.NDArray[np.bool_]
     """(H, W): no band misses data, the empty bands left aside."""
@@ -21,7 +21,7 @@ class Scan:
     constant: bool
     """Every valid pixel has the same spectrum."""
     sha256: str
-    """Over shape, dtype and values in the order (H, W, C)."""
+    """Hash over shape, dtype and values in the order (H, W, C)."""
 
 
 def scan(cube: npt.NDArray[np.generic], nodata: float | None = None) -> Scan:

@@ -1,4 +1,4 @@
-"""Where a scene comes from, as a user names it."""
+"""SceneSource: the origin of a scene, as a user names it."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,7 +25,7 @@ def _upper(value: Any) -> Any:
 
 
 class SceneSource(Settings):
-    """Where a scene comes from: a registry name, `simulated:PATH`, or a file with its labels."""
+    """The origin of a scene: a registry name, `simulated:PATH`, or a file with its labels."""
 
     dataset: Annotated[str, AfterValidator(_found_from_anywhere), Setting(_GROUP, _COMMANDS)] = "demo"
     """A known scene (see `hsiauto datasets`), demo, simulated:LABELS, or a file."""

@@ -37,7 +37,7 @@ def to_nm(values: Sequence[float], unit: str | None) -> tuple[tuple[float, ...] 
 
 
 def rgb_bands(n_bands: int, wavelengths_nm: Sequence[float] | None) -> tuple[int, int, int]:
-    """0-based bands nearest to red, green and blue; spread evenly where the wavelengths do not show these colours."""
+    """0-based bands nearest to red, green and blue; spread evenly if the wavelengths do not show these colours."""
     if wavelengths_nm is not None:
         offset = np.abs(np.asarray(wavelengths_nm)[:, None] - np.asarray(RGB_NM))
         nearest = offset.argmin(axis=0)

@@ -1,14 +1,14 @@
-"""FamilySpace: the searched axes of one family, and the rules that tie them to each other and to a scene.
+"""FamilySpace: the searched hyperparameters of one family, and the rules that tie them to each other and to a scene.
 
-Which axes act comes from the config's `when`. Which values go together comes from the config too: a value is valid
-where building the config succeeds. A space never asks for an invalid combination, by induction: each axis is offered
-only the values for which a *witness* exists, a valid setting of the axes that are still to come; and the witness of an
-answer is one for the next question.
+Which hyperparameters are active comes from the config's `when`. Which values go together comes from the config too: a
+value is valid if building the config succeeds. A space never suggests an invalid combination, by induction: each
+hyperparameter is offered only the values for which a *witness* exists, a valid setting of the hyperparameters that are
+still to come; and the witness of a value is one for the next hyperparameter.
 
-An interval is offered whole where both its ends have a witness: a rule between axes must hold between two values where
-it holds at both (a bound does; divisibility does not and wants choices). Axes of choices are asked before intervals
-(parents before children all the same), because Optuna lets an interval narrow from trial to trial but not a set of
-choices.
+An interval is offered whole if both its ends have a witness: a rule between hyperparameters must hold between two
+values if it holds at both (a bound does; divisibility does not and wants choices). Choices are suggested before
+intervals (parents before children all the same), because Optuna lets an interval narrow from trial to trial but not a
+set of choices.
 """
 
 import itertools
@@ -44,58 +44,58 @@ class FamilySpace:
 
     @cached_property
     def searched(self) -> tuple[str, ...]:
-        """The axes to ask for, in that order: choices first, an axis never before its parents."""
-        open_axes = [axis for axis in self.config.model_fields if axis in self.ranges and axis not in self.pins]
+        """The hyperparameters to suggest, in order: choices first, none before its parents."""
+        free = [name for name in self.config.model_fields if name in self.ranges and name not in self.pins]
         late: set[str] = set()
-        for axis in open_axes:  # parents are declared before their children
-            if not isinstance(self.ranges[axis], Choices) or late & set(self.config.when(axis)):
-                late.add(axis)
-        return tuple(sorted(open_axes, key=lambda axis: axis in late))
+        for name in free:  # parents are declared before their children
+            if not isinstance(self.ranges[name], Choices) or late & set(self.config.when(name)):
+                late.add(name)
+        return tuple(sorted(free, key=lambda name: name in late))
 
     @cached_property
     def start(self) -> Values:
-        """The paper preset's acting values, moved into the scene and the ranges, under the pins."""
+        """The paper preset's active values, moved into the scene and the ranges, under the pins."""
         preset = self.config.preset("paper")
         values = self.scene.nearest(preset) if self.scene else preset.active()
-        near = {axis: self.ranges[axis].nearest(value) for axis, value in values.items() if axis in self.ranges}
+        near = {name: self.ranges[name].nearest(value) for name, value in values.items() if name in self.ranges}
         return {**values, **near, **self.pins}
 
     @cached_property
     def fixed(self) -> Values:
-        """Values that no trial moves: the pins, and the preset's on axes that are not searched."""
-        return {axis: value for axis, value in self.start.items() if axis not in self.searched}
+        """Values that no trial moves: the pins, and the preset's on hyperparameters that are not searched."""
+        return {name: value for name, value in self.start.items() if name not in self.searched}
 
     def suggest(self, trial: BaseTrial) -> FamilyConfig:
-        """Ask `trial` for each axis that acts, parents first; every answer is valid with those before it."""
+        """Suggest each active hyperparameter, parents first; every value is valid with those before it."""
         values, witness = dict(self.fixed), self.preset().active()
-        for axis in self.searched:
-            if self.config.acts(axis, values):
-                offered, witness = self._offered(axis, values, witness)
-                values[axis] = self._ask(trial, axis, offered)
+        for name in self.searched:
+            if self.config.is_active(name, values):
+                offered, witness = self._offered(name, values, witness)
+                values[name] = self._suggest(trial, name, offered)
         return self.build(values)
 
     def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]:
-        """What `suggest` asked on the way to `config`: `<family>.<axis>` -> distribution."""
-        values, witness, asked = dict(self.fixed), self.preset().active(), {}
-        for axis, value in self.params(config).items():
-            offered, witness = self._offered(axis, values, witness)
+        """`<family>.<hyperparameter>` -> the distribution that `suggest` used on the way to `config`."""
+        values, witness, found = dict(self.fixed), self.preset().active(), {}
+        for name, value in self.params(config).items():
+            offered, witness = self._offered(name, values, witness)
             if value not in offered:  # the space or the scene has changed since
-                offered = self.ranges[axis] if value in self.ranges[axis] else self.ranges[axis].only(value)
-            asked[f"{self.name}.{axis}"] = offered.distribution
-            values[axis] = value
-        return asked
+                offered = self.ranges[name] if value in self.ranges[name] else self.ranges[name].only(value)
+            found[f"{self.name}.{name}"] = offered.distribution
+            values[name] = value
+        return found
 
     def params(self, config: FamilyConfig) -> Values:
-        """The searched axes that act in `config`, in the order of asking."""
+        """The searched hyperparameters that are active in `config`, in the order of suggestion."""
         active = config.active()
-        return {axis: active[axis] for axis in self.searched if axis in active}
+        return {name: active[name] for name in self.searched if name in active}
 
     def preset(self) -> FamilyConfig:
         """The paper preset under the pins, at the values of the space that are nearest to it."""
         if self._preset is None:
             raise UserError(
-                f"space: a config of {self.name} must satisfy the rules between its axes and fit the scene",
-                self._complaint(),
+                f"space: a config of {self.name} must satisfy the rules between its hyperparameters and fit the scene",
+                self.why_invalid(),
                 "Change the pins or the ranges.",
             )
         return self._preset
@@ -110,75 +110,75 @@ class FamilySpace:
         return tuple(found.values())
 
     def nearest(self, config: FamilyConfig) -> FamilyConfig | None:
-        """The config of this space and scene that is nearest to `config` axis by axis, within the rules between them;
-        axes that are not searched keep the space's values. None if none was found.
+        """The config of this space and scene that is nearest to `config`, value by value, within the rules between
+        hyperparameters; those that are not searched keep the space's values. None if none was found.
         """
         values = self.scene.nearest(config) if self.scene else config.active()
-        near = {axis: self.ranges[axis].nearest(value) for axis, value in values.items() if axis in self.searched}
+        near = {name: self.ranges[name].nearest(value) for name, value in values.items() if name in self.searched}
         return self._witness(self.fixed, {**self.start, **near}, thorough=True)
 
     def witness(self, values: Mapping[str, Any]) -> FamilyConfig | None:
-        """A valid config with `values` and some setting of the other searched axes; None if none was found."""
+        """A valid config with `values` and some setting of the other hyperparameters; None if none was found."""
         return self._witness({**self.fixed, **values}, self.start)
 
-    def without_idle(self) -> "FamilySpace":
-        """This space without the axes that its pins keep from ever acting."""
-        idle = {axis for axis in self.searched if self.acting_context(axis) is None}
-        return replace(self, ranges={axis: found for axis, found in self.ranges.items() if axis not in idle})
+    def without_inactive(self) -> "FamilySpace":
+        """This space without the hyperparameters that its pins make inactive in every config."""
+        inactive = {name for name in self.searched if self.active_context(name) is None}
+        return replace(self, ranges={name: found for name, found in self.ranges.items() if name not in inactive})
 
     def restricted(self, scene: SceneSize) -> "FamilySpace":
-        """This space without the values that the scene cannot feed. An axis left empty keeps the nearest value, and one
-        that can no longer act is gone."""
-        clipped = replace(self, scene=scene, ranges={axis: self._clipped(axis, scene) for axis in self.ranges})
+        """This space without the values that the scene cannot feed. A hyperparameter that is left without a value keeps
+        the nearest one; a hyperparameter that can no longer be active is dropped."""
+        clipped = replace(self, scene=scene, ranges={name: self._clipped(name, scene) for name in self.ranges})
         kept = dict(clipped.ranges)
-        for axis in clipped.searched:  # then what no other axis can make up for, e.g. a depth beyond every patch
-            context = clipped.acting_context(axis)
+        for name in clipped.searched:  # then what no other hyperparameter can offset, e.g. a depth beyond every patch
+            context = clipped.active_context(name)
             if context is None:
-                del kept[axis]
+                del kept[name]
                 continue
-            valid = [v for v in kept[axis].probes if clipped.witness({**context, axis: v})]
-            kept[axis] = kept[axis].narrowed(valid) or kept[axis]
+            valid = [v for v in kept[name].probes if clipped.witness({**context, name: v})]
+            kept[name] = kept[name].narrowed(valid) or kept[name]
         return replace(clipped, ranges=kept)
 
-    def _clipped(self, axis: str, scene: SceneSize) -> Range:
-        if axis not in self.searched:
-            return self.ranges[axis]
-        context = self.context(axis)
-        configs = {v: self.witness({**context, axis: v}) for v in self.ranges[axis].probes}
-        nearest = {v: scene.nearest(config).get(axis) for v, config in configs.items() if config}
-        acting = [near for near in nearest.values() if near is not None]
-        if not acting:  # clipping a parent has made it idle: `restricted` asks again, within the scene
-            return self.ranges[axis]
-        narrowed = self.ranges[axis].narrowed(v for v, near in nearest.items() if near == v)
-        return narrowed or self.ranges[axis].only(acting[0])
+    def _clipped(self, name: str, scene: SceneSize) -> Range:
+        if name not in self.searched:
+            return self.ranges[name]
+        context = self.context(name)
+        configs = {v: self.witness({**context, name: v}) for v in self.ranges[name].probes}
+        nearest = {v: scene.nearest(config).get(name) for v, config in configs.items() if config}
+        active = [near for near in nearest.values() if near is not None]
+        if not active:  # clipping a parent made it inactive: `restricted` checks again, within the scene
+            return self.ranges[name]
+        narrowed = self.ranges[name].narrowed(v for v, near in nearest.items() if near == v)
+        return narrowed or self.ranges[name].only(active[0])
 
-    def context(self, axis: str) -> Values:
-        """Values of the axis' parents under which it acts. Raises UserError when the space holds none."""
-        found = self.acting_context(axis)
+    def context(self, name: str) -> Values:
+        """Values of its parents that make the hyperparameter active. Raises UserError when the space holds none."""
+        found = self.active_context(name)
         if found is None:
-            needs = " and ".join(f"{parent} {wanted}" for parent, wanted in self.config.when(axis).items())
+            needs = " and ".join(f"{parent} {wanted}" for parent, wanted in self.config.when(name).items())
             raise UserError(
-                f"space: {self.name}.{axis} must be able to act",
-                f"a space in which it never does (it needs {needs})",
-                "Leave it out, or let what it depends on take a value with which it acts.",
+                f"space: {self.name}.{name} must be active in some config",
+                f"a space in which it never is (it needs {needs})",
+                "Leave it out, or let what it depends on take a value that makes it active.",
             )
         return found
 
-    def acting_context(self, axis: str) -> Values | None:
-        """As `context`; None when the space holds none."""
-        parents = self._ancestors(axis)
+    def active_context(self, name: str) -> Values | None:
+        """The values of `context`; None when the space holds none."""
+        parents = self._ancestors(name)
         for setting in itertools.product(*(self._options(parent) for parent in parents)):
             values = dict(zip(parents, setting, strict=True))
-            if self.config.acts(axis, {**self.fixed, **values}):
+            if self.config.is_active(name, {**self.fixed, **values}):
                 return values
         return None
 
     def build(self, values: Mapping[str, Any]) -> FamilyConfig:
-        """The config of `values`, without those that cannot act in it. Raises pydantic's ValidationError."""
+        """The config of `values`, without those that are inactive in it. Raises pydantic's ValidationError."""
         kept: Values = {}
-        for axis in self.config.model_fields:
-            if axis in values and (axis not in self._conditional or self.config.acts(axis, kept)):
-                kept[axis] = values[axis]
+        for name in self.config.model_fields:
+            if name in values and (name not in self._conditional or self.config.is_active(name, kept)):
+                kept[name] = values[name]
         return self.config(**kept)
 
     @cached_property
@@ -187,19 +187,19 @@ class FamilySpace:
 
     @cached_property
     def _conditional(self) -> frozenset[str]:
-        return frozenset(axis for axis in self.config.model_fields if self.config.when(axis))
+        return frozenset(name for name in self.config.model_fields if self.config.when(name))
 
-    def _offered(self, axis: str, values: Values, witness: Values) -> tuple[Range, Values]:
-        """The part of the range that is valid given the values asked before, and the witness that shows that it is not
-        empty, as its acting values. `witness` was one of some of those values."""
+    def _offered(self, name: str, values: Values, witness: Values) -> tuple[Range, Values]:
+        """The part of the range that is valid given the values suggested before, and the active values of a witness,
+        which shows that it is not empty. `witness` was one for some of those values."""
         found = self._witness(values, witness) or self._witness(values, witness, thorough=True)
         assert found is not None, "the induction: values that were offered have a witness"
         start = found.active()
-        offered = self.ranges[axis].around(start[axis], lambda v: self._witness({**values, axis: v}, start) is not None)
-        if isinstance(offered, Choices) and offered != self.ranges[axis]:
+        offered = self.ranges[name].around(start[name], lambda v: self._witness({**values, name: v}, start) is not None)
+        if isinstance(offered, Choices) and offered != self.ranges[name]:
             raise UserError(
-                f"space: {self.name}.{axis} must go with every setting of the axes asked before it",
-                f"{self.ranges[axis]} with {values}",
+                f"space: {self.name}.{name} must go with every setting of the hyperparameters before it",
+                f"{self.ranges[name]} with {values}",
                 "Give it low and high, which can be narrowed, or leave out the choices that clash.",
             )
         return offered, start
@@ -207,7 +207,7 @@ class FamilySpace:
     def _witness(
         self, values: Mapping[str, Any], start: Mapping[str, Any], thorough: bool = False
     ) -> FamilyConfig | None:
-        """A valid config that holds `values`: elsewhere at `start`, else with one axis moved, else with all at one end.
+        """A valid config with `values`, elsewhere at `start`, else with one value moved, else with all at one end.
 
         An interval moves to its ends, when `thorough` to each of its probes, the nearest first.
         """
@@ -224,33 +224,33 @@ class FamilySpace:
         self, values: Mapping[str, Any], start: Mapping[str, Any], thorough: bool
     ) -> Iterator[Mapping[str, Any]]:
         yield start
-        free = {axis: self.ranges[axis].probes for axis in self.searched if axis not in values}
-        for axis, probes in free.items():
-            every = thorough or isinstance(self.ranges[axis], Choices)
-            moves = sorted(probes, key=partial(_distance, start.get(axis))) if every else (probes[0], probes[-1])
-            yield from ({**start, axis: value} for value in moves)
-        yield {**start, **{axis: probes[0] for axis, probes in free.items()}}
-        yield {**start, **{axis: probes[-1] for axis, probes in free.items()}}
+        free = {name: self.ranges[name].probes for name in self.searched if name not in values}
+        for name, probes in free.items():
+            every = thorough or isinstance(self.ranges[name], Choices)
+            moves = sorted(probes, key=partial(_distance, start.get(name))) if every else (probes[0], probes[-1])
+            yield from ({**start, name: value} for value in moves)
+        yield {**start, **{name: probes[0] for name, probes in free.items()}}
+        yield {**start, **{name: probes[-1] for name, probes in free.items()}}
 
-    def _options(self, axis: str) -> tuple[Any, ...]:
-        if axis in self.searched:
-            return self.ranges[axis].probes
-        return (self.fixed.get(axis, self.config.model_fields[axis].default),)
+    def _options(self, name: str) -> tuple[Any, ...]:
+        if name in self.searched:
+            return self.ranges[name].probes
+        return (self.fixed.get(name, self.config.model_fields[name].default),)
 
-    def _ancestors(self, axis: str) -> list[str]:
+    def _ancestors(self, name: str) -> list[str]:
         found: list[str] = []
-        for parent in self.config.when(axis):
+        for parent in self.config.when(name):
             found += [name for name in (*self._ancestors(parent), parent) if name not in found]
         return found
 
-    def _complaint(self) -> str:
+    def why_invalid(self) -> str:
         try:
             return str(self.build(self.start).active())
         except ValidationError as error:
             return f"{self.start}: {error.errors()[0]['msg']}"
 
-    def _ask(self, trial: BaseTrial, axis: str, offered: Range) -> Scalar:
-        name = f"{self.name}.{axis}"
+    def _suggest(self, trial: BaseTrial, hyperparameter: str, offered: Range) -> Scalar:
+        name = f"{self.name}.{hyperparameter}"
         if isinstance(offered, Choices):
             return trial.suggest_categorical(name, offered.values)  # type: ignore[return-value]
         if offered.integer:
@@ -260,6 +260,6 @@ class FamilySpace:
 
 
 def _distance(value: Any, other: Any) -> float:
-    """For sorting probes by their nearness to a value."""
+    """Distance of a probe from a value, for sorting."""
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (value, other))
     return abs(value - other) if numbers else float(value != other)

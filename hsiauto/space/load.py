@@ -1,11 +1,11 @@
-"""A search space file -> FamilySpaces, every mistake named by file, family and axis.
+"""A search space file -> FamilySpaces, every mistake named by file, family and hyperparameter.
 
     cnn2d:
       depth: {low: 1, high: 4}
       learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
       optimizer: {choices: [adam, adamw]}
 
-YAML holds ranges only; what an axis means, when it acts and what bounds it is the config's own business.
+YAML holds ranges only; what a hyperparameter means, when it is active and what bounds it is said by the config.
 """
 
 import itertools
@@ -63,35 +63,43 @@ def read(name_or_path: str) -> tuple[str, dict[str, Any]]:
     try:
         blocks = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"{file}: must be YAML", " ".join(str(error).split()), "Mend the file.") from error
+        raise UserError(f"{file}: must be YAML", " ".join(str(error).split()), "Correct the file.") from error
     if not isinstance(blocks, dict) or not blocks:
-        raise UserError(f"{file}: must hold one block of axes for each family", type(blocks).__name__, "Mend the file.")
+        raise UserError(
+            f"{file}: must hold one block of hyperparameters for each family",
+            type(blocks).__name__,
+            "Correct the file.",
+        )
     return file, blocks
 
 
 def family_space(file: str, family: str, block: object, config: type[FamilyConfig]) -> FamilySpace:
-    """The block of one family, its axes and ranges checked one by one. `checked` checks them together."""
+    """The block of one family, its hyperparameters and ranges checked one by one. `checked` checks them together."""
     if not isinstance(block, dict):
-        raise UserError(f"{file}: {family}: must be a block of `axis: range`", repr(block), "Write {} for no axis.")
+        raise UserError(
+            f"{file}: {family}: must be a block of `hyperparameter: range`",
+            repr(block),
+            "Write {} for no hyperparameter.",
+        )
     return FamilySpace(
-        config, {str(axis): _range(Place(file, family, str(axis)), r, config) for axis, r in block.items()}
+        config, {str(name): _range(Place(file, family, str(name)), r, config) for name, r in block.items()}
     )
 
 
 def checked(file: str, space: FamilySpace) -> FamilySpace:
-    """`space`, once each probed value was built into a config, in a setting where the axis acts."""
+    """`space`, once each probed value was built into a config in which the hyperparameter is active."""
     preset = space.config.preset("paper").active()
-    for axis in space.searched:
-        place = Place(file, space.name, axis)
-        if axis in preset and preset[axis] not in space.ranges[axis]:
+    for name in space.searched:
+        place = Place(file, space.name, name)
+        if name in preset and preset[name] not in space.ranges[name]:
             place.fail(
-                "must hold the paper preset's value", f"{space.ranges[axis]}, without {preset[axis]}", "Widen it."
+                "must hold the paper preset's value", f"{space.ranges[name]}, without {preset[name]}", "Widen it."
             )
-        context = space.context(axis)
-        for value in space.ranges[axis].probes:
-            if space.witness({**context, axis: value}) is None:
-                place.fail(_why(space, {**context, axis: value}), value, "Change this end or choice.")
-    choices = [axis for axis in space.searched if isinstance(space.ranges[axis], Choices)]
+        context = space.context(name)
+        for value in space.ranges[name].probes:
+            if space.witness({**context, name: value}) is None:
+                place.fail(_why(space, {**context, name: value}), value, "Change this end or choice.")
+    choices = [name for name in space.searched if isinstance(space.ranges[name], Choices)]
     for a, b in itertools.combinations(choices, 2):
         for va, vb in itertools.product(space.ranges[a].probes, space.ranges[b].probes):
             if space.witness({**space.context(a), **space.context(b), a: va, b: vb}) is None:
@@ -104,19 +112,19 @@ def checked(file: str, space: FamilySpace) -> FamilySpace:
 
 
 class Place:
-    """Where in a space a mistake stands."""
+    """The place of a mistake in a space."""
 
-    def __init__(self, file: str, family: str, axis: str) -> None:
-        self.file, self.family, self.axis = file, family, axis
+    def __init__(self, file: str, family: str, name: str) -> None:
+        self.file, self.family, self.name = file, family, name
 
     def fail(self, rule: str, received: object, remedy: str) -> NoReturn:
-        raise UserError(f"{self.file}: {self.family}.{self.axis}: {rule}", received, remedy)
+        raise UserError(f"{self.file}: {self.family}.{self.name}: {rule}", received, remedy)
 
 
 def _range(place: Place, text: object, config: type[FamilyConfig]) -> Range:
-    if place.axis not in config.model_fields or place.axis == "family":
+    if place.name not in config.model_fields or place.name == "family":
         known = ", ".join(name for name in config.model_fields if name != "family")
-        place.fail("must be an axis of the family", place.axis, f"Its axes: {known}.")
+        place.fail("must be a hyperparameter of the family", place.name, f"Its hyperparameters: {known}.")
     if not isinstance(text, dict) or ("choices" in text) == ("low" in text or "high" in text):
         place.fail("must be {low, high} with log or step, or {choices: [...]}", repr(text), "Write one of the two.")
     try:
@@ -128,7 +136,7 @@ def _range(place: Place, text: object, config: type[FamilyConfig]) -> Range:
         where = ".".join(str(part) for part in first["loc"][:1])
         if isinstance(first["input"], str):
             place.fail(f"{where} must be a number", repr(first["input"]), f"{_number_hint(first['input'])}")
-        place.fail(f"{where}: {first['msg']}", repr(first["input"]), "Mend the range.")
+        place.fail(f"{where}: {first['msg']}", repr(first["input"]), "Correct the range.")
 
 
 def _sequence(value: object) -> object:
@@ -138,18 +146,22 @@ def _sequence(value: object) -> object:
 def _interval(place: Place, text: _IntervalText, config: type[FamilyConfig]) -> Interval:
     types = {type(_typed(place, value, config)) for value in (text.low, text.high)}
     if types - {int, float}:
-        place.fail("low and high need an axis of numbers", f"{text.low}, {text.high}", "Write {choices: [...]}.")
+        place.fail(
+            "low and high need a hyperparameter of numbers", f"{text.low}, {text.high}", "Write {choices: [...]}."
+        )
     if not text.low < text.high:
         place.fail("low must be below high", f"{text.low} and {text.high}", "Swap or widen them.")
     if text.log and (text.step is not None or text.low <= 0):
         place.fail(
-            "a log axis has no step and starts above 0", f"low {text.low}, step {text.step}", "Drop log or step."
+            "a log hyperparameter has no step and starts above 0",
+            f"low {text.low}, step {text.step}",
+            "Drop log or step.",
         )
     if text.step is not None and text.step <= 0:
         place.fail("step must be above 0", text.step, "Drop it or raise it.")
     integer = types == {int}
     if integer and text.step is not None and int(text.step) != text.step:
-        place.fail("the step of an integer axis must be an integer", text.step, "Round it.")
+        place.fail("the step of an integer hyperparameter must be an integer", text.step, "Round it.")
     low, high, step = (text.low, text.high, text.step) if not integer else (int(text.low), int(text.high), text.step)
     if step is not None and abs((high - low) / step - round((high - low) / step)) > 1e-9:
         place.fail(
@@ -168,9 +180,9 @@ def _choices(place: Place, text: _ChoicesText, config: type[FamilyConfig]) -> Ch
 
 
 def _typed(place: Place, value: Any, config: type[FamilyConfig]) -> Any:
-    """`value` as the config's field takes it. Rules between axes come later, in `checked`."""
+    """`value` as the config's field takes it. Rules between hyperparameters come later, in `checked`."""
     try:
-        typed = parse_value(config, place.axis, value)
+        typed = parse_value(config, place.name, value)
     except ValidationError as error:
         place.fail(
             error.errors()[0]["msg"], repr(value), _number_hint(value) if isinstance(value, str) else "Change it."
@@ -182,9 +194,9 @@ def _typed(place: Place, value: Any, config: type[FamilyConfig]) -> Any:
     return typed
 
 
-def parse_value(config: type[FamilyConfig], axis: str, value: Any) -> Any:
+def parse_value(config: type[FamilyConfig], name: str, value: Any) -> Any:
     """`value` parsed and bounded by one field of a config alone. Raises pydantic's ValidationError."""
-    field = config.model_fields[axis]
+    field = config.model_fields[name]
     bounded: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
     return TypeAdapter(bounded).validate_python(value)
 
@@ -193,7 +205,7 @@ def _number_hint(text: str) -> str:
     try:
         number = float(text)
     except ValueError:
-        return "Write a value that the axis takes."
+        return "Write a value that the hyperparameter takes."
     mantissa, _, exponent = text.lower().partition("e")
     return (
         f"Write {mantissa}.0e{exponent}: YAML reads {text} as text."

@@ -32,8 +32,8 @@ class Space:
     ) -> "Space":
         """Read a space that ships with hsiauto (by name) or a YAML file, keep `families`, apply `pins`.
 
-        `pins` maps "<family>.<axis>" to a value, or to its text from a command line. Raises UserError for a bad file,
-        an unknown family or axis, a value out of bounds, a pin that can never act.
+        `pins` maps "<family>.<hyperparameter>" to a value, or to its text. Raises UserError for a bad file, an unknown
+        family or hyperparameter, a value out of bounds, a pin that is inactive in every config.
         """
         file, blocks = load.read(name_or_path)
         candidates = {name: c for name, c in FAMILIES.items() if c.kind != "reference"}
@@ -57,20 +57,20 @@ class Space:
             parts[family] = part
         for part in parts.values():
             _check_pins(part)
-        return cls({name: part.without_idle() if part.pins else part for name, part in parts.items()})
+        return cls({name: part.without_inactive() if part.pins else part for name, part in parts.items()})
 
     @property
     def families(self) -> tuple[str, ...]:
         return tuple(self.parts)
 
     def largest_support(self) -> int:
-        """The widest radius in pixels that any config of this space reads, for a buffer that suits all of them."""
+        """The widest radius in pixels that any config of this space reads, for a buffer that suits them all."""
         supports = [0]
         for part in self.parts.values():
             supports.append(part.preset().support)
-            for axis in part.searched:
-                context = part.context(axis)
-                configs = (part.witness({**context, axis: value}) for value in part.ranges[axis].probes)
+            for name in part.searched:
+                context = part.context(name)
+                configs = (part.witness({**context, name: value}) for value in part.ranges[name].probes)
                 supports += [config.support for config in configs if config]
         return max(supports)
 
@@ -87,7 +87,7 @@ class Space:
         return replace(self, parts=parts)
 
     def suggest(self, trial: BaseTrial, family: str) -> FamilyConfig:
-        """Ask Optuna's `trial` for a config of `family`, define-by-run; idle axes are never asked."""
+        """A config of `family` from Optuna's `trial`, define-by-run: inactive hyperparameters are never suggested."""
         return self.parts[family].suggest(trial)
 
     def preset(self, family: str) -> FamilyConfig:
@@ -104,35 +104,37 @@ class Space:
         return self.parts[config.family].nearest(config)
 
     def params(self, config: FamilyConfig) -> dict[str, Any]:
-        """{"<family>.<axis>": value} of the searched axes that act in `config`, in the order of asking."""
-        return {f"{config.family}.{axis}": value for axis, value in self.parts[config.family].params(config).items()}
+        """{"<family>.<hyperparameter>": value} of those searched and active in `config`, in the order of suggestion."""
+        return {f"{config.family}.{name}": value for name, value in self.parts[config.family].params(config).items()}
 
     def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]:
-        """{"<family>.<axis>": distribution} for `params(config)`, as `suggest` would have asked for them."""
+        """{"<family>.<hyperparameter>": distribution} for `params(config)`, as `suggest` would have used."""
         return self.parts[config.family].distributions(config)
 
 
 def _pinned(pin: str, value: Any, parts: Mapping[str, FamilySpace]) -> tuple[str, FamilySpace]:
-    family, _, axis = pin.partition(".")
+    family, _, name = pin.partition(".")
     if family not in parts:
         raise UserError(
-            "--set: must name a family of this search as family.axis", pin, f"Families: {', '.join(parts)}."
+            "`pins` must name a family of this search as family.hyperparameter", pin, f"Families: {', '.join(parts)}."
         )
     part = parts[family]
-    axes = [name for name in part.config.model_fields if name != "family"]
-    if axis not in axes:
-        raise UserError(f"--set: must name an axis of {family}", pin, f"Its axes: {', '.join(axes)}.")
+    names = [name for name in part.config.model_fields if name != "family"]
+    if name not in names:
+        raise UserError(
+            f"`pins` must name a hyperparameter of {family}", pin, f"Its hyperparameters: {', '.join(names)}."
+        )
     if isinstance(value, str):
         value = _from_text(value)
     try:
-        typed = load.parse_value(part.config, axis, value)
+        typed = load.parse_value(part.config, name, value)
     except ValidationError as error:
         raise refusal(error, f"`set` {pin}", "Change the value.") from error
-    return family, replace(part, pins={**part.pins, axis: typed})
+    return family, replace(part, pins={**part.pins, name: typed})
 
 
 def _from_text(text: str) -> Any:
-    """A value from the command line: `1e-4` is a number here, whatever YAML thinks of it."""
+    """A value from its text: `1e-4` is a number here, whatever YAML thinks of it."""
     try:
         return float(text) if "e" in text.lower() else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError):
@@ -140,14 +142,14 @@ def _from_text(text: str) -> Any:
 
 
 def _check_pins(part: FamilySpace) -> None:
-    """Each pin can act in some config of the space, and the pins can stand together."""
-    for axis in part.pins:
+    """Checks that each pin is active in some config of the space, and that the pins go together."""
+    for name in part.pins:
         try:
-            part.context(axis)
+            part.context(name)
         except UserError as error:
             raise UserError(
-                f"--set: {part.name}.{axis} must be able to act",
-                f"a space in which it cannot (it needs {dict(part.config.when(axis))})",
+                f"`pins`: {part.name}.{name} must be active in some config",
+                f"a space in which it never is (it needs {dict(part.config.when(name))})",
                 "Leave it out, or pin what it depends on.",
             ) from error
     if part.pins:

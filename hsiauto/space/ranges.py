@@ -1,4 +1,4 @@
-"""Range: the values that a search may give to one axis, as Optuna's distribution and as words."""
+"""Range: the values that a search may give to one hyperparameter, as Optuna's distribution and in words."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -37,7 +37,7 @@ class Interval:
         return (self.low, self.high)
 
     def nearest(self, value: Scalar) -> Scalar:
-        """The value of this range that is nearest to `value` (on a log axis too: the clip is the same)."""
+        """The value of this range that is nearest to `value`; the clip is the same in a logarithmic interval."""
         assert not isinstance(value, str)
         clipped = min(max(value, self.low), self.high)
         if not self.step:

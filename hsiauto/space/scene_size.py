@@ -1,4 +1,4 @@
-"""SceneSize: what a scene can feed."""
+"""SceneSize: the bounds that a scene sets to a config."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from hsiauto.families.base import FamilyConfig, PatchConfig, TileConfig
 
 @dataclass(frozen=True)
 class SceneSize:
-    """What bounds a config: bands, pixels that train, and the sides of the scene.
+    """The bounds of a config: bands, pixels that train, and the sides of the scene.
 
     A patch must fit the shorter side. A tile is cut to the scene, so one beyond the longer side is the same as that.
     """
@@ -24,11 +24,11 @@ class SceneSize:
         return self._feeds(config) and not self._too_large(config)
 
     def nearest(self, config: FamilyConfig) -> dict[str, Any]:
-        """The acting values of `config`, clipped to the scene. They may break a rule between axes."""
+        """The active values of `config`, clipped to the scene. They may break a rule between hyperparameters."""
         return {**config.bounded(self.n_bands, self.n_pixels).active(), **self._too_large(config)}
 
     def _feeds(self, config: FamilyConfig) -> bool:
-        """Whether `bounded` leaves `config` alone. A space asks that of thousands of configs: most need no bounding."""
+        """Whether `bounded` leaves `config` alone. A space checks thousands of configs: most need no bounding."""
         few = getattr(config, "components", 0) <= min(self.n_bands, self.n_pixels - 1)
         if few and type(config).bounded is FamilyConfig.bounded:
             return True

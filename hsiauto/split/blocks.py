@@ -1,7 +1,7 @@
 """`blocks`: whole square blocks of the scene test, others train, with a buffer between them.
 
 Rare classes are placed first: blocks are held out for the class that stands in the fewest, then at random until their
-share is reached. A block is never held out where that would take the last training pixel of a class that stands in
+share is reached. A block is never held out if that would take the last training pixel of a class that stands in
 several blocks. The buffer comes off the training side only, after the test blocks are drawn, so the test pixels of a
 class are the same for every buffer; the draw prefers blocks that leave each class training pixels half a block away,
 so that most classes outlast most buffers.
@@ -62,7 +62,7 @@ class _Grid:
     def hold_out(
         self, fraction: float, margins: tuple[int, ...], keep: npt.NDArray[np.int64], rng: np.random.Generator
     ) -> Mask:
-        """(H, W) labelled pixels of the blocks held out; none where no block can be.
+        """(H, W) labelled pixels of the blocks held out; none if no block can be.
 
         Every class in `keep` is in a held block if one allows it, and keeps a pixel further than a margin from all held
         ones: at the first margin if that can be had, else the next. At the last margin it always does.

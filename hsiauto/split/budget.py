@@ -36,7 +36,7 @@ def quota(labels: Labels, spec: SplitSpec, default_fraction: float | None) -> np
 
 
 def choose(labels: Labels, numbers: npt.NDArray[np.int64], rng: np.random.Generator) -> Mask:
-    """(H, W) random pixels of the labelled ones in `labels`: `numbers[k]` of class k, or all where it has fewer.
+    """(H, W) random pixels of the labelled ones in `labels`: `numbers[k]` of class k, or all if it has fewer.
 
     The same generator state with larger numbers gives a superset, so budgets are nested.
     """

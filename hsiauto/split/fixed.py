@@ -11,7 +11,7 @@ from hsiauto.split.model import Mask, Sides, SplitSpec
 def divide(
     labels: Labels, spec: SplitSpec, train_map: Labels | None, test_map: Labels | None, rng: np.random.Generator
 ) -> Sides:
-    """The sides as mapped. Both maps are (H, W), numbered like `labels`, 0 where a pixel is not in the set.
+    """The sides as mapped. Both maps are (H, W), numbered like `labels`, 0 for a pixel outside the set.
 
     A pixel outside the ground truth, one that contradicts it and a test pixel in the train map too are an error that
     counts them by class, or dropped (the last: from training) with `spec.drop_conflicts`.

@@ -1,4 +1,4 @@
-"""SplitSpec: how to divide the labelled pixels. Split: the pixels, divided."""
+"""SplitSpec: how to divide the labelled pixels. Split: the pixels, divided. Sides: those that may train and test."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ _GROUP, _COMMANDS = "Evaluation protocol", ("search", "train", "study", "estimat
 
 
 class SplitSpec(Settings):
-    """How labelled pixels become train, validation and test. PROTOCOL: see README, "Evaluation"."""
+    """The rule by which labelled pixels become train, validation and test."""
 
     protocol: Annotated[Literal["blocks", "random", "fixed"], Setting(_GROUP, _COMMANDS)] = "blocks"
     """blocks (spatially disjoint, with a buffer), random (as in most papers) or fixed (two label maps)."""
@@ -90,4 +90,4 @@ class Sides:
     pool: Mask
     test: Mask
     rest: str
-    """What happened to labelled pixels on neither side, in words that follow their number."""
+    """Reason why labelled pixels are on neither side, in words that follow their number."""

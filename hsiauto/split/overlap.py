@@ -1,4 +1,4 @@
-"""How much of the test set a model has seen through its patches: the leakage that a row of results must declare."""
+"""Overlap: the share of the test set that a model has seen through its patches, the leakage of a row of results."""
 
 from typing import NamedTuple
 
@@ -9,12 +9,12 @@ from hsiauto.split.model import Split
 
 
 class Overlap(NamedTuple):
-    """Shares of the test patches, in [0, 1]."""
+    """Leakage of a split at one support, in [0, 1]."""
 
     contains: float
-    """That contain a training pixel."""
+    """Share of the test patches that contain a training pixel."""
     shares: float
-    """That have a pixel in common with a training patch."""
+    """Share of the test patches that have a pixel in common with a training patch."""
 
 
 def overlap(split: Split, support: int) -> Overlap:

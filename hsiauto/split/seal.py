@@ -14,7 +14,7 @@ from hsiauto.split.model import Pixels, Split
 
 @dataclass(frozen=True)
 class TrialData:
-    """All that a trial is given. Classes are 0-based here, in the order of `Split.classes`. No test pixel or label."""
+    """The data of a trial. Classes are 0-based here, in the order of `Split.classes`. No test pixel or label."""
 
     cube: npt.NDArray[np.generic]
     """(H, W, C) as in the scene."""
@@ -29,12 +29,12 @@ class TrialData:
     transductive: bool = False
     """Tile families only: see unlabelled pixels of the tile too, test pixels among them."""
     fitted_on: Pixels | None = None
-    """Pixels whose spectra preprocessing is fitted on, where these are more than `train_pixels`: a pool of training
+    """Pixels whose spectra preprocessing is fitted on, if these are more than `train_pixels`: a pool of training
     pixels whose labels are not all known yet."""
 
     @property
     def preprocess_pixels(self) -> Pixels:
-        """What preprocessing is fitted on. Never a test pixel."""
+        """The pixels that preprocessing is fitted on; never a test pixel."""
         return self.train_pixels if self.fitted_on is None else self.fitted_on
 
 
@@ -73,16 +73,16 @@ class SealedTest:
 
 
 def seal(scene: Scene, split: Split, transductive: bool = False) -> tuple[TrialData, SealedTest]:
-    """What trials of a search see, and the test set that they do not see.
+    """The data that trials of a search see, and the test set that they do not see.
 
-    Raises UserError where the split was drawn on another grid or holds pixels of a class that it does not score.
+    Raises UserError if the split was drawn on another grid or holds pixels of a class that it does not score.
     """
     data = _trial_data(scene, split, split.train, split.val, transductive)
     return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes))
 
 
 def training_data(scene: Scene, split: Split, transductive: bool = False) -> TrialData:
-    """What a refit sees: the whole pool to train on, nothing to validate. Raises UserError like `seal`."""
+    """The data that a refit sees: the whole pool to train on, nothing to validate. Raises UserError like `seal`."""
     return _trial_data(scene, split, split.pool, np.empty(0, dtype=np.int64), transductive)
 
 

@@ -83,7 +83,7 @@ def step(module: nn.Module, config: TorchConfig, x: Tensor, y: Tensor) -> Tensor
 def with_values(config: TorchConfig, **given: Any) -> TorchConfig:
     """`config` with other values, without the hyperparameters that they make inactive. Raises ValidationError."""
     values = {**config.active(), **given}
-    return type(config)(**{name: value for name, value in values.items() if type(config).acts(name, values)})
+    return type(config)(**{name: value for name, value in values.items() if type(config).is_active(name, values)})
 
 
 def is_valid(config: TorchConfig, **given: Any) -> bool:

@@ -1,4 +1,4 @@
-"""claresnet against the published counts, its parts against naive forms, and which of its axes act where."""
+"""claresnet against the published counts, its parts against naive forms, and when its hyperparameters are active."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ from hsiauto.families.parts.claresnet_encoder import (
 from hsiauto.families.parts.claresnet_spatial import Cbam, ResidualBlock, SpatialExtractor, SqueezeExcite, Stem
 
 
-def on_meta(components: int = 30, n_classes: int = 16, **axes: Any) -> Claresnet:
+def on_meta(components: int = 30, n_classes: int = 16, **values: Any) -> Claresnet:
     with torch.device("meta"):
-        module = ClaresnetConfig(components=components, **axes).build(components, n_classes)
+        module = ClaresnetConfig(components=components, **values).build(components, n_classes)
     assert isinstance(module, Claresnet)
     return module
 
@@ -99,9 +99,9 @@ def test_the_bounds_of_the_latents_are_axes_where_they_act_and_only_there() -> N
     for components in range(1, 225):
         least = {latents(components, least, 64) for least in (4, 8, 16)}
         most = {latents(components, 8, most) for most in (32, 64, 128)}
-        axes = ClaresnetConfig(components=components).active()
-        assert ("latent_min" in axes) == (len(least) > 1), components
-        assert ("latent_max" in axes) == (len(most) > 1), components
+        values = ClaresnetConfig(components=components).active()
+        assert ("latent_min" in values) == (len(least) > 1), components
+        assert ("latent_max" in values) == (len(most) > 1), components
     assert latents_wanted(31) < 16 <= latents_wanted(32)
     assert latents_wanted(66) <= 32 < latents_wanted(67)
     assert "latent_max" in ClaresnetConfig(components=0).active()  # all bands: many
@@ -120,7 +120,7 @@ def test_with_all_bands_a_scene_keeps_the_bounds_that_act_apart_and_no_others() 
 
 
 @pytest.mark.parametrize(
-    "axes",
+    "values",
     [
         {"attention": "full", "scales": 2},
         {"attention": "full", "latent_min": 4},
@@ -131,9 +131,9 @@ def test_with_all_bands_a_scene_keeps_the_bounds_that_act_apart_and_no_others() 
         {"cbam": False, "cbam_kernel": 3},
     ],
 )
-def test_an_axis_that_cannot_act_is_refused(axes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="cannot act"):
-        ClaresnetConfig(**axes)
+def test_an_inactive_hyperparameter_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="is inactive"):
+        ClaresnetConfig(**values)
 
 
 def test_the_refusal_says_what_the_axis_needs() -> None:

@@ -1,4 +1,4 @@
-"""Support vector machine and forest: every axis acts, probabilities agree with scikit-learn's own decisions."""
+"""Support vector machine and forest: every hyperparameter matters, probabilities agree with scikit-learn."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ MOVES: list[tuple[type[ClassicalConfig], dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("family", "base", "move"), MOVES, ids=lambda v: "-".join(v) if isinstance(v, dict) else "")
-def test_every_axis_changes_the_model(
+def test_every_hyperparameter_changes_the_model(
     family: type[ClassicalConfig], base: dict[str, Any], move: dict[str, Any]
 ) -> None:
     data = small_data()
@@ -49,7 +49,7 @@ def test_every_axis_changes_the_model(
     assert not np.array_equal(before, after)
 
 
-def test_moves_cover_every_axis() -> None:
+def test_moves_cover_every_hyperparameter() -> None:
     for family in (config for config in FAMILIES.values() if config.kind == "classical"):
         moved = {name for f, _, move in MOVES if f is family for name in move}
         assert moved == set(family.model_fields) - {"family"}
@@ -102,6 +102,6 @@ def test_a_forest_is_the_same_for_every_number_of_jobs_but_not_for_every_seed(tr
     assert not np.array_equal(one, other)
 
 
-def test_a_scene_with_few_bands_bounds_the_components_that_act_and_leaves_idle_ones() -> None:
+def test_a_scene_with_few_bands_bounds_active_components_and_leaves_inactive_ones() -> None:
     assert SvmConfig().bounded(n_bands=5, n_pixels=100) == SvmConfig()
     assert SvmConfig.preset("multiscale").bounded(n_bands=5, n_pixels=100).components == 5

@@ -1,4 +1,4 @@
-"""cnn2d and cnn3d: shapes over their axes, and parameter counts by hand."""
+"""cnn2d and cnn3d: shapes over their hyperparameters, and parameter counts by hand."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ from hsiauto.families.cnn3d import Cnn3dConfig
 from hsiauto.families.costs import macs, parameters
 
 
-@pytest.mark.parametrize("axes", [{}, {"depth": 1, "patch": 3}, {"depth": 4, "patch": 12, "width": 5}])
-def test_cnn2d_maps_patches_to_logits(axes: dict[str, Any]) -> None:
-    config = Cnn2dConfig(**axes)
+@pytest.mark.parametrize("values", [{}, {"depth": 1, "patch": 3}, {"depth": 4, "patch": 12, "width": 5}])
+def test_cnn2d_maps_patches_to_logits(values: dict[str, Any]) -> None:
+    config = Cnn2dConfig(**values)
     assert config.build(6, 4)(torch.randn(3, 6, config.patch, config.patch)).shape == (3, 4)
 
 
 @pytest.mark.parametrize(
-    "axes", [{}, {"depth": 1, "patch": 4}, {"depth": 3, "patch": 7, "spectral_stride": 2, "batch_norm": True}]
+    "values", [{}, {"depth": 1, "patch": 4}, {"depth": 3, "patch": 7, "spectral_stride": 2, "batch_norm": True}]
 )
 @pytest.mark.parametrize("n_bands", [1, 5, 103])
-def test_cnn3d_takes_any_number_of_bands(axes: dict[str, Any], n_bands: int) -> None:
-    config = Cnn3dConfig(width=2, **axes)
+def test_cnn3d_takes_any_number_of_bands(values: dict[str, Any], n_bands: int) -> None:
+    config = Cnn3dConfig(width=2, **values)
     assert config.build(n_bands, 4)(torch.randn(3, n_bands, config.patch, config.patch)).shape == (3, 4)
 
 

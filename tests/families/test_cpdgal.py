@@ -21,9 +21,9 @@ from hsiauto.families.parts.cpdgal_encoder import Block, NarrowAttention, attend
 CRITERION = nn.CrossEntropyLoss()
 
 
-def cpdgal(n_classes: int = 14, **axes: Any) -> Cpdgal:
+def cpdgal(n_classes: int = 14, **values: Any) -> Cpdgal:
     torch.manual_seed(0)
-    module = CpdgalConfig(**axes).build(15, n_classes)
+    module = CpdgalConfig(**values).build(15, n_classes)
     assert isinstance(module, Cpdgal)
     return module
 
@@ -149,8 +149,8 @@ def test_evaluation_is_the_plain_transformer() -> None:
 def test_cw_mse_adds_to_the_loss_by_its_weight() -> None:
     x, y = batch()
     losses = []
-    for axes in ({"cw_mse": False}, {"cw_mse_weight": 0.1}, {"cw_mse_weight": 0.2}):
-        module = cpdgal(**axes)
+    for values in ({"cw_mse": False}, {"cw_mse_weight": 0.1}, {"cw_mse_weight": 0.2}):
+        module = cpdgal(**values)
         torch.manual_seed(2)
         losses.append(module.training_loss(x, y, CRITERION).item())
     without, once, twice = losses
@@ -177,7 +177,7 @@ def test_sub_patches_cover_any_patch(patch: int, sub_patch: int, tokens: int) ->
 
 
 @pytest.mark.parametrize(
-    "axes",
+    "values",
     [
         {"dgfr": False, "diffusion_steps": 10},
         {"masking": "static", "beta": 3.0},
@@ -186,6 +186,6 @@ def test_sub_patches_cover_any_patch(patch: int, sub_patch: int, tokens: int) ->
         {"mask_probability": 0.4},
     ],
 )
-def test_an_axis_that_cannot_act_is_refused(axes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="cannot act"):
-        CpdgalConfig(**axes)
+def test_an_inactive_hyperparameter_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="is inactive"):
+        CpdgalConfig(**values)

@@ -21,8 +21,8 @@ def network(config: TileConfig) -> Any:
     return config.build(BANDS, CLASSES).eval()
 
 
-def clustered(**axes: Any) -> CssMamba:
-    module = network(CssMambaConfig(**{**SMALL, **axes}))
+def clustered(**values: Any) -> CssMamba:
+    module = network(CssMambaConfig(**{**SMALL, **values}))
     assert isinstance(module, CssMamba)
     return module
 
@@ -150,9 +150,9 @@ def test_no_python_loop_runs_over_the_clusters() -> None:
     assert len(calls) == SMALL["blocks"]
 
 
-def spatial(**axes: Any) -> ClusteredSpatial:
+def spatial(**values: Any) -> ClusteredSpatial:
     torch.manual_seed(0)
-    return ClusteredSpatial(CssMambaConfig(**{**SMALL, **axes}), CLASSES)
+    return ClusteredSpatial(CssMambaConfig(**{**SMALL, **values}), CLASSES)
 
 
 def test_a_cluster_does_not_see_another() -> None:

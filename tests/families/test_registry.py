@@ -38,5 +38,5 @@ def test_adam_and_adamw_are_one_config_without_decay(family: str) -> None:
     assert "optimizer" not in config_from({**paper, "family": family, "weight_decay": 0.0}).active()
     assert "optimizer" in config_from({**paper, "family": family, "weight_decay": 0.01}).active()
     other = ({"adam", "adamw"} - {FAMILIES[family].model_fields["optimizer"].default}).pop()
-    with pytest.raises(UserError, match="optimizer cannot act in this config: it needs weight_decay > 0"):
+    with pytest.raises(UserError, match="optimizer is inactive in this config: it needs weight_decay > 0"):
         config_from({**paper, "family": family, "weight_decay": 0.0, "optimizer": other})

@@ -10,9 +10,9 @@ from hsiauto.families.spectral_memory import Memory, SpectralMemory, SpectralMem
 N_BANDS, N_CLASSES = 12, 3
 
 
-def network(**axes: Any) -> SpectralMemory:
+def network(**values: Any) -> SpectralMemory:
     torch.manual_seed(0)
-    small = {"width": 8, "heads": 2, "depth": 1, "prototypes_per_class": 4, **axes}
+    small = {"width": 8, "heads": 2, "depth": 1, "prototypes_per_class": 4, **values}
     if not small.get("memory", True):
         del small["prototypes_per_class"]
     module = SpectralMemoryConfig(**small).build(N_BANDS, N_CLASSES)
@@ -132,7 +132,7 @@ def test_random_prototypes_stay_and_no_memory_has_none() -> None:
 def test_the_head_reads_what_it_is_told() -> None:
     assert network().head[0].in_features == 8
     assert network(readout="query_and_context").head[0].in_features == 16
-    with pytest.raises(ValueError, match="cannot act"):
+    with pytest.raises(ValueError, match="is inactive"):
         SpectralMemoryConfig(memory=False, readout="query_and_context")
 
 

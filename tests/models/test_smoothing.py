@@ -44,8 +44,8 @@ class Scene:
         self.asked = pixels.tolist()
         return self.p_HWK.reshape(-1, K)[pixels]
 
-    def smooth(self, pixels: Pixels, **axes: Any) -> npt.NDArray[np.float32]:
-        config = Cnn1dConfig(**axes)
+    def smooth(self, pixels: Pixels, **values: Any) -> npt.NDArray[np.float32]:
+        config = Cnn1dConfig(**values)
         guide = guide_for(config, self.cube, self.pixels)
         return smooth(config, guide, self.model, self.cube, self.valid, pixels)
 
@@ -161,11 +161,11 @@ def trained(config: SmoothedConfig, data: TrialData) -> Fitted:
 
 
 def config_of(family: str, smoothing: str) -> SmoothedConfig:
-    axes: dict[str, Any] = {} if smoothing == "none" else {"smoothing": smoothing, "smoothing_radius": 1}
+    values: dict[str, Any] = {} if smoothing == "none" else {"smoothing": smoothing, "smoothing_radius": 1}
     return {
-        "forest": ForestConfig(n_trees=5, **axes),
-        "cnn2d": Cnn2dConfig(components=4, patch=5, depth=2, width=4, **axes),
-        "mambahsi": MambaHsiConfig(components=4, tile=8, width=4, blocks=1, state=2, **axes),
+        "forest": ForestConfig(n_trees=5, **values),
+        "cnn2d": Cnn2dConfig(components=4, patch=5, depth=2, width=4, **values),
+        "mambahsi": MambaHsiConfig(components=4, tile=8, width=4, blocks=1, state=2, **values),
     }[family]
 
 

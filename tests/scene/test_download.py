@@ -14,7 +14,7 @@ import pytest
 from hsiauto.errors import UserError
 from hsiauto.scene.registry import catalogue, known_scenes
 from hsiauto.scene.registry.download import DownloadError, download
-from hsiauto.scene.registry.known import KnownFile
+from hsiauto.scene.registry.known import RegisteredFile
 
 BODY = np.random.default_rng(0).bytes(300_000)
 
@@ -76,9 +76,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     thread.join()
 
 
-def _file(server: Server, *paths: str) -> KnownFile:
+def _file(server: Server, *paths: str) -> RegisteredFile:
     urls = tuple(server.url(path) for path in paths)
-    return KnownFile(file="toy.mat", sha256=hashlib.sha256(BODY).hexdigest(), urls=urls)
+    return RegisteredFile(file="toy.mat", sha256=hashlib.sha256(BODY).hexdigest(), urls=urls)
 
 
 def test_a_whole_file_with_progress(server: Server, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_an_ignored_label_that_is_not_there_is_said() -> None:
 @pytest.mark.parametrize(
     ("stored", "ignore", "message"),
     [
-        ([[1, 2, -1]], (), r"positive; received -1.*--ignore-labels=-1"),
+        ([[1, 2, -1]], (), r"positive; received -1.*`ignore_labels`"),
         ([[1, 1, 0]], (), "two classes"),
         ([[1, 2, 0]], (2,), "two classes"),
         ([[0, 0, 0]], (), "all 0"),

@@ -16,7 +16,7 @@ def test_recognised_from_the_labels_or_from_the_models_bands() -> None:
 
 def test_an_ambiguous_cube_is_asked_about_and_told() -> None:
     cube = np.arange(27).reshape(3, 3, 3)
-    with pytest.raises(UserError, match="--layout"):
+    with pytest.raises(UserError, match="`layout`"):
         to_hwc(cube, None, (3, 3))
     np.testing.assert_array_equal(to_hwc(cube, "CHW", (3, 3)), cube.transpose(1, 2, 0))
     np.testing.assert_array_equal(to_hwc(cube, "HWC", (3, 3)), cube)

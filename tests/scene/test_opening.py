@@ -56,7 +56,7 @@ def test_a_cube_stored_bands_first(tmp_path: Path) -> None:
 
 
 def test_a_layout_is_not_swallowed_where_the_format_knows(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--layout is for"):
+    with pytest.raises(UserError, match="`layout` is for"):
         _open(f.tif(tmp_path / "s.tif", f.cube()), labels=f.npy(tmp_path / "gt.npy", f.labels()), layout="CHW")
 
 
@@ -65,14 +65,14 @@ def test_one_file_with_both(tmp_path: Path) -> None:
     scipy.io.savemat(both, {"cube": f.cube(), "gt": f.labels()})
     assert _open(both).n_classes == 2
     scipy.io.savemat(both, {"cube": f.cube(), "gt": f.labels(), "train": f.labels()})
-    with pytest.raises(UserError, match="--labels-key"):
+    with pytest.raises(UserError, match="`labels_key`"):
         _open(both)
     assert _open(both, labels_key="gt").n_classes == 2
 
 
 @pytest.mark.parametrize("form", f.WRITERS)
 def test_a_cube_without_labels_asks_for_them(tmp_path: Path, form: str) -> None:
-    with pytest.raises(UserError, match="--labels PATH"):
+    with pytest.raises(UserError, match="`labels`"):
         _open(f.write(tmp_path, form, f.cube()))
 
 
@@ -171,9 +171,9 @@ def test_a_label_map_of_a_fixed_split_is_numbered_like_the_scene(tmp_path: Path)
 def test_a_misspelt_name_is_corrected_and_options_of_files_are_not_swallowed() -> None:
     with pytest.raises(UserError, match="Did you mean salinas"):
         _open("salinass")
-    with pytest.raises(UserError, match="--key belongs to scenes from files"):
+    with pytest.raises(UserError, match="`key` belongs to scenes from files"):
         _open("salinas", key="data")
-    with pytest.raises(UserError, match="--ignore-labels"):
+    with pytest.raises(UserError, match="`ignore_labels`"):
         _open("demo", ignore_labels=(1,))
 
 

@@ -98,7 +98,7 @@ def test_several_arrays_are_listed_and_asked_about(tmp_path: Path, suffix: str) 
         scipy.io.savemat(path, {"raw": f.cube(), "corrected": f.cube() + 1, "gt": f.labels()})
     else:
         np.savez(path, raw=f.cube(), corrected=f.cube() + 1, gt=f.labels())
-    with pytest.raises(UserError, match=r"raw 7x6x5, corrected 7x6x5, gt 7x6.*--key"):
+    with pytest.raises(UserError, match=r"raw 7x6x5, corrected 7x6x5, gt 7x6.*`key`"):
         readers.read(path, "cube")
     np.testing.assert_array_equal(readers.read(path, "cube", "corrected").array, f.cube() + 1)
     with pytest.raises(UserError, match="must name an array"):

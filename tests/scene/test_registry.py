@@ -9,7 +9,7 @@ from hsiauto.errors import UserError
 from hsiauto.scene import open_scene, read_label_map
 from hsiauto.scene import registry as registry_package
 from hsiauto.scene.registry import catalogue, fetch, known, known_scenes, list_datasets, locate, verify
-from hsiauto.scene.registry.known import KnownFile, KnownScene
+from hsiauto.scene.registry.known import RegisteredFile, RegisteredScene
 from hsiauto.scene.source import SceneSource
 from tests.scene import fabricate as f
 
@@ -34,7 +34,7 @@ def test_a_download_has_more_than_one_source(name: str) -> None:
 
 
 @pytest.mark.parametrize("scene", WITH_FILES, ids=lambda scene: scene.name)
-def test_the_facts_agree_with_the_real_label_map(scene: KnownScene) -> None:
+def test_the_facts_agree_with_the_real_label_map(scene: RegisteredScene) -> None:
     assert scene.labels is not None
     paths = sorted(REAL.rglob(scene.labels.file))
     if not paths:
@@ -48,19 +48,19 @@ def test_the_facts_agree_with_the_real_label_map(scene: KnownScene) -> None:
 
 
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownScene:
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RegisteredScene:
     """A scene known by checksum, with a variant, whose files lie in `tmp_path/files`."""
     folder = tmp_path / "files"
     folder.mkdir()
     for name, array in (("toy.mat", f.cube()), ("toy_8bit.mat", f.cube() // 16), ("toy_gt.mat", f.labels())):
         scipy.io.savemat(folder / name, {name.removesuffix(".mat"): array})
 
-    def file(name: str, *urls: str) -> KnownFile:
+    def file(name: str, *urls: str) -> RegisteredFile:
         digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        return KnownFile(file=name, key=name.removesuffix(".mat"), sha256=digest, urls=urls)
+        return RegisteredFile(file=name, key=name.removesuffix(".mat"), sha256=digest, urls=urls)
 
     variant = known.Variant(name="toy_8bit", note="8-bit variant", cube=file("toy_8bit.mat"))
-    scene = KnownScene(
+    scene = RegisteredScene(
         name="toy", title="Toy", shape=(f.H, f.W, f.C), n_classes=2, classes=("Corn", "Woods"), class_values=(3, 7),
         rgb_bands=(4, 2, 0), page="https://example.org/toy", terms="None.", cube=file("toy.mat"),
         labels=file("toy_gt.mat"), variants=(variant,),
@@ -81,12 +81,12 @@ def _place(tmp_path: Path, folder: str, *names: str) -> Path:
     return tmp_path / folder.split("/")[0]
 
 
-def test_files_are_found_anywhere_below_the_folder(toy: KnownScene, tmp_path: Path) -> None:
+def test_files_are_found_anywhere_below_the_folder(toy: RegisteredScene, tmp_path: Path) -> None:
     scene = open_scene(_source(_place(tmp_path, "data/a/b", "toy.mat", "toy_gt.mat")))
     assert (scene.name, scene.class_names, scene.rgb_bands) == ("toy", ("Corn", "Woods"), (4, 2, 0))
 
 
-def test_a_variant_stands_in_by_its_own_name(toy: KnownScene, tmp_path: Path) -> None:
+def test_a_variant_stands_in_by_its_own_name(toy: RegisteredScene, tmp_path: Path) -> None:
     scene = open_scene(_source(_place(tmp_path, "data", "toy_8bit.mat", "toy_gt.mat")))
     assert scene.name == "toy_8bit"
     assert scene.notes[0] == "8-bit variant"
@@ -94,12 +94,14 @@ def test_a_variant_stands_in_by_its_own_name(toy: KnownScene, tmp_path: Path) ->
     assert open_scene(_source(tmp_path / "data")).name == "toy"
 
 
-def test_the_environment_names_the_folder(toy: KnownScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_the_folder(
+    toy: RegisteredScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HSIAUTO_DATA", str(_place(tmp_path, "data", "toy.mat", "toy_gt.mat")))
     assert open_scene(SceneSource(dataset="toy")).name == "toy"
 
 
-def test_a_wrong_checksum_names_both(toy: KnownScene, tmp_path: Path) -> None:
+def test_a_wrong_checksum_names_both(toy: RegisteredScene, tmp_path: Path) -> None:
     folder = _place(tmp_path, "data", "toy.mat", "toy_gt.mat")
     (folder / "toy.mat").write_bytes(b"something else")
     received = hashlib.sha256(b"something else").hexdigest()
@@ -111,7 +113,7 @@ def test_a_wrong_checksum_names_both(toy: KnownScene, tmp_path: Path) -> None:
     assert open_scene(_source(folder)).name == "toy"
 
 
-def test_missing_files_are_named_with_place_checksum_and_page(toy: KnownScene, tmp_path: Path) -> None:
+def test_missing_files_are_named_with_place_checksum_and_page(toy: RegisteredScene, tmp_path: Path) -> None:
     folder = _place(tmp_path, "data", "toy_gt.mat")
     with pytest.raises(UserError) as caught:
         open_scene(_source(folder))
@@ -120,16 +122,16 @@ def test_missing_files_are_named_with_place_checksum_and_page(toy: KnownScene, t
         "toy.mat",
         toy.cube.sha256,
         str(folder),
-        "--data-dir",
+        "`data_dir`",
         "https://example.org/toy",
         "received toy_gt.mat",
     ):
         assert str(part) in str(caught.value)
-    with pytest.raises(UserError, match="--data-dir must be a folder"):
+    with pytest.raises(UserError, match="`data_dir` must be a folder"):
         open_scene(_source(tmp_path / "nowhere"))
 
 
-def test_the_list_and_the_verification(toy: KnownScene, tmp_path: Path) -> None:
+def test_the_list_and_the_verification(toy: RegisteredScene, tmp_path: Path) -> None:
     def present() -> str:
         return list_datasets(tmp_path / "data")[0].present
 
@@ -143,11 +145,11 @@ def test_the_list_and_the_verification(toy: KnownScene, tmp_path: Path) -> None:
     assert verify("toy", folder) == [folder / "toy_8bit.mat", folder / "toy_gt.mat"]
     _place(tmp_path, "data", "toy.mat")
     assert present() == "yes"
-    assert locate(toy, folder) == registry_package.FoundFiles(folder / "toy.mat", folder / "toy_gt.mat")
+    assert locate(toy, folder) == registry_package.SceneFiles(folder / "toy.mat", folder / "toy_gt.mat")
 
 
 def test_the_right_checksum_but_the_wrong_facts(
-    toy: KnownScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: RegisteredScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = _place(tmp_path, "data", "toy.mat", "toy_gt.mat")
     wrong = toy.model_copy(update={"shape": (f.H, f.W, f.C + 1)})
@@ -168,6 +170,8 @@ def test_the_right_checksum_but_the_wrong_facts(
         ({"cube": {"file": "toy.mat", "sha256": "12"}}, "sha256"),
     ],
 )
-def test_a_yaml_that_contradicts_itself_is_refused(toy: KnownScene, update: dict[str, object], message: str) -> None:
+def test_a_yaml_that_contradicts_itself_is_refused(
+    toy: RegisteredScene, update: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
-        KnownScene.model_validate(toy.model_dump() | update)
+        RegisteredScene.model_validate(toy.model_dump() | update)

@@ -20,7 +20,7 @@ def unified() -> Space:
 
 @pytest.mark.parametrize("family", NETWORKS)
 def test_draws_lie_between_the_corners(unified: Space, family: str) -> None:
-    """The corners move one axis at a time: a draw may pass them a little where axes play together."""
+    """The corners move one hyperparameter at a time: a draw may pass them a little if several work together."""
     part = unified.parts[family]
     found = corners(part, SCENE[0], SCENE[4])
     smallest, largest = (macs(found[name], SCENE[0], SCENE[4]) or 0 for name in ("smallest", "largest"))
@@ -35,8 +35,8 @@ def test_draws_lie_between_the_corners(unified: Space, family: str) -> None:
 def test_corners_are_configs_of_the_space(unified: Space, family: str) -> None:
     part = unified.parts[family]
     for config in corners(part, SCENE[0], SCENE[4]).values():
-        for axis, value in part.params(config).items():
-            assert value in part.ranges[axis]
+        for name, value in part.params(config).items():
+            assert value in part.ranges[name]
 
 
 def test_pins_hold_in_the_corners() -> None:

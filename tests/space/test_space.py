@@ -44,11 +44,11 @@ def test_unified_has_every_family(unified: Space) -> None:
 
 
 @pytest.mark.parametrize("family", SEARCHED)
-def test_fifty_draws_move_the_axes(unified: Space, family: str) -> None:
+def test_fifty_draws_move_the_hyperparameters(unified: Space, family: str) -> None:
     configs = [config for _, config in draws(unified, family, 50)]
-    axes = unified.parts[family].searched
-    moved = [axis for axis in axes if len({getattr(config, axis) for config in configs}) > 1]
-    assert len(moved) >= 0.8 * len(axes)
+    names = unified.parts[family].searched
+    moved = [name for name in names if len({getattr(config, name) for config in configs}) > 1]
+    assert len(moved) >= 0.8 * len(names)
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -111,11 +111,11 @@ def test_a_pin_from_the_command_line_may_be_in_scientific_notation() -> None:
     ("pins", "words"),
     [
         ({"cnn9.depth": 2}, "Families: forest"),
-        ({"cnn2d.dept": 2}, "Its axes"),
-        ({"cnn2d": 2}, "Its axes"),
+        ({"cnn2d.dept": 2}, "Its hyperparameters"),
+        ({"cnn2d": 2}, "Its hyperparameters"),
         ({"cnn2d.depth": 99}, "less than or equal to 16"),
         ({"cnn2d.depth": "deep"}, "integer"),
-        ({"svm.features": "spectra", "svm.sigma": 2.0}, "able to act"),
+        ({"svm.features": "spectra", "svm.sigma": 2.0}, "active in some config"),
         ({"cnn2d.depth": 9}, "rules between"),
     ],
 )
@@ -137,11 +137,11 @@ def test_a_pin_beyond_the_scene_is_refused_when_bound() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("- cnn2d\n", "one block of axes"),
+        ("- cnn2d\n", "one block of hyperparameters"),
         ("cnn2d: [\n", "must be YAML"),
         ("resnet: {}\n", "must be a family"),
         ("majority: {}\n", "must be a family"),
-        ("cnn2d:\n  depht: {low: 1, high: 2}\n", "cnn2d.depht: must be an axis"),
+        ("cnn2d:\n  depht: {low: 1, high: 2}\n", "cnn2d.depht: must be a hyperparameter"),
         ("cnn2d:\n  depth: 3\n", "must be .low, high"),
         ("cnn2d:\n  depth: {low: 1, high: 3, choices: [1]}\n", "must be .low, high"),
         ("cnn2d:\n  depth: {low: 1, hihg: 3}\n", "high"),
@@ -162,7 +162,7 @@ def test_a_pin_beyond_the_scene_is_refused_when_bound() -> None:
         ("cnn2d:\n  optimizer: {choices: [adamw, sgd]}\n", "adam"),
         ("cnn2d:\n  depth: {choices: [3, 3]}\n", "must differ"),
         ("cnn2d:\n  depth: {choices: [3, 4]}\n  patch: {choices: [7, 11]}\n", "each choice must go with each"),
-        ("svm:\n  sigma: {low: 1.0, high: 4.0}\n", "able to act"),
+        ("svm:\n  sigma: {low: 1.0, high: 4.0}\n", "active in some config"),
     ],
 )
 def test_mistakes_in_a_file_are_named(tmp_path: Path, text: str, words: str) -> None:
@@ -221,14 +221,14 @@ def test_the_nearest_config_keeps_to_scene_pins_and_what_is_not_searched() -> No
 
 def test_pinning_a_parent_leaves_out_the_axes_that_it_idles() -> None:
     """Every value of every choice of every family may be pinned; what it idles is asked for no more."""
-    space, idle = Space.load("unified"), set[str]()
+    space, inactive = Space.load("unified"), set[str]()
     for family, part in space.parts.items():
-        for axis in part.searched:
-            found = part.ranges[axis]
+        for name in part.searched:
+            found = part.ranges[name]
             for value in found.values if isinstance(found, Choices) else ():
-                pinned = Space.load("unified", [family], {f"{family}.{axis}": value}).bind(*SCENES["ordinary"])
+                pinned = Space.load("unified", [family], {f"{family}.{name}": value}).bind(*SCENES["ordinary"])
                 searched = set(pinned.parts[family].searched)
-                assert not any(pinned.parts[family].acting_context(one) is None for one in searched)
-                assert pinned.preset(family).active().get(axis, value) == value  # idle in the preset, it may be
-                idle |= {f"{family}.{one}" for one in set(part.searched) - searched - {axis}}
-    assert {"claresnet.whiten", "cpdgal.diffusion_steps"} <= idle
+                assert not any(pinned.parts[family].active_context(one) is None for one in searched)
+                assert pinned.preset(family).active().get(name, value) == value  # inactive in the preset, it may be
+                inactive |= {f"{family}.{one}" for one in set(part.searched) - searched - {name}}
+    assert {"claresnet.whiten", "cpdgal.diffusion_steps"} <= inactive

@@ -1,4 +1,4 @@
-"""Where autocast does not reach."""
+"""Code that autocast does not reach."""
 
 from contextlib import AbstractContextManager, nullcontext
 

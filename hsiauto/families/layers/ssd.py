@@ -54,7 +54,7 @@ def ssd(
         rate_H: rates of decay, < 0.
         write_BLN: how the input enters the state, shared by the heads.
         read_BLN: how the output reads it, shared by the heads.
-        starts_BL: True where the state before a token is forgotten (decay 0).
+        starts_BL: True if the state before a token is forgotten (decay 0).
         chunk: tokens in a chunk, Q; None: by the length.
     """
     dtype = torch.promote_types(x_BLHP.dtype, torch.float32)
@@ -141,7 +141,7 @@ class _Ssd(torch.autograd.Function):
 
 
 def _decays(log_mQH: Tensor, segment_mQ: Tensor | None) -> Tensor:
-    """exp(log_t - log_s) where s <= t and no start lies between them, else 0: (m, H, Q, Q)."""
+    """exp(log_t - log_s) if s <= t and no start lies between them, else 0: (m, H, Q, Q)."""
     log_mHQ = log_mQH.transpose(1, 2).contiguous()
     decays = (log_mHQ[..., :, None] - log_mHQ[..., None, :]).exp_().tril_()
     if segment_mQ is not None:
@@ -150,18 +150,18 @@ def _decays(log_mQH: Tensor, segment_mQ: Tensor | None) -> Tensor:
 
 
 def _from_start(log_MQH: Tensor, segment_MQ: Tensor | None) -> Tensor:
-    """How much of the state that enters a chunk is left at each of its tokens, (M, Q, H)."""
+    """(M, Q, H) share of the state that enters a chunk which is left at each of its tokens."""
     return log_MQH.exp() if segment_MQ is None else log_MQH.exp() * (segment_MQ == 0)[..., None]
 
 
 def _to_end(log_MQH: Tensor, segment_MQ: Tensor | None) -> Tensor:
-    """How much of what a token adds is left at the end of its chunk, (M, Q, H)."""
+    """(M, Q, H) share of a token's addition which is left at the end of its chunk."""
     left = (log_MQH[:, -1:] - log_MQH).exp()
     return left if segment_MQ is None else left * (segment_MQ == segment_MQ[:, -1:])[..., None]
 
 
 def _chunk_decay(log_MQH: Tensor, segment_MQ: Tensor | None, n_chunks: int) -> Tensor:
-    """Over a whole chunk, (K, B, 1, H, 1)."""
+    """(K, B, 1, H, 1) decay over a whole chunk."""
     last = None if segment_MQ is None else segment_MQ[:, -1:]
     return _from_start(log_MQH[:, -1:], last).unflatten(0, (-1, n_chunks)).transpose(0, 1)[..., None]
 
@@ -186,7 +186,7 @@ def _entering(states_MNX: Tensor, n_chunks: int) -> Tensor:
 
 
 def _leaving(states_MNX: Tensor, n_chunks: int) -> Tensor:
-    """Of the state after each chunk, what belongs to the one before the next; zero at the last."""
+    """Gradient of the state after each chunk, from the one before the next; zero at the last."""
     return pad(states_MNX.unflatten(0, (-1, n_chunks))[:, 1:], (0, 0, 0, 0, 0, 1)).flatten(0, 1)
 
 

@@ -89,7 +89,7 @@ class StateSpace(nn.Module):
         return self.out_proj(torch.addcmul(y_BLE, x_BLE, self.skip_E) * silu(gate_BLE))
 
     def _convolve(self, x_BLE: Tensor, starts_BL: Tensor | None) -> Tensor:
-        """The causal convolution as a sum over its taps, so that each can be masked where a segment starts. Tokens stay
+        """The causal convolution as a sum over its taps, so that each can be masked at a segment's start. Tokens stay
         in front of channels: on a CPU that costs as much as torch's on long sequences and half on short ones."""
         weight_EK, L = self.conv_weight_EK, x_BLE.shape[1]
         taps = weight_EK.shape[1]

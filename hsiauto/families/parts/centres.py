@@ -1,4 +1,4 @@
-"""Where learned centres start: k-means on embeddings, whatever their number."""
+"""Initial values of learned centres: k-means on embeddings, whatever their number."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ JITTER = 0.01
 def kmeans_centres(
     embeddings_ND: npt.NDArray[np.float32], n_centres: int, rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
-    """k-means centres (n_centres, D); where there are fewer distinct embeddings, those and jittered copies."""
+    """k-means centres (n_centres, D); if there are fewer distinct embeddings, those and jittered copies."""
     distinct_ND = np.unique(embeddings_ND, axis=0)
     if len(distinct_ND) > n_centres:
         kmeans = KMeans(n_centres, n_init=1, max_iter=100, random_state=int(rng.integers(2**31)))

@@ -25,7 +25,7 @@ SQUEEZE, SQUEEZE_LEAST = 16, 8
 SPREAD_FLOOR = 1e-6
 """Under the root of a variance, whose slope at 0 is infinite."""
 SLICE_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
-"""Of one map of all images of a slice, in evaluation."""
+"""Bytes of one map of all images of a slice, in evaluation."""
 
 
 class SpatialExtractor(nn.Module):
@@ -135,7 +135,7 @@ class Cbam(nn.Module):
 
 
 def _mean_and_max(x_NcPP: Tensor) -> Tensor:
-    """Over the pixels: (N, 2c). The pooling remembers where its maximum was: backwards it is faster than amax."""
+    """(N, 2c) mean and maximum over the pixels. max_pool2d remembers its maximum: backwards it is faster than amax."""
     return torch.cat([x_NcPP.mean(dim=(2, 3)), adaptive_max_pool2d(x_NcPP, 1).flatten(1)], dim=1)
 
 

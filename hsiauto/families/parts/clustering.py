@@ -53,7 +53,7 @@ class LearnableClustering(nn.Module):
     def learn(self, tokens_ND: Tensor, labels_N: Tensor) -> Tensor:
         """Move the centres towards the training pixels (N, D) with labels (N,); returns the cluster loss.
 
-        A centre to which no pixel belongs stays where it is.
+        A centre to which no pixel belongs stays as it is.
         """
         with without_autocast(tokens_ND.device):
             return self._learn(self.features(tokens_ND.float()), labels_N)
@@ -89,6 +89,6 @@ def _cosine(features: Tensor, centres_MF: Tensor) -> Tensor:
 
 
 def _mean_cosine(centres_MF: Tensor) -> Tensor:
-    """Over all pairs of different centres."""
+    """Mean over all pairs of different centres."""
     cosine_MM, M = _cosine(centres_MF, centres_MF), len(centres_MF)
     return (cosine_MM.sum() - cosine_MM.diagonal().sum()) / max(1, M * (M - 1))

@@ -59,7 +59,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class NarrowAttention(torch.autograd.Function):
     """Attention whose every product, backward too, runs along N: channels first, where autograd would pick N x d.
 
-    q is scaled already. In place where it can be: fresh memory costs more here than arithmetic.
+    q is scaled already. In place if it can be: fresh memory costs more here than arithmetic.
     """
 
     @staticmethod

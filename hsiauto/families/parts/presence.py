@@ -1,4 +1,4 @@
-"""Which pixels of a tile are there: what keeps unseen pixels out of the sequences and statistics of a tile family.
+"""Presence of a tile's pixels: it keeps unseen pixels out of the sequences and statistics of a tile family.
 
 Training sees its training pixels and 0 elsewhere (`hsiauto.models.batches.tiles`); pixels without data are 0
 everywhere. Read as spectra, these zeros fill sequences, states and normalisations in training, and are gone in
@@ -27,17 +27,17 @@ class Presence:
         """`there_B1HW`: bool."""
         self.there_B1HW = there_B1HW
         there_BL = there_B1HW.flatten(1)
-        # On the meta device, where costs are counted, only shapes are known: every pixel is there.
+        # On the meta device costs are counted and only shapes are known: every pixel is there.
         most = there_BL.shape[1] if there_BL.is_meta else max(1, int(there_BL.sum(dim=1).max()))
         order_BL = there_BL.logical_not().to(torch.uint8).argsort(dim=1, stable=True)
         self.place_BT = order_BL[:, :most]
         """Raster place of each token: those that are there first, in raster order."""
         self.there_BT = there_BL.gather(1, self.place_BT)
-        """False in the slots left over where a tile has fewer than T."""
+        """False in the slots left over if a tile has fewer than T."""
 
     @classmethod
     def of(cls, x_BCHW: Tensor) -> Self:
-        """Of the tiles as they are fed: not all channels 0."""
+        """The presence of pixels in tiles as they are fed: not all channels are 0."""
         return cls((x_BCHW != 0).any(dim=1, keepdim=True))
 
     def tokens(self, x_BDHW: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Presence:
         return x_BLD.gather(1, self.place_BT[..., None].expand(-1, -1, x_BLD.shape[2]))
 
     def image(self, x_BTD: Tensor) -> Tensor:
-        """The inverse of `tokens`, (B, D, H, W), 0 where nothing is."""
+        """The inverse of `tokens`, (B, D, H, W), 0 for absent pixels."""
         B, _, D = x_BTD.shape
         H, W = self.there_B1HW.shape[2:]
         there_BTD = x_BTD * self.there_BT[..., None]
@@ -54,7 +54,7 @@ class Presence:
         return x_BLD.mT.reshape(B, D, H, W)
 
     def filled(self, x_BDHW: Tensor) -> Tensor:
-        """What is absent shows the mean of its 8 neighbours that are there: so a 3 x 3 convolution meets neighbours
+        """Absent pixels take the mean of its 8 neighbours that are there: so a 3 x 3 convolution meets neighbours
         that resemble the pixel, as in a whole tile, not zeros."""
         there_B1HW = self.there_B1HW.to(x_BDHW.dtype)
         sum_BDHW, count_B1HW = (avg_pool2d(t, 3, stride=1, padding=1) for t in (x_BDHW * there_B1HW, there_B1HW))

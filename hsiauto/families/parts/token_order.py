@@ -58,7 +58,7 @@ def counts(cluster_BL: Tensor, n_clusters: int) -> Tensor:
 
 
 class Sequence(NamedTuple):
-    """Where each slot of a scan comes from, (B, T) each."""
+    """Origin of each slot of a scan, (B, T) each."""
 
     place: Tensor
     """Raster place of the slot's token; no place twice in a tile."""

@@ -1,4 +1,4 @@
-"""What a module is fed: spectra, patches and tiles, gathered on the device from one resident, preprocessed cube.
+"""The input of a module: spectra, patches and tiles, gathered on the device from one cached, preprocessed cube.
 
 Batches come from index arithmetic: no copy of the scene per pixel, no Python per pixel, no transfer per step.
 """
@@ -20,7 +20,7 @@ __all__ = ["IGNORE", "Batches", "CachedScene", "Labelled", "batches_for", "cache
 
 
 class Batches(Protocol):
-    """How the pixels of one scene reach a module."""
+    """The way of one scene's pixels to a module."""
 
     def steps(self, labelled: Labelled, batch_size: int) -> int:
         """Steps of an epoch."""

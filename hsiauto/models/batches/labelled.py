@@ -13,7 +13,7 @@ from hsiauto.split.model import Pixels
 IGNORE = -100
 """The label of a tile's pixel that no loss may read; cross-entropy's own default."""
 SAMPLE_BYTES, SAMPLE_MOST = 64 << 20, 4096
-"""How much of a training set a warm start sees: it costs a forward pass."""
+"""Bytes and samples of a training set that a warm start sees at most: it costs a forward pass."""
 
 
 class Labelled(NamedTuple):
@@ -45,7 +45,7 @@ def shuffled(n_samples: int, batch_size: int, generator: torch.Generator) -> Ite
 
 
 def warm_start_sample(labels: torch.Tensor, sample_bytes: int, generator: torch.Generator) -> torch.Tensor:
-    """Random indices into `labels` for a warm start, where one sample takes `sample_bytes`."""
+    """Random indices into `labels` for a warm start, if one sample takes `sample_bytes`."""
     most = max(1, min(SAMPLE_MOST, SAMPLE_BYTES // sample_bytes))
     return every_class_first(labels, most, generator)
 

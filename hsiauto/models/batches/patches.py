@@ -21,10 +21,10 @@ from hsiauto.models.batches.labelled import Labelled, batch_sizes, drop_bands, s
 
 Augmentation = Literal["none", "flip", "dihedral"]
 SYMMETRIES: dict[str, int] = {"none": 1, "flip": 4, "dihedral": 8}
-"""How many of the 8 symmetries each augmentation draws from: flips come first, then the transposed ones."""
+"""Number of the 8 symmetries that each augmentation draws from: flips come first, then the transposed ones."""
 
 _INFERENCE_BYTES = {"cpu": 4 << 20, "cuda": 256 << 20}
-"""Of one batch's input: on a CPU a batch should stay near the caches."""
+"""Bytes of one batch's input: on a CPU a batch should stay near the caches."""
 
 
 DENSE_FROM = 1 / 16

@@ -64,7 +64,7 @@ def _count(y: torch.Tensor) -> torch.Tensor:
 
 
 def _weight(y: torch.Tensor, weight_K: torch.Tensor | None) -> torch.Tensor:
-    """What cross-entropy divides by."""
+    """The divisor of cross-entropy."""
     if weight_K is None:
         return _count(y)
     return (weight_K[y.clamp(min=0)] * (y != IGNORE)).sum()

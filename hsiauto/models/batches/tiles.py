@@ -2,7 +2,7 @@
 
 **Training.** Tiles lie side by side on a grid that is shifted at random from epoch to epoch, so that a pixel is not
 always seen at one place of one tile; those at the scene's ends are moved inwards, and each label is in one tile. All
-pixels but the training ones are 0 (their mean), unless the study is transductive: nothing is fitted on a spectrum that
+pixels but the training ones are 0 (their mean), unless the run is transductive: nothing is fitted on a spectrum that
 is not a training pixel's. A trial does not know which of the others are test pixels, so pixels without any label are 0
 as well.
 
@@ -35,7 +35,7 @@ INFERENCE_PIXELS = {"cpu": 1 << 14, "cuda": 1 << 17}
 
 
 class Corner(NamedTuple):
-    """Of a tile."""
+    """Upper left corner of a tile."""
 
     top: int
     left: int
@@ -58,7 +58,7 @@ class TileBatches:
         self._tile, self._tile_height, self._tile_width = tile, min(tile, self._height), min(tile, self._width)
 
     def steps(self, labelled: Labelled, batch_size: int) -> int:
-        """As many as hold `batch_size` labelled pixels each, within one tile and TRAINING_PIXELS a step."""
+        """Steps of an epoch: each holds `batch_size` labelled pixels, between one tile and TRAINING_PIXELS."""
         n_pixels, n_tiles = len(labelled.pixels), len(self._trained(labelled, self._reference_shift()))
         at_once = max(1, TRAINING_PIXELS // self._tile_pixels)
         most = min(n_pixels, side_by_side(self._height, self._tile) * side_by_side(self._width, self._tile))
@@ -67,7 +67,7 @@ class TileBatches:
     def epoch(
         self, labelled: Labelled, batch_size: int, generator: torch.Generator
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """All tiles with a label in random order; where they are fewer than the steps, some a second time. Band
+        """All tiles with a label in random order; if they are fewer than the steps, some a second time. Band
         dropout is per tile."""
         down, right = (_draw(choices, generator) for choices in self._shifts())
         tiles = self._trained(labelled, (down, right))
@@ -180,7 +180,7 @@ class TileBatches:
 
 
 def _moved_inwards(start: int, length: int, size: int) -> tuple[int, slice]:
-    """Where a tile that may stick out of 0 .. size - 1 begins instead, and what stays its own, counted from there."""
+    """(start within 0 .. size - 1 of a tile that may stick out, the part that stays its own, counted from there)."""
     moved = min(max(start, 0), size - length)
     return moved, slice(max(start, 0) - moved, min(start + length, size) - moved)
 

@@ -26,7 +26,7 @@ class ClassicalFitted:
     n_bands: int
     n_classes: int
     guide: Projection | None = None
-    """Of `hsiauto.models.smoothing`, where the config asks for the guided filter."""
+    """The guide of `hsiauto.models.smoothing`, if the config asks for the guided filter."""
 
     @property
     def support(self) -> int:

@@ -26,7 +26,7 @@ class TorchFitted:
         n_classes: int,
         guide: Projection | None = None,
     ) -> None:
-        """`guide`: of `hsiauto.models.smoothing`, where the config asks for the guided filter."""
+        """`guide`: that of `hsiauto.models.smoothing`, if the config asks for the guided filter."""
         self.config, self.projection, self.n_bands, self.n_classes = config, projection, n_bands, n_classes
         self.guide = guide
         self.module = channels_last(module).eval().requires_grad_(False)

@@ -26,7 +26,7 @@ def has_keys(path: Path) -> bool:
 def read(path: Path, role: Role, key: str | None = None) -> Stored:
     """Read the cube or the label map of a file, by its suffix.
 
-    `key` names the array in a .mat or .npz; None takes the only one of fitting shape. Raises UserError where the file
+    `key` names the array in a .mat or .npz; None takes the only one of fitting shape. Raises UserError if the file
     is missing, foreign or truncated, the choice is open, or the array holds no real numbers.
     """
     _require_file(path)

@@ -1,4 +1,4 @@
-"""Which array of a file is meant."""
+"""The choice of an array in a file that holds several."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Literal
 from hsiauto.errors import UserError
 
 Role = Literal["cube", "labels"]
-_OPTION = {"cube": "--key", "labels": "--labels-key"}
+_FIELD = {"cube": "`key`", "labels": "`labels_key`"}
 
 
 def fits(shape: tuple[int, ...], role: Role) -> bool:
@@ -21,21 +21,21 @@ def fits(shape: tuple[int, ...], role: Role) -> bool:
 def choose_key(path: Path, shapes: Mapping[str, tuple[int, ...]], key: str | None, role: Role) -> str:
     """The array named `key`, or the only one that can play the role.
 
-    Raises UserError, listing the arrays, where there is none of that name or the choice is open.
+    Raises UserError, listing the arrays, if there is none of that name or the choice is open.
     """
-    option = _OPTION[role]
+    field = _FIELD[role]
     listing = ", ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items()) or "no numeric array"
     if key is not None:
         if key not in shapes:
-            raise UserError(f"{option} must name an array of {path}", repr(key), f"It holds: {listing}")
+            raise UserError(f"{field} must name an array of {path}", repr(key), f"It holds: {listing}")
         if not fits(shapes[key], role):
             wanted = "three axes" if role == "cube" else "two axes"
-            raise UserError(f"{option} must name an array with {wanted}", repr(key), f"{path} holds: {listing}")
+            raise UserError(f"{field} must name an array with {wanted}", repr(key), f"{path} holds: {listing}")
         return key
     candidates = [name for name, shape in shapes.items() if fits(shape, role)]
     if len(candidates) == 1:
         return candidates[0]
     what = "a cube with three axes" if role == "cube" else "a label map with two axes"
     if not candidates:
-        raise UserError(f"{path} must hold {what}", listing, f"Name the file that does, and {option} if it has several")
-    raise UserError(f"several arrays of {path} can be {what}", listing, f"Choose one with {option}")
+        raise UserError(f"{path} must hold {what}", listing, f"Name the file that does, and {field} if it has several")
+    raise UserError(f"several arrays of {path} can be {what}", listing, f"Choose one with {field}")

@@ -21,7 +21,7 @@ _ROWS = 64
 
 
 def read(path: Path) -> Stored:
-    """(H, W, C) with wavelengths, bad bands, nodata value and geo reference where the file has them.
+    """(H, W, C) with wavelengths, bad bands, nodata value and geo reference if the file has them.
 
     Raises UserError for a foreign or truncated file, complex numbers, and a header without data.
     """
@@ -71,7 +71,7 @@ def _data_file(path: Path) -> Path:
 
 
 def _envi_memmap(path: Path, raster: rasterio.DatasetReader, header: dict[str, str]) -> npt.NDArray[np.generic] | None:
-    """A read-only (H, W, C) view of the data on disk; None where it is compressed. UserError where it is cut off."""
+    """A read-only (H, W, C) view of the data on disk; None if it is compressed. UserError if it is cut off."""
     if header.get("file_compression", "0") != "0" or len(set(raster.dtypes)) != 1:
         return None
     axes = _TO_HWC[header["interleave"].lower()]

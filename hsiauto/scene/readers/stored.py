@@ -10,19 +10,19 @@ from hsiauto.scene.model import GeoReference
 
 @dataclass(frozen=True)
 class Stored:
-    """What a reader returns. Only `array` is there in every format."""
+    """The result of a reader. Only `array` is there in every format."""
 
     array: npt.NDArray[np.generic]
     """2-D (H, W) or 3-D; the order of three axes is open unless `axes_known`."""
     axes_known: bool = False
-    """True where the format itself says which axis holds the bands: `array` is then (H, W, C)."""
+    """True if the format itself says which axis holds the bands: `array` is then (H, W, C)."""
     nodata: float | None = None
     wavelengths_nm: tuple[float, ...] | None = None
     good_bands: tuple[bool, ...] | None = None
     """False for the bands that the file itself calls bad."""
     geo: GeoReference | None = None
     class_names: tuple[str, ...] | None = None
-    """Of a label map: the name of value i at place i."""
+    """The class names of a label map: that of value i at place i."""
     notes: tuple[str, ...] = ()
 
 

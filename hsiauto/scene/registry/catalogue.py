@@ -1,4 +1,4 @@
-"""What `hsiauto datasets` does: list the known scenes, fetch and verify their files."""
+"""The work of `hsiauto datasets`: lists the known scenes, fetches and verifies their files."""
 
 import difflib
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hsiauto.errors import UserError
 from hsiauto.scene.registry.download import DownloadError, Progress, download
-from hsiauto.scene.registry.known import KnownScene, known_scenes
+from hsiauto.scene.registry.known import RegisteredScene, known_scenes
 from hsiauto.scene.registry.locate import by_name, checked, data_folder, instructions
 
 
@@ -19,17 +19,17 @@ class Row:
     shape: tuple[int, int, int] | None
     n_classes: int | None
     present: str
-    """`yes`, `built in`, `variant <name>`, `labels only`, `no`, or `no (on request)` where there is no download."""
+    """`yes`, `built in`, `variant <name>`, `labels only`, `no`, or `no (on request)` if there is no download."""
 
 
-def find(name: str) -> KnownScene:
+def find(name: str) -> RegisteredScene:
     """The scene of that name. Raises UserError with the names that come close."""
     scenes = known_scenes()
     if name in scenes:
         return scenes[name]
     close = difflib.get_close_matches(name.lower(), scenes, n=3, cutoff=0.5)
     remedy = f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(scenes)}"
-    raise UserError("--dataset is a known scene, demo, simulated:LABELS or a file", repr(name), remedy)
+    raise UserError("`dataset` is a known scene, demo, simulated:LABELS or a file", repr(name), remedy)
 
 
 def list_datasets(data_dir: Path | None = None) -> list[Row]:
@@ -44,7 +44,7 @@ def list_datasets(data_dir: Path | None = None) -> list[Row]:
 def fetch(name: str, data_dir: Path | None = None, progress: Progress | None = None) -> list[Path]:
     """Download what is missing of a scene into `<data folder>/<name>/`; the paths of its cube and labels.
 
-    Raises UserError, with what to put where, if no source answers or the scene is to be had on request only.
+    Raises UserError, with instructions, if no source answers or the scene is given out on request only.
     """
     scene = find(name)
     if scene.cube is None or scene.labels is None:
@@ -69,7 +69,7 @@ def fetch(name: str, data_dir: Path | None = None, progress: Progress | None = N
 def verify(name: str, data_dir: Path | None = None) -> list[Path]:
     """The files of a scene and its variants that are here, each with the right checksum.
 
-    Raises UserError for a wrong checksum, and where no file or not enough of them is here.
+    Raises UserError for a wrong checksum, and if no file or not enough of them is here.
     """
     scene = find(name)
     if scene.cube is None or scene.labels is None:
@@ -88,7 +88,7 @@ def verify(name: str, data_dir: Path | None = None) -> list[Path]:
     return [path for path in (*cubes, labels) if path]
 
 
-def _present(scene: KnownScene, folder: Path) -> str:
+def _present(scene: RegisteredScene, folder: Path) -> str:
     if scene.cube is None or scene.labels is None:
         return "built in"
     here = by_name(scene, folder)

@@ -1,4 +1,4 @@
-"""One file over HTTP: each source in turn, resumed where it broke off, checked before it takes its name."""
+"""One file over HTTP: each source in turn, resumed after a break, checked before it takes its name."""
 
 import http.client
 import urllib.error
@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Protocol
 
 from hsiauto.files import writing
-from hsiauto.scene.registry.known import KnownFile
+from hsiauto.scene.registry.known import RegisteredFile
 from hsiauto.scene.registry.locate import sha256
 
 Progress = Callable[[str, int, int | None], None]
-"""(file name, bytes done, bytes in all or None where the server does not say)."""
+"""(file name, bytes done, bytes in all or None if the server does not say)."""
 
 TIMEOUT_S = 10.0
-"""To connect, and between two packets."""
+"""Seconds to connect, and between two packets."""
 ATTEMPTS = 4
 """At one source, as long as each brings the file further."""
 _CHUNK = 1 << 16
@@ -35,10 +35,10 @@ class _Response(Protocol):
     def read(self, n: int, /) -> bytes: ...
 
 
-def download(file: KnownFile, target: Path, progress: Progress | None = None) -> None:
+def download(file: RegisteredFile, target: Path, progress: Progress | None = None) -> None:
     """Fetch `file` to `target`; a broken transfer stays beside it as `<name>.part` and is resumed by the next call.
 
-    Raises DownloadError where every source fails, UserError where the disk is full or refuses.
+    Raises DownloadError if every source fails, UserError if the disk is full or refuses.
     """
     assert file.sha256 is not None
     part = target.with_name(target.name + ".part")
@@ -54,7 +54,7 @@ def download(file: KnownFile, target: Path, progress: Progress | None = None) ->
     raise DownloadError("; ".join(reasons))
 
 
-def _from_source(url: str, part: Path, file: KnownFile, progress: Progress | None) -> str | None:
+def _from_source(url: str, part: Path, file: RegisteredFile, progress: Progress | None) -> str | None:
     """None once `part` is whole and right, else why this source did not make it so."""
     reason = "no attempt"
     for _ in range(ATTEMPTS):
@@ -79,7 +79,7 @@ def _from_source(url: str, part: Path, file: KnownFile, progress: Progress | Non
 
 
 def _transfer(url: str, part: Path, name: str, progress: Progress | None) -> bool:
-    """Append to `part` what is missing. True where the server says that this is all."""
+    """Append to `part` what is missing. True if the server says that this is all."""
     done = _size(part)
     request = urllib.request.Request(url, headers={"User-Agent": "hsiauto", "Accept-Encoding": "identity"})
     if done:

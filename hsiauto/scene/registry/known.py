@@ -17,25 +17,25 @@ class _Facts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class KnownFile(_Facts):
+class RegisteredFile(_Facts):
     """One file of a scene."""
 
     file: str
     also: tuple[str, ...] = ()
-    """Other names under which it goes around."""
+    """Other names under which the file is distributed."""
     key: str | None = None
     """Name of the array; None: the only one of fitting shape."""
     sha256: Sha256 | None = None
     """None: unknown, the shape alone is checked."""
     urls: tuple[str, ...] = ()
-    """Tried in turn. Empty: not to be had without asking."""
+    """Sources, tried in turn. Empty: the file is given out on request only."""
 
     @property
     def names(self) -> tuple[str, ...]:
         return (self.file, *self.also)
 
     @model_validator(mode="after")
-    def _downloads_have_checksums(self) -> "KnownFile":
+    def _downloads_have_checksums(self) -> "RegisteredFile":
         if self.urls and self.sha256 is None:
             raise ValueError(f"{self.file}: a file that is downloaded needs a sha256")
         return self
@@ -47,11 +47,11 @@ class Variant(_Facts):
     name: Name
     """Results carry it as the name of the dataset."""
     note: str
-    cube: KnownFile
+    cube: RegisteredFile
 
 
-class KnownScene(_Facts):
-    """What is known of a scene before any of its files is read."""
+class RegisteredScene(_Facts):
+    """The facts of a scene that are known before any of its files is read."""
 
     name: Name
     title: str
@@ -61,19 +61,19 @@ class KnownScene(_Facts):
     labelled_pixels: int | None = None
     n_classes: int | None = None
     classes: tuple[str, ...] | None = None
-    """In the order of the label values; None: the published names are not known to us."""
+    """Names in the order of the label values; None: the published names are not known to us."""
     class_values: tuple[int, ...] | None = None
     """Label value of each class; None: 1, 2, 3, ..."""
     sensor: str | None = None
     wavelength_range_nm: tuple[float, float] | None = None
-    """As published; the files carry no wavelength of the single bands."""
+    """The published range; the files carry no wavelength of the single bands."""
     rgb_bands: tuple[int, int, int] | None = None
     """0-based."""
     page: str | None = None
-    """Where the scene is described, or where to ask for it."""
+    """URL of the page that describes the scene or tells whom to ask for it."""
     terms: str
-    cube: KnownFile | None = None
-    labels: KnownFile | None = None
+    cube: RegisteredFile | None = None
+    labels: RegisteredFile | None = None
     variants: tuple[Variant, ...] = ()
 
     @property
@@ -81,14 +81,14 @@ class KnownScene(_Facts):
         return bool(self.cube and self.cube.urls)
 
     def class_name(self, value: int) -> str | None:
-        """The published name of a label value; None where none is known."""
+        """The published name of a label value; None if none is known."""
         if self.classes is None:
             return None
         values = self.class_values or tuple(range(1, len(self.classes) + 1))
         return dict(zip(values, self.classes, strict=True)).get(value)
 
     @model_validator(mode="after")
-    def _facts_agree(self) -> "KnownScene":
+    def _facts_agree(self) -> "RegisteredScene":
         if self.simulated == (self.cube is not None) or (self.cube is None) != (self.labels is None):
             raise ValueError("a scene is simulated, or has a cube and labels")
         for names in (self.classes, self.class_values):
@@ -100,15 +100,15 @@ class KnownScene(_Facts):
 
 
 @cache
-def known_scenes() -> dict[str, KnownScene]:
+def known_scenes() -> dict[str, RegisteredScene]:
     """Name -> scene, in the order of the names. Raises UserError naming the YAML that does not validate."""
-    scenes: dict[str, KnownScene] = {}
+    scenes: dict[str, RegisteredScene] = {}
     folder = resources.files("hsiauto.scene") / "datasets"
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         if not entry.name.endswith(".yaml"):
             continue
         try:
-            scene = KnownScene.model_validate(parse_yaml(entry.read_text("utf-8"), f"datasets/{entry.name}"))
+            scene = RegisteredScene.model_validate(parse_yaml(entry.read_text("utf-8"), f"datasets/{entry.name}"))
         except ValidationError as invalid:
             raise refusal(invalid, f"datasets/{entry.name}: ", "Correct the file.") from invalid
         if entry.name != f"{scene.name}.yaml":

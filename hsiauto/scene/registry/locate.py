@@ -1,4 +1,4 @@
-"""Where the files of a known scene lie, and what to say when they do not."""
+"""Finds the files of a registered scene on this machine, and says what to do if they are not there."""
 
 import hashlib
 import os
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsiauto.errors import UserError
-from hsiauto.scene.registry.known import KnownFile, KnownScene, Variant
+from hsiauto.scene.registry.known import RegisteredFile, RegisteredScene, Variant
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class FoundFiles:
+class SceneFiles:
     """The files of a scene on this machine, or of a variant of it. Their checksums are right."""
 
     cube: Path
@@ -35,10 +35,10 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def locate(scene: KnownScene, folder: Path) -> FoundFiles | None:
-    """Search `folder` and all below it: the scene itself, else a variant; None where files are missing.
+def locate(scene: RegisteredScene, folder: Path) -> SceneFiles | None:
+    """Search `folder` and all below it: the scene itself, else a variant; None if files are missing.
 
-    Raises UserError where a file is there but has another checksum.
+    Raises UserError if a file is there but has another checksum.
     """
     assert scene.cube is not None
     assert scene.labels is not None
@@ -47,14 +47,14 @@ def locate(scene: KnownScene, folder: Path) -> FoundFiles | None:
     if labels is None:
         return None
     if cube := checked(scene.cube, here):
-        return FoundFiles(cube, labels)
+        return SceneFiles(cube, labels)
     for variant in scene.variants:
         if cube := checked(variant.cube, here):
-            return FoundFiles(cube, labels, variant)
+            return SceneFiles(cube, labels, variant)
     return None
 
 
-def by_name(scene: KnownScene, folder: Path) -> dict[str, list[Path]]:
+def by_name(scene: RegisteredScene, folder: Path) -> dict[str, list[Path]]:
     """File name -> paths, for every file of the scene and its variants below `folder`, in a fixed order."""
     files = [scene.cube, scene.labels, *(variant.cube for variant in scene.variants)]
     wanted = {name for file in files if file for name in file.names}
@@ -66,8 +66,8 @@ def by_name(scene: KnownScene, folder: Path) -> dict[str, list[Path]]:
     return here
 
 
-def checked(file: KnownFile, here: dict[str, list[Path]]) -> Path | None:
-    """The first path whose checksum is right. Raises UserError where there are paths but none is right."""
+def checked(file: RegisteredFile, here: dict[str, list[Path]]) -> Path | None:
+    """The first path whose checksum is right. Raises UserError if there are paths but none is right."""
     paths = [path for name in file.names for path in here.get(name, [])]
     if not paths or file.sha256 is None:
         return paths[0] if paths else None
@@ -80,17 +80,17 @@ def checked(file: KnownFile, here: dict[str, list[Path]]) -> Path | None:
     raise UserError(
         f"{path} must have sha256 {file.sha256}",
         f"sha256 {got}",
-        "Delete it and get it again, or name it with --dataset PATH --labels PATH if it is another scene",
+        "Delete it and get it again, or name it by its path, with `labels`, if it is another scene",
     )
 
 
-def instructions(scene: KnownScene, folder: Path, failed: Iterable[str] = ()) -> UserError:
-    """The error of a scene whose files are missing: which files to put where, and where they come from."""
+def instructions(scene: RegisteredScene, folder: Path, failed: Iterable[str] = ()) -> UserError:
+    """The error for a scene whose files are missing: their names, their folder and their sources."""
     assert scene.cube is not None
     assert scene.labels is not None
     files = [scene.cube, scene.labels]
     wanted = "; ".join(_describe(file) for file in files)
-    remedy = f"Put these files into {folder} (any subfolder), or name their folder with --data-dir: {wanted}"
+    remedy = f"Put these files into {folder} (any subfolder), or name their folder in `data_dir`: {wanted}"
     remedy += f". {scene.terms} " if not scene.downloadable else ". "
     if scene.page:
         remedy += f"See {scene.page}"
@@ -103,7 +103,7 @@ def instructions(scene: KnownScene, folder: Path, failed: Iterable[str] = ()) ->
     return UserError(f"{scene.name} needs its two files", received, remedy)
 
 
-def _describe(file: KnownFile) -> str:
+def _describe(file: RegisteredFile) -> str:
     text = file.file
     if file.also:
         text += f" (or {', '.join(file.also)})"

@@ -1,4 +1,4 @@
-"""Where things are: parcels of land, the fields of a label map, maps that vary smoothly over space."""
+"""Spatial layout: parcels of land, the fields of a label map, maps that vary smoothly over space."""
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +97,7 @@ def farmland(height: int, width: int, shares: tuple[float, ...], rng: np.random.
 
 
 def _touching(parcel: Ids) -> npt.NDArray[np.bool_]:
-    """Which parcels share an edge or a corner, (N, N)."""
+    """(N, N) True for two parcels that share an edge or a corner."""
     n_parcels = int(parcel.max()) + 1
     touching = np.zeros((n_parcels, n_parcels), dtype=bool)
     for one, other in (

@@ -1,4 +1,4 @@
-"""From reflectance on the ground to counts: sun, air, optics, detector."""
+"""Turns reflectance on the ground into counts: sun, air, optics, detector."""
 
 from dataclasses import dataclass
 

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Surface:
-    """What a patch of ground is made of. All dimensionless; 0 to 1 unless said otherwise."""
+    """Composition of a patch of ground. All dimensionless; 0 to 1 unless said otherwise."""
 
     cover: float
     """Share of the ground under green leaves."""
