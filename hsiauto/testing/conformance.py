@@ -1,4 +1,4 @@
-"""What every torch family must be. `test_every_hyperparameter` of the base class goes on with the hyperparameters."""
+"""The contract of a torch family as tests; the base class goes on with one test a hyperparameter."""
 
 from dataclasses import replace
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hsiauto.families.base import PatchConfig, TileConfig, TorchConfig
 from hsiauto.families.costs import macs, parameters, training_bytes
+from hsiauto.space.load import checked, family_space
 from hsiauto.split.seal import TrialData
 from hsiauto.testing.every_hyperparameter import EveryHyperparameter
 from hsiauto.testing.small import (
@@ -45,6 +46,10 @@ class Conformance(EveryHyperparameter):
         assert smallest.components <= 4
         assert smallest == smallest.bounded(4, 1000)
 
+    def test_the_search_space_goes_with_the_config(self, family: Family) -> None:
+        """Of a family from outside; unified.yaml has those of the package."""
+        checked(family.__name__, family_space(family.__name__, "search_space", dict(family.search_space), family))
+
     @pytest.mark.parametrize(("n_bands", "n_classes"), [(4, 2), (30, 30), (200, 16), (224, 9)])
     def test_logits_have_their_shape(self, family: Family, preset: str, n_bands: int, n_classes: int) -> None:
         config = preset_config(family, preset, n_bands)
@@ -75,7 +80,7 @@ class Conformance(EveryHyperparameter):
 
     @pytest.mark.parametrize(("n_bands", "n_classes"), [(4, 2), (200, 30)])
     def test_a_step_of_training_has_a_finite_gradient(self, family: Family, n_bands: int, n_classes: int) -> None:
-        """Of few bands and many, and where most classes are missing from the batch."""
+        """With few bands and many, and with most classes missing from the batch."""
         config = cheapest(family, n_bands)
         module, x = module_and_input(config, n_bands, n_classes)
         y = labels_like(config, x, n_classes)

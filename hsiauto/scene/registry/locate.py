@@ -9,8 +9,6 @@ from pathlib import Path
 from hsiauto.errors import UserError
 from hsiauto.scene.registry.known import RegisteredFile, RegisteredScene, Variant
 
-_CHUNK = 1 << 20
-
 
 @dataclass(frozen=True)
 class SceneFiles:
@@ -28,11 +26,8 @@ def data_folder(data_dir: Path | None) -> Path:
 
 def sha256(path: Path) -> str:
     """Checksum of a file, streamed."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def locate(scene: RegisteredScene, folder: Path) -> SceneFiles | None:

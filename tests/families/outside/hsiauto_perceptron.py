@@ -1,4 +1,4 @@
-"""The whole of a package that brings a family: see docs/adding-a-family.md."""
+"""A whole package that brings a family; docs/adding-a-family.md explains it."""
 
 from typing import Any, ClassVar, Literal
 
