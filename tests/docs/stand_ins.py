@@ -1,7 +1,7 @@
 """What stands in for a reader's data and patience, so that every block of the documentation runs in seconds.
 
-Files of the names that the pages use hold a small scene; `demo` and scenes that must be downloaded are that scene too;
-a run is of two quick families, one epoch and one seed. Every option that a page writes is still passed on.
+Files of the names that the pages use hold a small scene, and scenes that must be downloaded are that scene too. Trainings
+have one epoch and one seed, searches two quick families. Every option that a page writes is still passed on.
 """
 
 import re
@@ -14,52 +14,59 @@ import scipy.io
 from hsiauto.scene.model import Scene
 from hsiauto.scene.registry import known_scenes
 
+_SHORT = {"--max-epochs": "1"}
+_BLOCKS = {"--block-size": "10", "--buffer": "1"}
+"""Blocks of a scene of 40 x 40 pixels, whose fields are 10 pixels wide."""
+_SEARCH = {"--families": "svm,forest", "--winner-seeds": "1", "--other-seeds": "1", "--further-splits": "0"}
 QUICK = {
-    "search": "--max-epochs 1 --families svm,forest --winner-seeds 1 --other-seeds 1 --further-splits 0",
-    "train": "--max-epochs 1",
-    "study": "--max-epochs 1",
-    "estimate": "--max-epochs 1 --families svm,forest",
+    "search": _SHORT | _SEARCH,
+    "train": _SHORT,
+    "study": _SHORT,
+    "estimate": _SHORT,
 }
-"""Options that shorten a command, where the page does not write them itself."""
-
-SMALL_BLOCKS = "--block-size 10 --buffer 1"
-"""The blocks of a scene of 40 x 40 pixels."""
-
+"""Options of each command where the page does not write them itself."""
+_SMALLER = {"--budget": "2", "--cycles": "2", "--label-budget": "40", "--seeds": "2", "--splits": "2"}
+"""Values that a page's own are replaced by; `--initial` and the like are shares, which fit any scene."""
+_DOWNLOADED = set(known_scenes()) - {"demo"}
 _PYTHON = "budget=2, families=('svm', 'forest'), max_epochs=1, winner_seeds=1, other_seeds=1, further_splits=0"
+_PYTHON += ", split=hsiauto.SplitSpec(block_size=10, buffer=1)"
 
 
 def write_files(folder: Path, scene: Scene) -> None:
     """Write `scene` and its labels into `folder` under every file name that the pages use."""
     labels = np.asarray(scene.labels)
-    fields = np.indices(labels.shape)[0] // 10 % 2  # rows of fields, so that training and test are disjoint
+    even = np.indices(labels.shape)[0] // 10 % 2 == 0  # whole rows of fields
     scipy.io.savemat(folder / "cube.mat", {"cube": scene.cube})
     scipy.io.savemat(folder / "labels.mat", {"labels": labels})
-    scipy.io.savemat(folder / "train.mat", {"train": np.where(fields == 0, labels, 0)})
-    scipy.io.savemat(folder / "test.mat", {"test": np.where(fields == 1, labels, 0)})
+    scipy.io.savemat(folder / "train.mat", {"train": np.where(even, labels, 0)})
+    scipy.io.savemat(folder / "test.mat", {"test": np.where(even, 0, labels)})
     np.savez(folder / "several.npz", cube=scene.cube, labels=labels, elevation=np.zeros(labels.shape))
 
 
 def arguments(command: str) -> list[str]:
-    """`hsiauto ...` of a page -> the arguments that run it on the small scene."""
-    words = shlex.split(command)[1:]
-    name, typed = words[0], set(words)
-    downloaded = [scene for scene in known_scenes() if scene != "demo"]
-    if "--dataset" in typed and (place := words.index("--dataset") + 1) and words[place] in downloaded:
-        words[place : place + 1] = ["cube.mat", "--labels", "labels.mat"]
-    resumes = "--resume" in typed or "--config" in typed
-    for option in () if resumes else shlex.split(QUICK.get(name, "")):
-        if option.startswith("--") and option not in typed:
-            extra = shlex.split(QUICK[name])
-            words += extra[extra.index(option) : extra.index(option) + 2]
-    if name in ("search", "train", "study") and not resumes and not typed & {"--block-size", "--protocol"}:
-        words += SMALL_BLOCKS.split()
-    return [_smaller(word) for word in words]
+    """The arguments that run `hsiauto ...`, as a page has it, on the small scene."""
+    name, *words = shlex.split(command)[1:]
+    adapted = [name]
+    for before, word in zip([name, *words], words, strict=False):
+        if before == "--dataset" and word in _DOWNLOADED:
+            adapted += ["cube.mat", "--labels", "labels.mat"]
+        else:
+            adapted.append({**_SMALLER, **_BLOCKS}.get(before, word))
+    return _quick(name, adapted)
 
 
-def _smaller(word: str) -> str:
-    return word
+def _quick(name: str, words: list[str]) -> list[str]:
+    if "--resume" in words or "--dataset" not in words:
+        return words
+    options = dict(QUICK.get(name, {}))
+    if name in ("search", "train", "study") and "--protocol" not in words:
+        options |= _BLOCKS
+    for option, value in options.items():
+        if option not in words:
+            words += [option, value]
+    return words
 
 
 def python(text: str) -> str:
-    """A Python block with the budget of a test."""
+    """A block of Python with a search of seconds."""
     return re.sub(r"budget=\d+", _PYTHON, text)

@@ -1,48 +1,57 @@
-"""Every command and every piece of Python in the documentation runs."""
+"""Every command, every piece of Python and every YAML file in the documentation works."""
 
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from hsiauto.scene.model import Scene
+from hsiauto.scene.simulator import simulate as simulator
 from tests.docs import stand_ins
 from tests.docs.blocks import PAGES, ROOT, Block, blocks
 
-DEMO = "search --dataset demo --budget 16 --out runs/demo"
-"""What the quick start runs; other pages start from its run folder."""
-OUTSIDE = ("git ", "pip ", "source ", "cd ")
-"""Commands of the shell that set up an environment: the test has one."""
-NEEDS_CLUSTER = ("--address",)
+DEMO = "hsiauto search --dataset demo --budget 16 --out runs/demo"
+"""The command of the quick start whose run folder other pages read."""
+OF_THE_SHELL = ("git ", "pip ", "source ", "cd ")
+"""Commands that set up an environment; a test has one."""
+NO_CLUSTER = 2
+"""The exit code of a command that joins a cluster, where none answers."""
 
 
 class Reader:
-    """Somebody who types what a page says, in a folder of the files that it names."""
+    """Somebody who types what a page says, in a folder that has the files it names."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
         self._names: dict[str, Any] = {}
 
-    def types(self, command: str) -> None:
+    def follow(self, page: Path) -> None:
+        """Do what each block of `page` says, from top to bottom."""
+        for block in blocks(page):
+            if block.language == "python":
+                code = "\n" * block.line + stand_ins.python(block.text)  # a traceback then names the line of the page
+                exec(compile(code, str(page), "exec"), self._names)
+            elif block.language == "yaml" and "/" not in block.title:
+                Path(block.title).write_text(block.text, encoding="utf-8")
+            for command in block.commands if block.language == "console" else ():
+                self.type(command)
+
+    def type(self, command: str) -> None:
         """Run one line of a console block."""
-        if command.startswith(OUTSIDE):
+        if command.startswith(OF_THE_SHELL):
             return
         if command.startswith("make "):
             subprocess.run(["make", "-n", *shlex.split(command)[1:]], cwd=ROOT, check=True, capture_output=True)
             return
-        assert command.startswith("hsiauto "), command
-        code = self.runs(stand_ins.arguments(command))
-        expected = 2 if any(option in command for option in NEEDS_CLUSTER) else 0
-        assert code == expected, f"{command}: exit code {code}"
+        assert command.startswith("hsiauto "), f"not a command of a known kind: {command}"
+        code = self._exit_code(stand_ins.arguments(command))
+        assert code == (NO_CLUSTER if "--address" in command else 0), f"{command}: exit code {code}"
 
-    def runs(self, arguments: list[str]) -> int:
-        """The exit code of `hsiauto` with these arguments."""
+    def _exit_code(self, arguments: list[str]) -> int:
         from hsiauto.cli import main
 
         self._monkeypatch.setattr(sys, "argv", ["hsiauto", *arguments])
@@ -52,19 +61,26 @@ class Reader:
             return int(end.code or 0)
         return 0
 
-    def evaluates(self, block: Block, page: Path) -> None:
-        """Run a block of Python; the blocks of one page share their names."""
-        code = "\n" * block.line + stand_ins.python(block.text)
-        exec(compile(code, str(page), "exec"), self._names)
+
+@pytest.fixture
+def reader(tiny_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray_session: None) -> Reader:
+    """A reader in a folder of small files, for whom the demo is a small scene too."""
+    stand_ins.write_files(tmp_path, tiny_scene)
+    monkeypatch.setattr(simulator, "demo", lambda seed=0: tiny_scene)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "RAY_ADDRESS", "")
+    return Reader(monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def demo_run(tiny_scene: Scene, tmp_path_factory: pytest.TempPathFactory, small_demo: None) -> Path:
-    """The run folder of the quick start."""
-    ...
-
-
-@pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_runs(page: Path) -> None:
-    ...
+def test_every_block_of_a_page_works(page: Path, reader: Reader) -> None:
+    text = page.read_text(encoding="utf-8")
+    if "runs/demo" in text and DEMO not in text:
+        reader.type(DEMO)
+    reader.follow(page)
+
+
+def test_the_blocks_are_found() -> None:
+    found: list[Block] = [block for page in PAGES for block in blocks(page)]
+    assert sum(len(block.commands) for block in found if block.language == "console") > 25
+    assert sum(block.language == "python" for block in found) >= 4
