@@ -1,7 +1,7 @@
 """What stands in for a reader's data and patience, so that every block of the documentation runs in seconds.
 
-Files of the names that the pages use hold a small scene, and scenes that must be downloaded are that scene too. Trainings
-have one epoch and one seed, searches two quick families. Every option that a page writes is still passed on.
+Files of the names that the pages use hold a small scene, and scenes that must be downloaded are that scene too.
+Trainings have one epoch and one seed, searches two quick families. Every option that a page writes is still passed on.
 """
 
 import re
@@ -25,7 +25,7 @@ QUICK = {
     "estimate": _SHORT,
 }
 """Options of each command where the page does not write them itself."""
-_SMALLER = {"--budget": "2", "--cycles": "2", "--label-budget": "40", "--seeds": "2", "--splits": "2"}
+_SMALLER = {"--budget": "2", "--cycles": "2", "--label-budget": "40", "--seeds": "1", "--splits": "1"}
 """Values that a page's own are replaced by; `--initial` and the like are shares, which fit any scene."""
 _DOWNLOADED = set(known_scenes()) - {"demo"}
 _PYTHON = "budget=2, families=('svm', 'forest'), max_epochs=1, winner_seeds=1, other_seeds=1, further_splits=0"

@@ -1,15 +1,18 @@
 """Every command, every piece of Python and every YAML file in the documentation works."""
 
-import os
+import importlib
 import shlex
 import subprocess
-import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hsiauto.cli import main
+from hsiauto.files import parse_yaml
 from hsiauto.scene.model import Scene
+from hsiauto.scene.registry.known import RegisteredScene
 from hsiauto.scene.simulator import simulate as simulator
 from tests.docs import stand_ins
 from tests.docs.blocks import PAGES, ROOT, Block, blocks
@@ -25,18 +28,23 @@ NO_CLUSTER = 2
 class Reader:
     """Somebody who types what a page says, in a folder that has the files it names."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
+    def __init__(self) -> None:
         self._names: dict[str, Any] = {}
 
     def follow(self, page: Path) -> None:
         """Do what each block of `page` says, from top to bottom."""
         for block in blocks(page):
-            if block.language == "python":
+            if block.title.endswith((".py", ".yaml", ".toml")) and "/" not in block.title:
+                Path(block.title).write_text(block.text, encoding="utf-8")
+            if block.language == "python" and block.title:
+                importlib.import_module(Path(block.title).stem)
+            elif block.language == "python":
                 code = "\n" * block.line + stand_ins.python(block.text)  # a traceback then names the line of the page
                 exec(compile(code, str(page), "exec"), self._names)
-            elif block.language == "yaml" and "/" not in block.title:
-                Path(block.title).write_text(block.text, encoding="utf-8")
+            elif block.language == "toml":
+                tomllib.loads(block.text)
+            elif block.title.startswith("hsiauto/scene/datasets/"):
+                RegisteredScene.model_validate(parse_yaml(block.text, block.title))
             for command in block.commands if block.language == "console" else ():
                 self.type(command)
 
@@ -52,14 +60,9 @@ class Reader:
         assert code == (NO_CLUSTER if "--address" in command else 0), f"{command}: exit code {code}"
 
     def _exit_code(self, arguments: list[str]) -> int:
-        from hsiauto.cli import main
-
-        self._monkeypatch.setattr(sys, "argv", ["hsiauto", *arguments])
-        try:
-            main()
-        except SystemExit as end:
-            return int(end.code or 0)
-        return 0
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        return int(end.value.code or 0)
 
 
 @pytest.fixture
@@ -68,10 +71,11 @@ def reader(tiny_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, r
     stand_ins.write_files(tmp_path, tiny_scene)
     monkeypatch.setattr(simulator, "demo", lambda seed=0: tiny_scene)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(os.environ, "RAY_ADDRESS", "")
-    return Reader(monkeypatch)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return Reader()
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_block_of_a_page_works(page: Path, reader: Reader) -> None:
     text = page.read_text(encoding="utf-8")
