@@ -24,9 +24,9 @@ def errors() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def say(text: str, console: Console, *, style: str | None = None) -> None:
-    """Print text that is no markup, on as many lines as it has; settings become options."""
-    console.print(with_options(text), markup=False, highlight=False, soft_wrap=True, style=style)
+def say(text: str, console: Console, *, style: str | None = None, whole: bool = False) -> None:
+    """Print text that is no markup; settings become options. Lines wrap at words unless they stay `whole`, as paths."""
+    console.print(with_options(text), markup=False, highlight=False, soft_wrap=whole or None, style=style)
 
 
 def with_options(text: str) -> str:

@@ -44,11 +44,11 @@ def fetch(name: Name, /, *, data_dir: DataDir = None) -> None:
     console = errors()
     with download_bars(console) as advance:
         for path in registry.fetch(name, data_dir, progress=advance):
-            say(str(path), console)
+            say(str(path), console, whole=True)
 
 
 @app.command
 def verify(name: Name, /, *, data_dir: DataDir = None) -> None:
     """Check the sha256 of a scene's files."""
     for path in registry.verify(name, data_dir):
-        say(f"{path}: sha256 is right", output())
+        say(f"{path}: sha256 is right", output(), whole=True)

@@ -59,5 +59,5 @@ def end(run: Ended, messages: Iterable[str]) -> int:
     console = output()
     for line in messages:
         say(line, console)
-    say(f"\nrun folder: {run.folder}", console)
+    say(f"\nrun folder: {run.folder}", console, whole=True)
     return run.exit_code

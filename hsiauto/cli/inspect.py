@@ -77,7 +77,7 @@ def show(
     log = folder / "trials" / trial / f"attempt-{state.attempt}" / "log.txt"
     if log.exists():
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
-        say(f"\n{log}:\n{tail}", output())
+        say(f"\n{log}:\n{tail}", output(), whole=True)
 
 
 def _print_trial(trial: str, state: TrialState) -> None:

@@ -98,7 +98,7 @@ def predict(
     console = output()
     with classifying_bar(console) as bar:
         drawn = runs.predict(bundle, source, out, on_event=bar)
-    say(f"{drawn.path}: {drawn.height} x {drawn.width} pixels", console)
+    say(f"{drawn.path}: {drawn.height} x {drawn.width} pixels", console, whole=True)
     for number, (name, share) in enumerate(drawn.shares.items(), start=1):
         say(f"  {number:>3}  {name}  {share:.1%}", console)
 

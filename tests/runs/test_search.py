@@ -1,6 +1,5 @@
 """A whole study on a tiny scene: what it leaves, that it ends, that it goes on."""
 
-import json
 import shutil
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from hsiauto.families import config_from
 from hsiauto.models.bundle import load_bundle
 from hsiauto.runs import opened
 from hsiauto.runs.export import export_winner
-from hsiauto.runs.folder import JOURNAL, REFITS
+from hsiauto.runs.folder import JOURNAL, REFITS, read_config
 from hsiauto.runs.prepare import prepare
 from hsiauto.runs.winner_map import draw_winner_map
 from hsiauto.scene import Scene
@@ -78,7 +77,7 @@ def finished(ray_session: None, source: SceneSource, tmp_path_factory: pytest.Te
 
 def test_leaves_everything(finished: runs.Result) -> None:
     names = {path.name for path in finished.folder.iterdir()}
-    expected = {"study.json", "split.npz", JOURNAL, REFITS, "leaderboard.parquet", "map.png", "search.png", "bundle"}
+    expected = {"run.yaml", "split.npz", JOURNAL, REFITS, "leaderboard.parquet", "map.png", "search.png", "bundle"}
     assert expected <= names
     assert finished.exit_code == 0
 
@@ -133,7 +132,7 @@ def test_extended_budget_adds_trials_and_ranks_again(source: SceneSource, tmp_pa
     ranked = [row for row in extended.table.to_pylist() if row["kind"] == "refit" and row["rank"] == 1]
     order = [event.order for event in of(Ranked, events)][-1]
     assert {row["trial_id"] for row in ranked} == {order[0]}
-    assert json.loads((tmp_path / "run" / "study.json").read_text())["budget"] == 4
+    assert read_config(tmp_path / "run").budget == 4
 
 
 def test_an_overtaken_model_steps_aside(finished: runs.Result, source: SceneSource, tmp_path: Path) -> None:
