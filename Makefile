@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install search test lint bench curves clean
+.PHONY: install search test lint docs bench curves clean
 
 install: $(STAMP)
 
@@ -24,7 +24,15 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs  ## the pages of docs/ into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 bench: $(STAMP)  ## ratios measured side by side, and what a search survives; see benchmarks/README.md
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.batches
 	$(BIN)/python -m benchmarks.predict
@@ -37,4 +45,4 @@ curves: $(STAMP)  ## record real learning curves where the table stops: make cur
 	$(BIN)/python -m benchmarks.curves.record --data-dir $(DATA_DIR) $(if $(MINUTES),--minutes $(MINUTES))
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build site *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -87,7 +87,7 @@ class RunConfig(Settings):
     """Optuna's sampler, one study per family. auto: tpe, and gp (Gaussian process) if a family has 10 to 200 trials and
     trains for some seconds or more."""
     scheduler: Annotated[SchedulerName, Setting(_SEARCH, _ONLY)] = "asha"
-    """asha (Ray's, one per family) stops trials early."""
+    """asha (one per family) stops trials early."""
     warm_start: Annotated[tuple[AbsolutePath, ...], Setting(_SEARCH, _ONLY, metavar="RUN", repeated=True)] = ()
     """Run folder whose best configs are tried after the presets; may be given again."""
     seed: Annotated[Seed, Setting(_SEARCH, ("search", "train", "study"))] = 0
