@@ -23,8 +23,8 @@ def figure_file(path: Path, width: float, height: float) -> Iterator["Figure"]:
 
 
 def colour(place: int) -> tuple[float, float, float, float]:
-    """The colour number `place` of ten that are easy to tell apart."""
+    """The colour number `place` of twenty that are easy to tell apart."""
     from matplotlib import colormaps
 
-    red, green, blue, alpha = colormaps["tab10"](place % 10)
+    red, green, blue, alpha = colormaps["tab20"]((2 * place + place // 10) % 20)  # tab10 and then its lighter shades
     return red, green, blue, alpha

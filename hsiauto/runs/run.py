@@ -35,7 +35,7 @@ def search(
 ) -> Result:
     """Search the best classifier for a scene, retrain and export it, write the leaderboard, all in a new folder.
 
-    folder: None: runs/<dataset>-<time>-<random>. on_event: called with each event of the journal, and with those of
+    folder: None: `runs/<dataset>-<time>-<random>`. on_event: called with each event of the journal, and with those of
     `hsiauto.search.events.transient`. stop: ends the run as Ctrl-C does; works in any thread.
     Raises UserError for bad input, before anything is written.
     """

@@ -116,13 +116,13 @@ def _pinned(pin: str, value: Any, parts: Mapping[str, FamilySpace]) -> tuple[str
     family, _, name = pin.partition(".")
     if family not in parts:
         raise UserError(
-            "`pins` must name a family of this search as family.hyperparameter", pin, f"Families: {', '.join(parts)}."
+            "`set` must name a family of this search as family.hyperparameter", pin, f"Families: {', '.join(parts)}."
         )
     part = parts[family]
     names = [name for name in part.config.model_fields if name != "family"]
     if name not in names:
         raise UserError(
-            f"`pins` must name a hyperparameter of {family}", pin, f"Its hyperparameters: {', '.join(names)}."
+            f"`set` must name a hyperparameter of {family}", pin, f"Its hyperparameters: {', '.join(names)}."
         )
     if isinstance(value, str):
         value = _from_text(value)
@@ -148,7 +148,7 @@ def _check_pins(part: FamilySpace) -> None:
             part.context(name)
         except UserError as error:
             raise UserError(
-                f"`pins`: {part.name}.{name} must be active in some config",
+                f"`set`: {part.name}.{name} must be active in some config",
                 f"a space in which it never is (it needs {dict(part.config.when(name))})",
                 "Leave it out, or pin what it depends on.",
             ) from error

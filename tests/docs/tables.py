@@ -29,7 +29,12 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 def rewritten(text: str) -> str:
     """A page with its tables as the code has them now."""
-    return _PLACE.sub(lambda match: f"{match[1]}\n{TABLES[match['name']]()}\n{match[3]}", text)
+    return _PLACE.sub(lambda match: f"{match[1]}\n{_shown(TABLES[match['name']]())}\n{match[3]}", text)
+
+
+def _shown(table: str) -> str:
+    """`table` with placeholders such as <run> as text, not as HTML."""
+    return table.replace("<", "&lt;")
 
 
 def pages_with_tables() -> list[Path]:

@@ -6,7 +6,7 @@ import sys
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsiauto.search.events import Event, FoundConfig, from_line, to_line
@@ -32,6 +32,7 @@ def _refuse(constant: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:Ignoring unsupported Strict")
 @pytest.mark.parametrize("kind", get_args(Event), ids=lambda kind: kind.__name__)
+@settings(deadline=None)
 @given(data=st.data())
 def test_every_event_round_trips(kind: Any, data: st.DataObject) -> None:
     fields = {
