@@ -18,6 +18,7 @@ _SHORT = {"--max-epochs": "1"}
 _BLOCKS = {"--block-size": "10", "--buffer": "1"}
 """Blocks of a scene of 40 x 40 pixels, whose fields are 10 pixels wide."""
 _SEARCH = {"--families": "svm,forest", "--winner-seeds": "1", "--other-seeds": "1", "--further-splits": "0"}
+_SEARCH |= {"--fresh-validations": "0", "--concurrency": "1"}  # each phase starts as many processes
 QUICK = {
     "search": _SHORT | _SEARCH,
     "train": _SHORT,
@@ -29,6 +30,7 @@ _SMALLER = {"--budget": "2", "--cycles": "2", "--label-budget": "40", "--seeds":
 """Values that a page's own are replaced by; `--initial` and the like are shares, which fit any scene."""
 _DOWNLOADED = set(known_scenes()) - {"demo"}
 _PYTHON = "budget=2, families=('svm', 'forest'), max_epochs=1, winner_seeds=1, other_seeds=1, further_splits=0"
+_PYTHON += ", fresh_validations=0, concurrency=1"
 _PYTHON += ", split=hsiauto.SplitSpec(block_size=10, buffer=1)"
 
 

@@ -351,9 +351,9 @@ def test_what_the_gpu_hours_left_cannot_train_is_not_started(tmp_path: Path) -> 
 
 def test_gpu_hours_on_a_cpu_are_refused() -> None:
     run_config = fakes.run_config(max_gpu_hours=1.0)
-    with pytest.raises(UserError, match="--time-limit"):
+    with pytest.raises(UserError, match="`time_limit`"):
         Resources.of(run_config, Machine(4))
-    with pytest.raises(UserError, match="--max-gpu-hours"):
+    with pytest.raises(UserError, match="`max_gpu_hours`"):
         Resources.of(run_config.model_copy(update={"gpus_per_trial": 0.0}), Machine(4, (2**35,)))
     assert Resources.of(run_config, Machine(4, (2**35,))).gpus_per_trial > 0
 

@@ -8,9 +8,9 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState as OptunaState
-from pydantic import ValidationError
 
 from hsiauto.config import SecondObjective
+from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.search.engine import Engine
@@ -96,5 +96,5 @@ def test_rungs_allocation_and_best_use_the_first(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_weighed_is_refused() -> None:
-    with pytest.raises(ValidationError, match="one objective"):
+    with pytest.raises(UserError, match="one objective"):
         fakes.run_config(second_objective="macs", sampler="cmaes")

@@ -47,7 +47,7 @@ def test_a_plan_grows_and_keeps_its_bounds(
 
 
 def test_what_a_scene_cannot_give_is_refused() -> None:
-    with pytest.raises(UserError, match="--margin-rank 2 or less"):
+    with pytest.raises(UserError, match="`margin_rank` 2 or less"):
         ActiveLabels().plan(100, 2)
     assert ActiveLabels(acquisition="entropy").plan(100, 2)
     with pytest.raises(UserError, match="16"):
