@@ -123,7 +123,7 @@ RESULTS = (
 )
 
 COLUMNS = (*IDENTITY, *RESULTS)
-"""In the file, the columns `param.<family>.<axis>` stand between the two parts."""
+"""In the file, the columns `param.<family>.<hyperparameter>` stand between the two parts."""
 
 
 def schema(records: Sequence[Mapping[str, Any]], provenance: Mapping[str, str]) -> pa.Schema:

@@ -53,7 +53,7 @@ class SummaryRow:
     test_aa: Spread
     test_kappa: Spread
     val_oa: float
-    """Of the trial, on the search's validation; NaN for a config that was no trial, as are the next two."""
+    """Validation score of the trial; NaN for a config that was no trial, as are the next two."""
     val_aa: float
     val_kappa: float
     fresh_val_mean: float

@@ -67,7 +67,7 @@ def _affordable_presets(
 
 
 def _one_a_family(ranking: Ranking, trials: Mapping[str, TrialState]) -> Ranking:
-    """Of every family but the leading one the first alone: each that is ranked is retrained over several seeds."""
+    """Keep only the first of each family but the leading one: each ranked config is retrained over several seeds."""
     kept: list[str] = []
     for trial_id in ranking.order:
         family = trials[trial_id].family

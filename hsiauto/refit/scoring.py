@@ -30,7 +30,7 @@ class Target:
     data: TrialData
     test: SealedTest
     class_names: tuple[str, ...]
-    """Of the split's classes."""
+    """Names of the split's classes, in their order."""
 
     @classmethod
     def of(cls, work: Work, split_seed: int, *, validates: bool = False) -> "Target":

@@ -47,7 +47,7 @@ class Plan:
     skipped: tuple[str, ...]
     """The dearest ones, for which the budget has no trial."""
     minimum_trials: int
-    """Of each family that takes part."""
+    """Trials that each family gets before it is judged."""
     budget: int
 
 

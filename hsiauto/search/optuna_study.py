@@ -31,7 +31,7 @@ class FollowedStudy:
         """Trial id of the journal -> number in the study."""
         self._open: set[str] = set()
         self._attributes: dict[str, Any] = {}
-        """Of the study, as the journal has them."""
+        """System attributes of the study, as the journal has them."""
 
     def follow(self, past: Sequence[TrialState], frozen: Callable[[TrialState], FrozenTrial]) -> None:
         """Bring the study to where the journal stands. past: the trials of earlier calls, and later ones after them.

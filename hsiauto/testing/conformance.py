@@ -47,7 +47,7 @@ class Conformance(EveryHyperparameter):
         assert smallest == smallest.bounded(4, 1000)
 
     def test_the_search_space_goes_with_the_config(self, family: Family) -> None:
-        """Of a family from outside; unified.yaml has those of the package."""
+        """The space that a family from outside brings; unified.yaml has those of the package."""
         checked(family.__name__, family_space(family.__name__, "search_space", dict(family.search_space), family))
 
     @pytest.mark.parametrize(("n_bands", "n_classes"), [(4, 2), (30, 30), (200, 16), (224, 9)])

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION: Final = 1
-"""Of a journal; raised when an event or a field changes its meaning or goes."""
+"""Version of the journal; raised when an event or a field changes its meaning or goes."""
 
 Number = Annotated[float, Field(strict=False)]
 """A float that may be NaN or infinite: JSON has it as the string "NaN", "Infinity" or "-Infinity"."""

@@ -15,7 +15,7 @@ class Reevaluated(Line):
     event: Literal["reevaluated"] = "reevaluated"
     trial_id: str
     split_seed: int
-    """Of the fresh validation."""
+    """Seed of the fresh validation."""
     state: JobState
     error: str = ""
     val_oa: Number | None = None

@@ -86,7 +86,7 @@ class Recipe:
     pool: float
     """Share of the labelled pixels that are the pool: drawn at random, stratified."""
     max_epochs: int
-    """Of each training."""
+    """Epochs of each training."""
     meaning: str
 
 
