@@ -19,7 +19,7 @@ BUNDLE, BUNDLE_PREVIOUS = "bundle", "bundle-previous"
 
 
 def new_folder(folder: str | Path | None, dataset: str, prefix: str = "") -> Path:
-    """`folder`, or `runs/<prefix><dataset>-<time>-<random>` for None: runs that start at the same moment never share one.
+    """`folder`, or `runs/<prefix><dataset>-<time>-<random>` for None: two runs never share one.
 
     Raises UserError unless it is new or empty, so that a run never mixes with somebody's files.
     """

@@ -26,8 +26,10 @@ QUICK = {
     "estimate": _SHORT,
 }
 """Options of each command where the page does not write them itself."""
-_SMALLER = {"--budget": "2", "--cycles": "2", "--label-budget": "40", "--seeds": "1", "--splits": "1"}
+_SMALLER = {"--budget": "2", "--cycles": "2", "--label-budget": "60", "--seeds": "1", "--splits": "1"}
 """Values that a page's own are replaced by; `--initial` and the like are shares, which fit any scene."""
+_FAMILY = {"estimate": ["svm"]}
+"""A family where a page leaves out an argument that means all of them."""
 _DOWNLOADED = set(known_scenes()) - {"demo"}
 _PYTHON = "budget=2, families=('svm', 'forest'), max_epochs=1, winner_seeds=1, other_seeds=1, further_splits=0"
 _PYTHON += ", fresh_validations=0, concurrency=1"
@@ -48,7 +50,7 @@ def write_files(folder: Path, scene: Scene) -> None:
 def arguments(command: str) -> list[str]:
     """The arguments that run `hsiauto ...`, as a page has it, on the small scene."""
     name, *words = shlex.split(command)[1:]
-    adapted = [name]
+    adapted = [name, *_FAMILY.get(name, ())]
     for before, word in zip([name, *words], words, strict=False):
         if before == "--dataset" and word in _DOWNLOADED:
             adapted += ["cube.mat", "--labels", "labels.mat"]
@@ -58,7 +60,7 @@ def arguments(command: str) -> list[str]:
 
 
 def _quick(name: str, words: list[str]) -> list[str]:
-    if "--resume" in words or "--dataset" not in words:
+    if "--resume" in words or not {"--dataset", "--config"} & set(words):
         return words
     options = dict(QUICK.get(name, {}))
     if name in ("search", "train", "study") and "--protocol" not in words:
