@@ -11,6 +11,7 @@ from rasterio.windows import Window
 
 from hsiauto.errors import UserError
 from hsiauto.scene.model import GeoReference
+from hsiauto.scene.readers.envi import EnviHeader, header_of
 from hsiauto.scene.readers.stored import Stored, unreadable
 from hsiauto.scene.wavelengths import to_nm
 
@@ -25,34 +26,38 @@ def read(path: Path) -> Stored:
 
     Raises UserError for a foreign or truncated file, complex numbers, and a header without data.
     """
+    named = path if path.suffix.lower() == ".hdr" else None
     path = _data_file(path)
+    header = header_of(path, named)
+    if header is not None:
+        header.check()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # most benchmark scenes are not
             with rasterio.open(path) as raster:
-                return _read(path, raster)
+                return _read(path, raster, header)
     except (RasterioError, OSError) as error:
         raise UserError(
             "an image must be a whole GeoTIFF or ENVI file", unreadable(path, "such file", error), "Copy it again"
         ) from error
 
 
-def _read(path: Path, raster: rasterio.DatasetReader) -> Stored:
+def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None) -> Stored:
     kinds = {np.dtype(name).kind for name in raster.dtypes}
     if not kinds <= set("iuf"):
         raise UserError("an image must hold real numbers", f"{raster.dtypes[0]} in {path}", "Save its magnitude")
-    header = raster.tags(ns="ENVI")
-    mapped = _envi_memmap(path, raster, header) if raster.driver == "ENVI" else None
+    header = header if raster.driver == "ENVI" else None
+    mapped = _envi_memmap(path, raster, header) if header is not None else None
     wavelengths, note = _wavelengths(raster, header)
-    bad = _numbers(header.get("bbl"))
+    bad = header.numbers("bbl", raster.count) if header is not None else []
     return Stored(
         _in_memory(raster) if mapped is None else mapped,
         axes_known=True,
         nodata=None if raster.nodata is None else float(raster.nodata),
         wavelengths_nm=wavelengths,
-        good_bands=tuple(value != 0 for value in bad) if len(bad) == raster.count else None,
+        good_bands=tuple(value != 0 for value in bad) or None,
         geo=_geo(raster),
-        class_names=tuple(_items(header.get("class_names"))) or None,
+        class_names=tuple(header.items("class names")) or None if header is not None else None,
         notes=() if note is None else (note,),
     )
 
@@ -62,27 +67,41 @@ def _data_file(path: Path) -> Path:
     if path.suffix.lower() != ".hdr":
         return path
     stem = path.with_suffix("")
-    found = [stem.with_name(stem.name + suffix) for suffix in ENVI_DATA_SUFFIXES]
-    found = [candidate for candidate in found if candidate.is_file()]
+    names = {(stem.name + suffix).lower() for suffix in ENVI_DATA_SUFFIXES}
+    found = sorted(file for file in path.parent.iterdir() if file.name.lower() in names and file.is_file())
+    found = [file for file in found if file.name.startswith(stem.name)]
     if len(found) != 1:
         received = "none" if not found else "several: " + ", ".join(candidate.name for candidate in found)
         raise UserError(f"the ENVI header {path} needs one data file beside it", received, "Name the data file itself")
     return found[0]
 
 
-def _envi_memmap(path: Path, raster: rasterio.DatasetReader, header: dict[str, str]) -> npt.NDArray[np.generic] | None:
-    """A read-only (H, W, C) view of the data on disk; None if it is compressed. UserError if it is cut off."""
-    if header.get("file_compression", "0") != "0" or len(set(raster.dtypes)) != 1:
+def _envi_memmap(path: Path, raster: rasterio.DatasetReader, header: EnviHeader) -> npt.NDArray[np.generic] | None:
+    """A read-only (H, W, C) view of the data on disk; None if it is compressed.
+
+    Raises UserError if it is cut off, or if rows of it are not what GDAL reads there.
+    """
+    if header.whole("file compression", 0):
         return None
-    axes = _TO_HWC[header["interleave"].lower()]
-    order = ">" if header.get("byte_order", "0") == "1" else "<"
-    dtype, offset = np.dtype(raster.dtypes[0]).newbyteorder(order), int(header.get("header_offset", "0"))
-    hwc = (raster.height, raster.width, raster.count)
+    axes, dtype, offset = _TO_HWC[header.interleave], header.dtype, header.whole("header offset", 0)
+    hwc = (header.whole("lines", None), header.whole("samples", None), header.whole("bands", None))
     shape = tuple(hwc[axes.index(axis)] for axis in range(3))  # the inverse permutation: the shape as stored
     needed, size = offset + int(np.prod(hwc)) * dtype.itemsize, path.stat().st_size
     if size < needed:
         raise UserError(f"{path} must hold the {needed:,} bytes of its header", f"{size:,}", "Copy it again")
-    return np.memmap(path, dtype, "r", offset, shape).transpose(axes)
+    cube = np.memmap(path, dtype, "r", offset, shape).transpose(axes)
+    if hwc != (raster.height, raster.width, raster.count):
+        raise _disagree(header, f"{hwc} and {(raster.height, raster.width, raster.count)}")
+    for row in sorted({0, hwc[0] // 2, hwc[0] - 1}):
+        by_gdal = raster.read(window=Window(0, row, raster.width, 1))[:, 0].T
+        if not np.array_equal(cube[row], by_gdal, equal_nan=dtype.kind == "f"):
+            raise _disagree(header, f"other values in row {row}")
+    return cube
+
+
+def _disagree(header: EnviHeader, received: str) -> UserError:
+    rule = f"the image must be the same as GDAL reads it and as {header.path} describes it"
+    return UserError(rule, received, "Rewrite it: gdal_translate -of ENVI")
 
 
 def _in_memory(raster: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
@@ -95,18 +114,23 @@ def _in_memory(raster: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
     return cube
 
 
-def _wavelengths(raster: rasterio.DatasetReader, header: dict[str, str]) -> tuple[tuple[float, ...] | None, str | None]:
-    values, unit = _numbers(header.get("wavelength")), header.get("wavelength_units")
-    if len(values) != raster.count:  # no ENVI header: GDAL's own metadata, which conversions to GeoTIFF keep
-        bands = range(1, raster.count + 1)
-        named = [raster.tags(band) for band in bands]
-        if all("wavelength" in tags for tags in named):
-            values = [number for tags in named for number in _numbers(tags["wavelength"])]
-            unit = named[0].get("wavelength_units")
-        else:
-            centres = [raster.tags(band, ns="IMAGERY").get("CENTRAL_WAVELENGTH_UM", "") for band in bands]
-            values, unit = [number for centre in centres for number in _numbers(centre)], "micrometers"
+def _wavelengths(
+    raster: rasterio.DatasetReader, header: EnviHeader | None
+) -> tuple[tuple[float, ...] | None, str | None]:
+    values, unit = [], None
+    if header is not None:
+        values, unit = header.numbers("wavelength", raster.count), header.fields.get("wavelength units")
+    if not values:  # GDAL's own metadata, which conversions to GeoTIFF keep
+        bands = [_folded(raster.tags(band)) for band in range(1, raster.count + 1)]
+        values, unit = [n for tags in bands for n in _number(tags.get("wavelength"))], bands[0].get("wavelength_units")
+    if len(values) != raster.count:
+        imagery = [_folded(raster.tags(band, ns="IMAGERY")) for band in range(1, raster.count + 1)]
+        values, unit = [n for tags in imagery for n in _number(tags.get("central_wavelength_um"))], "micrometers"
     return to_nm(values, unit) if len(values) == raster.count else (None, None)
+
+
+def _folded(tags: dict[str, str]) -> dict[str, str]:
+    return {key.lower(): value for key, value in tags.items()}
 
 
 def _geo(raster: rasterio.DatasetReader) -> GeoReference | None:
@@ -116,13 +140,8 @@ def _geo(raster: rasterio.DatasetReader) -> GeoReference | None:
     return GeoReference(raster.crs.to_wkt() if raster.crs else "", (a, b, c, d, e, f))
 
 
-def _items(field: str | None) -> list[str]:
-    """The items of an ENVI list, `{a, b}`."""
-    return [item.strip() for item in (field or "").strip().strip("{}").split(",") if item.strip()]
-
-
-def _numbers(field: str | None) -> list[float]:
+def _number(text: str | None) -> list[float]:
     try:
-        return [float(item) for item in _items(field)]
+        return [] if text is None else [float(text)]
     except ValueError:
-        return []  # a list of something else is as good as none
+        return []  # something else is as good as none
