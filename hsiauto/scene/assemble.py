@@ -10,6 +10,7 @@ from hsiauto.errors import UserError
 from hsiauto.scene.label_map import LabelMap, label_map, name_classes, plane
 from hsiauto.scene.layout import Layout, to_hwc
 from hsiauto.scene.model import Scene
+from hsiauto.scene.placement import place
 from hsiauto.scene.readers.stored import Stored
 from hsiauto.scene.registry.known import RegisteredScene
 from hsiauto.scene.scan import Scan, scan, strips
@@ -35,6 +36,9 @@ def assemble(
     for bad labels, and for labelled pixels without data.
     """
     plane_HW = None if labels is None else plane(labels.array)
+    placed: tuple[str, ...] = ()
+    if labels is not None and plane_HW is not None and cube.axes_known:
+        plane_HW, placed = place(plane_HW, labels.geo, (cube.array.shape[0], cube.array.shape[1]), cube.geo)
     grid = None if plane_HW is None else (plane_HW.shape[0], plane_HW.shape[1])
     if cube.axes_known:
         if layout == "CHW":
@@ -73,7 +77,7 @@ def assemble(
         wavelengths_nm=wavelengths,
         geo=cube.geo or (labels.geo if labels is not None else None),
         data_hash=digest.hexdigest(),
-        notes=(*notes, *cube.notes, *_band_notes(cube, found), *_pixel_notes(found), *numbered.notes),
+        notes=(*notes, *cube.notes, *placed, *_band_notes(cube, found), *_pixel_notes(found), *numbered.notes),
     )
 
 

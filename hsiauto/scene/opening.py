@@ -11,6 +11,7 @@ from hsiauto.scene import readers, registry
 from hsiauto.scene.assemble import assemble
 from hsiauto.scene.label_map import label_map, name_classes, plane, whole_numbers
 from hsiauto.scene.model import Scene
+from hsiauto.scene.placement import place
 from hsiauto.scene.registry.catalogue import find
 from hsiauto.scene.registry.download import Progress
 from hsiauto.scene.source import SIMULATED, SceneSource
@@ -55,9 +56,10 @@ def read_label_map(path: Path, key: str | None = None, like: Scene | None = None
     Raises UserError for an unreadable file, and for values that `like` does not have.
     """
     stored = readers.read(path, "labels", key)
-    values = whole_numbers(plane(stored.array), stored.nodata)
     if like is None:
-        return values
+        return whole_numbers(plane(stored.array), stored.nodata)
+    placed, _ = place(plane(stored.array), stored.geo, like.labels.shape, like.geo)
+    values = whole_numbers(placed, stored.nodata)
     known = np.asarray((0, *like.label_values))
     if not (strange := np.setdiff1d(values, known)).size:
         return np.searchsorted(known, values)
