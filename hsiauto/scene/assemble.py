@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +11,12 @@ import numpy.typing as npt
 from hsiauto.errors import UserError
 from hsiauto.scene.label_map import LabelMap, label_map, name_classes, plane
 from hsiauto.scene.layout import Layout, to_hwc
+from hsiauto.scene.left_out import LeftOut, OnNodata, leave_out
 from hsiauto.scene.model import Scene
 from hsiauto.scene.placement import place
 from hsiauto.scene.readers.stored import Stored
 from hsiauto.scene.registry.known import RegisteredScene
-from hsiauto.scene.scan import Scan, scan, strips
+from hsiauto.scene.scan import Scan, missing, scan, strips
 from hsiauto.scene.wavelengths import rgb_bands
 
 
@@ -25,17 +28,20 @@ def assemble(
     layout: Layout | None = None,
     n_bands: int | None = None,
     ignore: Collection[int] = (),
+    nodata: float | Literal["none"] | None = None,
+    on_nodata: OnNodata | None = None,
+    drop_bands: Collection[int] = (),
     facts: RegisteredScene | None = None,
     notes: tuple[str, ...] = (),
 ) -> Scene:
-    """A checked Scene; `facts` are those of the registry.
+    """A checked Scene; `facts` are those of the registry, the settings those of SceneSource.
 
     `labels` None: every pixel unlabelled, no class; `n_bands`, counted after bad bands are dropped, is then required.
 
     Raises UserError if sizes differ or the order of the axes is open, for a cube that is constant or without data,
-    for bad labels, and for labelled pixels without data.
+    for bad labels, and for labelled pixels without data that are not to be dropped.
     """
-    plane_HW = None if labels is None else plane(labels.array)
+    plane_HW = None if labels is None else _plane(labels)
     placed: tuple[str, ...] = ()
     if labels is not None and plane_HW is not None and cube.axes_known:
         plane_HW, placed = place(plane_HW, labels.geo, (cube.array.shape[0], cube.array.shape[1]), cube.geo)
@@ -46,20 +52,39 @@ def assemble(
                 "`layout` is for .mat, .npy and .npz", "a format that names its bands itself", "Leave it out"
             )
         layout = "HWC"
+    values = _Values(cube, nodata, drop_bands)
     if layout is None and grid is None and n_bands is not None:
-        layout = _layout_of_bands(cube, n_bands)
+        layout = _layout_of_bands(cube, n_bands, values)
     turned = to_hwc(cube.array, layout, grid)
-    found = scan(turned, cube.nodata)
+    found = values.scan(turned)
     _check_values(name, found)
     numbered = LabelMap(np.zeros(turned.shape[:2], np.int16), (), ())
     class_names: tuple[str, ...] = ()
+    left = LeftOut(np.empty((0, 2), np.int64))
     if labels is not None and plane_HW is not None:
         numbered = label_map(plane_HW, ignore, labels.nodata)
-        _check_labelled(numbered, found.valid)
         class_names = _class_names(numbered.values, labels, facts)
-    kept = _kept_bands(cube, found, turned.shape[2])
+        at = np.argwhere((numbered.labels > 0) & ~found.valid)
+        kept = values.kept(found, turned.shape[2])
+        lost = values.missing(turned[at[:, 0], at[:, 1]]) & kept
+        left = leave_out(at, lost, int((numbered.labels > 0).sum()), int(kept.sum()), on_nodata)
+        if left.bands:
+            values = replace(values, more=left.bands)
+            found = values.scan(turned)
+        numbered.labels[left.pixels[:, 0], left.pixels[:, 1]] = 0
+        if gone := set(range(1, len(class_names) + 1)) - set(np.unique(numbered.labels).tolist()):
+            raise UserError(
+                "a class needs pixels with data",
+                class_names[min(gone) - 1] + " without any",
+                "Add it to `ignore_labels`",
+            )
+    kept = values.kept(found, turned.shape[2])
     if n_bands is not None and kept.sum() != n_bands:
-        raise UserError(f"the scene must have the model's {n_bands} bands", int(kept.sum()), "Give the scene that fits")
+        raise UserError(
+            f"the scene must have the model's {n_bands} bands",
+            int(kept.sum()),
+            "Give the scene that fits, or name the bands that training left out in `drop_bands`",
+        )
     wavelengths = cube.wavelengths_nm
     if wavelengths is not None:
         wavelengths = tuple(np.asarray(wavelengths)[kept].tolist())
@@ -77,11 +102,76 @@ def assemble(
         wavelengths_nm=wavelengths,
         geo=cube.geo or (labels.geo if labels is not None else None),
         data_hash=digest.hexdigest(),
-        notes=(*notes, *cube.notes, *placed, *_band_notes(cube, found), *_pixel_notes(found), *numbered.notes),
+        notes=(*notes, *cube.notes, *placed, *values.notes(found), *left.notes, *numbered.notes),
     )
 
 
-def _layout_of_bands(cube: Stored, n_bands: int) -> Layout:
+@dataclass(frozen=True)
+class _Values:
+    """What counts as data in a cube."""
+
+    cube: Stored
+    nodata: float | Literal["none"] | None
+    drop_bands: Collection[int]
+    """Counted from 1."""
+    more: tuple[int, ...] = ()
+    """Bands without data under labels, from 0."""
+
+    @property
+    def _nodata(self) -> list[float]:
+        if self.nodata == "none":
+            return []
+        return [value for value in (self.cube.nodata, self.nodata) if value is not None]
+
+    def _dropped(self, n_bands: int) -> list[int]:
+        if self.drop_bands and max(self.drop_bands) > n_bands:
+            raise UserError(f"`drop_bands` must name bands from 1 to {n_bands}", max(self.drop_bands), "Correct it")
+        bad = [band for band, good in enumerate(self.cube.good_bands or ()) if not good and band < n_bands]
+        return sorted({*bad, *(band - 1 for band in self.drop_bands), *self.more})
+
+    def scan(self, turned: npt.NDArray[np.generic]) -> Scan:
+        mask, find_fill = self.cube.mask, self.nodata != "none"
+        return scan(turned, *self._nodata, dropped=self._dropped(turned.shape[2]), mask=mask, find_fill=find_fill)
+
+    def missing(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
+        return missing(values, *self._nodata, find_fill=self.nodata != "none")
+
+    def kept(self, found: Scan, n_bands: int) -> npt.NDArray[np.bool_]:
+        kept = np.ones(n_bands, np.bool_)
+        kept[[*self._dropped(n_bands), *found.empty_bands]] = False
+        if not kept.any():
+            raise UserError("a cube needs good bands", "all called bad or dropped", "Correct `bbl` or `drop_bands`")
+        return kept
+
+    def notes(self, found: Scan) -> list[str]:
+        notes = []
+        if self.cube.good_bands is not None and (bad := self.cube.good_bands.count(False)):
+            notes.append(f"{bad} bands dropped: bad by the header's list")
+        if self.drop_bands:
+            notes.append(f"{len(set(self.drop_bands))} bands dropped: asked for")
+        if found.empty_bands:
+            notes.append(f"{len(found.empty_bands)} bands dropped: no data at any pixel")
+        if lost := int((~found.valid).sum()):
+            notes.append(f"{lost:,} pixels without data")
+        if found.beyond:
+            notes.append(f"{found.beyond:,} pixels with values beyond 1e30: taken as without data")
+        for same in found.repeated:
+            held = f"{same.pixels:,} pixels hold"
+            if same.is_fill:
+                notes.append(f"{held} {same.value:g} in every band: no data; `nodata` none keeps them")
+            else:
+                told = f"one and the same spectrum, which begins with {same.value:g}"
+                notes.append(f"{held} {told}: if that is a fill value, name it in `nodata`")
+        return notes
+
+
+def _plane(labels: Stored) -> npt.NDArray[np.generic]:
+    """(H, W) of a label map; NaN if the file masks the pixel."""
+    values = plane(labels.array)
+    return values if labels.mask is None else np.where(labels.mask, values, np.nan)
+
+
+def _layout_of_bands(cube: Stored, n_bands: int, values: _Values) -> Layout:
     """The order of the axes that leaves `n_bands` once empty bands are dropped. Raises UserError: none, or both."""
     views: dict[Layout, npt.NDArray[np.generic]] = {"HWC": cube.array, "CHW": cube.array.transpose(1, 2, 0)}
     possible = [layout for layout, view in views.items() if view.shape[2] >= n_bands]
@@ -90,7 +180,7 @@ def _layout_of_bands(cube: Stored, n_bands: int) -> Layout:
     fit = [
         layout
         for layout in possible
-        if _kept_bands(cube, scan(views[layout], cube.nodata), views[layout].shape[2]).sum() == n_bands
+        if values.kept(values.scan(views[layout]), views[layout].shape[2]).sum() == n_bands
     ]
     if len(fit) == 1:
         return fit[0]
@@ -107,16 +197,6 @@ def _check_values(name: str, found: Scan) -> None:
         raise UserError(f"the pixels of {name} must differ", "a constant cube", "Check the file, `key` and the units")
 
 
-def _check_labelled(numbered: LabelMap, valid: npt.NDArray[np.bool_]) -> None:
-    rows, columns = np.nonzero((numbered.labels > 0) & ~valid)
-    if len(rows):
-        raise UserError(
-            "a labelled pixel needs data in every band",
-            f"{len(rows):,} labelled pixels with nodata or NaN, the first at row {rows[0]}, column {columns[0]}",
-            "Set their labels to 0, or fill the cube there",
-        )
-
-
 def _class_names(values: tuple[int, ...], labels: Stored, facts: RegisteredScene | None) -> tuple[str, ...]:
     if facts is not None and facts.classes is not None:
         if strange := [value for value in values if facts.class_name(value) is None]:
@@ -124,15 +204,6 @@ def _class_names(values: tuple[int, ...], labels: Stored, facts: RegisteredScene
         return name_classes(values, facts.class_name)
     listed = labels.class_names or ()
     return name_classes(values, lambda value: listed[value] if value < len(listed) else None)
-
-
-def _kept_bands(cube: Stored, found: Scan, n_bands: int) -> npt.NDArray[np.bool_]:
-    kept = np.ones(n_bands, np.bool_) if cube.good_bands is None else np.asarray(cube.good_bands)
-    kept = kept.copy()
-    kept[list(found.empty_bands)] = False
-    if not kept.any():
-        raise UserError("a cube needs good bands", "a header that calls all of them bad", "Correct its bbl list")
-    return kept
 
 
 def _settled(cube: npt.NDArray[np.generic], kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.generic]:
@@ -143,17 +214,3 @@ def _settled(cube: npt.NDArray[np.generic], kept: npt.NDArray[np.bool_]) -> npt.
             out[top : top + len(strip)] = strip[..., kept]
         return out
     return cube if isinstance(cube, np.memmap) else np.ascontiguousarray(cube, cube.dtype.newbyteorder("="))
-
-
-def _band_notes(cube: Stored, found: Scan) -> list[str]:
-    notes = []
-    if cube.good_bands is not None and (bad := cube.good_bands.count(False)):
-        notes.append(f"{bad} bands dropped: bad by the header's list")
-    if found.empty_bands:
-        notes.append(f"{len(found.empty_bands)} bands dropped: no data at any pixel")
-    return notes
-
-
-def _pixel_notes(found: Scan) -> list[str]:
-    missing = int((~found.valid).sum())
-    return [f"{missing:,} pixels without data"] if missing else []

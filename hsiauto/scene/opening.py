@@ -31,7 +31,16 @@ def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
     labels_path = source.labels or _own_labels(path, source)
     cube = readers.read(path, "cube", source.key)
     labels = readers.read(labels_path, "labels", source.labels_key)
-    return assemble(path.stem, cube, labels, layout=source.layout, ignore=source.ignore_labels)
+    return assemble(
+        path.stem,
+        cube,
+        labels,
+        layout=source.layout,
+        ignore=source.ignore_labels,
+        nodata=source.nodata,
+        on_nodata=source.on_nodata,
+        drop_bands=source.drop_bands,
+    )
 
 
 def open_image(source: SceneSource, n_bands: int) -> Scene:
@@ -47,7 +56,15 @@ def open_image(source: SceneSource, n_bands: int) -> Scene:
             )
         return replace(scene, labels=np.zeros_like(scene.labels), class_names=(), label_values=())
     path = _existing(source)
-    return assemble(path.stem, readers.read(path, "cube", source.key), None, layout=source.layout, n_bands=n_bands)
+    return assemble(
+        path.stem,
+        readers.read(path, "cube", source.key),
+        None,
+        layout=source.layout,
+        n_bands=n_bands,
+        nodata=source.nodata,
+        drop_bands=source.drop_bands,
+    )
 
 
 def read_label_map(path: Path, key: str | None = None, like: Scene | None = None) -> npt.NDArray[np.int64]:
@@ -74,7 +91,7 @@ def _known(source: SceneSource, progress: Progress | None) -> Scene:
     scene = find(source.dataset)
     _refuse(source, "labels", "key", "labels_key", "layout")
     if scene.cube is None or scene.labels is None:
-        _refuse(source, "ignore_labels")
+        _refuse(source, "ignore_labels", "nodata", "on_nodata", "drop_bands")
         from hsiauto.scene.simulator import simulate
 
         return simulate.demo(source.seed)
@@ -86,22 +103,25 @@ def _known(source: SceneSource, progress: Progress | None) -> Scene:
         cube_path, labels_path = registry.fetch(scene.name, source.data_dir, progress)
         found = registry.SceneFiles(cube_path, labels_path)
     cube_file = scene.cube if found.variant is None else found.variant.cube
-    opened = assemble(
+    cube = readers.read(found.cube, "cube", cube_file.key if readers.has_keys(found.cube) else None)
+    if scene.shape is not None and sorted(cube.array.shape) != sorted(scene.shape):
+        raise UserError(f"{scene.name} is {scene.shape}", f"{cube.array.shape} in {found.cube}", "Get the right file")
+    return assemble(
         scene.name if found.variant is None else found.variant.name,
-        readers.read(found.cube, "cube", cube_file.key if readers.has_keys(found.cube) else None),
+        cube,
         readers.read(found.labels, "labels", scene.labels.key if readers.has_keys(found.labels) else None),
         ignore=source.ignore_labels,
+        nodata=source.nodata,
+        on_nodata=source.on_nodata,
+        drop_bands=source.drop_bands,
         facts=scene,
         notes=() if found.variant is None else (found.variant.note,),
     )
-    if scene.shape is not None and opened.cube.shape != scene.shape:
-        raise UserError(f"{scene.name} is {scene.shape}", f"{opened.cube.shape} in {found.cube}", "Get the right file")
-    return opened
 
 
 def _simulated(source: SceneSource) -> Scene:
     path = Path(source.dataset.removeprefix(SIMULATED))
-    _refuse(source, "labels", "key", "layout")
+    _refuse(source, "labels", "key", "layout", "nodata", "on_nodata", "drop_bands")
     stored = readers.read(path, "labels", source.labels_key)
     numbered = label_map(plane(stored.array), source.ignore_labels, stored.nodata)
     known = _scene_of_labels(path, numbered.labels.shape)
@@ -148,6 +168,6 @@ def _own_labels(path: Path, source: SceneSource) -> Path:
 
 def _refuse(source: SceneSource, *fields: str) -> None:
     """Raise UserError if one of `fields`, which belong to scenes from files, is set."""
-    given = [f"`{field}`" for field in fields if getattr(source, field)]
+    given = [f"`{field}`" for field in fields if getattr(source, field) not in (None, ())]
     if given:
         raise UserError(f"{', '.join(given)} belongs to scenes from files", source.dataset, "Leave it out")

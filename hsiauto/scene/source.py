@@ -1,10 +1,12 @@
 """SceneSource: the origin of a scene, as a user names it."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from hsiauto.errors import UserError
 from hsiauto.scene.registry.known import known_scenes
 from hsiauto.settings import AbsolutePath, Seed, Setting, Settings, WholeNumbers, absolute
 
@@ -22,6 +24,22 @@ def _found_from_anywhere(dataset: str) -> str:
 
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _ranges(value: Any) -> Any:
+    """`104-108,150` -> its numbers, counted from 1."""
+    if isinstance(value, str):
+        parts = [re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part.strip()) for part in value.split(",")]
+        value = [n for part in parts if part for n in range(int(part[1]), int(part[2] or part[1]) + 1)]
+        if not all(parts) or not value:
+            raise UserError("`drop_bands` lists bands", "something else", "Write for example 104-108,150.")
+    if isinstance(value, list | tuple) and any(isinstance(n, int) and n < 1 for n in value):
+        raise UserError("`drop_bands` counts from 1", min(value), "Write for example 104-108,150.")
+    return value
 
 
 class SceneSource(Settings):
@@ -44,6 +62,23 @@ class SceneSource(Settings):
     """Name of the label map in a file of several arrays."""
     ignore_labels: Annotated[WholeNumbers, Setting(_GROUP, _COMMANDS, metavar="N,N")] = ()
     """Label values that mean unlabelled, e.g. 0,255."""
+    nodata: Annotated[
+        Annotated[float, Field(allow_inf_nan=False)] | Literal["none"] | None,
+        BeforeValidator(_lower),
+        Setting(
+            _GROUP, (*_COMMANDS, "predict"), default="what the file says and what cannot be data", metavar="VALUE|none"
+        ),
+    ] = None
+    """Value of the cube that means no data, beside the file's own; none: only NaN does."""
+    on_nodata: Annotated[
+        Literal["drop", "refuse"] | None,
+        Setting(_GROUP, _COMMANDS, default="drop up to 10 % of either, else refuse"),
+    ] = None
+    """Labelled pixels without data in some bands: drop labels or bands, whichever loses less, or refuse."""
+    drop_bands: Annotated[
+        WholeNumbers, BeforeValidator(_ranges), Setting(_GROUP, (*_COMMANDS, "predict"), metavar="N,N-N")
+    ] = ()
+    """Bands to leave out, counted from 1 as in the file, e.g. 104-108,150."""
     layout: Annotated[
         Literal["HWC", "CHW"] | None,
         BeforeValidator(_upper),

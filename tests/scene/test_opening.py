@@ -102,8 +102,8 @@ def test_missing_data_is_counted_and_hits_only_labelled_pixels(tmp_path: Path) -
     assert "4 pixels without data" in scene.notes
     cube[1, 2, 3] = np.nan
     path = f.npy(tmp_path / "scene.npy", cube)
-    with pytest.raises(UserError, match="1 labelled pixels with nodata or NaN, the first at row 1, column 2"):
-        _open(path, labels=labels)
+    with pytest.raises(UserError, match=r"1 of 27 labelled pixels without data .* the first at row 1, column 2"):
+        _open(path, labels=labels, on_nodata="refuse")
     assert not _open(
         f.tif(tmp_path / "s.tif", np.where(np.isnan(cube), -1, cube), nodata=-1), labels=_no_label_at(tmp_path, 1, 2)
     ).valid[1, 2]

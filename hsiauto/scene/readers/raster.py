@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
@@ -48,17 +49,21 @@ def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None)
         raise UserError("an image must hold real numbers", f"{raster.dtypes[0]} in {path}", "Save its magnitude")
     header = header if raster.driver == "ENVI" else None
     mapped = _envi_memmap(path, raster, header) if header is not None else None
+    bands, mask, notes = _bands_and_mask(raster)
     wavelengths, note = _wavelengths(raster, header)
+    if wavelengths is not None:
+        wavelengths = wavelengths[: len(bands)]
     bad = header.numbers("bbl", raster.count) if header is not None else []
     return Stored(
-        _in_memory(raster) if mapped is None else mapped,
+        _in_memory(raster, bands) if mapped is None else mapped,
         axes_known=True,
         nodata=None if raster.nodata is None else float(raster.nodata),
+        mask=mask,
         wavelengths_nm=wavelengths,
         good_bands=tuple(value != 0 for value in bad) or None,
         geo=_geo(raster),
         class_names=tuple(header.items("class names")) or None if header is not None else None,
-        notes=() if note is None else (note,),
+        notes=notes if note is None else (*notes, note),
     )
 
 
@@ -104,12 +109,36 @@ def _disagree(header: EnviHeader, received: str) -> UserError:
     return UserError(rule, received, "Rewrite it: gdal_translate -of ENVI")
 
 
-def _in_memory(raster: rasterio.DatasetReader) -> npt.NDArray[np.generic]:
+def _bands_and_mask(
+    raster: rasterio.DatasetReader,
+) -> tuple[list[int], npt.NDArray[np.bool_] | None, tuple[str, ...]]:
+    """(the bands that hold data, the pixels that masks and alpha leave, notes)."""
+    bands = list(range(1, raster.count + 1))
+    notes: tuple[str, ...] = ()
+    mask = np.ones((raster.height, raster.width), np.bool_)
+    if len(bands) > 1 and raster.colorinterp[-1] == ColorInterp.alpha:
+        alpha = raster.read(bands[-1])
+        # GDAL tags the fourth band of any 8-bit image as alpha: one that is more than on and off holds data
+        if set(np.unique(alpha).tolist()) <= {0, np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1}:
+            mask &= alpha != 0
+            bands.pop()
+            notes = ("the alpha band tells the pixels without data",)
+        else:
+            return bands, None, (f"band {bands[-1]} is tagged alpha but has many values: taken as a band",)
+    for band, flags in zip(bands, raster.mask_flag_enums, strict=False):
+        if not {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha} & set(flags):
+            mask &= raster.read_masks(band) != 0
+            if MaskFlags.per_dataset in flags:
+                break
+    return bands, None if mask.all() else mask, notes
+
+
+def _in_memory(raster: rasterio.DatasetReader, bands: list[int]) -> npt.NDArray[np.generic]:
     """Read in strips into (H, W, C), so that no second copy of the whole is needed to turn the axes."""
-    cube = np.empty((raster.height, raster.width, raster.count), np.result_type(*raster.dtypes))
+    cube = np.empty((raster.height, raster.width, len(bands)), np.result_type(*raster.dtypes))
     rows = max(_ROWS, raster.block_shapes[0][0])
     for top in range(0, raster.height, rows):
-        strip = raster.read(window=Window(0, top, raster.width, min(rows, raster.height - top)))
+        strip = raster.read(bands, window=Window(0, top, raster.width, min(rows, raster.height - top)))
         cube[top : top + rows] = strip.transpose(1, 2, 0)
     return cube
 

@@ -17,6 +17,8 @@ class Stored:
     axes_known: bool = False
     """True if the format itself says which axis holds the bands: `array` is then (H, W, C)."""
     nodata: float | None = None
+    mask: npt.NDArray[np.bool_] | None = None
+    """(H, W): False for the pixels that a mask or an alpha band of the file excludes."""
     wavelengths_nm: tuple[float, ...] | None = None
     good_bands: tuple[bool, ...] | None = None
     """False for the bands that the file itself calls bad."""
