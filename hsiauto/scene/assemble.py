@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
-from hsiauto.scene.label_map import LabelMap, label_map, name_classes, plane
+from hsiauto.scene.label_map import Background, LabelMap, label_map, name_classes, plane, unlabelled_value
 from hsiauto.scene.layout import Layout, to_hwc
 from hsiauto.scene.left_out import LeftOut, OnNodata, leave_out
 from hsiauto.scene.model import Scene
@@ -28,6 +28,7 @@ def assemble(
     layout: Layout | None = None,
     n_bands: int | None = None,
     ignore: Collection[int] = (),
+    background: Background | None = None,
     nodata: float | Literal["none"] | None = None,
     on_nodata: OnNodata | None = None,
     drop_bands: Collection[int] = (),
@@ -62,7 +63,8 @@ def assemble(
     class_names: tuple[str, ...] = ()
     left = LeftOut(np.empty((0, 2), np.int64))
     if labels is not None and plane_HW is not None:
-        numbered = label_map(plane_HW, ignore, labels.nodata)
+        zero_name = labels.class_names[0] if labels.class_names else None
+        numbered = label_map(plane_HW, ignore, labels.nodata, background, zero_name)
         class_names = _class_names(numbered.values, labels, facts)
         at = np.argwhere((numbered.labels > 0) & ~found.valid)
         kept = values.kept(found, turned.shape[2])
@@ -101,6 +103,7 @@ def assemble(
         rgb_bands=registered or rgb_bands(int(kept.sum()), wavelengths),
         wavelengths_nm=wavelengths,
         geo=cube.geo or (labels.geo if labels is not None else None),
+        background=unlabelled_value(background),
         data_hash=digest.hexdigest(),
         notes=(*notes, *cube.notes, *placed, *values.notes(found), *left.notes, *numbered.notes),
     )

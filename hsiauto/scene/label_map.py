@@ -1,7 +1,9 @@
 """A label map as stored -> the labels of a Scene: 0 = unlabelled, classes 1-based and contiguous."""
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,16 @@ from hsiauto.errors import UserError
 
 MAX_CLASSES = 1000
 """More distinct values than this are an elevation model or a band, not a label map."""
+
+
+Background = int | Literal["none"]
+_SMALLEST = 0.05
+"""A share of pixels with 0 below this and above none is a margin, not a class."""
+NO_VALUE = -(2**62)
+"""Stands for unlabelled where every value may be a class."""
+_UNLABELLED = re.compile(
+    r"un-?(class|label|known|def)|back-?ground|no ?data|none|void|ignore|mask|other", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -30,22 +42,31 @@ def plane(stored: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return stored.reshape([n for axis, n in enumerate(stored.shape) if axis != stored.shape.index(1)])
 
 
-def label_map(stored: npt.NDArray[np.generic], ignore: Collection[int] = (), nodata: float | None = None) -> LabelMap:
+def label_map(
+    stored: npt.NDArray[np.generic],
+    ignore: Collection[int] = (),
+    nodata: float | None = None,
+    background: Background | None = None,
+    zero_name: str | None = None,
+) -> LabelMap:
     """Number the classes of an (H, W) map in the order of their values; `ignore` and `nodata` become unlabelled.
 
-    Raises UserError on values that are no whole numbers, on negative labels, on too many distinct values, and on fewer
-    than two classes.
+    `background` is the value that means unlabelled, none if no value does; not given, it is 0. Raises UserError if 0
+    then looks like a class (another value is unlabelled, or the file names class 0, `zero_name`), on values that are no
+    whole numbers, on negative labels, on too many distinct values, and on fewer than two classes.
     """
-    values = whole_numbers(stored, nodata)
-    present, inverse = np.unique(values, return_inverse=True)
+    fill = 0 if background is None else unlabelled_value(background)
+    values, filled = whole_numbers(stored, nodata, fill)
+    present, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    unlabelled = [fill, *ignore]
     notes = [f"`ignore_labels` {value}: no pixel has this label" for value in ignore if value and value not in present]
-    kept = present[~np.isin(present, [0, *ignore])]
+    kept = present[~np.isin(present, unlabelled)]
     if kept.size and kept[0] < 0:
         negative = ", ".join(map(str, kept[kept < 0][:5]))
         raise UserError(
             "labels must be 0 (unlabelled) or positive",
             negative,
-            "If these mean 'unlabelled', add them to `ignore_labels`",
+            "If these mean 'unlabelled', set `background` to it or add them to `ignore_labels`",
         )
     if len(kept) > MAX_CLASSES:
         raise UserError(
@@ -57,10 +78,35 @@ def label_map(stored: npt.NDArray[np.generic], ignore: Collection[int] = (), nod
         raise UserError(
             "a scene needs two classes or more",
             f"labels {', '.join(map(str, kept)) or 'all 0 or ignored'}",
-            "Check the label map and `ignore_labels`",
+            "Check the label map, `ignore_labels` and `background`",
         )
+    if background is None and 0 not in ignore and (zeros := int(((values == 0) & ~filled).sum())):
+        others = [str(value) for value in ignore if value in present]
+        _check_zero([*others, *(["nodata"] if filled.any() else [])], zero_name)
+        if _SMALLEST * values.size < zeros < counts[np.isin(present, kept)].max() and kept[0] == 1:
+            notes.append(f"{zeros:,} pixels hold 0, taken as unlabelled; if that is a class, set `background` to none")
     numbers = np.where(np.isin(present, kept), np.searchsorted(kept, present) + 1, 0).astype(np.int16)
     return LabelMap(numbers[inverse.reshape(values.shape)], tuple(kept.tolist()), tuple(notes))
+
+
+def unlabelled_value(background: Background | None) -> int:
+    """The value that stands for unlabelled pixels once NaN and nodata are filled; no class has it."""
+    return 0 if background is None else NO_VALUE if background == "none" else background
+
+
+def _check_zero(others: list[str], zero_name: str | None) -> None:
+    """Raise UserError if 0 looks like a class: something else is already unlabelled, or the file names it."""
+    received = ""
+    if others:
+        received = f"0 beside {', '.join(others[:3])}, which is unlabelled too"
+    elif zero_name and not _UNLABELLED.search(zero_name):
+        received = f"0 named {zero_name!r} by the file"
+    if received:
+        raise UserError(
+            "it must be clear whether 0 is a class",
+            received,
+            "Set `background` to 0 if it means unlabelled, to none if it is a class",
+        )
 
 
 def name_classes(values: tuple[int, ...], name_of: Callable[[int], str | None]) -> tuple[str, ...]:
@@ -68,13 +114,18 @@ def name_classes(values: tuple[int, ...], name_of: Callable[[int], str | None]) 
     return tuple(name_of(value) or f"class {value}" for value in values)
 
 
-def whole_numbers(stored: npt.NDArray[np.generic], nodata: float | None) -> npt.NDArray[np.int64]:
-    """The values as int64; NaN and `nodata` become 0. Raises UserError if one is no whole number."""
+def whole_numbers(
+    stored: npt.NDArray[np.generic], nodata: float | None, fill: int = 0
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """(the values as int64 with `fill` for NaN and `nodata`, where that was). UserError if one is no whole number."""
     values = np.asarray(stored)
-    unlabelled = values == nodata if nodata is not None else np.zeros(values.shape, np.bool_)
+    filled = values == nodata if nodata is not None else np.zeros(values.shape, np.bool_)
     if values.dtype.kind == "f":
-        unlabelled |= ~np.isfinite(values)
-    values = np.where(unlabelled, 0, values)
+        filled |= ~np.isfinite(values)
+    values = np.where(filled, 0, values)
     if values.dtype.kind == "f" and (odd := values[values != np.round(values)]).size:
-        raise UserError("labels must be whole numbers", odd[0], "Give a label map; see `labels_key`")
-    return values.astype(np.int64)
+        remedy = "Give a label map; see `labels_key`"
+        if values.min() >= 0 and values.max() <= 1:
+            remedy = "These look like abundances or probabilities: give the number of the largest at each pixel, from 1"
+        raise UserError("labels must be whole numbers", odd[0], remedy)
+    return np.where(filled, fill, values.astype(np.int64)), filled & (nodata != 0)

@@ -35,6 +35,8 @@ class Scene:
     """0-based bands for a false-colour picture."""
     wavelengths_nm: tuple[float, ...] | None = None
     geo: GeoReference | None = None
+    background: int = 0
+    """The value in label files that means unlabelled; if 0 is a class and none does, a number that no file holds."""
     data_hash: str = ""
     """sha256 over cube and labels as stored."""
     notes: tuple[str, ...] = field(default=())

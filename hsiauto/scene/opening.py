@@ -37,6 +37,7 @@ def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
         labels,
         layout=source.layout,
         ignore=source.ignore_labels,
+        background=source.background,
         nodata=source.nodata,
         on_nodata=source.on_nodata,
         drop_bands=source.drop_bands,
@@ -74,12 +75,14 @@ def read_label_map(path: Path, key: str | None = None, like: Scene | None = None
     """
     stored = readers.read(path, "labels", key)
     if like is None:
-        return whole_numbers(plane(stored.array), stored.nodata)
+        return whole_numbers(plane(stored.array), stored.nodata)[0]
     placed, _ = place(plane(stored.array), stored.geo, like.labels.shape, like.geo)
-    values = whole_numbers(placed, stored.nodata)
-    known = np.asarray((0, *like.label_values))
-    if not (strange := np.setdiff1d(values, known)).size:
-        return np.searchsorted(known, values)
+    values, _ = whole_numbers(placed, stored.nodata, like.background)
+    known, numbers = np.asarray(like.label_values), np.arange(1, like.n_classes + 1)
+    if not (strange := np.setdiff1d(values, (like.background, *like.label_values))).size:
+        order = np.argsort(known)
+        at = np.searchsorted(known[order], values).clip(0, len(known) - 1)
+        return np.where(values == like.background, 0, numbers[order][at])
     raise UserError(
         f"{path} must use the label values of {like.name}, {', '.join(map(str, like.label_values))}",
         ", ".join(map(str, strange[:10])),
@@ -89,7 +92,7 @@ def read_label_map(path: Path, key: str | None = None, like: Scene | None = None
 
 def _known(source: SceneSource, progress: Progress | None) -> Scene:
     scene = find(source.dataset)
-    _refuse(source, "labels", "key", "labels_key", "layout")
+    _refuse(source, "labels", "key", "labels_key", "layout", "background")
     if scene.cube is None or scene.labels is None:
         _refuse(source, "ignore_labels", "nodata", "on_nodata", "drop_bands")
         from hsiauto.scene.simulator import simulate
@@ -123,7 +126,7 @@ def _simulated(source: SceneSource) -> Scene:
     path = Path(source.dataset.removeprefix(SIMULATED))
     _refuse(source, "labels", "key", "layout", "nodata", "on_nodata", "drop_bands")
     stored = readers.read(path, "labels", source.labels_key)
-    numbered = label_map(plane(stored.array), source.ignore_labels, stored.nodata)
+    numbered = label_map(plane(stored.array), source.ignore_labels, stored.nodata, source.background)
     known = _scene_of_labels(path, numbered.labels.shape)
     from hsiauto.scene.simulator import simulate
 

@@ -62,6 +62,12 @@ class SceneSource(Settings):
     """Name of the label map in a file of several arrays."""
     ignore_labels: Annotated[WholeNumbers, Setting(_GROUP, _COMMANDS, metavar="N,N")] = ()
     """Label values that mean unlabelled, e.g. 0,255."""
+    background: Annotated[
+        Annotated[int, Field(ge=-(2**53), le=2**53)] | Literal["none"] | None,
+        BeforeValidator(_lower),
+        Setting(_GROUP, _COMMANDS, default="0, unless it looks like a class", metavar="VALUE|none"),
+    ] = None
+    """Label value that means unlabelled; none: no value does, and 0 is a class."""
     nodata: Annotated[
         Annotated[float, Field(allow_inf_nan=False)] | Literal["none"] | None,
         BeforeValidator(_lower),

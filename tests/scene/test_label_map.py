@@ -42,3 +42,48 @@ def test_an_ignored_label_that_is_not_there_is_said() -> None:
 def test_bad_maps(stored: list[list[float]], ignore: tuple[int, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
         label_map(np.array(stored), ignore)
+
+
+def test_zero_beside_another_unlabelled_value_is_asked_about() -> None:
+    stored = np.array([[0, 1, -1], [0, 1, 2], [3, 3, 2]])
+    with pytest.raises(UserError, match=r"0 is a class; received 0 beside -1.*`background`"):
+        label_map(stored, ignore=(-1,))
+    with pytest.raises(UserError, match="beside nodata"):
+        label_map(np.where(stored < 0, np.nan, stored))
+    with pytest.raises(UserError, match="beside nodata"):
+        label_map(stored, nodata=-1)
+    assert label_map(stored, ignore=(-1,), background=0).values == (1, 2, 3)
+    for numbered in (
+        label_map(stored, ignore=(-1,), background="none"),
+        label_map(stored, background=-1),
+        label_map(stored, nodata=-1, background="none"),
+        label_map(np.where(stored < 0, np.nan, stored), background="none"),
+    ):
+        assert numbered.values == (0, 1, 2, 3)
+        np.testing.assert_array_equal(numbered.labels, [[1, 2, 0], [1, 2, 3], [4, 4, 3]])
+
+
+def test_zero_that_the_file_names_like_a_class_is_asked_about() -> None:
+    stored = np.array([[0, 1, 2], [0, 1, 2]])
+    with pytest.raises(UserError, match="0 named 'Water' by the file"):
+        label_map(stored, zero_name="Water")
+    for name in ("Unclassified", "unlabelled", "Background", None, ""):
+        assert label_map(stored, zero_name=name).values == (1, 2)
+
+
+def test_zero_that_fills_less_than_the_largest_class_is_said() -> None:
+    stored = np.array([[0, 1, 2], [0, 1, 2], [2, 1, 2]])
+    assert any("2 pixels hold 0" in note for note in label_map(stored).notes)
+    assert label_map(stored, background=0).notes == ()
+    assert label_map(np.where(stored == 1, 0, stored) * 2 + (stored == 1) * 3).notes == ()
+    assert label_map(stored, background="none").values == (0, 1, 2)
+
+
+def test_negative_labels_are_still_asked_about() -> None:
+    with pytest.raises(UserError, match="positive; received -2"):
+        label_map(np.array([[0, -2, 1]]), background="none")
+
+
+def test_abundances_are_named() -> None:
+    with pytest.raises(UserError, match="abundances"):
+        label_map(np.random.default_rng(0).uniform(0, 1, (3, 3)))

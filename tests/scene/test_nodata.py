@@ -128,7 +128,9 @@ def test_masked_labels_are_unlabelled(tmp_path: Path) -> None:
     shown[3:5, :9] = 0
     with rasterio.open(gt, "r+") as raster:
         raster.write_mask(shown)
-    scene = open_scene(SceneSource(dataset=str(cube), labels=gt))
+    with pytest.raises(UserError, match="`background`"):
+        open_scene(SceneSource(dataset=str(cube), labels=gt))
+    scene = open_scene(SceneSource(dataset=str(cube), labels=gt, background=0))
     np.testing.assert_array_equal(scene.labels, np.where(shown > 0, _labels(), 0))
 
 

@@ -168,6 +168,19 @@ def test_a_label_map_of_a_fixed_split_is_numbered_like_the_scene(tmp_path: Path)
         read_label_map(strange, like=scene)
 
 
+def test_zero_as_a_class_reaches_scene_and_fixed_maps(tmp_path: Path) -> None:
+    stored = f.labels().astype(np.int16)
+    stored[3] = -1
+    cube, labels = f.npy(tmp_path / "scene.npy", f.cube()), f.npy(tmp_path / "gt.npy", stored)
+    with pytest.raises(UserError, match="`background`"):
+        _open(cube, labels=labels, ignore_labels=(-1,))
+    for given in ({"background": "none", "ignore_labels": (-1,)}, {"background": -1}):
+        scene = _open(cube, labels=labels, **given)
+        assert scene.label_values == (0, 3, 7)
+        np.testing.assert_array_equal(scene.labels, np.searchsorted((-1, 0, 3, 7), stored))
+    np.testing.assert_array_equal(read_label_map(labels, like=scene), scene.labels)
+
+
 def test_a_misspelt_name_is_corrected_and_options_of_files_are_not_swallowed() -> None:
     with pytest.raises(UserError, match="Did you mean salinas"):
         _open("salinass")
