@@ -105,7 +105,7 @@ def assemble(
         geo=cube.geo or (labels.geo if labels is not None else None),
         background=unlabelled_value(background),
         data_hash=digest.hexdigest(),
-        notes=(*notes, *cube.notes, *placed, *values.notes(found), *left.notes, *numbered.notes),
+        notes=(*notes, *cube.notes, *_label_notes(labels), *placed, *values.notes(found), *left.notes, *numbered.notes),
     )
 
 
@@ -166,6 +166,10 @@ class _Values:
                 told = f"one and the same spectrum, which begins with {same.value:g}"
                 notes.append(f"{held} {told}: if that is a fill value, name it in `nodata`")
         return notes
+
+
+def _label_notes(labels: Stored | None) -> list[str]:
+    return [] if labels is None else [f"labels: {note}" for note in labels.notes]
 
 
 def _plane(labels: Stored) -> npt.NDArray[np.generic]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from hsiauto.errors import UserError
 from hsiauto.scene import readers
@@ -127,3 +128,30 @@ def test_the_map_is_compared_with_what_gdal_reads(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(raster._TO_HWC, "bsq", (0, 2, 1))
     with pytest.raises(UserError, match="as GDAL reads it"):
         readers.read(hdr, "cube")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("reflectance_scale_factor", "10000", "reflectance scale factor 10000 not applied"),
+        ("data_gain_values", "{2, 2, 2, 2, 3}", "data gain values 2 and others not applied"),
+        ("data_offset_values", "{5, 5, 5, 5, 5}", "data offset values 5 not applied"),
+        ("data_reflectance_gain_values", "{2, 2, 2, 2, 2}", "data reflectance gain values 2 not applied"),
+        ("data_reflectance_offset_values", "{1, 1, 1, 1, 1}", "data reflectance offset values 1 not applied"),
+        ("data_gain_values", "{1, 1, 1, 1, 1}", ""),
+    ],
+)
+def test_a_scale_is_said(tmp_path: Path, field: str, value: str, said: str) -> None:
+    hdr = _write(tmp_path, None, ("s.dat", "s.hdr"), **{field: value})
+    _respell(hdr, "title")
+    stored = readers.read(hdr, "cube")
+    np.testing.assert_array_equal(stored.array, f.cube())
+    assert [note for note in stored.notes if "not applied" in note] == list(stored.notes)
+    assert (said in stored.notes[0]) if said else not stored.notes
+
+
+def test_a_scale_of_a_geotiff_is_said(tmp_path: Path) -> None:
+    path = f.tif(tmp_path / "s.tif", f.cube())
+    with rasterio.open(path, "r+") as written:
+        written.scales, written.offsets = (0.0001,) * f.C, (0.1,) * f.C
+    assert "scale 0.0001, offset 0.1 not applied" in readers.read(path, "cube").notes[0]

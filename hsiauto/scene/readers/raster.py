@@ -63,8 +63,19 @@ def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None)
         good_bands=tuple(value != 0 for value in bad) or None,
         geo=_geo(raster),
         class_names=tuple(header.items("class names")) or None if header is not None else None,
-        notes=notes if note is None else (*notes, note),
+        notes=(*notes, *_scale_notes(raster, header), *(() if note is None else (note,))),
     )
+
+
+def _scale_notes(raster: rasterio.DatasetReader, header: EnviHeader | None) -> tuple[str, ...]:
+    """What turns the stored values into reflectance or radiance is said: it is not applied."""
+    found = [] if header is None else header.unapplied_scale()
+    if header is None:  # of an ENVI file GDAL tells its gains and offsets once more
+        for what, values, nothing in (("scale", raster.scales, 1.0), ("offset", raster.offsets, 0.0)):
+            if any(value != nothing for value in values):
+                found.append(f"{what} {values[0]:g}{' and others' if len(set(values)) > 1 else ''}")
+    told = "the file's {} not applied: values are used as stored, give predict scenes of the same scale"
+    return (told.format(", ".join(found)),) if found else ()
 
 
 def _data_file(path: Path) -> Path:
