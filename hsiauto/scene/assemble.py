@@ -45,7 +45,8 @@ def assemble(
     plane_HW = None if labels is None else _plane(labels)
     placed: tuple[str, ...] = ()
     if labels is not None and plane_HW is not None and cube.axes_known:
-        plane_HW, placed = place(plane_HW, labels.geo, (cube.array.shape[0], cube.array.shape[1]), cube.geo)
+        shape = (cube.array.shape[0], cube.array.shape[1])
+        plane_HW, placed = place(plane_HW, labels.geo, shape, cube.geo, unlabelled_value(background))
     grid = None if plane_HW is None else (plane_HW.shape[0], plane_HW.shape[1])
     if cube.axes_known:
         if layout == "CHW":

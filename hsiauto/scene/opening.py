@@ -76,7 +76,7 @@ def read_label_map(path: Path, key: str | None = None, like: Scene | None = None
     stored = readers.read(path, "labels", key)
     if like is None:
         return whole_numbers(plane(stored.array), stored.nodata)[0]
-    placed, _ = place(plane(stored.array), stored.geo, like.labels.shape, like.geo)
+    placed, _ = place(plane(stored.array), stored.geo, like.labels.shape, like.geo, like.background)
     values, _ = whole_numbers(placed, stored.nodata, like.background)
     known, numbers = np.asarray(like.label_values), np.arange(1, like.n_classes + 1)
     if not (strange := np.setdiff1d(values, (like.background, *like.label_values))).size:

@@ -17,8 +17,9 @@ def place(
     labels_geo: GeoReference | None,
     grid: tuple[int, int],
     geo: GeoReference | None,
+    fill: int = 0,
 ) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
-    """(the labels on the cube's `grid`, notes).
+    """(the labels on the cube's `grid`, notes); `fill` stands at the edge pixels that the labels do not reach.
 
     Labels that cover the cube are cut to it, flipped or resampled to the nearest pixel; without two comparable
     references they come back as they are. Raises UserError for another CRS and for labels that do not cover the cube.
@@ -31,12 +32,17 @@ def place(
     height, width = labels_HW.shape
     corners = _apply(to_labels, np.array([0.0, 0, grid[1], grid[1]]), np.array([0.0, grid[0], 0, grid[0]]))
     _check_cover(corners, (height, width), to_labels, labels_geo)
-    columns, rows = _apply(to_labels, *np.meshgrid(np.arange(grid[1]) + 0.5, np.arange(grid[0]) + 0.5))
-    rows_at, columns_at = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
+    rows, columns = 0.5 + np.arange(grid[0], dtype=np.float64), 0.5 + np.arange(grid[1], dtype=np.float64)
+    if np.abs([to_labels[0, 1], to_labels[1, 0]]).max() * max(grid) <= _SAME:  # not turned: rows and columns apart
+        columns_at = np.floor(_apply(to_labels, columns, np.full_like(columns, grid[0] / 2))[0])[None, :]
+        rows_at = np.floor(_apply(to_labels, np.full_like(rows, grid[1] / 2), rows)[1])[:, None]
+    else:
+        columns_at, rows_at = (np.floor(axis) for axis in _apply(to_labels, *np.meshgrid(columns, rows)))
+    rows_at, columns_at = rows_at.astype(np.int64), columns_at.astype(np.int64)
     inside = (rows_at >= 0) & (rows_at < height) & (columns_at >= 0) & (columns_at < width)
     placed = labels_HW[np.clip(rows_at, 0, height - 1), np.clip(columns_at, 0, width - 1)]
     if not inside.all():
-        placed = np.where(inside, placed, np.zeros((), placed.dtype))
+        placed = np.where(inside, placed, np.int64(fill))
     return placed, _notes(to_labels, corners, (height, width), grid)
 
 

@@ -84,6 +84,21 @@ def test_a_coarser_grid_is_resampled_and_may_end_within_one_of_its_pixels(tmp_pa
     np.testing.assert_array_equal(scene.labels, np.searchsorted((0, 3, 7), coarse.repeat(3, 0).repeat(3, 1)[: f.H]))
 
 
+def test_what_the_labels_do_not_reach_is_no_class_even_if_zero_is_one(tmp_path: Path) -> None:
+    cube = f.tif(tmp_path / "cube.tif", f.cube())
+    gt = f.tif(tmp_path / "gt.tif", f.labels(), transform=from_origin(WEST - SIDE, NORTH, SIDE, SIDE))
+    scene = open_scene(SceneSource(dataset=str(cube), labels=gt, background="none"))
+    assert scene.label_values == (0, 3, 7)
+    assert not scene.labels[:, -1].any()
+    assert scene.labels[:, :-1].all()
+
+
+def test_labels_on_a_turned_grid_are_resampled(tmp_path: Path) -> None:
+    turned = Affine(0, -SIDE, WEST + f.W * SIDE, -SIDE, 0, NORTH)  # rows run west, columns south
+    scene = _scene(tmp_path, np.ascontiguousarray(f.labels()[:, ::-1].T), transform=turned)
+    np.testing.assert_array_equal(scene.labels, _expected())
+
+
 def test_only_one_reference_is_said(tmp_path: Path) -> None:
     cube = f.tif(tmp_path / "cube.tif", f.cube())
     scene = open_scene(SceneSource(dataset=str(cube), labels=f.npy(tmp_path / "gt.npy", f.labels())))

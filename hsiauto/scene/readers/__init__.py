@@ -10,6 +10,7 @@ import numpy as np
 
 from hsiauto.errors import UserError
 from hsiauto.scene.readers.keys import Role, choose_key, fits
+from hsiauto.scene.readers.no_image import TABLES, table, why_no_labels, why_none
 from hsiauto.scene.readers.stored import Stored
 
 __all__ = ["Role", "Stored", "has_keys", "holds", "read"]
@@ -39,12 +40,16 @@ def read(path: Path, role: Role, key: str | None = None) -> Stored:
         from hsiauto.scene.readers import raster
 
         stored = raster.read(path)
+    elif suffix in TABLES:
+        raise table(path)
     else:
         known = ".mat, .npy, .npz, .tif, .hdr (ENVI, or its data file)"
         raise UserError("a scene's file must be of a known type", path, f"Known: {known}")
     if stored.array.dtype.kind not in "iufb":
         raise UserError("arrays must hold real numbers", f"{stored.array.dtype} in {path}", "Convert it")
     if not fits(stored.array.shape, role):
+        if role == "labels" and (error := why_no_labels(path, {"its array": stored.array.shape})):
+            raise error
         what = "three axes" if role == "cube" else "two axes"
         raise UserError(f"the {role} must have {what}", f"{stored.array.shape} in {path}", "Name another file or key")
     return stored
@@ -58,7 +63,14 @@ def holds(path: Path, role: Role) -> bool:
 
 def _read_keyed(path: Path, role: Role, key: str | None) -> Stored:
     module = _keyed(path)
-    stored = module.read(path, choose_key(path, module.shapes(path), key, role))
+    shapes = module.shapes(path)
+
+    def scalar(name: str) -> float | None:
+        return float(module.read(path, name).array.ravel()[0]) if np.prod(shapes[name]) == 1 else None
+
+    if (key is None or key in shapes) and (error := why_none(path, role, shapes, scalar)):
+        raise error
+    stored = module.read(path, choose_key(path, shapes, key, role))
     if stored.array.dtype == np.bool_:
         return Stored(stored.array.view(np.uint8))
     return stored
