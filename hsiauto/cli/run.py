@@ -12,6 +12,7 @@ from hsiauto.cli.options import GROUPS, AtLeastOne, Config, Given, Out, Resume, 
 from hsiauto.config import run_config_from
 from hsiauto.errors import UserError
 from hsiauto.scene.source import SceneSource
+from hsiauto.settings import names
 
 if TYPE_CHECKING:
     from hsiauto.cli.progress import Progress
@@ -90,17 +91,23 @@ def predict(
     /,
     *,
     out: Annotated[Path, Parameter(help="map.png, .tif, .npy or .hdr.")],
+    layers: Annotated[
+        str,
+        Parameter(metavar="NAME,NAME", help="class, confidence, probabilities; each is a file, map-confidence.tif."),
+    ] = "class",
 ) -> None:
-    """Classify a scene with an exported model: classes and confidence, with the scene's geo reference."""
+    """Classify a scene with an exported model, in the label values of its training, with the scene's geo reference."""
     source = SceneSource(dataset=scene, **{name.replace("-", "_"): value for name, value in given.settings.items()})
     from hsiauto.cli.progress import classifying_bar
 
     console = output()
     with classifying_bar(console) as bar:
-        drawn = runs.predict(bundle, source, out, on_event=bar)
+        drawn = runs.predict(bundle, source, out, layers=names(layers), on_event=bar)
     say(f"{drawn.path}: {drawn.height} x {drawn.width} pixels", console, whole=True)
-    for number, (name, share) in enumerate(drawn.shares.items(), start=1):
-        say(f"  {number:>3}  {name}  {share:.1%}", console)
+    for one in drawn.classes:
+        say(f"  {one.value:>3}  {one.name}  {one.share:.1%}", console)
+    for note in drawn.notes:
+        say(f"note: {note}", console)
 
 
 def watching() -> "Progress":

@@ -37,6 +37,8 @@ class Prediction:
     """(H, W): k = the model's k-th class, 1-based; 0 = no data."""
     confidence: npt.NDArray[np.float32]
     """(H, W): probability of that class; 0 without data."""
+    probabilities: npt.NDArray[np.float32] | None = None
+    """(K, H, W): probability of each class, 0 without data, if they were asked for."""
 
 
 class Strip(NamedTuple):
@@ -54,11 +56,12 @@ def predict_scene(
     valid: npt.NDArray[np.bool_],
     progress: Progress | None = None,
     strip_rows: int | None = None,
+    keep_probabilities: bool = False,
 ) -> Prediction:
     """Class and confidence of every valid pixel of `cube` (H, W, C), which may be memory-mapped.
 
     `strip_rows`: rows predicted at a time; None: as many as `STRIP_BYTES` hold. Beside one strip, memory holds the
-    result and the mask, 7 bytes a pixel.
+    result and the mask, 7 bytes a pixel, and 4 more for each class with `keep_probabilities`.
 
     Raises UserError if the cube does not have the bands that the model was trained on.
     """
@@ -73,6 +76,7 @@ def predict_scene(
         raise UserError("cube and mask must have the same size", f"{(height, width)} and {valid.shape}")
     classes = np.zeros((height, width), np.int16)
     confidence = np.zeros((height, width), np.float32)
+    every = np.zeros((fitted.n_classes, height, width), np.float32) if keep_probabilities else None
     rows = strip_rows or max(STRIP_BYTES // (4 * width * n_bands) - 2 * fitted.support, 2 * fitted.support, 1)
     for strip in strips(height, rows, fitted.config):
         inside = np.flatnonzero(valid[strip.start : strip.stop])
@@ -81,10 +85,12 @@ def predict_scene(
             p = fitted.probabilities(cube[read], valid[read], inside + (strip.start - strip.top) * width)
             classes[strip.start : strip.stop].reshape(-1)[inside] = p.argmax(axis=1) + 1
             confidence[strip.start : strip.stop].reshape(-1)[inside] = p.max(axis=1)
+            if every is not None:
+                every[:, strip.start : strip.stop].reshape(fitted.n_classes, -1)[:, inside] = p.T
             release(cube)
         if progress is not None:
             progress(strip.stop, height)
-    return Prediction(classes, confidence)
+    return Prediction(classes, confidence, every)
 
 
 def strips(height: int, rows: int, config: FamilyConfig) -> Iterator[Strip]:

@@ -1,11 +1,12 @@
-"""Predictions as files: picture, GeoTIFF, array, ENVI classification. Written whole or not at all."""
+"""Predictions as files: picture, GeoTIFF, array, ENVI. Written whole or not at all."""
 
 import re
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
+from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
@@ -14,77 +15,178 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
 
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, shown
 from hsiauto.files import atomic_path, writing
 from hsiauto.models.predict import Prediction
-from hsiauto.report.palette import class_colours
+from hsiauto.report.legend import Legend
 from hsiauto.scene.model import GeoReference
 
 FORMATS = (".png", ".tif", ".npy", ".hdr")
+Layer = Literal["class", "confidence", "probabilities"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
+
+_LARGEST_LISTED = 4095
+"""Largest label value of a list with an entry for each number from 0: ENVI's class names, GDAL's categories."""
+_LARGEST = 2**32 - 1
 
 
-def check_map_path(path: Path) -> None:
-    """Raise UserError if `write_map` would not know the format of `path`; call it before a long prediction."""
-    if Path(path).suffix.lower() not in FORMATS:
+def check_map(path: Path, legend: Legend, layers: Sequence[Layer] = ("class",)) -> None:
+    """Raise UserError for what `write_map` could not write; call it before a long prediction."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
         raise UserError("a map ends in " + ", ".join(FORMATS), path, "Choose one of these endings.")
+    if strange := [layer for layer in layers if layer not in LAYERS]:
+        raise UserError(f"`layers` are {', '.join(LAYERS)}", shown(strange[0]), "Name some of these.")
+    if not layers:
+        raise UserError("`layers` names one layer or more", "none", f"Name some of {', '.join(LAYERS)}.")
+    if suffix == ".png" and tuple(layers) != ("class",):
+        rule, remedy = "a picture shows classes alone", "Write .tif, .npy or .hdr, or only the layer class."
+        raise UserError(rule, f"`layers` {','.join(layers)}", remedy)
+    largest = _LARGEST_LISTED if suffix == ".hdr" else _LARGEST
+    if max(legend.values) > largest:
+        remedy = "Write .tif, which holds larger ones." if suffix == ".hdr" else "Renumber the labels and train again."
+        raise UserError(f"a {suffix} map holds label values up to {largest:,}", max(legend.values), remedy)
+
+
+def layer_path(path: Path, layer: Layer) -> Path:
+    """The file of a layer: `path` for the classes, `map-confidence.tif` beside map.tif for the confidence."""
+    return path if layer == "class" else path.with_name(f"{path.stem}-{layer}{path.suffix}")
+
+
+def map_files(path: Path, layers: Sequence[Layer] = ("class",)) -> Iterator[Path]:
+    """Every file that `write_map` makes or replaces."""
+    for layer in layers:
+        file = layer_path(path, layer)
+        yield file
+        match file.suffix.lower():
+            case ".hdr":
+                yield file.with_suffix(".img")
+            case ".tif" if layer == "class":
+                yield _categories_path(file)
 
 
 def write_map(
-    prediction: Prediction, path: Path, geo: GeoReference | None = None, class_names: Sequence[str] = ()
+    prediction: Prediction,
+    path: Path,
+    legend: Legend,
+    geo: GeoReference | None = None,
+    layers: Sequence[Layer] = ("class",),
 ) -> None:
-    """Write `prediction` in the format of the path's ending.
+    """Write each of `layers` of `prediction` to a file, in the format of the path's ending.
 
-    .png  classes in the colours of the palette, no data in black
-    .tif  GeoTIFF, float32: band 1 the classes (0 = no data), band 2 the confidence; class names as tags
-    .npy  classes (H, W), int16
-    .hdr  ENVI classification with names and colours; the classes stand beside it in .img
+    class          the user's own label values, uint8 or uint16 (uint32 if a value needs it)
+    confidence     (H, W), float32
+    probabilities  float32, a band a class; in .npy (K, H, W)
 
-    Raises UserError for another ending, and if the file cannot be written.
+    .png  the classes in their colours, no data in black
+    .tif  GeoTIFF with colour table; names as tags CLASS_<value>, and as GDAL's categories and attribute table beside it
+    .npy  (H, W)
+    .hdr  ENVI with names and colours; the data stand beside it in .img
+
+    Raises UserError as `check_map`, and if a file cannot be written.
     """
     from matplotlib import image  # only whoever draws needs it
 
     path = Path(path)
-    check_map_path(path)
-    n_classes = max(len(class_names), int(prediction.classes.max(initial=0)))
-    names = [*class_names, *(f"class {k}" for k in range(len(class_names) + 1, n_classes + 1))]
-    match path.suffix.lower():
-        case ".png":
-            with atomic_path(path) as temporary:
-                image.imsave(temporary, _colours(n_classes)[prediction.classes], format="png")
-        case ".tif":
-            _write_tif(prediction, path, geo, names)
-        case ".npy":
-            with atomic_path(path) as temporary:
-                np.save(temporary, prediction.classes, allow_pickle=False)
-        case ".hdr":
-            _write_envi(prediction.classes, path, geo, names)
+    check_map(path, legend, layers)
+    for layer in layers:
+        bands, names = _bands(prediction, layer, legend)
+        file = layer_path(path, layer)
+        match path.suffix.lower():
+            case ".png":
+                with atomic_path(file) as temporary:
+                    image.imsave(temporary, legend.coloured(prediction.classes), format="png")
+            case ".tif":
+                _write_tif(bands, names, file, geo, legend if layer == "class" else None)
+            case ".npy":
+                with atomic_path(file) as temporary:
+                    np.save(temporary, bands if layer == "probabilities" else bands[0], allow_pickle=False)
+            case ".hdr":
+                _write_envi(bands, names, file, geo, legend if layer == "class" else None)
 
 
-def _write_tif(prediction: Prediction, path: Path, geo: GeoReference | None, names: Sequence[str]) -> None:
+def _bands(prediction: Prediction, layer: Layer, legend: Legend) -> tuple[npt.NDArray[Any], Sequence[str]]:
+    """(bands, H, W) of a layer, and what each band is called."""
+    if layer == "class":
+        return legend.valued(prediction.classes)[None], ("class",)
+    if layer == "confidence":
+        return prediction.confidence[None], ("confidence",)
+    assert prediction.probabilities is not None, "probabilities were not kept"
+    return prediction.probabilities, legend.names
+
+
+def _write_tif(
+    bands: npt.NDArray[Any], names: Sequence[str], path: Path, geo: GeoReference | None, legend: Legend | None
+) -> None:
     with atomic_path(path) as temporary:
-        bands = np.stack([prediction.classes.astype(np.float32), prediction.confidence])
-        tags = {f"CLASS_{k}": name for k, name in enumerate(names, start=1)}
-        creation = {"driver": "GTiff", "nodata": 0, "compress": "deflate"}
-        _write_raster(bands, temporary, geo, ("class", "confidence"), tags, creation)
+        creation = {"driver": "GTiff", "compress": "deflate"}
+        _write_raster(bands, temporary, geo, names, creation, legend)
+    if legend is not None:
+        with atomic_path(_categories_path(path)) as temporary:
+            temporary.write_bytes(_categories(legend))
 
 
-def _write_envi(classes: npt.NDArray[np.int16], path: Path, geo: GeoReference | None, names: Sequence[str]) -> None:
+def _categories_path(path: Path) -> Path:
+    return path.with_name(path.name + ".aux.xml")
+
+
+def _categories(legend: Legend) -> bytes:
+    """What GDAL keeps beside a GeoTIFF: category names by value, and an attribute table."""
+    root = ElementTree.Element("PAMDataset")
+    band = ElementTree.SubElement(root, "PAMRasterBand", band="1")
+    named = {value: name for value, name, _ in legend.entries}
+    if max(named) <= _LARGEST_LISTED:
+        categories = ElementTree.SubElement(band, "CategoryNames")
+        for value in range(max(named) + 1):
+            ElementTree.SubElement(categories, "Category").text = _printable(named.get(value, ""))
+    table = ElementTree.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
+    columns = (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8))
+    for index, (name, kind, usage) in enumerate(columns):
+        field = ElementTree.SubElement(table, "FieldDefn", index=str(index))
+        for tag, text in (("Name", name), ("Type", str(kind)), ("Usage", str(usage))):
+            ElementTree.SubElement(field, tag).text = text
+    for index, (value, name, colour) in enumerate(legend.entries):
+        row = ElementTree.SubElement(table, "Row", index=str(index))
+        for cell in (str(value), _printable(name), *map(str, colour)):
+            ElementTree.SubElement(row, "F").text = cell
+    return bytes(ElementTree.tostring(root, encoding="utf-8"))
+
+
+def _printable(name: str) -> str:
+    """`name` without control characters, which XML cannot hold."""
+    return "".join(letter if letter.isprintable() else " " for letter in name)
+
+
+def _write_envi(
+    bands: npt.NDArray[Any], names: Sequence[str], path: Path, geo: GeoReference | None, legend: Legend | None
+) -> None:
     """GDAL writes data and geo reference; the lines that make it a classification are added to its header."""
     with writing(path), tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
         data = Path(folder) / "map.img"
-        _write_raster(classes[None], data, geo, ("class",), {}, {"driver": "ENVI"})
-        lookup = ", ".join(str(v) for v in _colours(len(names)).ravel())
-        # A name may hold what delimits a list in this format.
-        plain = [name.translate(str.maketrans(",{}\n", ";() ")) for name in ("no data", *names)]
+        _write_raster(bands, data, geo, [_plain(name) for name in names], {"driver": "ENVI"}, legend)
         header = data.with_suffix(".hdr")
-        text = re.sub(
-            r"description = \{.*?\}", "description = {class map by hsiauto}", header.read_text(), flags=re.DOTALL
-        )
-        text = text.replace("file type = ENVI Standard", "file type = ENVI Classification")
-        text += f"classes = {len(plain)}\nclass lookup = {{{lookup}}}\nclass names = {{{', '.join(plain)}}}\n"
-        header.write_text(text)
+        text = header.read_text(encoding="utf-8")
+        text = re.sub(r"description = \{.*?\}", "description = {map by hsiauto}", text, flags=re.DOTALL)
+        text = re.sub(r"(classes|class lookup|class names) = (\{.*?\}|\S+)\n", "", text, flags=re.DOTALL)
+        if legend is not None:
+            text = text.replace("file type = ENVI Standard", "file type = ENVI Classification") + _class_lines(legend)
+        header.write_text(text, encoding="utf-8")
         data.replace(path.with_suffix(".img"))
         header.replace(path)
+
+
+def _class_lines(legend: Legend) -> str:
+    """ENVI lists a class for every number from 0 on; those that are no label are called unused."""
+    entries = {value: (name, colour) for value, name, colour in legend.entries}
+    listed = [entries.get(value, ("unused", (0, 0, 0))) for value in range(max(entries) + 1)]
+    lookup = ", ".join(str(part) for _, colour in listed for part in colour)
+    names = ", ".join(_plain(name) for name, _ in listed)
+    return f"classes = {len(listed)}\nclass lookup = {{{lookup}}}\nclass names = {{{names}}}\n"
+
+
+def _plain(name: str) -> str:
+    """`name` without what delimits a list in an ENVI header."""
+    return _printable(name.translate(str.maketrans(",{}\n", ";() ")))
 
 
 def _write_raster(
@@ -92,12 +194,14 @@ def _write_raster(
     path: Path,
     geo: GeoReference | None,
     descriptions: Sequence[str],
-    tags: dict[str, str],
     creation: dict[str, Any],
+    legend: Legend | None,
 ) -> None:
-    """(bands, H, W) -> a raster file with the scene's geo reference, if it has one."""
+    """(bands, H, W) -> a raster file with the scene's geo reference, if it has one, and with the legend of classes."""
     count, height, width = bands.shape
-    creation = {**creation, "count": count, "height": height, "width": width, "dtype": bands.dtype}
+    creation = {**creation, "count": count, "height": height, "width": width, "dtype": bands.dtype.name}
+    if legend is not None:
+        creation["nodata"] = legend.no_data
     if geo is not None:
         creation["transform"] = Affine(*geo.transform)
         if geo.crs_wkt:
@@ -105,12 +209,9 @@ def _write_raster(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, "w", **creation) as raster:
+            if legend is not None and creation["driver"] == "GTiff":
+                raster.update_tags(**{f"CLASS_{value}": name for value, name, _ in legend.entries})
+                if bands.dtype.itemsize <= 2:  # GDAL keeps no colour table for larger integers
+                    raster.write_colormap(1, {value: (*colour, 255) for value, _, colour in legend.entries})
             raster.write(bands)
             raster.descriptions = tuple(descriptions)
-            if tags:
-                raster.update_tags(**tags)
-
-
-def _colours(n_classes: int) -> npt.NDArray[np.uint8]:
-    """(n_classes + 1, 3): no data in black, then the classes."""
-    return np.vstack([np.zeros((1, 3), np.uint8), class_colours(n_classes)])

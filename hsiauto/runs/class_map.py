@@ -1,12 +1,13 @@
 """Classify a scene with an exported model."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hsiauto.models.bundle import load_bundle
 from hsiauto.models.predict import on_fastest_device, predict_scene
-from hsiauto.report.maps import check_map_path, write_map
+from hsiauto.report.legend import Legend
+from hsiauto.report.maps import Layer, check_map, layer_path, write_map
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene import open_image
 from hsiauto.scene.source import SceneSource
@@ -14,14 +15,27 @@ from hsiauto.search.events.transient import Classifying, OnEvent
 
 
 @dataclass(frozen=True)
+class ClassShare:
+    """What a map holds of a class."""
+
+    value: int
+    """Its value in the map: that of the label map which the model was trained with."""
+    name: str
+    share: float
+    """Of the scene's pixels."""
+
+
+@dataclass(frozen=True)
 class ClassMap:
     """A map that was written."""
 
     path: Path
+    """The file of the first layer."""
     height: int
     width: int
-    shares: Mapping[str, float]
-    """Class name -> share of the scene's pixels."""
+    classes: tuple[ClassShare, ...]
+    notes: tuple[str, ...] = ()
+    """Remarks that a reader of the map must know."""
 
 
 def predict(
@@ -29,26 +43,37 @@ def predict(
     scene: SceneSource | str | Path,
     out: str | Path,
     *,
+    layers: Sequence[Layer] = ("class",),
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
 ) -> ClassMap:
-    """Write the class and confidence map of `scene`, a source, a known name or a file, to `out`.
+    """Write the class map of `scene`, a source, a known name or a file, to `out`; a further layer stands beside it.
 
-    on_event: called with `Classifying`. stop: ends it with KeyboardInterrupt, and nothing is written.
+    layers: of class, confidence and probabilities. on_event: called with `Classifying`. stop: ends it with
+    KeyboardInterrupt, and nothing is written.
     Raises UserError for anything that does not fit.
     """
     out, watch = Path(out), Watch.of(on_event, stop)
-    check_map_path(out)
     source = scene if isinstance(scene, SceneSource) else SceneSource(dataset=str(scene))
     loaded = load_bundle(Path(bundle))
+    legend = Legend.of(loaded.provenance)
+    check_map(out, legend, layers)
     opened = open_image(source, loaded.fitted.n_bands)
 
     def on_rows(done: int, total: int) -> None:
         watch.on_event(Classifying(done, total))
         watch.check()
 
-    prediction = predict_scene(on_fastest_device(loaded.fitted), opened.cube, opened.valid, on_rows)
-    names = loaded.provenance.class_names
-    write_map(prediction, out, opened.geo, names)
-    shares = {name: float((prediction.classes == k).mean()) for k, name in enumerate(names, start=1)}
-    return ClassMap(out, opened.height, opened.width, shares)
+    prediction = predict_scene(
+        on_fastest_device(loaded.fitted),
+        opened.cube,
+        opened.valid,
+        on_rows,
+        keep_probabilities="probabilities" in layers,
+    )
+    write_map(prediction, out, legend, opened.geo, layers)
+    classes = tuple(
+        ClassShare(value, name, float((prediction.classes == k).mean()))
+        for k, (value, name) in enumerate(zip(legend.values, legend.names, strict=True), start=1)
+    )
+    return ClassMap(layer_path(out, layers[0]), opened.height, opened.width, classes, opened.notes)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from hsiauto.models.bundle import Bundle, Provenance, load_bundle, load_model, save_bundle
 from hsiauto.refit import MODEL_FOLDER
+from hsiauto.report.palette import class_colours
 from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP
 from hsiauto.runs.prepare import Prepared
 from hsiauto.runs.provenance import git_commit, versions
@@ -28,7 +29,7 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
     if model.exists():
         fitted = load_model(model)
         if fitted.config.hash() == winner:
-            save_bundle(fitted, bundle, _provenance(prepared, _own_refit(prepared, rows)))
+            save_bundle(fitted, bundle, provenance_of(prepared, _own_refit(prepared, rows)))
             shutil.rmtree(model)
             (folder / MAP).unlink(missing_ok=True)
             return load_bundle(bundle), ()
@@ -63,8 +64,10 @@ def _own_refit(prepared: Prepared, rows: list[dict[str, Any]]) -> dict[str, Any]
     return next((row for row in rows if all(row[name] == value for name, value in key.items())), None)
 
 
-def _provenance(prepared: Prepared, refit: dict[str, Any] | None) -> Provenance:
+def provenance_of(prepared: Prepared, refit: dict[str, Any] | None) -> Provenance:
+    """What a bundle says of the model that `refit`, a row of the leaderboard, describes."""
     scene, split = prepared.scene, prepared.split
+    colours = class_colours(scene.n_classes)
     return Provenance(
         versions=versions(),
         git_commit=git_commit(),
@@ -74,6 +77,8 @@ def _provenance(prepared: Prepared, refit: dict[str, Any] | None) -> Provenance:
         protocol=split.spec.protocol,
         seed=prepared.run_config.seed,
         class_names=tuple(scene.class_names[k - 1] for k in split.classes),
+        label_values=tuple(scene.label_values[k - 1] for k in split.classes),
+        class_colours=tuple(bytes(colours[k - 1]).hex() for k in split.classes),
         wavelengths_nm=scene.wavelengths_nm,
         rgb_bands=scene.rgb_bands,
         test_scores={name: refit[f"test_{name}"] for name in ("oa", "aa", "kappa")} if refit else {},

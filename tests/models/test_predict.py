@@ -118,3 +118,14 @@ def test_another_number_of_bands_is_refused() -> None:
         predict_scene(model, data.cube[..., :9], data.valid)
     with pytest.raises(UserError, match="same size"):
         predict_scene(model, data.cube, data.valid[:-1])
+
+
+def test_probabilities_are_kept_if_asked_for() -> None:
+    data = small_data()
+    model = fitted("forest", data)
+    pixels = np.flatnonzero(data.valid)
+    kept = predict_scene(model, data.cube, data.valid, strip_rows=4, keep_probabilities=True).probabilities
+    assert kept is not None
+    assert np.array_equal(kept.reshape(3, -1)[:, pixels].T, model.probabilities(data.cube, data.valid, pixels))
+    assert not kept[:, ~data.valid].any()
+    assert predict_scene(model, data.cube, data.valid).probabilities is None

@@ -1,0 +1,67 @@
+"""`predict` from a bundle and a file to a map, without a search."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hsiauto import runs
+from hsiauto.config import RunConfig
+from hsiauto.models.bundle import Provenance, save_bundle
+from hsiauto.models.fitted.classical import fit_classical
+from hsiauto.report.maps import LAYERS
+from hsiauto.runs.export import provenance_of
+from hsiauto.runs.prepare import prepare
+from hsiauto.scene.source import SceneSource
+from hsiauto.split import SplitSpec
+from hsiauto.split.seal import training_data
+from tests.small_scene import CLASSICAL
+
+HEIGHT, WIDTH, BANDS = 24, 20, 12
+VALUES = (2, 4, 6, 9)
+"""Label values of the file; class 4 has a single pixel, so that it is left out."""
+
+
+def write_scene(folder: Path) -> tuple[Path, Path]:
+    """(cube.npy, labels.npy): stripes of three well separated classes."""
+    rng = np.random.default_rng(0)
+    labels = np.array([2, 6, 9])[np.indices((HEIGHT, WIDTH))[0] // 2 % 3]
+    spectra = {value: 1000 + 500 * rng.normal(size=BANDS) for value in VALUES}
+    cube = np.stack([spectra[value] for value in labels.ravel()]).reshape(HEIGHT, WIDTH, BANDS)
+    labels[5, 5] = 4
+    np.save(folder / "cube.npy", (cube + 5 * rng.normal(size=cube.shape)).astype(np.float32))
+    np.save(folder / "labels.npy", labels)
+    return folder / "cube.npy", folder / "labels.npy"
+
+
+def bundled(cube: Path, labels: Path, bundle: Path) -> Provenance:
+    """Train a support vector machine and export it, as a run does."""
+    source = SceneSource(dataset=str(cube), labels=labels)
+    prepared = prepare(RunConfig(scene=source, split=SplitSpec(protocol="random", train_fraction=0.5)))
+    model = fit_classical(CLASSICAL["svm"], training_data(prepared.scene, prepared.split), seed=0)
+    provenance = provenance_of(prepared, None)
+    save_bundle(model, bundle, provenance)
+    return provenance
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A folder with cube.npy, labels.npy and bundle."""
+    bundled(*write_scene(tmp_path), tmp_path / "bundle")
+    return tmp_path
+
+
+def test_a_class_that_was_left_out_shifts_no_label_value(trained: Path) -> None:
+    drawn = runs.predict(trained / "bundle", trained / "cube.npy", trained / "map.npy")
+    assert [(one.value, one.name) for one in drawn.classes] == [(2, "class 2"), (6, "class 6"), (9, "class 9")]
+    labels = np.load(trained / "labels.npy")
+    agree = np.load(trained / "map.npy") == labels
+    assert agree[labels != 4].all()
+    assert sum(one.share for one in drawn.classes) == pytest.approx(1)
+
+
+def test_further_layers_stand_beside_the_map(trained: Path) -> None:
+    runs.predict(trained / "bundle", trained / "cube.npy", trained / "map.npy", layers=LAYERS)
+    probabilities = np.load(trained / "map-probabilities.npy")
+    assert probabilities.shape == (3, HEIGHT, WIDTH)
+    assert np.array_equal(np.load(trained / "map-confidence.npy"), probabilities.max(axis=0))
