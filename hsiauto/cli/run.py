@@ -95,6 +95,7 @@ def predict(
         str,
         Parameter(metavar="NAME,NAME", help="class, confidence, probabilities; each is a file, map-confidence.tif."),
     ] = "class",
+    overwrite: Annotated[bool, Parameter(negative="", show_default=False, help="Replace an older map.")] = False,
 ) -> None:
     """Classify a scene with an exported model, in the label values of its training, with the scene's geo reference."""
     source = SceneSource(dataset=scene, **{name.replace("-", "_"): value for name, value in given.settings.items()})
@@ -102,7 +103,7 @@ def predict(
 
     console = output()
     with classifying_bar(console) as bar:
-        drawn = runs.predict(bundle, source, out, layers=names(layers), on_event=bar)
+        drawn = runs.predict(bundle, source, out, layers=names(layers), overwrite=overwrite, on_event=bar)
     say(f"{drawn.path}: {drawn.height} x {drawn.width} pixels", console, whole=True)
     for one in drawn.classes:
         say(f"  {one.value:>3}  {one.name}  {one.share:.1%}", console)

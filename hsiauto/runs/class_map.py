@@ -7,7 +7,8 @@ from pathlib import Path
 from hsiauto.models.bundle import load_bundle
 from hsiauto.models.predict import on_fastest_device, predict_scene
 from hsiauto.report.legend import Legend
-from hsiauto.report.maps import Layer, check_map, layer_path, write_map
+from hsiauto.report.maps import Layer, check_map, layer_path, map_files, write_map
+from hsiauto.runs.map_target import claim
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene import open_image
 from hsiauto.scene.source import SceneSource
@@ -44,20 +45,22 @@ def predict(
     out: str | Path,
     *,
     layers: Sequence[Layer] = ("class",),
+    overwrite: bool = False,
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
 ) -> ClassMap:
     """Write the class map of `scene`, a source, a known name or a file, to `out`; a further layer stands beside it.
 
-    layers: of class, confidence and probabilities. on_event: called with `Classifying`. stop: ends it with
-    KeyboardInterrupt, and nothing is written.
-    Raises UserError for anything that does not fit.
+    layers: of class, confidence and probabilities. overwrite: an older file may be replaced, though never one of the
+    scene, a bundle or a run. on_event: called with `Classifying`. stop: ends it with KeyboardInterrupt, and nothing is
+    written. Raises UserError for anything that does not fit, before the scene is classified.
     """
-    out, watch = Path(out), Watch.of(on_event, stop)
+    out, watch = Path(out).expanduser(), Watch.of(on_event, stop)
     source = scene if isinstance(scene, SceneSource) else SceneSource(dataset=str(scene))
-    loaded = load_bundle(Path(bundle))
+    loaded = load_bundle(Path(bundle).expanduser())
     legend = Legend.of(loaded.provenance)
     check_map(out, legend, layers)
+    claim(map_files(out, layers), source, overwrite)
     opened = open_image(source, loaded.fitted.n_bands)
 
     def on_rows(done: int, total: int) -> None:

@@ -1,15 +1,20 @@
 """`predict` from a bundle and a file to a map, without a search."""
 
+import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 
 from hsiauto import runs
 from hsiauto.config import RunConfig
+from hsiauto.errors import UserError
 from hsiauto.models.bundle import Provenance, save_bundle
 from hsiauto.models.fitted.classical import fit_classical
 from hsiauto.report.maps import LAYERS
+from hsiauto.runs import class_map
 from hsiauto.runs.export import provenance_of
 from hsiauto.runs.prepare import prepare
 from hsiauto.scene.source import SceneSource
@@ -65,3 +70,67 @@ def test_further_layers_stand_beside_the_map(trained: Path) -> None:
     probabilities = np.load(trained / "map-probabilities.npy")
     assert probabilities.shape == (3, HEIGHT, WIDTH)
     assert np.array_equal(np.load(trained / "map-confidence.npy"), probabilities.max(axis=0))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def envi(trained: Path) -> Path:
+    """The scene as ENVI too: scene.hdr and scene.img."""
+    cube = np.load(trained / "cube.npy")
+    with rasterio.open(
+        trained / "scene.img", "w", "ENVI", width=WIDTH, height=HEIGHT, count=BANDS, dtype="float32"
+    ) as raster:
+        raster.write(cube.transpose(2, 0, 1))
+    (trained / "run").mkdir()
+    (trained / "run" / "run.yaml").write_text("command: search\n")
+    (trained / "run" / "map.png").write_bytes(b"mine")
+    (trained / "link.npy").symlink_to("cube.npy")
+    os.link(trained / "cube.npy", trained / "second.npy")
+    return trained
+
+
+@pytest.mark.parametrize(
+    ("scene", "out", "words"),
+    [
+        ("cube.npy", "cube.npy", "onto the scene"),
+        ("cube.npy", "link.npy", "onto the scene"),
+        ("cube.npy", "second.npy", "onto the scene"),
+        ("link.npy", "cube.npy", "onto the scene"),
+        ("scene.img", "scene.hdr", "onto the scene"),
+        ("scene.hdr", "scene.hdr", "onto the scene"),
+        ("cube.npy", "bundle/map.tif", "into a bundle"),
+        ("cube.npy", "bundle/new/map.tif", "into a bundle"),
+        ("cube.npy", "run/map.png", "into a run folder"),
+        ("cube.npy", "run/maps/map.tif", "into a run folder"),
+        ("cube.npy", "labels.npy/map.tif", "must be writable"),
+        ("cube.npy", "folder.npy", "a folder"),
+    ],
+)
+def test_nothing_that_is_needed_is_ever_replaced(
+    scene: str, out: str, words: str, envi: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (envi / "folder.npy").mkdir()
+    before = contents(envi)
+    monkeypatch.setattr(class_map, "open_image", None)  # refused before the scene is opened
+    with pytest.raises(UserError, match=words):
+        runs.predict(envi / "bundle", envi / scene, envi / out, overwrite=True)
+    assert contents(envi) == before
+
+
+@pytest.mark.parametrize("there", ["map.tif", "map.tif.aux.xml", "map-confidence.tif"])
+def test_an_older_file_is_replaced_only_if_asked(there: str, trained: Path) -> None:
+    (trained / there).write_bytes(b"mine")
+    predict = partial(runs.predict, trained / "bundle", trained / "cube.npy", trained / "map.tif")
+    with pytest.raises(UserError, match="set `overwrite`"):
+        predict(layers=("class", "confidence"))
+    assert (trained / there).read_bytes() == b"mine"
+    predict(layers=("class", "confidence"), overwrite=True)
+    assert (trained / there).read_bytes() != b"mine"
+
+
+def test_a_missing_folder_is_made(trained: Path) -> None:
+    runs.predict(trained / "bundle", trained / "cube.npy", trained / "new" / "maps" / "map.png")
+    assert [path.name for path in (trained / "new" / "maps").iterdir()] == ["map.png"]
