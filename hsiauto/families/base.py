@@ -290,6 +290,14 @@ class ClassicalConfig(SmoothedConfig):
         """(N, F) features -> (N, len(estimator.classes_)); a row depends on its own features alone."""
         raise NotImplementedError
 
+    def why_foreign(self, estimator: Any, n_features: int) -> str:
+        """Why `fit` cannot have made `estimator`, which comes from a file; empty: it can.
+
+        `classes_`, `n_features_in_` and the finiteness of its arrays have been checked. A family checks the type, and
+        what a prediction follows without a look: shapes, indices, sizes.
+        """
+        return ""
+
     @property
     def model_support(self) -> int:
         return math.ceil(4 * self.sigma) if self.features == "multiscale" else 0

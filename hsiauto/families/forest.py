@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+from sklearn.tree._tree import Tree
 
 from hsiauto.families.base import ClassicalConfig, Estimator
 from hsiauto.families.hyperparameters import hyperparameter
@@ -56,3 +58,44 @@ class ForestConfig(ClassicalConfig):
         """(N, F) -> (N, classes of the estimator): mean class share of the leaves."""
         p: npt.NDArray[np.float64] = estimator.predict_proba(x)
         return p
+
+    def why_foreign(self, estimator: Any, n_features: int) -> str:
+        """A compiled tree follows its own indices."""
+        forest, tree = _TYPES[self.trees]
+        if type(estimator) is not forest:
+            return f"{type(estimator).__name__} where this forest trains {forest.__name__}"
+        n_classes, members = len(estimator.classes_), estimator.estimators_
+        if type(members) is not list or len(members) != self.n_trees or {type(one) for one in members} != {tree}:
+            return f"other members than {self.n_trees} times {tree.__name__}"
+        if estimator.n_jobs != 1 or estimator.verbose != 0:
+            return "settings of another forest"
+        for one in (estimator, *members):
+            sizes = (one.n_classes_, one.n_outputs_, one.n_features_in_)
+            if not all(isinstance(size, int | np.integer) for size in sizes) or sizes != (n_classes, 1, n_features):
+                return "a tree for other features or classes"
+        return next((why for one in members if (why := why_broken(one.tree_, n_features, n_classes))), "")
+
+
+_TYPES: dict[str, tuple[type[Any], type[Any]]] = {
+    "extra": (ExtraTreesClassifier, ExtraTreeClassifier),
+    "random": (RandomForestClassifier, DecisionTreeClassifier),
+}
+
+
+def why_broken(tree: Any, n_features: int, n_classes: int) -> str:
+    """Why a prediction cannot walk this compiled tree; empty: it can. Children come after their parent, so it ends."""
+    if type(tree) is not Tree or tree.n_features != n_features or tree.n_outputs != 1:
+        return "a tree for other features"
+    n_nodes = tree.node_count
+    if not 1 <= n_nodes <= tree.capacity or tree.max_n_classes != n_classes:
+        return "a tree without nodes, or for other classes"
+    left, right, inner = tree.children_left, tree.children_right, tree.children_left != -1
+    place = np.arange(n_nodes)[inner]
+    for child in (left[inner], right[inner]):
+        if (child <= place).any() or (child >= n_nodes).any():
+            return "a tree whose branches lead nowhere"
+    if (right[~inner] != -1).any() or ((tree.feature[inner] < 0) | (tree.feature[inner] >= n_features)).any():
+        return "a tree that asks for other features"
+    if not (np.isfinite(tree.threshold).all() and np.isfinite(tree.value).all()):
+        return "a tree with NaN or infinite numbers"
+    return ""

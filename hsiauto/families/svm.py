@@ -74,6 +74,34 @@ class SvmConfig(ClassicalConfig):
             decisions = -decisions[:, None]  # scikit-learn turns the sign of the only pair
         return couple(decisions, n_classes)
 
+    def why_foreign(self, estimator: Any, n_features: int) -> str:
+        """libsvm reads these arrays by sizes that it takes from one another."""
+        if type(estimator) is not SVC:
+            return f"{type(estimator).__name__} where svm trains SVC"
+        held, n_classes = vars(estimator), len(estimator.classes_)
+        n_pairs, n_vectors = n_classes * (n_classes - 1) // 2, len(held["support_vectors_"])
+        plain = {"kernel": "rbf", "_sparse": False, "decision_function_shape": "ovo", "break_ties": False}
+        plain |= {"_effective_probability": False, "degree": 3, "coef0": 0.0, "cache_size": 200}
+        for name, value in plain.items():
+            if type(held[name]) is not type(value) or held[name] != value:
+                return f"another {name}"
+        shapes = {
+            "support_": (np.int32, (n_vectors,)),
+            "support_vectors_": (np.float64, (n_vectors, n_features)),
+            "_n_support": (np.int32, (n_classes,)),
+            "_dual_coef_": (np.float64, (n_classes - 1, n_vectors)),
+            "_intercept_": (np.float64, (n_pairs,)),
+            "_probA": (np.float64, (0,)),
+            "_probB": (np.float64, (0,)),
+        }
+        for name, (dtype, shape) in shapes.items():
+            if type(held[name]) is not np.ndarray or held[name].dtype != dtype or held[name].shape != shape:
+                return f"a shape of {name} that does not fit"
+        counts = held["_n_support"]
+        if n_classes < 2 or (counts < 0).any() or int(counts.sum(dtype=np.int64)) != n_vectors:
+            return "another number of support vectors than it says"
+        return "" if type(held["_gamma"]) is float and 0 < held["_gamma"] < np.inf else "a gamma that is no width"
+
 
 def stratified_subset(y: npt.NDArray[np.int64], size: int, seed: int) -> npt.NDArray[np.int64]:
     """Sorted positions of at most `size` labels, each class in proportion but never without a pixel.

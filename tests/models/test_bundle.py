@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import skops.io
 from sklearn.tree import DecisionTreeClassifier
 
 from hsiauto.errors import UserError
 from hsiauto.families.references import MajorityConfig
-from hsiauto.models import bundle
-from hsiauto.models.bundle import Provenance, load_bundle, load_model, save_bundle, save_model
+from hsiauto.models.bundle import MANIFEST, Provenance, load_bundle, load_model, save_bundle, save_model
+from hsiauto.models.bundle.content import write_manifest
 from hsiauto.models.fitted.reference import fit_reference
 from tests.small_scene import CLASSICAL, KINDS, fitted, small_data
 
@@ -76,6 +77,7 @@ def test_an_older_model_is_replaced_and_a_foreign_folder_is_not(tmp_path: Path) 
     assert load_model(tmp_path / "model").config.family == "cnn2d"
     assert {p.name for p in (tmp_path / "model").iterdir()} == {
         "config.json",
+        "manifest.json",
         "weights.safetensors",
         "preprocessing.safetensors",
     }
@@ -93,7 +95,7 @@ def test_a_failed_save_leaves_the_older_model(tmp_path: Path, monkeypatch: pytes
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundle.safetensors.numpy, "save", full)
+    monkeypatch.setattr(safetensors.numpy, "save", full)
     with pytest.raises(UserError, match="full disk"):
         save_model(fitted("forest", small_data()), tmp_path / "model")
     assert {p.name: p.read_bytes() for p in (tmp_path / "model").iterdir()} == before
@@ -111,22 +113,30 @@ def test_damage_to_any_file_is_reported(saved: Path) -> None:
         whole = path.read_bytes()
         for damaged in (b"", whole[: len(whole) // 2], b"\x80\x04" + whole[2:], b"[1, 2]"):
             path.write_bytes(damaged)
+            if path.name != MANIFEST:
+                write_manifest(saved)
             with pytest.raises(UserError):
                 load_bundle(saved)
         path.unlink()
         with pytest.raises(UserError, match=path.name):
             load_bundle(saved)
+        if path.name != MANIFEST:
+            write_manifest(saved)
+            with pytest.raises(UserError, match=path.name):
+                load_bundle(saved)
         path.write_bytes(whole)
+        write_manifest(saved)
     load_bundle(saved)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("format", 2), ("n_bands", 11), ("n_classes", 1), ("config", {"family": "perceptron"})]
+    ("field", "value"), [("format", 1), ("n_bands", 11), ("n_classes", 1), ("config", {"family": "perceptron"})]
 )
 def test_a_config_that_does_not_fit_the_rest_is_refused(field: str, value: object, saved: Path) -> None:
     card = json.loads((saved / "config.json").read_text())
     card[field] = value
     (saved / "config.json").write_text(json.dumps(card))
+    write_manifest(saved)
     with pytest.raises(UserError):
         load_bundle(saved)
 
@@ -143,9 +153,12 @@ def test_a_pickle_in_a_bundle_is_not_executed(saved: Path, tmp_path: Path) -> No
     for path in sorted(saved.iterdir()):
         whole = path.read_bytes()
         path.write_bytes(attack)
+        if path.name != MANIFEST:
+            write_manifest(saved)
         with pytest.raises(UserError):
             load_bundle(saved)
         path.write_bytes(whole)
+        write_manifest(saved)
     assert not trace.exists()
     pickle.loads(attack)
     assert trace.exists(), "the attack works where pickles are loaded"
@@ -158,5 +171,6 @@ def test_types_that_nobody_trusts_are_refused(kind: str, tmp_path: Path) -> None
     tree = DecisionTreeClassifier().fit(np.zeros((2, 1)), [0, 1])
     tree.extra_ = os.mkdir
     skops.io.dump(tree, tmp_path / "model" / "model.skops")
+    write_manifest(tmp_path / "model")
     with pytest.raises(UserError, match="mkdir"):
         load_model(tmp_path / "model")

@@ -1,0 +1,28 @@
+"""A trained model as a folder. Nothing in it can execute code when it is loaded, and all of it is checked.
+
+config.json                  format, family config, number of bands and classes
+weights.safetensors          torch families
+model.skops                  scikit-learn families; beyond skops' own list only sklearn.tree._tree.Tree is trusted
+preprocessing.safetensors    fitted on training pixels
+provenance.json              exported bundles: the origin of the model, and what its bands and classes are
+manifest.json                the sha256 of each of these files
+"""
+
+from hsiauto.models.bundle.content import CARD, MANIFEST, PREPROCESSING
+from hsiauto.models.bundle.load import load_bundle, load_model
+from hsiauto.models.bundle.provenance import Bundle, Provenance
+from hsiauto.models.bundle.save import model_files, save_bundle, save_files, save_model
+
+__all__ = [
+    "CARD",
+    "MANIFEST",
+    "PREPROCESSING",
+    "Bundle",
+    "Provenance",
+    "load_bundle",
+    "load_model",
+    "model_files",
+    "save_bundle",
+    "save_files",
+    "save_model",
+]

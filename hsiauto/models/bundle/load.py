@@ -1,0 +1,149 @@
+"""Reads a model's folder, which may come from anywhere."""
+
+import contextlib
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+import safetensors.torch
+import torch
+from pydantic_core import from_json
+
+from hsiauto.errors import UserError
+from hsiauto.families import config_from
+from hsiauto.families.base import ClassicalConfig, TorchConfig
+from hsiauto.models.bundle.content import (
+    AGAIN,
+    CARD,
+    FORMAT,
+    MODEL,
+    PREPROCESSING,
+    PROVENANCE,
+    WEIGHTS,
+    Card,
+    read_files,
+)
+from hsiauto.models.bundle.estimator import load_estimator, why_foreign
+from hsiauto.models.bundle.provenance import Bundle, Provenance
+from hsiauto.models.features import Features
+from hsiauto.models.fitted.base import Fitted
+from hsiauto.models.fitted.classical import ClassicalFitted
+from hsiauto.models.fitted.torch import TorchFitted
+from hsiauto.models.preprocess import Projection
+from hsiauto.models.smoothing import guide_from_arrays
+
+_DAMAGE: tuple[type[Exception], ...] = (
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, ImportError, RuntimeError, EOFError, OSError),
+    *(MemoryError, OverflowError, zipfile.BadZipFile, zlib.error, safetensors.SafetensorError),
+)
+"""Errors that the parsers of a model file raise on other bytes; skops' refusal of a type is a TypeError."""
+
+Arrays = Mapping[str, npt.NDArray[np.float32]]
+
+
+def load_model(folder: Path) -> Fitted:
+    """The model in `folder`, on the CPU; its probabilities are those of the saved one, to the last bit.
+
+    Raises UserError for a folder that holds no model, a changed or damaged one, one of another format, and one that
+    holds more than finite arrays and what the family of its config trains.
+    """
+    folder = Path(folder)
+    return _model(folder, read_files(folder))
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """The model in `folder` with its provenance. Raises UserError as `load_model` does."""
+    folder = Path(folder)
+    files = read_files(folder)
+    fitted = _model(folder, files)
+    with _whole(folder / PROVENANCE):
+        provenance = Provenance.model_validate_json(_content(folder, files, PROVENANCE))
+        _agree(len(provenance.class_names) == fitted.n_classes, "classes of model and provenance")
+    return Bundle(fitted, provenance)
+
+
+def _model(folder: Path, files: Mapping[str, bytes]) -> Fitted:
+    card = _card(folder / CARD, files[CARD])
+    config = config_from(card.config)
+    if not isinstance(config, TorchConfig | ClassicalConfig):
+        raise UserError("a bundle holds a torch or a classical family", f"{config.family!r} in {folder}", AGAIN)
+    with _whole(folder / PREPROCESSING):
+        arrays = safetensors.numpy.load(_content(folder, files, PREPROCESSING))
+        _finite(arrays.items())
+    if isinstance(config, TorchConfig):
+        return _torch(folder, files, card, config, arrays)
+    return _classical(folder, files, card, config, arrays)
+
+
+def _torch(folder: Path, files: Mapping[str, bytes], card: Card, config: TorchConfig, arrays: Arrays) -> Fitted:
+    with _whole(folder):
+        projection = Projection.from_arrays(arrays)
+        guide = _guide(card, config, arrays)
+        _agree(projection.n_bands == card.n_bands, "bands of config and preprocessing")
+    with _whole(folder / WEIGHTS):
+        weights = safetensors.torch.load(_content(folder, files, WEIGHTS))
+        _finite((name, tensor) for name, tensor in weights.items() if tensor.is_floating_point())
+        return TorchFitted.from_parts(config, projection, weights, card.n_bands, card.n_classes, guide)
+
+
+def _classical(folder: Path, files: Mapping[str, bytes], card: Card, config: ClassicalConfig, arrays: Arrays) -> Fitted:
+    with _whole(folder):
+        features = Features.from_arrays(config, arrays)
+        guide = _guide(card, config, arrays)
+        _agree(features.projection.n_bands == card.n_bands, "bands of config and preprocessing")
+        _agree(bool((features.scale != 0).all()), "scale and the division by it")
+    with _whole(folder / MODEL):
+        estimator = load_estimator(_content(folder, files, MODEL))
+        if why := why_foreign(config, estimator, len(features.scale), card.n_classes):
+            raise ValueError(why)
+        return ClassicalFitted(config, features, estimator, card.n_bands, card.n_classes, guide)
+
+
+def _guide(card: Card, config: TorchConfig | ClassicalConfig, arrays: Arrays) -> Projection | None:
+    guide = guide_from_arrays(config, arrays)
+    _agree(guide is None or guide.n_bands == card.n_bands, "bands of config and guide")
+    return guide
+
+
+def _card(path: Path, text: bytes) -> Card:
+    with _whole(path):
+        content = from_json(text)
+    if not isinstance(content, dict) or "format" not in content:
+        raise UserError("config.json must describe a model", path, AGAIN)
+    if content["format"] != FORMAT:
+        received = f"format {content['format']!r:.20} in {path}"
+        raise UserError(f"a model must have format {FORMAT}", received, "Use the version of hsiauto that wrote it.")
+    with _whole(path):
+        return Card.model_validate(content)
+
+
+def _content(folder: Path, files: Mapping[str, bytes], name: str) -> bytes:
+    if name not in files:
+        raise UserError("a model's folder must hold " + name, f"{folder}, which does not", AGAIN)
+    return files[name]
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError("a model's files must be whole and hsiauto's own", f"{path} ({reason})", AGAIN) from error
+
+
+def _agree(agrees: bool, what: str) -> None:
+    if not agrees:
+        raise ValueError(f"{what} disagree")
+
+
+def _finite(arrays: Iterable[tuple[str, npt.NDArray[np.generic] | torch.Tensor]]) -> None:
+    for name, array in arrays:
+        if not bool(torch.isfinite(torch.as_tensor(array)).all()):
+            raise ValueError(f"NaN or infinite numbers in {name}")
