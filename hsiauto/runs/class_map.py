@@ -11,6 +11,7 @@ from hsiauto.report.maps import Layer, check_map, layer_path, map_files, write_m
 from hsiauto.runs.map_target import claim
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene import open_image
+from hsiauto.scene.bands import ModelBands
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.events.transient import Classifying, OnEvent
 
@@ -61,7 +62,9 @@ def predict(
     legend = Legend.of(loaded.provenance)
     check_map(out, legend, layers)
     claim(map_files(out, layers), source, overwrite)
-    opened = open_image(source, loaded.fitted.n_bands)
+    came_from = loaded.provenance
+    bands = ModelBands(loaded.fitted.n_bands, came_from.wavelengths_nm, came_from.dropped_bands)
+    opened = open_image(source, bands)
 
     def on_rows(done: int, total: int) -> None:
         watch.on_event(Classifying(done, total))

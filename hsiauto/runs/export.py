@@ -80,6 +80,7 @@ def provenance_of(prepared: Prepared, refit: dict[str, Any] | None) -> Provenanc
         label_values=tuple(scene.label_values[k - 1] for k in split.classes),
         class_colours=tuple(bytes(colours[k - 1]).hex() for k in split.classes),
         wavelengths_nm=scene.wavelengths_nm,
+        dropped_bands=scene.dropped_bands,
         rgb_bands=scene.rgb_bands,
         test_scores={name: refit[f"test_{name}"] for name in ("oa", "aa", "kappa")} if refit else {},
         created_at=now(),

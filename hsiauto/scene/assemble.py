@@ -103,6 +103,7 @@ def assemble(
         valid=found.valid,
         rgb_bands=registered or rgb_bands(int(kept.sum()), wavelengths),
         wavelengths_nm=wavelengths,
+        dropped_bands=tuple(np.flatnonzero(~kept).tolist()),
         geo=cube.geo or (labels.geo if labels is not None else None),
         background=unlabelled_value(background),
         data_hash=digest.hexdigest(),

@@ -34,6 +34,8 @@ class Scene:
     rgb_bands: tuple[int, int, int]
     """0-based bands for a false-colour picture."""
     wavelengths_nm: tuple[float, ...] | None = None
+    dropped_bands: tuple[int, ...] = ()
+    """Bands of the file, 0-based, that `cube` leaves out."""
     geo: GeoReference | None = None
     background: int = 0
     """The value in label files that means unlabelled; if 0 is a class and none does, a number that no file holds."""

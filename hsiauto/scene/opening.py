@@ -9,12 +9,13 @@ import numpy.typing as npt
 from hsiauto.errors import UserError
 from hsiauto.scene import readers, registry
 from hsiauto.scene.assemble import assemble
+from hsiauto.scene.bands import ModelBands, match_bands, unchecked, with_model_bands
 from hsiauto.scene.label_map import label_map, name_classes, plane, whole_numbers
 from hsiauto.scene.model import Scene
 from hsiauto.scene.placement import place
 from hsiauto.scene.registry.catalogue import find
 from hsiauto.scene.registry.download import Progress
-from hsiauto.scene.source import SIMULATED, SceneSource
+from hsiauto.scene.source import SIMULATED, MatchBands, SceneSource
 
 
 def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
@@ -44,28 +45,32 @@ def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
     )
 
 
-def open_image(source: SceneSource, n_bands: int) -> Scene:
-    """A scene to predict on: all pixels unlabelled, no class. `n_bands`, of the model, tells the order of the axes.
+def open_image(source: SceneSource, model: ModelBands) -> Scene:
+    """A scene to predict on, with the model's bands: all pixels unlabelled, no class.
 
-    Raises UserError as `open_scene`, and if the cube has another number of bands.
+    Raises UserError as `open_scene`, and if the cube does not have the bands of the model.
     """
     if source.dataset.startswith(SIMULATED) or source.dataset in registry.known_scenes():
-        scene = open_scene(source)
-        if n_bands != scene.n_bands:
-            raise UserError(
-                f"the scene must have the model's {n_bands} bands", scene.n_bands, "Give the scene that fits"
-            )
-        return replace(scene, labels=np.zeros_like(scene.labels), class_names=(), label_values=())
+        return _with_bands(open_scene(source), model, source.match_bands)
     path = _existing(source)
-    return assemble(
-        path.stem,
-        readers.read(path, "cube", source.key),
-        None,
-        layout=source.layout,
-        n_bands=n_bands,
-        nodata=source.nodata,
-        drop_bands=source.drop_bands,
-    )
+    stored = readers.read(path, "cube", source.key)
+    nodata = [value for value in (stored.nodata, source.nodata) if isinstance(value, float)]
+    stored = with_model_bands(stored, model, source.match_bands, source.layout, nodata)
+    return assemble(path.stem, stored, None, layout=source.layout, n_bands=model.n_bands, nodata=source.nodata)
+
+
+def _with_bands(scene: Scene, model: ModelBands, how: MatchBands) -> Scene:
+    """A scene that is no file of the user's own, with the model's bands and without its labels."""
+    scene = replace(scene, labels=np.zeros_like(scene.labels), class_names=(), label_values=())
+    if scene.wavelengths_nm is not None and model.wavelengths_nm is not None:
+        match = match_bands(model.wavelengths_nm, scene.wavelengths_nm, how)
+        notes = (*scene.notes, *([match.note] if match.note else []))
+        return replace(scene, cube=match.of(scene.cube), wavelengths_nm=model.wavelengths_nm, notes=notes)
+    if model.n_bands != scene.n_bands:
+        rule = f"the scene must have the model's {model.n_bands} bands"
+        raise UserError(rule, scene.n_bands, "Give the scene that fits")
+    note = unchecked(model, scene.wavelengths_nm is not None, how)
+    return replace(scene, notes=(*scene.notes, note))
 
 
 def read_label_map(path: Path, key: str | None = None, like: Scene | None = None) -> npt.NDArray[np.int64]:

@@ -11,6 +11,7 @@ from hsiauto.scene.registry.known import known_scenes
 from hsiauto.settings import AbsolutePath, Seed, Setting, Settings, WholeNumbers, absolute
 
 SIMULATED = "simulated:"
+MatchBands = Literal["exact", "nearest", "interpolate"]
 _GROUP, _COMMANDS = "Scene", ("search", "train", "study", "estimate")
 
 
@@ -91,5 +92,7 @@ class SceneSource(Settings):
         Setting(_GROUP, (*_COMMANDS, "predict"), default="from the shape of the labels"),
     ] = None
     """Axis order of the cube in the file."""
+    match_bands: Annotated[MatchBands, Setting(_GROUP, ("predict",))] = "exact"
+    """Which bands of a scene with wavelengths stand for the model's: the same, the nearest, or those between."""
     seed: Annotated[Seed, Setting(_GROUP, _COMMANDS, name="simulator-seed")] = 0
     """Seed of the simulator."""

@@ -1,10 +1,13 @@
 """`predict` from a bundle and a file to a map, without a search."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import rasterio
 
@@ -76,14 +79,23 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def write_envi(path: Path, cube: npt.NDArray[Any], nm: Sequence[float] | None = None, bbl: Any = None) -> Path:
+    """Write a cube with its header -> the header."""
+    height, width, count = cube.shape
+    with rasterio.open(path, "w", "ENVI", width=width, height=height, count=count, dtype="float32") as raster:
+        raster.write(cube.transpose(2, 0, 1))
+    header = path.with_suffix(".hdr")
+    lines = "" if nm is None else f"wavelength units = Nanometers\nwavelength = {{{', '.join(map(str, nm))}}}\n"
+    lines += "" if bbl is None else f"bbl = {{{', '.join(map(str, bbl))}}}\n"
+    header.write_text(header.read_text() + lines)
+    return header
+
+
 @pytest.fixture
 def envi(trained: Path) -> Path:
     """The scene as ENVI too: scene.hdr and scene.img."""
     cube = np.load(trained / "cube.npy")
-    with rasterio.open(
-        trained / "scene.img", "w", "ENVI", width=WIDTH, height=HEIGHT, count=BANDS, dtype="float32"
-    ) as raster:
-        raster.write(cube.transpose(2, 0, 1))
+    write_envi(trained / "scene.img", cube)
     (trained / "run").mkdir()
     (trained / "run" / "run.yaml").write_text("command: search\n")
     (trained / "run" / "map.png").write_bytes(b"mine")
@@ -134,3 +146,70 @@ def test_an_older_file_is_replaced_only_if_asked(there: str, trained: Path) -> N
 def test_a_missing_folder_is_made(trained: Path) -> None:
     runs.predict(trained / "bundle", trained / "cube.npy", trained / "new" / "maps" / "map.png")
     assert [path.name for path in (trained / "new" / "maps").iterdir()] == ["map.png"]
+
+
+NM = [400 + 50.5 * band for band in range(BANDS)]
+BAD = [int(band not in (3, 8)) for band in range(BANDS)]
+
+
+@pytest.fixture
+def sensed(tmp_path: Path) -> tuple[Path, npt.NDArray[Any]]:
+    """A folder with a bundle, trained on an ENVI file whose header calls two bands bad, and the cube of that file."""
+    cube_path, labels = write_scene(tmp_path)
+    cube = np.load(cube_path)
+    bundled(write_envi(tmp_path / "trained.img", cube, NM, BAD), labels, tmp_path / "bundle")
+    return tmp_path, cube
+
+
+def classes(folder: Path, scene: Path, **source: Any) -> tuple[list[list[int]], tuple[str, ...]]:
+    """(map, notes)."""
+    drawn = runs.predict(
+        folder / "bundle", SceneSource(dataset=str(scene), **source), folder / "map.npy", overwrite=True
+    )
+    return np.load(folder / "map.npy").tolist(), drawn.notes
+
+
+def test_bands_are_found_by_their_wavelengths(sensed: tuple[Path, npt.NDArray[Any]]) -> None:
+    folder, cube = sensed
+    expected, _ = classes(folder, folder / "trained.hdr")
+    order = np.random.default_rng(1).permutation(BANDS)
+    for name, bands, bbl in (
+        ("reversed", np.arange(BANDS)[::-1], BAD[::-1]),
+        ("shuffled", order, None),
+        ("other bbl", np.arange(BANDS), [1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1]),
+        ("no bbl", np.arange(BANDS), None),
+        ("dropped already", np.flatnonzero(BAD), None),
+    ):
+        path = write_envi(folder / "other.img", cube[..., bands], [NM[band] for band in bands], bbl)
+        found, notes = classes(folder, path)
+        assert found == expected, name
+        assert any("taken by their wavelengths" in note for note in notes) == (name != "dropped already"), notes
+
+
+def test_another_sensor_is_refused_by_the_first_band_that_differs(sensed: tuple[Path, npt.NDArray[Any]]) -> None:
+    folder, cube = sensed
+    expected, _ = classes(folder, folder / "trained.hdr")
+    path = write_envi(folder / "other.img", cube, [nm + (4 if band >= 5 else 0) for band, nm in enumerate(NM)])
+    with pytest.raises(UserError, match=r"band 5 of the model at 652.5 nm, the scene's nearest at 656.5 nm \(6 of 10"):
+        classes(folder, path)
+    found, notes = classes(folder, path, match_bands="nearest")
+    assert found == expected
+    assert any("nearest wavelengths; the largest shift is 4 nm" in note for note in notes)
+
+
+def test_bands_between_those_of_the_scene_are_interpolated(sensed: tuple[Path, npt.NDArray[Any]]) -> None:
+    folder, cube = sensed
+    expected, _ = classes(folder, folder / "trained.hdr")
+    nm = np.linspace(390, 970, 59)
+    finer = np.stack([np.interp(nm, NM, spectrum) for spectrum in cube.reshape(-1, BANDS)])
+    path = write_envi(folder / "finer.img", finer.reshape(HEIGHT, WIDTH, 59).astype(np.float32), nm.tolist())
+    found, notes = classes(folder, path, match_bands="interpolate")
+    assert found == expected
+    assert any("interpolated between wavelengths; the largest shift is 5 nm" in note for note in notes), notes
+
+
+def test_it_is_said_that_nothing_could_be_checked(trained: Path) -> None:
+    _, notes = classes(trained, trained / "cube.npy")
+    assert "neither model nor scene has wavelengths" in notes[-1]
+    with pytest.raises(UserError, match="`match_bands` nearest"):
+        classes(trained, trained / "cube.npy", match_bands="nearest")

@@ -7,6 +7,7 @@ import scipy.io
 
 from hsiauto.errors import UserError
 from hsiauto.scene import Scene, open_image, open_scene, read_label_map
+from hsiauto.scene.bands import ModelBands
 from hsiauto.scene.source import SceneSource
 from tests.scene import fabricate as f
 
@@ -135,27 +136,44 @@ def test_ignored_labels_are_background(tmp_path: Path) -> None:
 
 def test_an_image_to_predict_on_needs_no_labels(tmp_path: Path) -> None:
     path = f.npy(tmp_path / "scene.npy", f.cube().transpose(2, 0, 1))
-    scene = open_image(SceneSource(dataset=str(path)), n_bands=f.C)
+    scene = open_image(SceneSource(dataset=str(path)), ModelBands(f.C))
     np.testing.assert_array_equal(scene.cube, f.cube())
     assert not scene.labels.any()
     with pytest.raises(UserError, match="99 bands"):
-        open_image(SceneSource(dataset=str(path)), n_bands=99)
+        open_image(SceneSource(dataset=str(path)), ModelBands(99))
 
 
 def test_a_model_finds_its_bands_again_where_training_dropped_some(tmp_path: Path) -> None:
     hdr = f.envi(tmp_path / "scene.dat", f.cube(), "bbl = {1, 1, 0, 1, 1}\n")
-    assert open_image(SceneSource(dataset=str(hdr)), n_bands=f.C - 1).n_bands == f.C - 1
+    assert open_image(SceneSource(dataset=str(hdr)), ModelBands(f.C - 1)).n_bands == f.C - 1
     with pytest.raises(UserError, match="model's 5 bands; received 4"):
-        open_image(SceneSource(dataset=str(hdr)), n_bands=f.C)
+        open_image(SceneSource(dataset=str(hdr)), ModelBands(f.C))
     cube = f.cube().astype(np.float32)
     cube[..., 1] = np.nan
     path = f.npy(tmp_path / "scene.npy", cube)
     for layout in (None, "HWC"):
-        assert open_image(SceneSource(dataset=str(path), layout=layout), n_bands=f.C - 1).n_bands == f.C - 1
+        assert open_image(SceneSource(dataset=str(path), layout=layout), ModelBands(f.C - 1)).n_bands == f.C - 1
     turned = f.npy(tmp_path / "turned.npy", cube.transpose(2, 0, 1))
-    np.testing.assert_array_equal(open_image(SceneSource(dataset=str(turned)), f.C - 1).cube, np.delete(cube, 1, 2))
+    np.testing.assert_array_equal(
+        open_image(SceneSource(dataset=str(turned)), ModelBands(f.C - 1)).cube, np.delete(cube, 1, 2)
+    )
     with pytest.raises(UserError, match="must have 5 bands"):
-        open_image(SceneSource(dataset=str(turned)), n_bands=f.C)
+        open_image(SceneSource(dataset=str(turned)), ModelBands(f.C))
+
+
+def test_the_bands_that_training_dropped_are_dropped_again_whatever_the_file_says(tmp_path: Path) -> None:
+    """Without wavelengths a file of as many bands as that of the training is taken by their numbers."""
+    model = ModelBands(f.C - 1, dropped=(2,))
+    expected = np.delete(f.cube(), 2, 2)
+    hdr = f.envi(tmp_path / "scene.dat", f.cube(), "bbl = {1, 0, 1, 1, 1}\n")
+    for path in (
+        hdr,
+        f.npy(tmp_path / "scene.npy", f.cube()),
+        f.npy(tmp_path / "turned.npy", f.cube().transpose(2, 0, 1)),
+    ):
+        scene = open_image(SceneSource(dataset=str(path)), model)
+        np.testing.assert_array_equal(scene.cube, expected)
+        assert "could not be checked" in scene.notes[-1]
 
 
 def test_a_label_map_of_a_fixed_split_is_numbered_like_the_scene(tmp_path: Path) -> None:

@@ -63,6 +63,10 @@ def load_bundle(folder: Path) -> Bundle:
     with _whole(folder / PROVENANCE):
         provenance = Provenance.model_validate_json(_content(folder, files, PROVENANCE))
         _agree(len(provenance.class_names) == fitted.n_classes, "classes of model and provenance")
+        _agree(len(provenance.wavelengths_nm or range(fitted.n_bands)) == fitted.n_bands, "bands and wavelengths")
+        dropped = provenance.dropped_bands
+        file_bands = fitted.n_bands + len(dropped)
+        _agree(len({*dropped}) == len(dropped) and max(dropped, default=0) < file_bands, "bands of model and file")
     return Bundle(fitted, provenance)
 
 

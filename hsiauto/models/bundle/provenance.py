@@ -28,6 +28,9 @@ class Provenance(BaseModel):
     class_colours: tuple[Annotated[str, Field(pattern="^[0-9a-f]{6}$")], ...] = ()
     """The colour of each class, red, green and blue in hexadecimal digits; empty: those of the palette."""
     wavelengths_nm: tuple[float, ...] | None = None
+    """Those of the model's bands."""
+    dropped_bands: tuple[Annotated[int, Field(ge=0)], ...] = Field((), max_length=100_000)
+    """Bands of the training scene's file, 0-based, that the model does not have."""
     rgb_bands: tuple[int, int, int] | None = None
     """0-based bands for a false-colour picture."""
     test_scores: dict[str, float] = Field(default_factory=dict)
