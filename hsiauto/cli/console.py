@@ -6,7 +6,7 @@ from functools import cache
 
 from rich.console import Console
 
-_OWN = ("out", "config", "resume", "recipe", "preset", "seeds", "splits", "cells", "top")
+_OWN = ("out", "layers", "overwrite", "config", "resume", "recipe", "preset", "seeds", "splits", "cells", "top")
 """Options that commands have beside those of RunConfig."""
 _QUOTED = re.compile(r"`([a-z][a-z_.]*)`")
 

@@ -107,8 +107,8 @@ def predict(
     say(f"{drawn.path}: {drawn.height} x {drawn.width} pixels", console, whole=True)
     for one in drawn.classes:
         say(f"  {one.value:>3}  {one.name}  {one.share:.1%}", console)
-    for note in drawn.notes:
-        say(f"note: {note}", console)
+    for line in (*(f"note: {note}" for note in drawn.notes), *(f"warning: {text}" for text in drawn.warnings)):
+        say(line, console)
 
 
 def watching() -> "Progress":

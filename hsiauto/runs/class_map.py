@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hsiauto.models.bundle import load_bundle
 from hsiauto.models.predict import on_fastest_device, predict_scene
+from hsiauto.models.value_range import why_outside
 from hsiauto.report.legend import Legend
 from hsiauto.report.maps import Layer, check_map, layer_path, map_files, write_map
 from hsiauto.runs.map_target import claim
@@ -38,6 +39,8 @@ class ClassMap:
     classes: tuple[ClassShare, ...]
     notes: tuple[str, ...] = ()
     """Remarks that a reader of the map must know."""
+    warnings: tuple[str, ...] = ()
+    """Why the map may be wrong."""
 
 
 def predict(
@@ -77,9 +80,11 @@ def predict(
         on_rows,
         keep_probabilities="probabilities" in layers,
     )
+    outside = why_outside(came_from.value_range, opened.cube, opened.valid) if came_from.value_range else ""
     write_map(prediction, out, legend, opened.geo, layers)
     classes = tuple(
         ClassShare(value, name, float((prediction.classes == k).mean()))
         for k, (value, name) in enumerate(zip(legend.values, legend.names, strict=True), start=1)
     )
-    return ClassMap(layer_path(out, layers[0]), opened.height, opened.width, classes, opened.notes)
+    warnings = (outside,) if outside else ()
+    return ClassMap(layer_path(out, layers[0]), opened.height, opened.width, classes, opened.notes, warnings)

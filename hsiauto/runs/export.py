@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from hsiauto.models.bundle import Bundle, Provenance, load_bundle, load_model, save_bundle
+from hsiauto.models.value_range import training_range
 from hsiauto.refit import MODEL_FOLDER
 from hsiauto.report.palette import class_colours
 from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP
@@ -81,6 +82,7 @@ def provenance_of(prepared: Prepared, refit: dict[str, Any] | None) -> Provenanc
         class_colours=tuple(bytes(colours[k - 1]).hex() for k in split.classes),
         wavelengths_nm=scene.wavelengths_nm,
         dropped_bands=scene.dropped_bands,
+        value_range=training_range(scene.cube, split.pool),
         rgb_bands=scene.rgb_bands,
         test_scores={name: refit[f"test_{name}"] for name in ("oa", "aa", "kappa")} if refit else {},
         created_at=now(),

@@ -32,6 +32,7 @@ PROVENANCE = Provenance(
     class_colours=("2878c8", "00ff00", "ff0000"),
     wavelengths_nm=tuple(400 + 10.5 * k for k in range(10)),
     dropped_bands=(0, 11),
+    value_range=((-1.0,) * 10, (1.5,) * 10),
     rgb_bands=(3, 2, 1),
     test_scores={"oa": 0.5},
     created_at="2026-01-01T00:00:00+00:00",

@@ -1,5 +1,6 @@
 """`predict` from a bundle and a file to a map, without a search."""
 
+import json
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +15,8 @@ import rasterio
 from hsiauto import runs
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
-from hsiauto.models.bundle import Provenance, save_bundle
+from hsiauto.models.bundle import Provenance, load_bundle, save_bundle
+from hsiauto.models.bundle.content import write_manifest
 from hsiauto.models.fitted.classical import fit_classical
 from hsiauto.report.maps import LAYERS
 from hsiauto.runs import class_map
@@ -213,3 +215,33 @@ def test_it_is_said_that_nothing_could_be_checked(trained: Path) -> None:
     assert "neither model nor scene has wavelengths" in notes[-1]
     with pytest.raises(UserError, match="`match_bands` nearest"):
         classes(trained, trained / "cube.npy", match_bands="nearest")
+
+
+def test_a_scene_in_another_unit_is_warned_about_with_the_factor(trained: Path) -> None:
+    drawn = runs.predict(trained / "bundle", trained / "cube.npy", trained / "map.npy")
+    assert not drawn.warnings
+    np.save(trained / "reflectance.npy", np.load(trained / "cube.npy") / 10_000)
+    drawn = runs.predict(trained / "bundle", trained / "reflectance.npy", trained / "wrong.npy")
+    assert "Multiplied by 10000 they lie inside" in drawn.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"label_values": [2, 6]}, "label value"),
+        ({"label_values": [2, 2, 9]}, "label value"),
+        ({"label_values": [-1, 2, 9]}, "label_values"),
+        ({"class_colours": ["2878c8"]}, "colour"),
+        ({"wavelengths_nm": [400.0]}, "wavelengths disagree"),
+        ({"dropped_bands": [99]}, "bands of model and file"),
+        ({"dropped_bands": [3, 3]}, "bands of model and file"),
+        ({"value_range": [[0.0], [1.0]]}, "range"),
+        ({"value_range": [[float("nan")] * BANDS, [1.0] * BANDS]}, "value_range"),
+    ],
+)
+def test_a_provenance_that_does_not_fit_the_model_is_refused(change: dict[str, Any], words: str, trained: Path) -> None:
+    path = trained / "bundle" / "provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    write_manifest(trained / "bundle")
+    with pytest.raises(UserError, match=words):
+        load_bundle(trained / "bundle")

@@ -64,6 +64,8 @@ def load_bundle(folder: Path) -> Bundle:
         provenance = Provenance.model_validate_json(_content(folder, files, PROVENANCE))
         _agree(len(provenance.class_names) == fitted.n_classes, "classes of model and provenance")
         _agree(len(provenance.wavelengths_nm or range(fitted.n_bands)) == fitted.n_bands, "bands and wavelengths")
+        ranges = provenance.value_range or ()
+        _agree(all(len(ends) == fitted.n_bands for ends in ranges), "bands and range of values")
         dropped = provenance.dropped_bands
         file_bands = fitted.n_bands + len(dropped)
         _agree(len({*dropped}) == len(dropped) and max(dropped, default=0) < file_bands, "bands of model and file")

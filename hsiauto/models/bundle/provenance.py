@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from hsiauto.models.fitted.base import Fitted
 
@@ -27,10 +27,12 @@ class Provenance(BaseModel):
     """The value of each class in the user's label map; maps are written in these."""
     class_colours: tuple[Annotated[str, Field(pattern="^[0-9a-f]{6}$")], ...] = ()
     """The colour of each class, red, green and blue in hexadecimal digits; empty: those of the palette."""
-    wavelengths_nm: tuple[float, ...] | None = None
+    wavelengths_nm: tuple[FiniteFloat, ...] | None = None
     """Those of the model's bands."""
     dropped_bands: tuple[Annotated[int, Field(ge=0)], ...] = Field((), max_length=100_000)
     """Bands of the training scene's file, 0-based, that the model does not have."""
+    value_range: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]] | None = None
+    """0.1 % and 99.9 % of the values of each band at the training pixels."""
     rgb_bands: tuple[int, int, int] | None = None
     """0-based bands for a false-colour picture."""
     test_scores: dict[str, float] = Field(default_factory=dict)
