@@ -86,7 +86,7 @@ def assemble(
         raise UserError(
             f"the scene must have the model's {n_bands} bands",
             int(kept.sum()),
-            "Give the scene that fits, or name the bands that training left out in `drop_bands`",
+            "Give the scene that fits",
         )
     wavelengths = cube.wavelengths_nm
     if wavelengths is not None:

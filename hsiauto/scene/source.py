@@ -82,10 +82,8 @@ class SceneSource(Settings):
         Setting(_GROUP, _COMMANDS, default="drop up to 10 % of either, else refuse"),
     ] = None
     """Labelled pixels without data in some bands: drop labels or bands, whichever loses less, or refuse."""
-    drop_bands: Annotated[
-        WholeNumbers, BeforeValidator(_ranges), Setting(_GROUP, (*_COMMANDS, "predict"), metavar="N,N-N")
-    ] = ()
-    """Bands to leave out, counted from 1 as in the file, e.g. 104-108,150."""
+    drop_bands: Annotated[WholeNumbers, BeforeValidator(_ranges), Setting(_GROUP, _COMMANDS, metavar="N,N-N")] = ()
+    """Bands to leave out, counted from 1 as in the file, e.g. 104-108,150. A bundle leaves them out by itself."""
     layout: Annotated[
         Literal["HWC", "CHW"] | None,
         BeforeValidator(_upper),

@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp
 
 from hsiauto.errors import UserError
 from hsiauto.scene import Scene, open_image, open_scene
+from hsiauto.scene.bands import ModelBands
 from hsiauto.scene.source import SceneSource
 from tests.scene import fabricate as f
 
@@ -171,12 +172,14 @@ def test_a_class_that_would_vanish_is_named(tmp_path: Path) -> None:
         _open(tmp_path, cube, labels)
 
 
-def test_dropped_bands_are_left_out_of_an_image_to_predict_on_too(tmp_path: Path) -> None:
-    path = f.npy(tmp_path / "s.npy", _cube())
-    with pytest.raises(UserError, match="`drop_bands`"):
-        open_image(SceneSource(dataset=str(path), layout="HWC"), n_bands=C - 2)
-    source = SceneSource(dataset=str(path), drop_bands=(2, 4))
-    np.testing.assert_array_equal(open_image(source, n_bands=C - 2).cube, np.delete(_cube(), (1, 3), axis=2))
+def test_bands_dropped_in_training_are_left_out_of_an_image_to_predict_on(tmp_path: Path) -> None:
+    scene = _open(tmp_path, _cube(), drop_bands="2,4")
+    assert scene.dropped_bands == (1, 3)
+    source = SceneSource(dataset=str(f.npy(tmp_path / "s.npy", _cube())), layout="HWC")
+    image = open_image(source, ModelBands(C - 2, dropped=scene.dropped_bands))
+    np.testing.assert_array_equal(image.cube, np.delete(_cube(), (1, 3), axis=2))
+    with pytest.raises(UserError, match="the model's 10 bands"):
+        open_image(source, ModelBands(C - 2))
 
 
 @pytest.mark.parametrize("bands", ["0", "a", "", "3-", "13"])
