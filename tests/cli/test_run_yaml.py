@@ -79,6 +79,17 @@ measures: [test_oa]
 
 def test_of_a_study(scene: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mine.yaml").write_text(STUDY)
-    options = ["--seeds", "1", "--set", "svm.features=spectra", "--cells", "C=1.0", "--concurrency", "1", "--out", "first"]
+    options = [
+        "--seeds",
+        "1",
+        "--set",
+        "svm.features=spectra",
+        "--cells",
+        "C=1.0",
+        "--concurrency",
+        "1",
+        "--out",
+        "first",
+    ]
     assert call(["study", "mine.yaml", *scene, *options]) == 0
     again("study", monkeypatch)
