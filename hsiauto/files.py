@@ -51,6 +51,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     _sync(path.parent)
 
 
+LOCK = "lock"
+"""The file of a run folder that its driver holds."""
+
+
 @contextlib.contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
     """Hold `folder/lock` exclusively. The operating system releases it when the process exits.
@@ -59,7 +63,7 @@ def run_lock(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # only whoever drives a run needs it
 
-    path = Path(folder) / "lock"
+    path = Path(folder) / LOCK
     lock = FileLock(path, timeout=0, thread_local=False)
     try:
         with writing(path):

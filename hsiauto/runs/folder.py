@@ -1,14 +1,15 @@
 """The run folder: its name, what lies where, how it is made and how it is opened again."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hsiauto.config import RunConfig, declared, flat, run_config_from
 from hsiauto.errors import UserError, shown
-from hsiauto.files import read_yaml, write_yaml, writing
+from hsiauto.files import LOCK, read_yaml, run_lock, write_yaml, writing
 from hsiauto.scene.source import SIMULATED
 from hsiauto.split import Split, save_split
 
@@ -26,22 +27,37 @@ def new_folder(folder: str | Path | None, dataset: str, prefix: str = "") -> Pat
     stem = Path(dataset.removeprefix(SIMULATED)).stem
     name = f"{prefix}{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     folder = Path("runs") / name if folder is None else Path(folder)
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+    _refuse_used(folder)
+    return folder
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Make the new `folder` and hold its lock: of two runs that start in it, the second one writes nothing.
+
+    Raises UserError if another driver holds it or something has been written into it.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with run_lock(folder):
+        _refuse_used(folder)
+        yield
+
+
+def _refuse_used(folder: Path) -> None:
+    if folder.is_file() or (folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())):
         is_run = (folder / JOURNAL).is_file() and (folder / CONFIG).is_file()
         goes_on = is_run and read_config(folder).command != "train"
         remedy = "Choose another one" + (f", or go on with the run in it: `resume` {folder}." if goes_on else ".")
         raise UserError("a run starts in a new or empty folder", folder, remedy)
-    return folder
 
 
 def create(folder: Path, run_config: RunConfig, split: Split, work: Mapping[str, Any] | None = None) -> None:
-    """Make the folder with run.yaml and split.npz. Raises UserError if it cannot be written.
+    """Write run.yaml and split.npz into the `claimed` folder. Raises UserError if it cannot be written.
 
     `work` holds settings of the command that RunConfig does not have: what is trained.
     None takes a setting out.
     """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     save_split(split, folder / SPLIT)
     write_config(folder, run_config, work)
 

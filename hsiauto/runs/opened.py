@@ -106,9 +106,10 @@ def new_run(
     """A run in the new `folder`, whose workers are checked before anything is written. work: see `folder.create`."""
     with ray_for_a_run():
         machine = prepare_workers(prepared.run_config, folder, new=True)
-        folders.create(folder, prepared.run_config, prepared.split, work)
-        with run_lock(folder), _open(prepared, folder, machine, watch, deadlines.end, folders.REFITS) as run:
-            yield run
+        with folders.claimed(folder):
+            folders.create(folder, prepared.run_config, prepared.split, work)
+            with _open(prepared, folder, machine, watch, deadlines.end, folders.REFITS) as run:
+                yield run
 
 
 @contextmanager

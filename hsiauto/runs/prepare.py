@@ -1,14 +1,15 @@
 """From a RunConfig to what the phases work on. Whatever is wrong with the input is found here, before anything is
 written."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hsiauto.config import RunConfig
+from hsiauto.config import RunConfig, declared
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
@@ -17,8 +18,11 @@ from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.search.events import Opened, of
 from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
-from hsiauto.split import Split, SplitSpec, load_split, make_split
+from hsiauto.split import Split, SplitSpec, make_split
 from hsiauto.split.seal import TrialData, seal
+
+PARTS = ("scene", "split", "labels")
+"""Fields of a RunConfig that are configs themselves."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +60,43 @@ def reopen(
 ) -> Prepared:
     """`run_config`, of the run in `folder`, on the same scene and split as before. Raises UserError if one changed."""
     prepared = prepare(run_config, progress)
-    split = load_split(folder / folders.SPLIT)
-    if split.hash != prepared.split.hash:
-        raise UserError(
-            f"a run goes on with the split that it began with, {split.hash}",
-            f"{prepared.split.hash}: the scene, its labels or the splitter has changed",
-            "Restore the data, or start a new run.",
-        )
-    for event in of(Opened, read(folder / folders.JOURNAL)):
-        if event.data_hash != prepared.scene.data_hash:
+    for opened in of(Opened, read(folder / folders.JOURNAL)):
+        if opened.data_hash != prepared.scene.data_hash:
             raise UserError(
                 "a run goes on with the data that it began with",
                 f"{prepared.scene.name} with another sha256 than the journal's",
                 "Restore the data, or start a new run.",
             )
+        if opened.split_hash != prepared.split.hash:
+            raise UserError(
+                f"a run goes on with the split that it began with, {opened.split_hash}",
+                f"{prepared.split.hash}: the labels, the settings or the splitter have changed",
+                "Restore them, or start a new run.",
+            )
+        _refuse_other_settings(prepared.run_config, opened.config)
     return prepared
+
+
+def _refuse_other_settings(run_config: RunConfig, began: Mapping[str, Any]) -> None:
+    """Raise UserError for a setting that a resume may not change and that is not as in the journal's first event."""
+    free = {(one.part, one.field) for one in declared(run_config.command).values() if one.setting.on_resume}
+    now, then = dict(_by_field(run_config.model_dump(mode="json"))), dict(_by_field(began))
+    for part, field in sorted(now.keys() | then.keys()):
+        if (part, field) not in free and now.get((part, field)) != then.get((part, field)):
+            raise UserError(
+                f"a run goes on with the `{field}` that it began with, {then.get((part, field))}",
+                now.get((part, field)),
+                f"Restore {folders.CONFIG}, or start a new run.",
+            )
+
+
+def _by_field(config: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+    """((part, field), value) of a RunConfig as JSON has it; the part is empty for its own fields."""
+    for name, value in config.items():
+        if name in PARTS and isinstance(value, Mapping):
+            yield from (((name, field), inner) for field, inner in value.items())
+        else:
+            yield ("", name), value
 
 
 def feedable(

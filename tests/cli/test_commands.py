@@ -31,7 +31,7 @@ def files(tiny_scene: Scene, tmp_path: Path) -> Path:
     np.save(folder / "one_class.npy", np.minimum(labels, 1))
     np.save(folder / "constant.npy", np.ones_like(cube))
     holes = cube.astype(np.float32)
-    holes[np.unravel_index(np.flatnonzero(labels)[0], labels.shape)] = np.nan
+    holes[np.unravel_index(np.flatnonzero(labels)[::3], labels.shape)] = np.nan
     np.save(folder / "holes.npy", holes)
     (folder / "truncated.npy").write_bytes((folder / "cube.npy").read_bytes()[:500])
     (folder / "thesis.npy").write_text("not an array")
@@ -57,7 +57,7 @@ def scene(files: Path, cube: str = "cube.npy", labels: str = "labels.npy") -> li
         ("cube.npy", "negative.npy", "negative|-1"),
         ("cube.npy", "one_class.npy", "two classes"),
         ("constant.npy", "labels.npy", "constant|vary"),
-        ("holes.npy", "labels.npy", "needs data"),
+        ("holes.npy", "labels.npy", "--on-nodata"),
         ("two.mat", "labels.npy", "--key"),
     ],
 )

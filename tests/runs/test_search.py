@@ -188,6 +188,27 @@ def test_resume_refuses_changed_labels(source: SceneSource, finished: runs.Resul
         source.labels.write_bytes(original)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("max-epochs: ", "max-epochs: 9", "`max_epochs`"),
+        ("split-seed: ", "split-seed: 5", "split"),
+        ("seed: ", "seed: 5", "`seed`"),
+    ],
+)
+def test_resume_refuses_settings_that_were_edited(finished: runs.Result, before: str, after: str, named: str) -> None:
+    written = finished.folder / "run.yaml"
+    original = written.read_text()
+    lines = [after if line.startswith(before) else line for line in original.splitlines()]
+    try:
+        written.write_text("\n".join(lines) + "\n")
+        assert written.read_text() != original
+        with pytest.raises(UserError, match=f"{named}.* that it began with"):
+            runs.resume(finished.folder)
+    finally:
+        written.write_text(original)
+
+
 def test_other_split_has_its_own_table(finished: runs.Result) -> None:
     other = runs.refit(finished.folder, split_seed=7, seeds=1)
     own = {row["split_hash"] for row in finished.table.to_pylist() if row["kind"] == "trial"}
