@@ -78,11 +78,11 @@ def reopen(
 
 
 def _refuse_other_settings(run_config: RunConfig, began: Mapping[str, Any]) -> None:
-    """Raise UserError for a setting that a resume may not change and that is not as in the journal's first event."""
-    free = {(one.part, one.field) for one in declared(run_config.command).values() if one.setting.on_resume}
+    """Raise UserError for a setting that differs from the journal's first event and that a resume may not change."""
+    held = {(one.part, one.field) for one in declared(run_config.command).values() if not one.setting.on_resume}
     now, then = dict(_by_field(run_config.model_dump(mode="json"))), dict(_by_field(began))
-    for part, field in sorted(now.keys() | then.keys()):
-        if (part, field) not in free and now.get((part, field)) != then.get((part, field)):
+    for part, field in sorted(held):
+        if now.get((part, field)) != then.get((part, field)):
             raise UserError(
                 f"a run goes on with the `{field}` that it began with, {then.get((part, field))}",
                 now.get((part, field)),
