@@ -1,7 +1,7 @@
 """From a RunConfig to what the phases work on. Whatever is wrong with the input is found here, before anything is
 written."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hsiauto.config import RunConfig, declared
+from hsiauto.config import Declared, RunConfig, declared
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
@@ -20,9 +20,6 @@ from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
 from hsiauto.split import Split, SplitSpec, make_split
 from hsiauto.split.seal import TrialData, seal
-
-PARTS = ("scene", "split", "labels")
-"""Fields of a RunConfig that are configs themselves."""
 
 
 @dataclass(frozen=True)
@@ -79,24 +76,21 @@ def reopen(
 
 def _refuse_other_settings(run_config: RunConfig, began: Mapping[str, Any]) -> None:
     """Raise UserError for a setting that differs from the journal's first event and that a resume may not change."""
-    held = {(one.part, one.field) for one in declared(run_config.command).values() if not one.setting.on_resume}
-    now, then = dict(_by_field(run_config.model_dump(mode="json"))), dict(_by_field(began))
-    for part, field in sorted(held):
-        if now.get((part, field)) != then.get((part, field)):
+    now = run_config.model_dump(mode="json")
+    for one in sorted(declared(run_config.command).values(), key=lambda one: (one.part, one.field)):
+        was, found = _value(began, one), _value(now, one)
+        if was != found and not one.setting.on_resume:
             raise UserError(
-                f"a run goes on with the `{field}` that it began with, {then.get((part, field))}",
-                now.get((part, field)),
+                f"a run goes on with the `{one.field}` that it began with, {was}",
+                found,
                 f"Restore {folders.CONFIG}, or start a new run.",
             )
 
 
-def _by_field(config: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
-    """((part, field), value) of a RunConfig as JSON has it; the part is empty for its own fields."""
-    for name, value in config.items():
-        if name in PARTS and isinstance(value, Mapping):
-            yield from (((name, field), inner) for field, inner in value.items())
-        else:
-            yield ("", name), value
+def _value(config: Mapping[str, Any], one: Declared) -> Any:
+    """The value of a setting in a RunConfig as JSON has it; None if the part that declares it is absent."""
+    part = config.get(one.part) or {} if one.part else config
+    return part.get(one.field)
 
 
 def feedable(
