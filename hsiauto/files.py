@@ -1,8 +1,9 @@
-"""Files that are never left half written, the lock of a run folder, and YAML that somebody wrote."""
+"""Files that are never left half written, the lock of a run folder, and files that somebody else wrote."""
 
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -82,19 +83,38 @@ def run_lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+
+
+def regular_file(path: Path) -> Path:
+    """`path`, if it is a file that can be read to its end: a pipe or a device may keep a reader for ever.
+
+    Raises UserError for anything else, for what is missing, and for what may not be read.
+    """
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+        why = "" if kind == stat.S_IFREG else _KINDS.get(kind, "a device")
+        if not why and not os.access(path, os.R_OK):
+            why = os.strerror(errno.EACCES)
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+    if why:
+        raise UserError(f"{path} must be a file that can be read", why, "Fix the path, or the file.")
+    return path
+
+
 _LARGEST, _DEEPEST = 2**20, 20
 """Bytes, and levels of nesting, of a YAML file that somebody wrote."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML (or JSON) file. Raises UserError for anything else; quotes little of the file."""
+    with regular_file(path).open("rb") as file:
+        content = file.read(_LARGEST + 1)
     try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST + 1).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "bytes that are no UTF-8"
-        raise UserError(f"{path} must be a readable YAML file", why, "Fix the path, or the file.") from error
-    return parse_yaml(text, str(path))
+        return parse_yaml(content.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} must be YAML", "bytes that are no UTF-8", "Fix the path, or the file.") from error
 
 
 def parse_yaml(text: str, name: str) -> dict[str, Any]:

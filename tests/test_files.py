@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hsiauto.errors import UserError
-from hsiauto.files import atomic_path, parse_yaml, read_yaml, run_lock, write_yaml
+from hsiauto.files import atomic_path, parse_yaml, read_yaml, regular_file, run_lock, write_yaml
 
 
 def test_the_file_appears_whole_and_nothing_else(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_yaml_that_is_refused(text: str, words: str) -> None:
 
 
 def test_yaml_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="must be a readable YAML file; received No such file"):
+    with pytest.raises(UserError, match="must be a file that can be read; received No such file"):
         read_yaml(tmp_path / "nowhere.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"a: \xff")
     with pytest.raises(UserError, match="no UTF-8"):
@@ -119,3 +119,25 @@ def test_yaml_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "large.yaml").write_text("# " + "x" * 2**20)
     with pytest.raises(UserError, match="at most"):
         read_yaml(tmp_path / "large.yaml")
+
+
+def test_only_regular_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("a: 1")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert read_yaml(tmp_path / "link") == {"a": 1}
+    os.mkfifo(tmp_path / "pipe")
+    refused = {
+        tmp_path / "pipe": "a pipe",
+        Path("/dev/zero"): "a device",
+        tmp_path: "a folder",
+        tmp_path / "none": "No such file",
+        tmp_path / ("n" * 300): "File name too long",
+        tmp_path / "zero\0byte": "null byte",
+    }
+    for path, words in refused.items():
+        for reader in (regular_file, read_yaml):
+            with pytest.raises(UserError, match=f"must be a file that can be read; received .*{words}"):
+                reader(path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match="received Permission denied"):
+        regular_file(tmp_path / "file")
