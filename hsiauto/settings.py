@@ -148,9 +148,20 @@ def scalar(text: str) -> Any:
         raise UserError("a value is a number, true, false or a word", shown(text), "Quote it for the shell.") from error
 
 
+_ELSEWHERE = re.compile(r"[A-Za-z][\w+.-]+:/|/vsi[a-z0-9]\w*(/|$)")
+"""An address, of which `Path` leaves one slash, and the file systems of GDAL."""
+
+
+def local(path: Path) -> Path:
+    """`path`, if it is one of this machine. Raises UserError for an address."""
+    if _ELSEWHERE.match(str(path)):
+        raise UserError("files are read and written on this machine", shown(str(path)), "Download it, or mount it.")
+    return path
+
+
 def absolute(path: Path) -> Path:
     """`path` as it is found from any folder; a link stays a link, for what lies beside it."""
-    return Path(os.path.abspath(path.expanduser()))
+    return Path(os.path.abspath(local(path).expanduser()))
 
 
 LARGEST_SEED = 2**31 - 1

@@ -9,8 +9,10 @@ from hsiauto.files import writing
 from hsiauto.models.bundle import CARD, PREPROCESSING
 from hsiauto.runs.folder import CONFIG, JOURNAL
 from hsiauto.scene import registry
+from hsiauto.scene.readers import vrt
 from hsiauto.scene.readers.raster import ENVI_DATA_SUFFIXES
 from hsiauto.scene.source import SIMULATED, SceneSource
+from hsiauto.settings import local
 
 _ALONE = (".mat", ".npy", ".npz")
 """Types of files that a scene has no second one beside."""
@@ -22,7 +24,7 @@ def claim(files: Iterable[Path], source: SceneSource, overwrite: bool) -> None:
     Raises UserError if one of `files` is a file of the scene, lies in a bundle or a run folder, or is there and not to
     be overwritten; and for a folder that cannot be made or written.
     """
-    files = list(files)
+    files = [local(path) for path in files]
     inputs = {path.resolve() for path in _files_of(source) if path.exists()}
     for path in files:
         if path.resolve() in inputs or any(path.exists() and path.samefile(one) for one in inputs):
@@ -56,7 +58,9 @@ def _files_of(source: SceneSource) -> Iterator[Path]:
         return
     path = Path(source.dataset.removeprefix(SIMULATED)).expanduser()
     yield path
+    if path.suffix.lower() == ".vrt" and path.is_file():
+        yield from vrt.parts(path)
     if path.suffix.lower() not in _ALONE:
-        yield from (path.with_name(path.name + suffix) for suffix in (".hdr", ".aux.xml"))
+        yield from (path.with_name(path.name + suffix) for suffix in (".hdr", ".aux.xml", ".msk"))
         stem = path.with_suffix("")
         yield from (stem.with_name(stem.name + suffix) for suffix in (".hdr", *ENVI_DATA_SUFFIXES))

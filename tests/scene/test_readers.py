@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import scipy.io
 
 from hsiauto.errors import UserError
@@ -49,8 +50,6 @@ def test_envi_header_facts(tmp_path: Path) -> None:
 
 
 def test_geotiff_keeps_wavelengths_that_gdal_copied(tmp_path: Path) -> None:
-    import rasterio
-
     path = f.tif(tmp_path / "scene.tif", f.cube(), nodata=0)
     with rasterio.open(path, "r+") as raster:
         for band, um in enumerate(f.WAVELENGTHS_UM, start=1):
@@ -79,7 +78,7 @@ def test_a_damaged_file_is_the_users_to_replace(tmp_path: Path, form: str, damag
 
 def test_a_missing_file_a_folder_and_an_unknown_type(tmp_path: Path) -> None:
     (tmp_path / "scene.xyz").write_text("1 2 3")
-    for name, reason in (("none.mat", "nothing there"), ("", "a folder"), ("scene.xyz", r"\.npz")):
+    for name, reason in (("none.mat", "No such file"), ("", "a folder"), ("scene.xyz", r"\.npz")):
         with pytest.raises(UserError, match=reason):
             readers.read(tmp_path / name, "cube")
 
@@ -115,5 +114,10 @@ def test_nothing_in_a_data_file_is_executed(tmp_path: Path) -> None:
 
 
 def test_complex_numbers_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="real numbers"):
-        readers.read(f.npy(tmp_path / "scene.npy", f.cube() * 1j), "cube")
+    with rasterio.open(
+        tmp_path / "scene.tif", "w", driver="GTiff", count=5, height=f.H, width=f.W, dtype="complex_int16"
+    ):
+        pass
+    for path in (f.npy(tmp_path / "scene.npy", f.cube() * 1j), tmp_path / "scene.tif"):
+        with pytest.raises(UserError, match="real numbers"):
+            readers.read(path, "cube")

@@ -9,14 +9,16 @@ from types import ModuleType
 import numpy as np
 
 from hsiauto.errors import UserError
+from hsiauto.files import regular_file
 from hsiauto.scene.readers.keys import Role, choose_key, fits
 from hsiauto.scene.readers.no_image import TABLES, table, why_no_labels, why_none
 from hsiauto.scene.readers.stored import Stored
+from hsiauto.settings import local
 
 __all__ = ["Role", "Stored", "has_keys", "holds", "read"]
 
 _KEYED = (".mat", ".npz", ".npy")
-_RASTER = (".tif", ".tiff", ".hdr", ".img", ".dat", ".bil", ".bip", ".bsq", ".raw", ".bin", ".cube", "")
+_RASTER = (".tif", ".tiff", ".vrt", ".hdr", ".img", ".dat", ".bil", ".bip", ".bsq", ".raw", ".bin", ".cube", "")
 
 
 def has_keys(path: Path) -> bool:
@@ -30,7 +32,7 @@ def read(path: Path, role: Role, key: str | None = None) -> Stored:
     `key` names the array in a .mat or .npz; None takes the only one of fitting shape. Raises UserError if the file
     is missing, foreign or truncated, the choice is open, or the array holds no real numbers.
     """
-    _require_file(path)
+    regular_file(local(path))
     suffix = path.suffix.lower()
     if suffix in _KEYED:
         stored = _read_keyed(path, role, key)
@@ -43,7 +45,7 @@ def read(path: Path, role: Role, key: str | None = None) -> Stored:
     elif suffix in TABLES:
         raise table(path)
     else:
-        known = ".mat, .npy, .npz, .tif, .hdr (ENVI, or its data file)"
+        known = ".mat, .npy, .npz, .tif, .vrt, .hdr (ENVI, or its data file)"
         raise UserError("a scene's file must be of a known type", path, f"Known: {known}")
     if stored.array.dtype.kind not in "iufb":
         raise UserError("arrays must hold real numbers", f"{stored.array.dtype} in {path}", "Convert it")
@@ -57,7 +59,7 @@ def read(path: Path, role: Role, key: str | None = None) -> Stored:
 
 def holds(path: Path, role: Role) -> bool:
     """Whether a .mat or .npz file has an array of fitting shape."""
-    _require_file(path)
+    regular_file(local(path))
     return any(fits(shape, role) for shape in _keyed(path).shapes(path).values())
 
 
@@ -81,9 +83,3 @@ def _keyed(path: Path) -> ModuleType:
     from hsiauto.scene.readers import matlab, numpy_file
 
     return matlab if path.suffix.lower() == ".mat" else numpy_file
-
-
-def _require_file(path: Path) -> None:
-    if not path.is_file():
-        received = "a folder" if path.is_dir() else "nothing there"
-        raise UserError(f"{path} must be a file", received, "Check the path, or see the names: hsiauto datasets")

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from hsiauto.errors import UserError, shown
+from hsiauto.scene.readers.beside import is_tiff
 
 _MAX_BYTES = 16 << 20
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
 _FIELD = re.compile(r"^[ \t]*([^=;{}\n]+?)[ \t]*=[ \t]*(\{[^}]*\}|[^\n]*)", re.MULTILINE)
 _FILE_TYPES = ("envi standard", "envi classification", "standard", "classification", "")
@@ -112,9 +112,8 @@ class EnviHeader:
 
 def header_of(data: Path, named: Path | None = None) -> EnviHeader | None:
     """The header of a data file, `named` or beside it; None if there is none. Raises UserError for a broken one."""
-    with data.open("rb") as file:
-        if file.read(4) in _TIFF and named is None:
-            return None
+    if named is None and is_tiff(data):
+        return None
     stems = (data.with_suffix(""), data)
     beside = [stem.with_name(stem.name + suffix) for stem in stems for suffix in (".hdr", ".HDR", ".Hdr")]
     for path in (named,) if named else beside:

@@ -1,17 +1,27 @@
-"""Rasters through GDAL: GeoTIFF, and ENVI by its header or its data file. ENVI data stay on disk, memory-mapped."""
+"""Rasters through GDAL: GeoTIFF, ENVI by its header or its data file, and VRT. ENVI data stay on disk, memory-mapped.
 
+GDAL reads a hundred formats, some of which name other files and addresses: it is told which one a file has.
+"""
+
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from hsiauto.errors import UserError
+from hsiauto.files import regular_file
 from hsiauto.scene.model import GeoReference
+from hsiauto.scene.readers import vrt
+from hsiauto.scene.readers.beside import check_beside
 from hsiauto.scene.readers.envi import EnviHeader, header_of
 from hsiauto.scene.readers.stored import Stored, unreadable
 from hsiauto.scene.wavelengths import to_nm
@@ -28,24 +38,34 @@ def read(path: Path) -> Stored:
     Raises UserError for a foreign or truncated file, complex numbers, and a header without data.
     """
     named = path if path.suffix.lower() == ".hdr" else None
-    path = _data_file(path)
+    path = regular_file(_data_file(path))
     header = header_of(path, named)
     if header is not None:
         header.check()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # most benchmark scenes are not
-            with rasterio.open(path) as raster:
+            with _opened(path, header) as raster:
                 return _read(path, raster, header)
-    except (RasterioError, OSError) as error:
-        raise UserError(
-            "an image must be a whole GeoTIFF or ENVI file", unreadable(path, "such file", error), "Copy it again"
-        ) from error
+    except (RasterioError, CPLE_BaseError, CRSError, UnicodeDecodeError, OSError) as error:
+        rule = "an image must be a whole GeoTIFF, ENVI or VRT file"
+        raise UserError(rule, unreadable(path, "such file", error), "Copy it again") from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path, header: EnviHeader | None) -> Iterator[rasterio.DatasetReader]:
+    """The image by the driver of its format alone; of the files beside it only those that `check_beside` lets pass."""
+    if path.suffix.lower() == ".vrt":
+        with MemoryFile(vrt.plain(path), ext=".vrt") as file, file.open(driver="VRT") as raster:
+            yield raster
+    else:
+        driver, metadata = "GTiff" if header is None else "ENVI", check_beside(path)
+        with rasterio.Env(GDAL_PAM_ENABLED=metadata), rasterio.open(path.absolute(), driver=driver) as raster:
+            yield raster
 
 
 def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None) -> Stored:
-    kinds = {np.dtype(name).kind for name in raster.dtypes}
-    if not kinds <= set("iuf"):
+    if any(name.startswith("complex") for name in raster.dtypes):  # complex_int16 is no type of NumPy
         raise UserError("an image must hold real numbers", f"{raster.dtypes[0]} in {path}", "Save its magnitude")
     header = header if raster.driver == "ENVI" else None
     mapped = _envi_memmap(path, raster, header) if header is not None else None
@@ -63,8 +83,15 @@ def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None)
         good_bands=tuple(value != 0 for value in bad) or None,
         geo=_geo(raster),
         class_names=tuple(header.items("class names")) or None if header is not None else None,
-        notes=(*notes, *_scale_notes(raster, header), *(() if note is None else (note,))),
+        notes=(*notes, *_scale_notes(raster, header), *(() if note is None else (note,)), *_unread(path)),
     )
+
+
+def _unread(path: Path) -> tuple[str, ...]:
+    aux = path.with_suffix(".aux")
+    return (
+        f"{aux.name} beside it is not read: an ERDAS file, whose nodata value and places do not count",
+    ) * aux.is_file()
 
 
 def _scale_notes(raster: rasterio.DatasetReader, header: EnviHeader | None) -> tuple[str, ...]:
