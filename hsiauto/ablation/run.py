@@ -23,6 +23,7 @@ from hsiauto.runs.opened import OpenRun, earlier_run, new_run
 from hsiauto.runs.prepare import Prepared, prepare
 from hsiauto.runs.result import INTERRUPTED, NOTHING_TRAINED
 from hsiauto.runs.watch import Stop, Watch
+from hsiauto.scene.memory import within_memory
 from hsiauto.search.events import Refit, of
 from hsiauto.search.events.transient import OnEvent
 from hsiauto.search.workers.resources import BUDGET_PER_WORKER, Machine, Resources
@@ -52,6 +53,7 @@ class Result:
         return INTERRUPTED if self.interrupted else 0 if self.trained else NOTHING_TRAINED
 
 
+@within_memory("a run")
 def run(
     asked: Asked,
     run_config: RunConfig,
@@ -82,6 +84,7 @@ def run(
         return _drive(asked, cells, opened, deadlines)
 
 
+@within_memory("a run")
 def resume(
     folder: str | Path,
     *,

@@ -19,11 +19,15 @@ from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.torch import TorchFitted
+from hsiauto.scene.memory import require
 from hsiauto.split.seal import TrialData
 
 STRIP_BYTES = 32 << 20
 """Bytes of a strip in float32, margin included. A strip is thicker if the support is large, so that at most half of the
 work goes into margins."""
+
+_MAP_BYTES = 16
+"""Bytes a pixel of classes and confidence, and of their values and colours when they are written."""
 
 Progress = Callable[[int, int], None]
 """(rows done, rows in all)."""
@@ -63,7 +67,8 @@ def predict_scene(
     `strip_rows`: rows predicted at a time; None: as many as `STRIP_BYTES` hold. Beside one strip, memory holds the
     result and the mask, 7 bytes a pixel, and 4 more for each class with `keep_probabilities`.
 
-    Raises UserError if the cube does not have the bands that the model was trained on.
+    Raises UserError if the cube does not have the bands that the model was trained on, and for a map that memory does
+    not hold.
     """
     height, width, n_bands = cube.shape
     if n_bands != fitted.n_bands:
@@ -74,6 +79,8 @@ def predict_scene(
         )
     if valid.shape != (height, width):
         raise UserError("cube and mask must have the same size", f"{(height, width)} and {valid.shape}")
+    each = _MAP_BYTES + (4 * fitted.n_classes if keep_probabilities else 0)
+    require(each * height * width, "the map of a scene")
     classes = np.zeros((height, width), np.int16)
     confidence = np.zeros((height, width), np.float32)
     every = np.zeros((fitted.n_classes, height, width), np.float32) if keep_probabilities else None

@@ -13,6 +13,7 @@ from hsiauto.runs.map_target import claim
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene import open_image
 from hsiauto.scene.bands import ModelBands
+from hsiauto.scene.memory import within_memory
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.events.transient import Classifying, OnEvent
 
@@ -43,6 +44,7 @@ class ClassMap:
     """Why the map may be wrong."""
 
 
+@within_memory("the map of a scene")
 def predict(
     bundle: str | Path,
     scene: SceneSource | str | Path,

@@ -15,6 +15,7 @@ from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.runs import folder as folders
 from hsiauto.scene import Scene, open_scene, read_label_map
+from hsiauto.scene.memory import SMALLER, require, within_memory
 from hsiauto.search.events import Opened, of
 from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
@@ -40,11 +41,13 @@ class Prepared:
         return self.scene.notes + left_out
 
 
+@within_memory("a run")
 def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], None] | None = None) -> Prepared:
     """Open the scene, draw the split, bind the space. Writes nothing but a download, and tells `progress` of it (file,
     bytes done, bytes in all). Raises UserError for anything that cannot be run on."""
     space = Space.load(run_config.space, run_config.families, run_config.pins)
     scene = open_scene(run_config.scene, progress)
+    require(scene.cube.nbytes, "the copy of the cube that workers share", SMALLER)
     run_config = run_config.model_copy(update={"split": _resolved(run_config.split, space)})
     split = make_split(scene.labels, run_config.split, *_fixed_maps(run_config.split, scene))
     data, _ = seal(scene, split, run_config.transductive)

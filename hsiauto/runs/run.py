@@ -18,6 +18,7 @@ from hsiauto.runs.opened import OpenRun, earlier_run, new_run
 from hsiauto.runs.prepare import Prepared, feedable, prepare
 from hsiauto.runs.result import Result
 from hsiauto.runs.watch import Stop, Watch
+from hsiauto.scene.memory import within_memory
 from hsiauto.search import warm_start
 from hsiauto.search.events import WarmStart, of
 from hsiauto.search.events.transient import OnEvent
@@ -26,6 +27,7 @@ from hsiauto.search.workers.driver import run_search
 from hsiauto.settings import Seed, Settings
 
 
+@within_memory("a run")
 def search(
     config: RunConfig,
     folder: str | Path | None = None,
@@ -54,6 +56,7 @@ def search(
         return _drive(run, deadlines, found)
 
 
+@within_memory("a run")
 def resume(
     folder: str | Path,
     *,
@@ -95,6 +98,7 @@ def resume(
         return _drive(run, deadlines, None if told else _from_earlier(run.prepared))
 
 
+@within_memory("a run")
 def train(
     config: RunConfig,
     family_config: FamilyConfig,
@@ -133,6 +137,7 @@ class _Asked(Settings):
     top: Annotated[int | None, Field(ge=1)]
 
 
+@within_memory("a run")
 def refit(
     folder: str | Path,
     *,

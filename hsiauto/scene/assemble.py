@@ -12,6 +12,7 @@ from hsiauto.errors import UserError
 from hsiauto.scene.label_map import Background, LabelMap, label_map, name_classes, plane, unlabelled_value
 from hsiauto.scene.layout import Layout, to_hwc
 from hsiauto.scene.left_out import LeftOut, OnNodata, leave_out
+from hsiauto.scene.memory import require
 from hsiauto.scene.model import Scene
 from hsiauto.scene.placement import place
 from hsiauto.scene.readers.stored import Stored
@@ -218,8 +219,12 @@ def _class_names(values: tuple[int, ...], labels: Stored, facts: RegisteredScene
 def _settled(cube: npt.NDArray[np.generic], kept: npt.NDArray[np.bool_]) -> npt.NDArray[np.generic]:
     """The kept bands: on disk if all are kept, else C-contiguous, because patches are gathered pixel by pixel."""
     if not kept.all():
+        require(int(kept.sum()) * cube.shape[0] * cube.shape[1] * cube.dtype.itemsize, "a copy of the bands to keep")
         out = np.empty((*cube.shape[:2], int(kept.sum())), cube.dtype.newbyteorder("="))
         for top, strip in strips(cube):
             out[top : top + len(strip)] = strip[..., kept]
         return out
-    return cube if isinstance(cube, np.memmap) else np.ascontiguousarray(cube, cube.dtype.newbyteorder("="))
+    if isinstance(cube, np.memmap) or (cube.flags.c_contiguous and cube.dtype.isnative):
+        return cube
+    require(cube.nbytes, "a copy of the cube in the order of its axes")
+    return np.ascontiguousarray(cube, cube.dtype.newbyteorder("="))

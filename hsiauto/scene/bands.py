@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
+from hsiauto.scene.memory import require
 from hsiauto.scene.readers.stored import Stored
 from hsiauto.scene.scan import strips
 from hsiauto.scene.source import MatchBands
@@ -50,6 +51,8 @@ class Match:
         """
         if not self.weight.any():
             return taken(cube, self.lower.tolist(), axis=2)
+        pixels = cube.shape[0] * cube.shape[1]
+        require(4 * pixels * len(self.lower), "a copy of the scene with interpolated bands")
         out = np.empty((*cube.shape[:2], len(self.lower)), np.float32)
         for top, strip in strips(cube):
             low, high = strip[..., self.lower].astype(np.float32), strip[..., self.upper].astype(np.float32)
@@ -64,6 +67,7 @@ def taken(cube: npt.NDArray[np.generic], bands: Sequence[int], axis: int) -> npt
     """`bands` of an array along an axis; evenly spaced ones as a view."""
     steps = {after - before for before, after in pairwise(bands)}
     if len(steps) > 1 or 0 in steps:
+        require(cube.nbytes // cube.shape[axis] * len(bands), "a copy of the scene with the model's bands")
         return np.take(cube, bands, axis)
     step = steps.pop() if steps else 1
     stop = bands[-1] + step

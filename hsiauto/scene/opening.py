@@ -11,6 +11,7 @@ from hsiauto.scene import readers, registry
 from hsiauto.scene.assemble import assemble
 from hsiauto.scene.bands import ModelBands, match_bands, unchecked, with_model_bands
 from hsiauto.scene.label_map import label_map, name_classes, plane, whole_numbers
+from hsiauto.scene.memory import within_memory
 from hsiauto.scene.model import Scene
 from hsiauto.scene.placement import place
 from hsiauto.scene.registry.catalogue import find
@@ -18,6 +19,7 @@ from hsiauto.scene.registry.download import Progress
 from hsiauto.scene.source import SIMULATED, MatchBands, SceneSource
 
 
+@within_memory("a scene")
 def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
     """The scene of a registry name, of `simulated:LABELS`, or of a file with its labels.
 
@@ -45,6 +47,7 @@ def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
     )
 
 
+@within_memory("a scene")
 def open_image(source: SceneSource, model: ModelBands) -> Scene:
     """A scene to predict on, with the model's bands: all pixels unlabelled, no class.
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_STRIP_BYTES = 16 << 20
+from hsiauto.scene.memory import require
 
+_STRIP_BYTES = 16 << 20
+_PIXEL_BYTES = 16
+"""What a scan and the scene after it hold of each pixel beside the cube."""
 
 _SAMPLE = 10_000
 """Pixels among which a spectrum is looked for that fills more than 1 % of the scene."""
@@ -63,6 +66,7 @@ def scan(
     Missing are `nodata`, NaN, infinity and pixels outside `mask`; with `find_fill` also values beyond 1e30 and a flat
     spectrum that stands in more than 1 % of the pixels. Bands `dropped` count for nothing.
     """
+    require(_PIXEL_BYTES * cube.shape[0] * cube.shape[1], "the masks of a scene")
     digest = hashlib.sha256(f"{cube.shape} {cube.dtype.newbyteorder('=').str}".encode())
     can_miss = bool(nodata) or mask is not None or cube.dtype.kind == "f"
     drawn, sample = _drawn(cube.shape), []

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hsiauto.errors import UserError, shown
+from hsiauto.scene.memory import require
 
 FORMAT = 2
 CARD, WEIGHTS, MODEL = "config.json", "weights.safetensors", "model.skops"
@@ -15,6 +16,9 @@ PREPROCESSING, PROVENANCE, MANIFEST = "preprocessing.safetensors", "provenance.j
 FILES = frozenset({CARD, WEIGHTS, MODEL, PREPROCESSING, PROVENANCE})
 AGAIN = "Export the model again, or name the folder `bundle` of a finished run."
 _LARGEST_MANIFEST = 1 << 16
+_LARGEST_JSON = 1 << 26
+_COPIES = 2
+"""Of a file: its bytes, and what is made of them."""
 MAX_BANDS, MAX_CLASSES = 100_000, 1000
 
 
@@ -63,6 +67,9 @@ def read_files(folder: Path) -> dict[str, bytes]:
     files = {}
     for name, expected in sums.items():
         _require(folder / name)
+        if (size := (folder / name).stat().st_size) > _LARGEST_JSON and name.endswith(".json"):
+            raise UserError(f"{name} has at most {_LARGEST_JSON:,} bytes", f"{size:,} in {folder}", AGAIN)
+        require(_COPIES * size, str(folder / name), AGAIN)
         files[name] = (folder / name).read_bytes()
         if _sha256(files[name]) != expected:
             received = f"{folder / name}, which was changed or damaged: its sha256 is not that of the manifest"

@@ -3,6 +3,7 @@
 The libraries of a format are imported when a file of it is read: a worker that is handed a scene needs none of them.
 """
 
+import math
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from hsiauto.errors import UserError
 from hsiauto.files import regular_file
+from hsiauto.scene.memory import require, within_memory
 from hsiauto.scene.readers.keys import Role, choose_key, fits
 from hsiauto.scene.readers.no_image import TABLES, table, why_no_labels, why_none
 from hsiauto.scene.readers.stored import Stored
@@ -26,11 +28,16 @@ def has_keys(path: Path) -> bool:
     return path.suffix.lower() in (".mat", ".npz")
 
 
+_LABEL_BYTES = 64
+"""Bytes a pixel that the numbering of a label map takes."""
+
+
+@within_memory("an array of a scene")
 def read(path: Path, role: Role, key: str | None = None) -> Stored:
     """Read the cube or the label map of a file, by its suffix.
 
     `key` names the array in a .mat or .npz; None takes the only one of fitting shape. Raises UserError if the file
-    is missing, foreign or truncated, the choice is open, or the array holds no real numbers.
+    is missing, foreign or truncated, the choice is open, the array holds no real numbers, or memory does not hold it.
     """
     regular_file(local(path))
     suffix = path.suffix.lower()
@@ -54,6 +61,8 @@ def read(path: Path, role: Role, key: str | None = None) -> Stored:
             raise error
         what = "three axes" if role == "cube" else "two axes"
         raise UserError(f"the {role} must have {what}", f"{stored.array.shape} in {path}", "Name another file or key")
+    if role == "labels":
+        require(_LABEL_BYTES * stored.array.size, f"the classes of {path}")
     return stored
 
 
@@ -68,7 +77,7 @@ def _read_keyed(path: Path, role: Role, key: str | None) -> Stored:
     shapes = module.shapes(path)
 
     def scalar(name: str) -> float | None:
-        return float(module.read(path, name).array.ravel()[0]) if np.prod(shapes[name]) == 1 else None
+        return float(module.read(path, name).array.ravel()[0]) if math.prod(shapes[name]) == 1 else None
 
     if (key is None or key in shapes) and (error := why_none(path, role, shapes, scalar)):
         raise error

@@ -4,6 +4,7 @@ GDAL reads a hundred formats, some of which name other files and addresses: it i
 """
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from rasterio.windows import Window
 
 from hsiauto.errors import UserError
 from hsiauto.files import regular_file
+from hsiauto.scene.memory import require
 from hsiauto.scene.model import GeoReference
 from hsiauto.scene.readers import vrt
 from hsiauto.scene.readers.beside import check_beside
@@ -69,6 +71,7 @@ def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None)
         raise UserError("an image must hold real numbers", f"{raster.dtypes[0]} in {path}", "Save its magnitude")
     header = header if raster.driver == "ENVI" else None
     mapped = _envi_memmap(path, raster, header) if header is not None else None
+    require(_needed(raster, mapped is not None), str(path))
     bands, mask, notes = _bands_and_mask(raster)
     wavelengths, note = _wavelengths(raster, header)
     if wavelengths is not None:
@@ -85,6 +88,17 @@ def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None)
         class_names=tuple(header.items("class names")) or None if header is not None else None,
         notes=(*notes, *_scale_notes(raster, header), *(() if note is None else (note,)), *_unread(path)),
     )
+
+
+def _needed(raster: rasterio.DatasetReader, is_mapped: bool) -> int:
+    """Bytes at the peak: masks of every pixel, and, unless the file is mapped, the cube, one strip, one block."""
+    pixels = raster.height * raster.width
+    item = np.result_type(*raster.dtypes).itemsize
+    if is_mapped:
+        return 3 * pixels
+    block = max(rows * columns for rows, columns in raster.block_shapes) * item * raster.count
+    strip = min(raster.height, max(_ROWS, raster.block_shapes[0][0])) * raster.width * raster.count * item
+    return pixels * (3 + raster.count * item) + strip + block
 
 
 def _unread(path: Path) -> tuple[str, ...]:
@@ -129,7 +143,7 @@ def _envi_memmap(path: Path, raster: rasterio.DatasetReader, header: EnviHeader)
     axes, dtype, offset = _TO_HWC[header.interleave], header.dtype, header.whole("header offset", 0)
     hwc = (header.whole("lines", None), header.whole("samples", None), header.whole("bands", None))
     shape = tuple(hwc[axes.index(axis)] for axis in range(3))  # the inverse permutation: the shape as stored
-    needed, size = offset + int(np.prod(hwc)) * dtype.itemsize, path.stat().st_size
+    needed, size = offset + math.prod(hwc) * dtype.itemsize, path.stat().st_size
     if size < needed:
         raise UserError(f"{path} must hold the {needed:,} bytes of its header", f"{size:,}", "Copy it again")
     cube = np.memmap(path, dtype, "r", offset, shape).transpose(axes)
