@@ -1,5 +1,7 @@
 """ENVI headers as sensors, ENVI and people write them."""
 
+import contextlib
+import time
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +157,13 @@ def test_a_scale_of_a_geotiff_is_said(tmp_path: Path) -> None:
     with rasterio.open(path, "r+") as written:
         written.scales, written.offsets = (0.0001,) * f.C, (0.1,) * f.C
     assert "scale 0.0001, offset 0.1 not applied" in readers.read(path, "cube").notes[0]
+
+
+@pytest.mark.parametrize("line", [" " * 200_000, "\t \t" * 50_000, "key" + " " * 200_000 + "x", "a = {b\n" * 30_000])
+def test_a_header_that_is_made_to_be_slow_is_not(tmp_path: Path, line: str) -> None:
+    hdr = _write(tmp_path)
+    hdr.write_text(hdr.read_text() + line + "\n")
+    begin = time.perf_counter()
+    with pytest.raises(UserError, match="brace") if "{" in line else contextlib.nullcontext():
+        np.testing.assert_array_equal(readers.read(hdr, "cube").array, f.cube())
+    assert time.perf_counter() - begin < 5

@@ -15,7 +15,6 @@ from hsiauto.scene.readers.beside import is_tiff
 
 _MAX_BYTES = 16 << 20
 _DTYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4", 14: "i8", 15: "u8"}
-_FIELD = re.compile(r"^[ \t]*([^=;{}\n]+?)[ \t]*=[ \t]*(\{[^}]*\}|[^\n]*)", re.MULTILINE)
 _FILE_TYPES = ("envi standard", "envi classification", "standard", "classification", "")
 
 
@@ -134,11 +133,20 @@ def _text(path: Path) -> str | None:
 
 def _fields(path: Path, text: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    body = re.sub(r"^;[^\n]*", "", text, flags=re.MULTILINE)
-    for key, value in _FIELD.findall(body):
-        name, value = re.sub(r"[\s_]+", " ", key).strip().lower(), re.sub(r"\s+", " ", value).strip()
-        if value.startswith("{") and not value.endswith("}"):
-            raise UserError(f"`{name}` must end with a brace", f"an open list in {path}", "Correct the header")
+    lines = (line for line in text.split("\n") if not line.startswith(";"))
+    for line in lines:
+        key, equals, value = line.partition("=")
+        name, value = re.sub(r"[\s_]+", " ", key).strip().lower(), value.strip()
+        if not (equals and name) or re.search("[;{}]", key):
+            continue
+        if value.startswith("{"):
+            listed = [value]
+            while "}" not in listed[-1]:
+                if (further := next(lines, None)) is None:
+                    raise UserError(f"`{name}` must end with a brace", f"an open list in {path}", "Correct the header")
+                listed.append(further)
+            value = "\n".join(listed).partition("}")[0] + "}"
+        value = re.sub(r"\s+", " ", value)
         if found.setdefault(name, value) != value:
             raise UserError(f"`{name}` must stand once in {path}", "two values", "Correct the header")
     return found
