@@ -17,6 +17,7 @@ MAX_CLASSES = 1000
 Background = int | Literal["none"]
 _SMALLEST = 0.05
 """A share of pixels with 0 below this and above none is a margin, not a class."""
+LARGEST_LABEL = 2**53
 NO_VALUE = -(2**62)
 """Stands for unlabelled where every value may be a class."""
 _UNLABELLED = re.compile(
@@ -117,12 +118,22 @@ def name_classes(values: tuple[int, ...], name_of: Callable[[int], str | None]) 
 def whole_numbers(
     stored: npt.NDArray[np.generic], nodata: float | None, fill: int = 0
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """(the values as int64 with `fill` for NaN and `nodata`, where that was). UserError if one is no whole number."""
+    """(the values as int64 with `fill` for NaN and `nodata`, where that was).
+
+    Raises UserError for what is no whole number or beyond those that we hold: conversion would wrap it.
+    """
     values = np.asarray(stored)
     filled = values == nodata if nodata is not None else np.zeros(values.shape, np.bool_)
     if values.dtype.kind == "f":
-        filled |= ~np.isfinite(values)
+        filled |= np.isnan(values)
     values = np.where(filled, 0, values)
+    beyond = ((values >= LARGEST_LABEL) | (values <= -LARGEST_LABEL)) & (values != fill)  # which `place` puts there
+    if beyond.any():
+        raise UserError(
+            f"labels must lie within {LARGEST_LABEL:,}, up to which every number type holds them",
+            values[beyond][0],
+            "If it means unlabelled, give the file a nodata value, or write 0 there; else renumber the labels",
+        )
     if values.dtype.kind == "f" and (odd := values[values != np.round(values)]).size:
         remedy = "Give a label map; see `labels_key`"
         if values.min() >= 0 and values.max() <= 1:

@@ -87,3 +87,35 @@ def test_negative_labels_are_still_asked_about() -> None:
 def test_abundances_are_named() -> None:
     with pytest.raises(UserError, match="abundances"):
         label_map(np.random.default_rng(0).uniform(0, 1, (3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "named"),
+    [
+        ([1, 2, 2**64 - 1], "u8", "18446744073709551615"),
+        ([1, 2, 2**63], "u8", "9223372036854775808"),
+        ([1, 2, 2**63 - 1], "i8", "9223372036854775807"),
+        ([1, 2, -(2**63)], "i8", "-9223372036854775808"),
+        ([1, 2, -(2**62)], "i8", "-4611686018427387904"),
+        ([1, 2, 2**53], "i8", "9007199254740992"),
+        ([1, 2, 1e19], "f8", "1e.19"),
+        ([1, 2, 2.0**64], "f4", "1.84"),
+        ([1, 2, np.inf], "f4", "inf"),
+        ([1, 2, -np.inf], "f8", "-inf"),
+    ],
+)
+def test_a_value_that_would_wrap_is_named(values: list[float], dtype: str, named: str) -> None:
+    for background in (None, -1):
+        with pytest.raises(UserError, match=f"must lie within 9,007,199,254,740,992.*received {named}"):
+            label_map(np.array([values], dtype), background=background)
+
+
+def test_large_values_that_are_held_and_a_nodata_value_that_is_not() -> None:
+    assert label_map(np.array([[1, 2**53 - 1]])).values == (1, 2**53 - 1)
+    assert label_map(np.array([[1, 2, 2**64 - 1]], "u8"), nodata=float(2**64 - 1)).values == (1, 2)
+
+
+@pytest.mark.parametrize("value", [1.5, 1e-9, 2.999999])
+def test_a_fraction_is_no_label(value: float) -> None:
+    with pytest.raises(UserError, match=f"whole numbers; received {value}"):
+        label_map(np.array([[1, 2, value, np.nan]]))
