@@ -12,34 +12,54 @@ if TYPE_CHECKING:
 
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 80
+_LONGEST_RULE, _LONGEST_RECEIVED, _LONGEST_REMEDY = 500, 300, 1000
+"""Characters of a message's parts. What somebody else wrote may stand in each of them."""
+_LONGEST_NAME = 100
+"""Characters of a name to which a nearest one is looked for, in quadratic time."""
 
 
 class UserError(ValueError):
     """Bad input. The command line prints it as one line and exits with code 2.
 
     `rule` says what must hold, `received` what came instead, `remedy` what to do about it. Settings stand in backticks.
+    However long a value is that one of them quotes, and however many lines another library's message has: the error
+    has one line, of limited length.
     """
 
     def __init__(self, rule: str, received: object = None, remedy: str = "") -> None:
         self.rule, self.received, self.remedy = rule, received, remedy
-        parts = [rule.rstrip(".")]
+        parts = [one_line(rule, _LONGEST_RULE).rstrip(".")]
         if received is not None:
-            parts.append(f"received {received}")
+            parts.append(f"received {one_line(received, _LONGEST_RECEIVED)}")
         message = "; ".join(parts)
-        super().__init__(f"{message}. {remedy}".rstrip() if remedy else message)
+        super().__init__(f"{message}. {one_line(remedy, _LONGEST_REMEDY)}".rstrip() if remedy else message)
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str, object, str]]:
         return type(self), (self.rule, self.received, self.remedy)  # survives the way back from a worker
 
 
+def one_line(text: object, longest: int = _LONGEST_RECEIVED) -> str:
+    """`str` of something, its lines joined, without its middle if it has more than `longest` characters."""
+    try:
+        whole = str(text)
+    except ValueError:  # Python prints no int of more than 4,300 digits
+        whole = "a number of too many digits"
+    if len(whole) > longest:
+        whole = f"{whole[: longest * 2 // 3]} ... {whole[-longest // 4 :]}"
+    return " ".join(line for part in whole.splitlines() if (line := part.strip()))
+
+
 def shown(value: object) -> str:
     """`repr` of a value that somebody else wrote, cut to the length of a line."""
-    return _SHOWN.repr(value)
+    try:
+        return _SHOWN.repr(value)
+    except ValueError:  # as above
+        return "a number of too many digits"
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """The remedy for a name that is unknown: the nearest known one, else `otherwise`."""
-    close = get_close_matches(name, list(known), 1)
+    close = get_close_matches(name[:_LONGEST_NAME], list(known), 1)
     return f"Did you mean {close[0]}?" if close else otherwise
 
 

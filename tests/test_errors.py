@@ -58,3 +58,26 @@ def test_the_nearest_name_or_the_other_remedy() -> None:
 def test_an_error_comes_back_from_a_worker() -> None:
     error = pickle.loads(pickle.dumps(UserError("rule", "value", "remedy")))
     assert str(error) == "rule; received value. remedy"
+
+
+@pytest.mark.parametrize("place", ["rule", "received", "remedy"])
+def test_nothing_that_is_quoted_floods_the_console(place: str) -> None:
+    parts: dict[str, Any] = {"rule": "a rule", "received": 1, "remedy": "Do it."}
+    for long in ("x" * 10**6, " " * 10**6, "x\n" * 10**6, ["x" * 10**5] * 10):
+        error = UserError(**{**parts, place: long if place == "received" else str(long)})
+        assert len(str(error)) < 1500
+        assert len(str(error).splitlines()) == 1
+
+
+def test_a_message_of_several_lines_becomes_one() -> None:
+    error = UserError("a rule", "no field\n  in 1.2\r\n\n\tof it\u2028", "Do\nit.")
+    assert str(error) == "a rule; received no field in 1.2 of it. Do it."
+
+
+def test_a_number_of_more_digits_than_python_prints() -> None:
+    assert str(UserError("a rule", 16**5000)) == "a rule; received a number of too many digits"
+    assert shown([16**5000]) == "a number of too many digits"
+
+
+def test_no_nearest_name_is_looked_for_to_a_text() -> None:
+    assert did_you_mean("budget " * 10**5, ["budget"] * 100, "no") == "no"  # took minutes
