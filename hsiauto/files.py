@@ -2,10 +2,11 @@
 
 import contextlib
 import errno
+import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,8 @@ def regular_file(path: Path) -> Path:
     return path
 
 
-_LARGEST, _DEEPEST = 2**20, 20
-"""Bytes, and levels of nesting, of a YAML file that somebody wrote."""
+_LARGEST, _LARGEST_JSON, _DEEPEST = 2**20, 2**24, 20
+"""Bytes of a YAML file, which somebody wrote, and of JSON, which we did; levels of nesting of both."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -124,9 +125,8 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
     class Strict(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            if len(set(keys)) < len(keys):
-                twice = next(key for place, key in enumerate(keys) if key in keys[:place])
-                where = f"{shown(twice)} twice, in the mapping{_line(node.start_mark)}"
+            if twice := _twice(keys):
+                where = f"{twice}, in the mapping{_line(node.start_mark)}"
                 raise UserError(f"{name}: a key stands once", where, "Correct the file.")
             mapping: dict[Any, Any] = super().construct_mapping(node, deep)
             return mapping
@@ -150,6 +150,53 @@ def parse_yaml(text: str, name: str) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
         raise UserError(f"{name}: must hold a mapping of names to values", shown(found), "Correct the file.")
     return found
+
+
+def read_json(path: Path) -> bytes:
+    """The bytes of a JSON file that `check_json` lets pass, for a model to parse. Raises UserError for others."""
+    with regular_file(path).open("rb") as file:
+        return check_json(file.read(_LARGEST_JSON + 1), str(path))
+
+
+def check_json(content: bytes, name: str) -> bytes:
+    """`content`, once it is known to be strict JSON: no key twice in an object, no NaN, few levels, not too large.
+
+    Raises UserError, in which `name` is what it is called.
+    """
+    if len(content) > _LARGEST_JSON:
+        raise UserError(f"{name} must have at most {_LARGEST_JSON:,} bytes", "more", "Fix the path.")
+    try:
+        value = json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+        why = f"more than {_DEEPEST} levels" if _depth(value) > _DEEPEST else ""
+    except RecursionError:
+        why = f"more than {_DEEPEST} levels"
+    except ValueError as error:  # of JSON, of UTF-8, of a number of too many digits
+        why = str(error)
+    if why:
+        raise UserError(f"{name}: must be strict JSON", why, "It was edited or damaged: restore it.")
+    return content
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if twice := _twice(key for key, _ in pairs):
+        raise ValueError(twice)
+    return dict(pairs)
+
+
+def _twice(keys: Iterable[str]) -> str:
+    """The first key that was there before, in words; empty: there is none."""
+    before: set[str] = set()
+    return next((f"{shown(key)} twice" for key in keys if key in before or before.add(key)), "")  # type: ignore[func-returns-value]
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant}, which is no number in JSON")
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, dict | list):
+        return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
+    return 0
 
 
 def _line(mark: Any) -> str:

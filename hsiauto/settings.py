@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hsiauto.errors import UserError, did_you_mean, refusal, shown
+from hsiauto.files import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,15 @@ def assigned(text: str, form: str, example: str) -> tuple[str, Any]:
 
 def scalar(text: str) -> Any:
     """A YAML scalar, and 1e-4 as the number that everybody but YAML 1.1 reads."""
+    if _EXPONENT.fullmatch(text.strip()):
+        return float(text)
     try:
-        return float(text) if _EXPONENT.fullmatch(text.strip()) else yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError("a value is a number, true, false or a word", shown(text), "Quote it for the shell.") from error
+        found = parse_yaml(f"value: {text}", "a value")
+    except UserError:
+        found = {}
+    if found.keys() != {"value"} or not isinstance(found["value"], bool | int | float | str | None):
+        raise UserError("a value is a number, true, false or a word", shown(text), "Quote it for the shell.")
+    return found["value"]
 
 
 _ELSEWHERE = re.compile(r"[A-Za-z][\w+.-]+:/|/vsi[a-z0-9]\w*(/|$)")

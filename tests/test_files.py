@@ -2,12 +2,13 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from hsiauto.errors import UserError
-from hsiauto.files import atomic_path, parse_yaml, read_yaml, regular_file, run_lock, write_yaml
+from hsiauto.files import atomic_path, check_json, parse_yaml, read_yaml, regular_file, run_lock, write_yaml
 
 
 def test_the_file_appears_whole_and_nothing_else(tmp_path: Path) -> None:
@@ -141,3 +142,41 @@ def test_only_regular_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(UserError, match="received Permission denied"):
         regular_file(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"a": 1, "b": 2, "a": 3}', "'a' twice"),
+        (b'[{"a": {"b": 1, "b": 1}}]', "'b' twice"),
+        (b"[" * 21 + b"]" * 21, "more than 20 levels"),
+        (b"[" * 10**6, "more than 20 levels"),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, "more than 20 levels"),
+        (b'{"a": NaN}', "NaN, which is no number"),
+        (b'{"a": -Infinity}', "-Infinity, which is no number"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "digits"),
+        (b'{"a": \xff}', "utf-8"),
+        (b"{a: 1}", "property name"),
+        (b" " * (2**24 + 1), "at most 16,777,216 bytes"),
+    ],
+)
+def test_json_that_is_refused(content: bytes, words: str) -> None:
+    with pytest.raises(UserError, match=words) as refused:
+        check_json(content, "f.json")
+    assert str(refused.value).startswith("f.json")
+    assert len(str(refused.value)) < 250
+
+
+def test_strict_json_passes_as_it_is() -> None:
+    content = b'{"a": [1, 2.5e300, null, {"b": {}}], "c": "NaN"}'
+    assert check_json(content, "f.json") is content
+
+
+def test_many_keys_are_no_work(tmp_path: Path) -> None:
+    keys = [f'"k{i}": 1' for i in range(40_000)]
+    text = "{" + ", ".join([*keys, keys[-1]]) + "}"
+    for check in (lambda: parse_yaml(text, "f"), lambda: check_json(text.encode(), "f")):
+        start = time.process_time()
+        with pytest.raises(UserError, match="'k39999' twice"):
+            check()
+        assert time.process_time() - start < 10  # minutes, if each key is compared with all before it

@@ -84,3 +84,24 @@ def test_what_a_reader_of_results_needs_takes_no_torch() -> None:
     script = f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nprint('torch' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert told == "False\n"
+
+
+OWN_PARSERS = {"files.py", "models/bundle/estimator.py"}
+"""files.py is the one place; the other reads the scheme of a skops file, whose depth is that of its model."""
+
+
+def test_yaml_and_json_are_read_in_one_place() -> None:
+    """No alias, no key twice, few levels, few bytes: what a file may hold is checked before it is parsed."""
+    parsers = {"loads", "from_json", "validate_json", "model_validate_json"}
+    seen = 0
+    for path in HOUSE.rglob("*.py"):
+        if (name := path.relative_to(HOUSE).as_posix()) in OWN_PARSERS:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert "yaml" not in set(_modules(tree)), name
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            if called in parsers and "cloudpickle" not in ast.unparse(call):
+                seen += 1
+                assert "check_json(" in ast.unparse(call) or "read_json(" in ast.unparse(call), name
+    assert seen > 5

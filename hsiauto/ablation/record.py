@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 
 from hsiauto.ablation.definition import Definition
 from hsiauto.errors import UserError, refusal
-from hsiauto.files import atomic_path
+from hsiauto.files import atomic_path, read_json
 from hsiauto.settings import Settings
 
 FILE = "ablation.json"
@@ -41,12 +41,9 @@ def read(folder: Path) -> Asked:
             f"the run folder of a study holds {FILE}", folder, "Name the folder that `hsiauto study` printed."
         )
     try:
-        return Asked.model_validate_json(path.read_text())
-    except (ValidationError, UnicodeDecodeError) as error:
-        remedy = "It was edited or damaged: restore it."
-        if isinstance(error, ValidationError):
-            raise refusal(error, f"{path} must be a study: ", remedy) from error
-        raise UserError(f"{path} must be a study", str(error), remedy) from error
+        return Asked.model_validate_json(read_json(path))
+    except ValidationError as error:
+        raise refusal(error, f"{path} must be a study: ", "It was edited or damaged: restore it.") from error
 
 
 def work(asked: Asked) -> dict[str, Any]:

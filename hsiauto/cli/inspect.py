@@ -75,7 +75,7 @@ def show(
         return
     _print_trial(trial, state)
     log = folder / "trials" / trial / f"attempt-{state.attempt}" / "log.txt"
-    if log.exists():
+    if log.is_file():
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
         say(f"\n{log}:\n{tail}", output(), whole=True)
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli.tables import Column, framed, print_rows, width
+from hsiauto.files import check_json
 from hsiauto.leaderboard import SummaryRow, summary
 from hsiauto.leaderboard.summary import Spread
 
@@ -121,7 +122,10 @@ def _print_trials(board: pa.Table) -> None:
 
 
 def _cell(cell: str | None) -> str:
-    return ", ".join(f"{axis}={value}" for axis, value in json.loads(cell or "{}").items())
+    return ", ".join(
+        f"{axis}={value}"
+        for axis, value in json.loads(check_json((cell or "{}").encode(), "a cell of a study")).items()
+    )
 
 
 def _spread(spread: Spread) -> str:

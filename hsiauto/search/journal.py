@@ -14,7 +14,7 @@ from typing import Self
 from pydantic import ValidationError
 
 from hsiauto.errors import UserError
-from hsiauto.files import writing
+from hsiauto.files import check_json, regular_file, writing
 from hsiauto.search.events import SCHEMA_VERSION, Ended, Event, Ranked, Reevaluated, Refit, from_line, to_line
 
 _DURABLE = (Ended, Reevaluated, Ranked, Refit)
@@ -79,7 +79,7 @@ def read(path: Path) -> list[Event]:
 def _parse(path: Path) -> tuple[list[Event], int]:
     """Events and the length in bytes of what is whole."""
     try:
-        content = path.read_bytes()
+        content = regular_file(path).read_bytes()
     except OSError as error:
         raise UserError("a run folder has a journal that can be read", f"{path}: {error.strerror}") from error
     lines = content.split(b"\n")
@@ -104,7 +104,7 @@ def _parse(path: Path) -> tuple[list[Event], int]:
 
 def _is_no_json(line: bytes) -> bool:
     try:
-        json.loads(line)
+        check_json(line, "")
     except ValueError:
         return True
     return False
@@ -113,7 +113,7 @@ def _is_no_json(line: bytes) -> bool:
 def _check_version(path: Path, line: bytes) -> None:
     """Refuse a line that opens a journal of a newer schema."""
     try:
-        event = json.loads(line)
+        event = json.loads(check_json(line, ""))
         newer = event["event"] == "opened" and event["schema_version"] > SCHEMA_VERSION
     except (ValueError, TypeError, KeyError):
         return
@@ -127,6 +127,8 @@ def _check_version(path: Path, line: bytes) -> None:
 
 def _what_is_wrong(error: ValueError) -> str:
     """The first complaint, in one line."""
+    if isinstance(error, UserError):
+        return f"{error.rule}, {error.received}"
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors(include_url=False)[0]

@@ -9,33 +9,54 @@ YAML holds ranges only; what a hyperparameter means, when it is active and what 
 """
 
 import itertools
+import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import yaml
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+    ValidationError,
+)
 
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, shown
 from hsiauto.families.base import FamilyConfig
+from hsiauto.files import parse_yaml, read_yaml
 from hsiauto.space.family import FamilySpace
 from hsiauto.space.ranges import Choices, Interval, Range
 
-Number = StrictInt | StrictFloat
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+_Number = Annotated[StrictInt | StrictFloat, AfterValidator(_finite)]
+_Choice = Annotated[StrictBool | StrictInt | StrictFloat | StrictStr, AfterValidator(_finite)]
+_MOST_CHOICES, _MOST_STEPS = 100, 1_000_000
+"""Choices are checked in pairs."""
 
 
 class _IntervalText(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    low: Number
-    high: Number
+    low: _Number
+    high: _Number
     log: StrictBool = False
-    step: Number | None = None
+    step: _Number | None = None
 
 
 class _ChoicesText(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    choices: tuple[StrictBool | StrictInt | StrictFloat | StrictStr, ...]
+    choices: tuple[_Choice, ...]
 
 
 def shipped() -> tuple[str, ...]:
@@ -48,28 +69,18 @@ def read(name_or_path: str) -> tuple[str, dict[str, Any]]:
     """(file name for messages, its blocks) of a shipped space or a YAML file."""
     path = Path(name_or_path)
     if name_or_path in shipped():
-        file, text = (
-            f"{name_or_path}.yaml",
-            (resources.files("hsiauto.search_spaces") / f"{name_or_path}.yaml").read_text(),
-        )
+        file = f"{name_or_path}.yaml"
+        blocks = parse_yaml((resources.files("hsiauto.search_spaces") / file).read_text(encoding="utf-8"), file)
     else:
-        if not path.is_file():
+        if not path.exists():
             raise UserError(
                 "space: must be a YAML file or one of " + ", ".join(shipped()),
                 name_or_path,
                 "Check the name or the path.",
             )
-        file, text = str(path), path.read_text(encoding="utf-8", errors="replace")
-    try:
-        blocks = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{file}: must be YAML", " ".join(str(error).split()), "Correct the file.") from error
-    if not isinstance(blocks, dict) or not blocks:
-        raise UserError(
-            f"{file}: must hold one block of hyperparameters for each family",
-            type(blocks).__name__,
-            "Correct the file.",
-        )
+        file, blocks = str(path), read_yaml(path)
+    if not blocks:
+        raise UserError(f"{file}: must hold one block of hyperparameters for each family", "none", "Correct the file.")
     return file, blocks
 
 
@@ -78,7 +89,7 @@ def family_space(file: str, family: str, block: object, config: type[FamilyConfi
     if not isinstance(block, dict):
         raise UserError(
             f"{file}: {family}: must be a block of `hyperparameter: range`",
-            repr(block),
+            shown(block),
             "Write {} for no hyperparameter.",
         )
     return FamilySpace(
@@ -126,7 +137,7 @@ def _range(place: Place, text: object, config: type[FamilyConfig]) -> Range:
         known = ", ".join(name for name in config.model_fields if name != "family")
         place.fail("must be a hyperparameter of the family", place.name, f"Its hyperparameters: {known}.")
     if not isinstance(text, dict) or ("choices" in text) == ("low" in text or "high" in text):
-        place.fail("must be {low, high} with log or step, or {choices: [...]}", repr(text), "Write one of the two.")
+        place.fail("must be {low, high} with log or step, or {choices: [...]}", shown(text), "Write one of the two.")
     try:
         if "choices" in text:
             return _choices(place, _ChoicesText.model_validate({**text, "choices": _sequence(text["choices"])}), config)
@@ -135,8 +146,10 @@ def _range(place: Place, text: object, config: type[FamilyConfig]) -> Range:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:1])
         if isinstance(first["input"], str):
-            place.fail(f"{where} must be a number", repr(first["input"]), f"{_number_hint(first['input'])}")
-        place.fail(f"{where}: {first['msg']}", repr(first["input"]), "Correct the range.")
+            place.fail(f"{where} must be a number", shown(first["input"]), f"{_number_hint(first['input'])}")
+        place.fail(
+            f"{where}: {first['msg'].removeprefix('Value error, ')}", shown(first["input"]), "Correct the range."
+        )
 
 
 def _sequence(value: object) -> object:
@@ -157,8 +170,10 @@ def _interval(place: Place, text: _IntervalText, config: type[FamilyConfig]) -> 
             f"low {text.low}, step {text.step}",
             "Drop log or step.",
         )
-    if text.step is not None and text.step <= 0:
-        place.fail("step must be above 0", text.step, "Drop it or raise it.")
+    if text.step is not None and not text.high - text.low >= text.step > 0:
+        place.fail("the step of low and high must be above 0 and at most their distance", text.step, "Change it.")
+    if text.step is not None and text.high - text.low > _MOST_STEPS * text.step:
+        place.fail(f"a range must have at most {_MOST_STEPS:,} steps", text.step, "Drop it or raise it.")
     integer = types == {int}
     if integer and text.step is not None and int(text.step) != text.step:
         place.fail("the step of an integer hyperparameter must be an integer", text.step, "Round it.")
@@ -173,6 +188,8 @@ def _interval(place: Place, text: _IntervalText, config: type[FamilyConfig]) -> 
 def _choices(place: Place, text: _ChoicesText, config: type[FamilyConfig]) -> Choices:
     if not text.choices:
         place.fail("choices must not be empty", "[]", "List at least one value.")
+    if len(text.choices) > _MOST_CHOICES:
+        place.fail(f"at most {_MOST_CHOICES} choices", len(text.choices), "Write low and high.")
     values = tuple(_typed(place, value, config) for value in text.choices)
     if len(set(values)) < len(values):
         place.fail("choices must differ", list(text.choices), "Drop the repeated one.")
@@ -185,12 +202,12 @@ def _typed(place: Place, value: Any, config: type[FamilyConfig]) -> Any:
         typed = parse_value(config, place.name, value)
     except ValidationError as error:
         place.fail(
-            error.errors()[0]["msg"], repr(value), _number_hint(value) if isinstance(value, str) else "Change it."
+            error.errors()[0]["msg"], shown(value), _number_hint(value) if isinstance(value, str) else "Change it."
         )
     if isinstance(value, str) and not isinstance(typed, str):
-        place.fail("must be a number", repr(value), _number_hint(value))
+        place.fail("must be a number", shown(value), _number_hint(value))
     if isinstance(typed, int | float) and isinstance(value, bool) != isinstance(typed, bool):
-        place.fail("must not mix numbers with true and false", repr(value), "Change it.")
+        place.fail("must not mix numbers with true and false", shown(value), "Change it.")
     return typed
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import yaml
 from optuna.distributions import BaseDistribution
 from optuna.trial import BaseTrial
 from pydantic import ValidationError
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 from hsiauto.errors import UserError, refusal
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
+from hsiauto.settings import scalar
 from hsiauto.space import load
 from hsiauto.space.family import FamilySpace
 from hsiauto.space.scene_size import SceneSize
@@ -125,20 +125,12 @@ def _pinned(pin: str, value: Any, parts: Mapping[str, FamilySpace]) -> tuple[str
             f"`set` must name a hyperparameter of {family}", pin, f"Its hyperparameters: {', '.join(names)}."
         )
     if isinstance(value, str):
-        value = _from_text(value)
+        value = scalar(value)
     try:
         typed = load.parse_value(part.config, name, value)
     except ValidationError as error:
         raise refusal(error, f"`set` {pin}", "Change the value.") from error
     return family, replace(part, pins={**part.pins, name: typed})
-
-
-def _from_text(text: str) -> Any:
-    """A value from its text: `1e-4` is a number here, whatever YAML thinks of it."""
-    try:
-        return float(text) if "e" in text.lower() else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
-        return text
 
 
 def _check_pins(part: FamilySpace) -> None:

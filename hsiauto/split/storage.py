@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from hsiauto.errors import UserError
-from hsiauto.files import atomic_path
+from hsiauto.files import atomic_path, check_json, regular_file
 from hsiauto.split.make import split_hash
 from hsiauto.split.model import Split, SplitSpec
 
@@ -31,9 +31,10 @@ def save_split(split: Split, path: Path) -> None:
 
 def load_split(path: Path) -> Split:
     """Read what `save_split` wrote and check its hash. Raises UserError for anything else."""
+    regular_file(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
+            header = json.loads(check_json(str(archive["header"]).encode(), "its header"))
             sets = {name: archive[name].astype(np.int64, casting="safe") for name in _SETS}
         split = Split(
             spec=SplitSpec.model_validate(header["spec"]),
@@ -43,8 +44,6 @@ def load_split(path: Path) -> Split:
             hash=str(header["hash"]),
             **sets,
         )
-    except FileNotFoundError:
-        raise UserError("a run folder holds its split", f"no {path}", "Give the folder of a run.") from None
     except (BadZipFile, EOFError, KeyError, IndexError, TypeError, ValueError, ValidationError) as error:
         raise UserError("a split must be readable", f"{path}: {error}", "Restore the file, or start anew.") from error
     found = split_hash(split.shape, split.train, split.val, split.pool, split.test, split.classes)

@@ -24,7 +24,7 @@ import torch
 from hsiauto.errors import UserError
 from hsiauto.families.base import ClassicalConfig, FamilyConfig, TorchConfig
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
-from hsiauto.files import atomic_path
+from hsiauto.files import atomic_path, regular_file
 from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.models.batches.cached_scene import forget_cached_scenes
 from hsiauto.models.fitted.base import Fitted
@@ -224,7 +224,9 @@ class Trial:
         path = None if self.folder is None else self.folder / CHECKPOINT
         if path is None or not path.exists():
             return None
-        stored = io.BytesIO(path.read_bytes())  # read first: an error of the disk is not a damaged checkpoint
+        stored = io.BytesIO(
+            regular_file(path).read_bytes()
+        )  # read first: an error of the disk is not a damaged checkpoint
         try:
             content = torch.load(stored, map_location="cpu", weights_only=True)
         except (RuntimeError, ValueError, OSError, EOFError, pickle.UnpicklingError) as damage:  # torch's, on any bytes

@@ -44,7 +44,7 @@ def test_a_last_line_of_zeros_counts_as_torn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        (b"{oops}", "Invalid JSON"),
+        (b"{oops}", "strict JSON"),
         (b'{"event":"resumed","at":"","budget":3,"time":1}', r"resumed\.time: Extra inputs are not permitted"),
         (b'{"event":"resumed","at":""}', r"resumed\.budget: Field required"),
         (b'{"event":"resumed","budget":3}', r"at: Field required"),
@@ -162,3 +162,16 @@ def test_seconds_per_epoch_leave_out_the_warm_up() -> None:
     events += [told.reported(epoch=epoch, fit_seconds=seconds) for epoch, seconds in ((1, 5.0), (2, 6.0), (4, 8.0))]
     assert trials(events[:3])["t0001"].seconds_per_epoch == 2.5
     assert trials(events)["t0001"].seconds_per_epoch == 1.0
+
+
+def test_a_key_twice_is_no_event(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    _write(path, told.opened(), b'{"event":"resumed","at":"","budget":3,"budget":300}', Resumed(budget=3))
+    with pytest.raises(UserError, match=r"line 2: .*'budget' twice"):
+        read(path)
+
+
+def test_a_journal_that_never_ends_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").symlink_to("/dev/zero")
+    with pytest.raises(UserError, match="must be a file that can be read; received a device"):
+        read(tmp_path / "journal.jsonl")

@@ -71,5 +71,5 @@ def test_a_pickle_is_not_opened(path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="a run folder holds its split"):
+    with pytest.raises(UserError, match="must be a file that can be read"):
         load_split(tmp_path / "split.npz")

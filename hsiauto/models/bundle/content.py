@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hsiauto.errors import UserError, shown
+from hsiauto.files import read_json, regular_file
 from hsiauto.scene.memory import require
 
 FORMAT = 2
@@ -57,7 +58,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
     if (size := (folder / MANIFEST).stat().st_size) > _LARGEST_MANIFEST:
         raise UserError(f"{MANIFEST} has at most {_LARGEST_MANIFEST:,} bytes", f"{size:,} in {folder}", AGAIN)
     try:
-        sums = _Manifest.model_validate_json((folder / MANIFEST).read_bytes()).sha256
+        sums = _Manifest.model_validate_json(read_json(folder / MANIFEST)).sha256
     except ValidationError as error:
         raise UserError("a model's manifest must hold checksums", folder / MANIFEST, AGAIN) from error
     if strange := sorted(set(sums) - FILES):
@@ -70,7 +71,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
         if (size := (folder / name).stat().st_size) > _LARGEST_JSON and name.endswith(".json"):
             raise UserError(f"{name} has at most {_LARGEST_JSON:,} bytes", f"{size:,} in {folder}", AGAIN)
         require(_COPIES * size, str(folder / name), AGAIN)
-        files[name] = (folder / name).read_bytes()
+        files[name] = regular_file(folder / name).read_bytes()
         if _sha256(files[name]) != expected:
             received = f"{folder / name}, which was changed or damaged: its sha256 is not that of the manifest"
             raise UserError("a model's files must be those that were exported", received, AGAIN)

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import ClassicalConfig, TorchConfig
+from hsiauto.files import check_json
 from hsiauto.models.bundle.content import (
     AGAIN,
     CARD,
@@ -61,7 +62,7 @@ def load_bundle(folder: Path) -> Bundle:
     files = read_files(folder)
     fitted = _model(folder, files)
     with _whole(folder / PROVENANCE):
-        provenance = Provenance.model_validate_json(_content(folder, files, PROVENANCE))
+        provenance = Provenance.model_validate_json(check_json(_content(folder, files, PROVENANCE), PROVENANCE))
         _agree(len(provenance.class_names) == fitted.n_classes, "classes of model and provenance")
         _agree(len(provenance.wavelengths_nm or range(fitted.n_bands)) == fitted.n_bands, "bands and wavelengths")
         ranges = provenance.value_range or ()
@@ -116,8 +117,7 @@ def _guide(card: Card, config: TorchConfig | ClassicalConfig, arrays: Arrays) ->
 
 
 def _card(path: Path, text: bytes) -> Card:
-    with _whole(path):
-        content = from_json(text)
+    content = from_json(check_json(text, str(path)))
     if not isinstance(content, dict) or "format" not in content:
         raise UserError("config.json must describe a model", path, AGAIN)
     if content["format"] != FORMAT:

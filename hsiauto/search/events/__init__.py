@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, TypeAdapter
 
+from hsiauto.files import check_json
 from hsiauto.search.events.line import SCHEMA_VERSION, Line, now
 from hsiauto.search.events.refits import Cycle, JobState, Model, Ranked, Reevaluated, Refit
 from hsiauto.search.events.run import Opened, Resumed, Warned
@@ -79,7 +80,7 @@ def to_line(event: Event) -> bytes:
 
 def from_line(line: bytes) -> Event:
     """The event of a line. Raises ValueError, which pydantic's ValidationError is too."""
-    event = _EVENT.validate_json(line)
+    event = _EVENT.validate_json(check_json(line, "an event"))
     if "at" not in event.model_fields_set:
         raise ValueError("at: Field required")
     return event
