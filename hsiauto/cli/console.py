@@ -1,32 +1,58 @@
-"""What the command line writes to: two consoles, and messages in which settings have the names of options."""
+"""What the command line writes to: two consoles, and messages in which settings have the names of options.
+
+Names of classes, descriptions of files, reasons in a journal: what is printed was often written by somebody else. These
+consoles print all of it as text.
+"""
 
 import re
 import sys
 from functools import cache
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 _OWN = ("out", "layers", "overwrite", "config", "resume", "recipe", "preset", "seeds", "splits", "cells", "top")
 """Options that commands have beside those of RunConfig."""
 _QUOTED = re.compile(r"`([a-z][a-z_.]*)`")
+_OBEYED = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f]"
+)
+"""Characters that a terminal obeys or hides: escape codes, returns, those that turn the direction of a line."""
 
 
 ENOUGH = 10_000
 """Columns in which every table fits."""
 
 
+class _PlainConsole(Console):
+    """A console to which every string is text: no markup, no emoji, nothing that a terminal obeys."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(printable(text), **how)
+
+
+def printable(text: str) -> str:
+    """`text` with `\\x1b` instead of an escape, and so on; lines and tabs stay."""
+    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 def output(*, wide: bool = False) -> Console:
     """The console of results; lines of a pipe, or if `wide`, are as long as they must be."""
-    return Console(highlight=False, width=ENOUGH if wide or not Console().is_terminal else None)
+    return _PlainConsole(width=ENOUGH if wide or not Console().is_terminal else None)
 
 
 def errors() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _PlainConsole(stderr=True, soft_wrap=True)
 
 
 def say(text: str, console: Console, *, style: str | None = None, whole: bool = False) -> None:
-    """Print text that is no markup; settings become options. Lines wrap at words unless they stay `whole`, as paths."""
-    console.print(with_options(text), markup=False, highlight=False, soft_wrap=whole or None, style=style)
+    """Print text; settings become options. Lines wrap at words unless they stay `whole`, as paths."""
+    console.print(with_options(text), soft_wrap=whole or None, style=style)
 
 
 def with_options(text: str) -> str:

@@ -85,7 +85,7 @@ def _print_trial(trial: str, state: TrialState) -> None:
     say(f"{trial}  {state.family}  {state.state}  attempt {state.attempt}  ({state.origin})", console, style="bold")
     if state.errors:
         say(f"error: {state.errors}", console, style="red")
-    console.print_json(data=state.config)
+    console.print_json(data=state.config, ensure_ascii=True)
     for report in state.reports[-_REPORTS:]:
         console.print(
             f"epoch {report.epoch:>4}  loss {_number(report.train_loss)}  validation loss "

@@ -25,11 +25,11 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
         console.print(_fitting(lines, table, console))
         for line in lines:
             if line.note:
-                console.print(f"{line.family}: {line.note}", markup=False, highlight=False, style="dim")
+                console.print(f"{line.family}: {line.note}", style="dim")
     elif table.num_rows:
-        console.print("no config has been retrained yet: only trials", highlight=False)
+        console.print("no config has been retrained yet: only trials")
     if trials or not lines:
-        console.print("\ntrials, by validation", highlight=False)
+        console.print("\ntrials, by validation")
         _print_trials(table)
 
 

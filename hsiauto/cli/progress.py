@@ -15,6 +15,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from hsiauto.cli.console import printable
 from hsiauto.config import Objective
 from hsiauto.search.events import Ended, Event, Proposed, Reevaluated, Refit, Reported, Resumed, Started
 from hsiauto.search.events.transient import Classifying, Downloading, Forecast, OnEvent, RunOpened, Transient
@@ -57,7 +58,7 @@ class Progress:
         if self._console.is_terminal:
             self._live.stop()
         elif self._opened is not None:
-            self._console.print(self._line(), highlight=False)
+            self._console.print(self._line())
 
     def __call__(self, event: Event | Transient) -> None:
         match event:
@@ -74,7 +75,7 @@ class Progress:
         on_line = self._opened is not None and not self._console.is_terminal
         if on_line and time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._last_line = time.monotonic()
-            self._console.print(self._line(), highlight=False)
+            self._console.print(self._line())
 
     def _open(self, opened: RunOpened) -> None:
         self._bars.close()
@@ -122,7 +123,7 @@ class Progress:
         known = self._forecast is not None and self._forecast.seconds_left is not None
         self._phase, self._forecast, self._forecast_at = "study", forecast, time.monotonic()
         if not known and forecast.seconds_left:
-            self._console.print(f"{forecast.of} trainings, {_roughly(forecast.seconds_left)} to go", highlight=False)
+            self._console.print(f"{forecast.of} trainings, {_roughly(forecast.seconds_left)} to go")
 
     def _counts(self) -> str:
         if self._forecast is not None:
@@ -183,14 +184,14 @@ class FileBars:
     """A callback (file, bytes done, bytes in all or None) that draws a bar for each file; nothing while none comes."""
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         self._bars = Bars(*columns, console=console)
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, file: str, done: int, total: int | None) -> None:
         if file not in self._tasks:
             self._bars.start()
-            self._tasks[file] = self._bars.add_task(file, total=total)
+            self._tasks[file] = self._bars.add_task(printable(file), total=total)
         self._bars.update(self._tasks[file], completed=done, total=total)
 
     def close(self) -> None:

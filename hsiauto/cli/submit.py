@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 from cyclopts import Parameter
 
-from hsiauto.cli.console import errors, say
+from hsiauto.cli.console import errors, printable, say
 from hsiauto.config import Command, declared, run_config_from
 
 
@@ -50,5 +50,5 @@ def _check(arguments: Sequence[str]) -> None:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
+    sys.stdout.write(printable(text))
     sys.stdout.flush()

@@ -9,11 +9,10 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from hsiauto.cli.console import ENOUGH, output
+from hsiauto.cli.console import ENOUGH, output, printable
 
 _PROSE = 16
 """Columns below which prose is left out."""
@@ -35,7 +34,7 @@ def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, as_j
             print_json({column.name: value for column, value in zip(columns, row, strict=True)})
         return
     console = output()
-    texts = [["-" if value is None else str(value) for value in row] for row in rows]
+    texts = [["-" if value is None else printable(str(value)) for value in row] for row in rows]
     table = _fitting(columns, texts, console)
     if table is None:  # the terminal wraps what it has no room for
         console = output(wide=True)
@@ -96,5 +95,5 @@ def _table(columns: Sequence[Column], texts: Sequence[Sequence[str]], kept: Iter
             min_width=min(_PROSE, longest) if column.prose else longest,
         )
     for row in texts:
-        table.add_row(*(escape(row[place]) for place in places))
+        table.add_row(*(row[place] for place in places))
     return table
