@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 80
-_LONGEST_RULE, _LONGEST_RECEIVED, _LONGEST_REMEDY = 500, 300, 1000
-"""Characters of a message's parts. What somebody else wrote may stand in each of them."""
+_LONGEST_RULE, _LONGEST_RECEIVED, _LONGEST_REMEDY = 500, 600, 2000
+"""Characters of a message's parts: a path and a reason; where to get a scene, with checksums."""
 _LONGEST_NAME = 100
 """Characters of a name to which a nearest one is looked for, in quadratic time."""
 
@@ -74,7 +74,7 @@ def refusal(
     first = invalid.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"]]
     if names and path:
-        path[0] = f"`{names.get(path[0], path[0])}`"
+        path = [f"`{names.get(path[0], path[0])}`"]  # what follows is which member of a union was tried
     cause = first.get("ctx", {}).get("error")
     named = where + ".".join(path) if path else where.rstrip(":. ")
     prefix = f"{named}: " if named else ""

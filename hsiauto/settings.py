@@ -6,8 +6,9 @@ time_limit_s: Annotated[Seconds | None, Setting("Budget", ("search",), name="tim
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,9 +68,13 @@ def setting_name(model: type[BaseModel], field: str) -> str:
     return (setting and setting.name.replace("-", "_")) or field
 
 
-_DURATION = re.compile(r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m)?(?:(?P<s>\d+(?:\.\d+)?)s?)?")
-_COUNT = re.compile(r"(\d+(?:\.\d+)?)([kmg]?)")
-_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+_DURATION = re.compile(
+    r"(?:(?P<h>[0-9]+(?:\.[0-9]+)?)h)?(?:(?P<m>[0-9]+(?:\.[0-9]+)?)m)?(?:(?P<s>[0-9]+(?:\.[0-9]+)?)s?)?"
+)
+_AMOUNT = re.compile(r"([0-9]+|[0-9]{1,3}(?:[,_][0-9]{3})+)(\.[0-9]+)?([kmg]?)")
+"""Digits, which `,` and `_` may group in threes, and a unit: 1,500,000 and 1.5M, and no 1,5M."""
+_WHOLE_NUMBERS = re.compile(r" *[+-]?[0-9]+ *(, *[+-]?[0-9]+ *)*")
+_EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+")
 
 
 def duration(value: Any) -> Any:
@@ -85,14 +90,25 @@ def duration(value: Any) -> Any:
     return seconds
 
 
-def count(value: Any) -> Any:
-    """`100000`, `100k`, `1.5M`, `2G` -> a whole number."""
+def amount(value: Any) -> Any:
+    """`100000`, `1,000`, `100k`, `1.5M`, `2G` -> a number."""
     if not isinstance(value, str):
         return value
-    match = _COUNT.fullmatch(value.strip().replace(",", "").replace("_", "").lower())
-    number = round(float(match[1]) * {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[match[2]]) if match else 0
-    if number < 1:
-        raise UserError("a count is a positive number", shown(value), "Write 100000, 100k, 1.5M or 2G.")
+    match = _AMOUNT.fullmatch(value.strip().lower())
+    number = Decimal(0)
+    if match:
+        digits = re.sub("[,_]", "", match[1]) + (match[2] or "")
+        number = Decimal(digits) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[3]]
+    if number <= 0:
+        raise UserError("an amount is a positive number", shown(value), "Write 100000, 100k, 1.5M or 2G.")
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def count(value: Any) -> Any:
+    """An `amount` that is a whole number."""
+    number = amount(value)
+    if isinstance(value, str) and not isinstance(number, int):
+        raise UserError("a count is a whole number", shown(value), "Write 100000, 100k, 1.5M or 2G.")
     return number
 
 
@@ -105,13 +121,12 @@ def names(value: Any) -> Any:
 
 
 def whole_numbers(value: Any) -> Any:
-    """`0,255` -> `(0, 255)`; one number is a list of one."""
+    """`0,255` -> `("0", "255")`, which pydantic reads; one number is a list of one."""
     if isinstance(value, int):
         return (value,)
-    try:
-        return tuple(int(part) for part in value.split(",")) if isinstance(value, str) else value
-    except ValueError as error:
-        raise UserError("a list of labels holds whole numbers", shown(value), "Write for example 0,255.") from error
+    if isinstance(value, str) and not _WHOLE_NUMBERS.fullmatch(value):
+        raise UserError("a list of labels holds whole numbers", shown(value), "Write for example 0,255.")
+    return tuple(value.split(",")) if isinstance(value, str) else value
 
 
 def pins(value: Any) -> Any:
@@ -120,9 +135,9 @@ def pins(value: Any) -> Any:
         flat: dict[str, Any] = {}
         for name, given in value.items():
             inner = given if isinstance(given, Mapping) else {"": given}
-            flat |= {f"{name}.{last}" if last else str(name): v for last, v in inner.items()}
+            _add(flat, ((f"{name}.{last}" if last else str(name), v) for last, v in inner.items()))
     elif isinstance(value, list | tuple):
-        flat = dict(assigned(text, "family.hyperparameter=value", "cpdgal.depth=6") for text in value)
+        flat = assignments(value, "family.hyperparameter=value", "cpdgal.depth=6")
     else:
         return value
     for name in flat:
@@ -132,12 +147,23 @@ def pins(value: Any) -> Any:
     return flat
 
 
-def assigned(text: str, form: str, example: str) -> tuple[str, Any]:
-    """`depth=6` -> `("depth", 6)`."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise UserError(f"takes {form}", shown(text), f"Write for example {example}.")
-    return name.strip(), scalar(value)
+def assignments(texts: Iterable[str], form: str, example: str) -> dict[str, Any]:
+    """`["depth=6"]` -> `{"depth": 6}`. Raises UserError for a text of another form and for a name that stands twice."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = str(text).partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"takes {form}", shown(text), f"Write for example {example}.")
+        _add(found, [(name.strip(), scalar(value))])
+    return found
+
+
+def _add(values: dict[str, Any], more: Iterable[tuple[str, Any]]) -> None:
+    for name, value in more:
+        if name in values:
+            both = f"{shown(values[name])} and {shown(value)}"
+            raise UserError(f"takes one value for {shown(name)}", both, "Leave one of them out.")
+        values[name] = value
 
 
 def scalar(text: str) -> Any:
@@ -164,21 +190,53 @@ def local(path: Path) -> Path:
     return path
 
 
-def absolute(path: Path) -> Path:
+def typed_path(value: Any) -> Any:
+    """A path as it was typed; `~` is the home folder. Raises UserError for a name that no file can have."""
+    if not isinstance(value, str | Path):
+        return value
+    text = os.path.expanduser(value)
+    longest = max((len(os.fsencode(part)) for part in text.split("/")), default=0)
+    if not text or "\0" in text or longest > _LONGEST_NAME or len(text) > _LONGEST_PATH:
+        rule = f"a path has 1 to {_LONGEST_PATH:,} characters, and at most {_LONGEST_NAME} bytes in each name"
+        raise UserError(rule, shown(str(value)), "Fix the path.")
+    return Path(text)
+
+
+def absolute(path: Any) -> Any:
     """`path` as it is found from any folder; a link stays a link, for what lies beside it."""
-    return Path(os.path.abspath(local(path).expanduser()))
+    found = typed_path(path)
+    return Path(os.path.abspath(local(found))) if isinstance(found, Path) else found
+
+
+def absolute_if_file(text: str) -> str:
+    """`text`, or if it is the path of a file, this absolute; nothing else is a path."""
+    return str(absolute(text)) if os.path.isfile(os.path.expanduser(text)) else text
 
 
 LARGEST_SEED = 2**31 - 1
 """Below 2**32, at which NumPy's seeds end, to leave room for the seeds that are counted from it."""
+LARGEST_LABEL = 2**53
+"""Up to which a float, too, holds every whole number."""
+MOST_REPEATS = 1000
+"""Seeds, splits and the like: each is a training."""
+MOST_EPOCHS = 1_000_000
+MOST_PIXELS = 10**9
+"""Of a scene, and along each of its sides."""
+_MOST_SECONDS = 10**9
+_LARGEST_COUNT = 10**15
+_LONGEST_NAME, _LONGEST_PATH = 255, 4000
 
-Seconds = Annotated[float, BeforeValidator(duration), Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, BeforeValidator(count), Field(ge=1)]
-Rate = Annotated[float, BeforeValidator(count), Field(gt=0, allow_inf_nan=False)]
-Names = Annotated[tuple[str, ...], BeforeValidator(names)]
-WholeNumbers = Annotated[tuple[int, ...], BeforeValidator(whole_numbers)]
-NameOrFile = Annotated[str, AfterValidator(lambda text: str(absolute(Path(text))) if Path(text).is_file() else text)]
-FolderOrUri = Annotated[str, AfterValidator(lambda text: text if "://" in text else str(absolute(Path(text))))]
-AbsolutePath = Annotated[Path, AfterValidator(absolute)]
-Pins = Annotated[dict[str, Any], BeforeValidator(pins)]
+Seconds = Annotated[float, BeforeValidator(duration), Field(gt=0, le=_MOST_SECONDS)]
+Count = Annotated[int, BeforeValidator(count), Field(ge=1, le=_LARGEST_COUNT)]
+Rate = Annotated[float, BeforeValidator(amount), Field(gt=0, le=_LARGEST_COUNT)]
+Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
+Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Label = Annotated[int, Field(ge=-LARGEST_LABEL, le=LARGEST_LABEL)]
+WholeNumbers = Annotated[tuple[Label, ...], BeforeValidator(whole_numbers)]
+Names = Annotated[tuple[str, ...], BeforeValidator(names)]
+NameOrFile = Annotated[str, AfterValidator(absolute_if_file)]
+FolderOrUri = Annotated[str, AfterValidator(lambda text: text if "://" in text else str(absolute(text)))]
+TypedPath = Annotated[Path, BeforeValidator(typed_path)]
+AbsolutePath = Annotated[Path, BeforeValidator(absolute)]
+Pins = Annotated[dict[str, Any], BeforeValidator(pins)]

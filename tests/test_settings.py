@@ -22,6 +22,7 @@ from hsiauto.settings import (
     WholeNumbers,
     setting_name,
     settings_of,
+    typed_path,
 )
 
 
@@ -58,14 +59,24 @@ def test_duration_refuses(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("100000", 100_000), ("100k", 100_000), ("1.5M", 1_500_000), ("2G", 2 * 10**9), ("1,000", 1000), (np.int64(7), 7)],
+    [
+        ("100000", 100_000),
+        ("100k", 100_000),
+        ("1.5M", 1_500_000),
+        ("2G", 2 * 10**9),
+        ("1,000", 1000),
+        ("1_500k", 1_500_000),
+        (np.int64(7), 7),
+    ],
 )
 def test_count(text: Any, number: int) -> None:
     assert kinds(most=text).most == number
     assert kinds(rate=text).rate == number
 
 
-@pytest.mark.parametrize("text", ["", "0", "-5k", "few", "1e5", "5 kg", "0.4"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-5k", "few", "1e5", "5 kg", "0.4", "1,5M", "1_5", "12,34k", "1.5", ",5", "1.0001k"]
+)
 def test_count_refuses(text: str) -> None:
     with pytest.raises(UserError, match="100k"):
         kinds(most=text)
@@ -90,6 +101,28 @@ def test_pins_are_typed() -> None:
     assert kinds(pins=settings).pins == typed
     assert kinds(pins=typed).pins == typed
     assert kinds(pins={"cpdgal": {"depth": 6}}).pins == {"cpdgal.depth": 6}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["cpdgal.depth=6", "cpdgal.depth=7"],
+        ["cpdgal.depth=6", " cpdgal.depth = 6"],
+        {"cpdgal": {"depth": 6}, "cpdgal.depth": 7},
+    ],
+)
+def test_a_pin_stands_once(given: Any) -> None:
+    with pytest.raises(UserError, match=r"`set`: takes one value for 'cpdgal\.depth'; received 6 and [67]"):
+        kinds(pins=given)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 10**5, "&a [*a, *a]", "{a: 1}", "[1]", "2026-01-01", "a: b", "1\nb: 2", "!!x 1"]
+)
+def test_a_value_is_a_scalar(text: str) -> None:
+    with pytest.raises(UserError, match="a value is a number, true, false or a word") as refused:
+        kinds(pins=[f"cpdgal.depth={text}"])
+    assert len(str(refused.value)) < 400
 
 
 @pytest.mark.parametrize("text", ["depth=6", "cpdgal.depth", "a.b.c=1", ".depth=1", "cpdgal.=1"])
@@ -117,6 +150,26 @@ def test_paths_are_stored_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert SceneSource(dataset="simulated:labels.npy").dataset == f"simulated:{tmp_path / 'labels.npy'}"
     assert SceneSource(dataset="salinas").dataset == "salinas"
     assert SceneSource(dataset="salinass").dataset == "salinass", "a misspelt name keeps its own error"
+
+
+def test_the_home_folder_in_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "space.yaml").touch()
+    assert kinds(place="~/a").place == tmp_path / "a"
+    assert typed_path("~/a") == tmp_path / "a"
+    assert typed_path("a/~") == Path("a/~")
+    assert RunConfig(scene=SceneSource(), space="~/space.yaml").space == str(tmp_path / "space.yaml")
+    assert RunConfig(scene=SceneSource(), storage="~/x").storage == str(tmp_path / "x")
+    assert SceneSource(dataset="simulated:~/x.npy").dataset == f"simulated:{tmp_path / 'x.npy'}"
+
+
+@pytest.mark.parametrize("path", ["", "a" * 256, "b/" + "é" * 128 + "/c", "a/" * 3000, "a\0b"])
+def test_a_name_that_no_file_can_have(path: str) -> None:
+    with pytest.raises(
+        UserError, match="`place`: a path has 1 to 4,000 characters, and at most 255 bytes in each name"
+    ):
+        kinds(place=path)
+    assert kinds(place="é" * 127).place is not None
 
 
 def test_a_field_says_all_of_itself() -> None:

@@ -15,21 +15,23 @@ together share a line: `width, heads: [[8, 16], [32, 8]]`. `sweep: grid` crosses
 after the other from the preset, which is then the reference.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hsiauto.ablation.measures import MEASURES
-from hsiauto.errors import UserError, did_you_mean, refusal
+from hsiauto.errors import UserError, did_you_mean, refusal, shown
 from hsiauto.files import parse_yaml, read_yaml
+from hsiauto.settings import Epochs, typed_path
 
 Scalar = bool | int | float | str
 
 RUN_AXES = ("family", "max_epochs", "label_noise")
 """Axes of the training. `label_noise` is the share of training labels that are set to another class."""
+MOST_CELLS = 1000
 LABELS = "labels."
 """Prefix of the axes of an active-learning recipe."""
 
@@ -50,7 +52,7 @@ class Definition(BaseModel):
     """`family.hyperparameter` -> value, for every cell."""
     labels: dict[str, Any] | None = None
     """An active-learning recipe for every cell; None: all labels of the pool at once."""
-    max_epochs: int | None = Field(None, ge=1)
+    max_epochs: Epochs | None = None
     """Epochs of a training; None: the run's."""
     sweep: Literal["grid", "one_at_a_time"] = "grid"
     axes: dict[str, tuple[Any, ...]] = Field(min_length=1)
@@ -59,7 +61,7 @@ class Definition(BaseModel):
     measures: tuple[str, ...] = ("test_oa",)
     x: str | None = None
     """A numeric axis, active in every cell: the x axis of the figure, with a line for each setting of the others."""
-    loss_margin: float = Field(0.1, ge=0)
+    loss_margin: float = Field(0.1, ge=0, le=100)
     """`epochs_to_val_loss` counts to the reference's lowest validation loss plus this share of it."""
 
     @model_validator(mode="after")
@@ -75,6 +77,10 @@ class Definition(BaseModel):
                 raise ValueError(f"{line}: each entry holds {width} values, one for each axis of the line")
             if len({repr(value) for value in values}) < len(values):
                 raise ValueError(f"{line}: values must differ")
+        lengths = [len(values) for values in self.axes.values()]
+        n_cells = math.prod(lengths) if self.sweep == "grid" else 1 + sum(lengths)
+        if n_cells > MOST_CELLS:
+            raise ValueError(f"a study has at most {MOST_CELLS:,} cells; its axes make {n_cells:,}")
         if self.sweep == "one_at_a_time" and (self.reference or "family" in names):
             raise ValueError("one_at_a_time starts from the preset of one family, which is the reference")
         if self.sweep == "grid" and not self.reference:
@@ -156,10 +162,10 @@ def load(name_or_path: str) -> tuple[str, Definition]:
         name = name_or_path
         fields = parse_yaml((_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8"), f"study {name}")
     else:
-        path = Path(name_or_path)
-        if not path.is_file():
+        path = typed_path(name_or_path)
+        if not path.exists():
             remedy = did_you_mean(name_or_path, shipped(), "`hsiauto study` lists those that ship.")
-            raise UserError("a study is one that ships with hsiauto, or a YAML file", repr(name_or_path), remedy)
+            raise UserError("a study is one that ships with hsiauto, or a YAML file", shown(name_or_path), remedy)
         name, fields = path.stem, read_yaml(path)
     try:
         return name, Definition.model_validate(fields)

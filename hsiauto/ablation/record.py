@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from hsiauto.ablation.definition import Definition
 from hsiauto.errors import UserError, refusal
 from hsiauto.files import atomic_path, read_json
-from hsiauto.settings import Settings
+from hsiauto.settings import Repeats, Settings
 
 FILE = "ablation.json"
 
@@ -20,9 +20,9 @@ class Asked(Settings):
     source: str = ""
     """File of the study; empty: it ships with hsiauto under its name."""
     definition: Definition
-    seeds: int = Field(3, ge=1)
+    seeds: Repeats = 3
     """Runs of each cell."""
-    splits: int = Field(1, ge=1)
+    splits: Repeats = 1
     """Splits over which the seeds are dealt."""
     cells: tuple[dict[str, Any], ...] = ()
     """Only the reference and the cells that have all values of one of these; empty: every cell."""

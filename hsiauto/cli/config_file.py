@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from cyclopts import App
@@ -11,6 +10,7 @@ from cyclopts.config import Dict
 
 from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.files import read_yaml
+from hsiauto.settings import typed_path
 
 _NOT_IN_A_FILE = ("config", "resume")
 
@@ -21,7 +21,7 @@ def read_config_file(app: App, commands: tuple[str, ...], arguments: ArgumentCol
     asked = by_name.get("config")
     if asked is None or not asked.tokens:
         return
-    path = Path(asked.tokens[0].value)
+    path = typed_path(asked.tokens[0].value)
     fields = read_yaml(path)
     command = fields.pop("command", commands[0])
     if command != commands[0]:

@@ -1,12 +1,11 @@
 """`hsiauto datasets`: list the known scenes, fetch and verify them."""
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from hsiauto.cli.console import errors, output, say
-from hsiauto.cli.options import Json
+from hsiauto.cli.options import Json, PathName
 from hsiauto.cli.tables import Column, print_rows
 from hsiauto.scene import registry
 
@@ -14,7 +13,7 @@ app = App(name="datasets", help="Known scenes: list, fetch, verify.", help_forma
 
 Name = Annotated[str, Parameter(help="A scene of `hsiauto datasets`.")]
 DataDir = Annotated[
-    Path | None,
+    PathName | None,
     Parameter(help="Folder of the scenes. [default: the variable HSIAUTO_DATA, else ~/.cache/hsiauto]"),
 ]
 

@@ -55,13 +55,15 @@ def _estimate(
 
     from hsiauto.cli.progress import download_bars
     from hsiauto.runs.prepare import prepare
-    from hsiauto.search.workers.resources import Machine
+    from hsiauto.search.workers.resources import Machine, Resources
     from hsiauto.training.estimate import estimate as measure
 
     console, waiting = output(), errors()
+    machine = Machine.here()
+    Resources.of(run_config, machine)
     with download_bars(waiting) as progress:
         prepared = prepare(run_config, progress)
-    device, cpus = "cuda" if torch.cuda.is_available() else "cpu", run_config.cpus_per_trial or Machine.here().cpus
+    device, cpus = "cuda" if torch.cuda.is_available() else "cpu", run_config.cpus_per_trial or machine.cpus
     torch.set_num_threads(cpus)
     chosen = [(name, config) for name in prepared.space.families for config in _configs(prepared, name, preset, pins)]
     rows: list[tuple[str, Estimate]] = []

@@ -6,7 +6,7 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
-from hsiauto.settings import assigned
+from hsiauto.settings import assignments
 
 
 def family_config(family: str, preset: str | None, settings: Sequence[str]) -> tuple[FamilyConfig, frozenset[str]]:
@@ -17,7 +17,7 @@ def family_config(family: str, preset: str | None, settings: Sequence[str]) -> t
         )
     start = preset_of(family, preset or "paper")
     try:
-        own = dict(assigned(text, "hyperparameter=value", "depth=6") for text in settings)
+        own = assignments(settings, "hyperparameter=value", "depth=6")
     except UserError as error:
         raise UserError(f"--set {error.rule}", error.received, error.remedy) from error
     values = {**start, **own}

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from hsiauto.cli.console import output, say
-from hsiauto.cli.options import Json
+from hsiauto.cli.options import Json, PathName
 from hsiauto.cli.tables import Column, print_json, print_rows
 from hsiauto.errors import UserError, shown
 from hsiauto.runs import folder as folders
@@ -22,7 +21,7 @@ _REPORTS = 5
 
 
 def leaderboard(
-    folder: Annotated[Path, Parameter(help="A run folder, or a leaderboard.parquet.")],
+    folder: Annotated[PathName, Parameter(help="A run folder, or a leaderboard.parquet.")],
     /,
     *,
     all: Annotated[
@@ -47,7 +46,7 @@ def leaderboard(
 
 
 def show(
-    folder: Annotated[Path, Parameter(help="A run folder.")],
+    folder: Annotated[PathName, Parameter(help="A run folder.")],
     trial: Annotated[str | None, Parameter(help="A trial, e.g. t0007. Without it: all, a line each.")] = None,
     /,
     *,

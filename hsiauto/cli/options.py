@@ -1,18 +1,19 @@
 """The options of a command: those that RunConfig declares, beside the command's own; and what was given of them."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from cyclopts import Group, Parameter
-from cyclopts.validators import Number
+from cyclopts.token import Token
+from pydantic import TypeAdapter, ValidationError
 
 from hsiauto.cli.console import with_options
 from hsiauto.config import Command, Declared, declared, run_config_from
-from hsiauto.errors import UserError
-from hsiauto.settings import LARGEST_SEED
+from hsiauto.errors import UserError, refusal, shown
+from hsiauto.settings import Repeats, Seed, TypedPath
 
 _ORDER = (
     *("What is trained", "Cells", "Scene", "Evaluation protocol", "Budget", "Search", "Search, advanced", "Refit"),
@@ -21,14 +22,30 @@ _ORDER = (
 GROUPS: Mapping[str, Group] = {name: Group(name, sort_key=place) for place, name in enumerate(_ORDER)}
 _RUN = GROUPS["Run folder"]
 
-AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1), allow_leading_hyphen=True)]
-SeedNumber = Annotated[int, Parameter(validator=Number(gte=0, lte=LARGEST_SEED), allow_leading_hyphen=True)]
-Out = Annotated[Path | None, Parameter(group=_RUN, help="New or empty. [default: runs/<dataset>-<time>]")]
+
+def _read_as(kind: Any) -> Callable[[Any, Sequence[Token]], Any]:
+    """A converter that reads an option of a command as RunConfig reads its own: same spellings, same bounds."""
+
+    def convert(_: Any, tokens: Sequence[Token]) -> Any:
+        try:
+            return TypeAdapter(kind).validate_python(tokens[0].value)
+        except ValidationError as invalid:
+            broken = refusal(invalid)
+            raise UserError(broken.rule, broken.received or shown(tokens[0].value), broken.remedy) from invalid
+
+    return convert
+
+
+SomeRuns = Annotated[int, Parameter(converter=_read_as(Repeats), allow_leading_hyphen=True)]
+SeedNumber = Annotated[int, Parameter(converter=_read_as(Seed), allow_leading_hyphen=True)]
+PathName = Annotated[Path, Parameter(converter=_read_as(TypedPath))]
+Out = Annotated[PathName | None, Parameter(group=_RUN, help="New or empty. [default: runs/<dataset>-<time>]")]
 Resume = Annotated[
-    Path | None, Parameter(group=_RUN, help="Go on with this run, with its own settings; a larger --budget extends it.")
+    PathName | None,
+    Parameter(group=_RUN, help="Go on with this run, with its own settings; a larger --budget extends it."),
 ]
 Config = Annotated[
-    Path | None,
+    PathName | None,
     Parameter(
         group=_RUN,
         help="YAML file of options without their dashes, such as budget: 200; the command line wins. Each run folder "

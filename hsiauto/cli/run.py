@@ -1,6 +1,5 @@
 """Commands that compute: search, train, refit, predict. What they compute with is imported when they run."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -8,7 +7,7 @@ from cyclopts import Parameter
 from hsiauto import runs
 from hsiauto.cli.console import output, say
 from hsiauto.cli.ending import end_run
-from hsiauto.cli.options import GROUPS, AtLeastOne, Config, Given, Out, Resume, SeedNumber, Set, with_settings
+from hsiauto.cli.options import GROUPS, Config, Given, Out, PathName, Resume, SeedNumber, Set, SomeRuns, with_settings
 from hsiauto.config import run_config_from
 from hsiauto.errors import UserError
 from hsiauto.scene.source import SceneSource
@@ -41,7 +40,7 @@ def train(
     *,
     preset: Annotated[str | None, Parameter(group=_TRAINED, help="A preset of the family. [default: paper]")] = None,
     set_: Set = None,
-    seeds: Annotated[AtLeastOne, Parameter(group=_TRAINED, help="Trainings, with --seed and the next numbers.")] = 1,
+    seeds: Annotated[SomeRuns, Parameter(group=_TRAINED, help="Trainings, with --seed and the next numbers.")] = 1,
     recipe: Annotated[
         str | None,
         Parameter(group=_LABELS, help="A published setting, pool included: cpdgal-indian-pines or cpdgal-salinas."),
@@ -65,13 +64,13 @@ def train(
 @with_settings("refit")
 def refit(
     given: Given,
-    folder: Annotated[Path, Parameter(help="The run folder of a finished search.")],
+    folder: Annotated[PathName, Parameter(help="The run folder of a finished search.")],
     /,
     *,
     split_seed: Annotated[SeedNumber, Parameter(group=_REFIT, help="Seed of the other split.")],
-    seeds: Annotated[AtLeastOne, Parameter(group=_REFIT, help="Trainings of each config.")] = 1,
+    seeds: Annotated[SomeRuns, Parameter(group=_REFIT, help="Trainings of each config.")] = 1,
     top: Annotated[
-        AtLeastOne | None, Parameter(group=_REFIT, help="Only the first ranked configs. [default: all]")
+        SomeRuns | None, Parameter(group=_REFIT, help="Only the first ranked configs. [default: all]")
     ] = None,
     config: Config = None,
 ) -> int:
@@ -86,11 +85,11 @@ def refit(
 @with_settings("predict")
 def predict(
     given: Given,
-    bundle: Annotated[Path, Parameter(help="A bundle that a search or a training left.")],
+    bundle: Annotated[PathName, Parameter(help="A bundle that a search or a training left.")],
     scene: Annotated[str, Parameter(help="A known scene or a file.")],
     /,
     *,
-    out: Annotated[Path, Parameter(help="map.png, .tif, .npy or .hdr.")],
+    out: Annotated[PathName, Parameter(help="map.png, .tif, .npy or .hdr.")],
     layers: Annotated[
         str,
         Parameter(metavar="NAME,NAME", help="class, confidence, probabilities; each is a file, map-confidence.tif."),

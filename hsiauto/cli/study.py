@@ -1,18 +1,17 @@
 """hsiauto study: the ablations of the papers, on any scene."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from hsiauto.cli.console import output
 from hsiauto.cli.ending import end, study_messages
-from hsiauto.cli.options import GROUPS, AtLeastOne, Config, Given, Json, Out, Resume, Set, with_settings
+from hsiauto.cli.options import GROUPS, Config, Given, Json, Out, Resume, Set, SomeRuns, with_settings
 from hsiauto.cli.run import watching
 from hsiauto.cli.tables import Column, print_rows
 from hsiauto.config import run_config_from
-from hsiauto.errors import UserError, shown
-from hsiauto.settings import absolute, pins, scalar
+from hsiauto.errors import UserError
+from hsiauto.settings import absolute, assignments, pins
 
 if TYPE_CHECKING:
     from hsiauto import ablation
@@ -25,9 +24,9 @@ def study(
     given: Given,
     study: Annotated[str | None, Parameter(help="A study, or a YAML file. Without it: list those that ship.")] = None,
     *,
-    seeds: Annotated[AtLeastOne | None, Parameter(group=_CELLS, help="Runs of each cell. [default: 3]")] = None,
+    seeds: Annotated[SomeRuns | None, Parameter(group=_CELLS, help="Runs of each cell. [default: 3]")] = None,
     splits: Annotated[
-        AtLeastOne, Parameter(group=_CELLS, help="Deal the seeds over so many splits: run i has its own.")
+        SomeRuns, Parameter(group=_CELLS, help="Deal the seeds over so many splits: run i has its own.")
     ] = 1,
     cells: Annotated[
         list[str] | None,
@@ -70,7 +69,7 @@ def study(
     definition = _changed(definition, preset, _pins(set_ or []), own_epochs)
     asked = ablation.Asked(
         name=name,
-        source=str(absolute(Path(study))) if study not in ablation.shipped() else "",
+        source=str(absolute(study)) if study not in ablation.shipped() else "",
         definition=definition,
         seeds=seeds or 3,
         splits=splits,
@@ -106,13 +105,10 @@ def _cells(texts: list[str]) -> tuple[dict[str, Any], ...]:
         return ()
     found = []
     for text in texts:
-        values = {}
-        for setting in text.split(","):
-            axis, equals, value = setting.partition("=")
-            if not equals or not axis.strip():
-                raise UserError("--cells takes axis=value, several with commas", shown(text), "e.g. --cells depth=2")
-            values[axis.strip()] = scalar(value)
-        found.append(values)
+        try:
+            found.append(assignments(text.split(","), "axis=value, several with commas", "depth=2"))
+        except UserError as error:
+            raise UserError(f"--cells {error.rule}", error.received, error.remedy) from error
     return tuple(found)
 
 

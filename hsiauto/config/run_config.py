@@ -7,13 +7,16 @@ from pydantic import Field, model_validator
 from hsiauto.errors import UserError
 from hsiauto.scene.source import SceneSource
 from hsiauto.settings import (
+    MOST_REPEATS,
     AbsolutePath,
     Count,
+    Epochs,
     FolderOrUri,
     NameOrFile,
     Names,
     Pins,
     Rate,
+    Repeats,
     Seconds,
     Seed,
     Setting,
@@ -31,6 +34,8 @@ SchedulerName = Literal["asha", "none"]
 
 _BUDGET, _SEARCH, _REFIT, _MACHINE = "Budget", "Search", "Refit", "Machine"
 _ADVANCED = "Search, advanced"
+_MOST_AT_ONCE = 10_000
+"""Of what a machine or a cluster has: where trainings start, it is counted."""
 _ONLY = ("search",)
 
 
@@ -41,7 +46,7 @@ class RunConfig(Settings):
     """The command that made the run folder; a search or a study is resumed by its own."""
     scene: SceneSource
     split: SplitSpec = SplitSpec()
-    budget: Annotated[Count, Setting(_BUDGET, _ONLY, on_resume=True)] = 50
+    budget: Annotated[Count, Field(le=1_000_000), Setting(_BUDGET, _ONLY, on_resume=True)] = 50
     """Trials."""
     time_limit_s: Annotated[
         Seconds | None,
@@ -49,12 +54,11 @@ class RunConfig(Settings):
     ] = None
     """Limit of the whole run, e.g. 30m; of a search at most 40 % search, 20 % re-evaluation, 40 % refit."""
     max_gpu_hours: Annotated[
-        float | None, Field(gt=0, allow_inf_nan=False), Setting(_BUDGET, _ONLY, default="no limit", on_resume=True)
+        float | None, Field(gt=0, le=1_000_000), Setting(_BUDGET, _ONLY, default="no limit", on_resume=True)
     ] = None
     """GPU time of all trials over all sessions, each counted by its GPUs; not on a CPU."""
     max_epochs: Annotated[
-        int,
-        Field(ge=1),
+        Epochs,
         Setting(
             _BUDGET,
             ("search", "train", "study", "estimate"),
@@ -79,9 +83,7 @@ class RunConfig(Settings):
     """No network with more parameters, e.g. 100k."""
     max_macs: Annotated[Count | None, Setting(_SEARCH, _ONLY, default="no limit")] = None
     """No network with more multiply-adds a prediction, e.g. 5M."""
-    min_pixels_per_second: Annotated[
-        Rate | None, Field(gt=0, allow_inf_nan=False), Setting(_SEARCH, _ONLY, default="no limit")
-    ] = None
+    min_pixels_per_second: Annotated[Rate | None, Setting(_SEARCH, _ONLY, default="no limit")] = None
     """No model that draws a map more slowly: trials are timed with their first report."""
     sampler: Annotated[SamplerName, Setting(_SEARCH, _ONLY)] = "auto"
     """Optuna's sampler, one study per family. auto: tpe, and gp (Gaussian process) if a family has 10 to 200 trials and
@@ -92,9 +94,9 @@ class RunConfig(Settings):
     """Run folder whose best configs are tried after the presets; may be given again."""
     seed: Annotated[Seed, Setting(_SEARCH, ("search", "train", "study"))] = 0
     """Seed of sampler, weights and batches; several trainings count from it."""
-    reduction: Annotated[int, Field(ge=2), Setting(_ADVANCED, _ONLY)] = 4
+    reduction: Annotated[int, Field(ge=2, le=1000), Setting(_ADVANCED, _ONLY)] = 4
     """ASHA keeps one in so many trials at each rung."""
-    grace_epochs: Annotated[int, Field(ge=1), Setting(_ADVANCED, _ONLY)] = 4
+    grace_epochs: Annotated[Epochs, Setting(_ADVANCED, _ONLY)] = 4
     """Epochs of ASHA's first rung."""
     transductive: Annotated[bool, Setting("Evaluation protocol", ("search", "train", "study"))] = False
     """Tile families may see the spectra of unlabelled pixels."""
@@ -102,27 +104,29 @@ class RunConfig(Settings):
     """Trainings ask for the labels of their pool; None: all are known. Not of a search, whose trials read them all."""
     random_control: Annotated[bool, Setting("Labels (active learning)", ("train",), name="control")] = False
     """Train each seed on as many random labels too, from the same initial ones."""
-    top_k: Annotated[int, Field(ge=1), Setting(_REFIT, _ONLY)] = 3
+    top_k: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 3
     """Families that are retrained."""
-    fresh_validations: Annotated[int, Field(ge=0), Setting(_REFIT, _ONLY)] = 2
+    fresh_validations: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_REFIT, _ONLY)] = 2
     """Validation parts, drawn anew, on which each candidate is measured before the ranking."""
-    winner_seeds: Annotated[int, Field(ge=1), Setting(_REFIT, _ONLY)] = 5
+    winner_seeds: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 5
     """Retrainings of the winner."""
-    other_seeds: Annotated[int, Field(ge=1), Setting(_REFIT, _ONLY)] = 3
+    other_seeds: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 3
     """Retrainings of the others."""
-    further_splits: Annotated[int, Field(ge=0), Setting(_REFIT, _ONLY)] = 5
+    further_splits: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_REFIT, _ONLY)] = 5
     """Further splits on which the winner is measured."""
     concurrency: Annotated[
-        int | None, Field(ge=1), Setting(_MACHINE, ("search", "study"), default="from the machine", on_resume=True)
+        int | None,
+        Field(ge=1, le=_MOST_AT_ONCE),
+        Setting(_MACHINE, ("search", "study"), default="from the machine", on_resume=True),
     ] = None
     """Trainings at a time."""
     cpus_per_trial: Annotated[
-        int | None, Field(ge=1), Setting(_MACHINE, ("search", "estimate"), default="from the machine")
+        int | None, Field(ge=1, le=_MOST_AT_ONCE), Setting(_MACHINE, ("search", "estimate"), default="from the machine")
     ] = None
     """CPU cores of a trial."""
     gpus_per_trial: Annotated[
         float | None,
-        Field(ge=0, allow_inf_nan=False),
+        Field(ge=0, le=_MOST_AT_ONCE),
         Setting(_MACHINE, _ONLY, default="as many trials on a GPU as its memory holds"),
     ] = None
     """GPUs of a trial: a fraction shares one, 2 or more share each batch."""

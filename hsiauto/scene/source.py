@@ -1,26 +1,27 @@
 """SceneSource: the origin of a scene, as a user names it."""
 
+import os
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, shown
 from hsiauto.scene.registry.known import known_scenes
-from hsiauto.settings import AbsolutePath, Seed, Setting, Settings, WholeNumbers, absolute
+from hsiauto.settings import AbsolutePath, Label, Seed, Setting, Settings, WholeNumbers, absolute, whole_numbers
 
 SIMULATED = "simulated:"
 MatchBands = Literal["exact", "nearest", "interpolate"]
+_MOST_BANDS, _MOST_PARTS = 100_000, 1000
 _GROUP, _COMMANDS = "Scene", ("search", "train", "study", "estimate")
 
 
 def _found_from_anywhere(dataset: str) -> str:
     """`dataset` with the path in it, if there is one, absolute."""
     if dataset.startswith(SIMULATED):
-        return f"{SIMULATED}{absolute(Path(dataset.removeprefix(SIMULATED)))}"
-    is_file = dataset not in known_scenes() and Path(dataset).expanduser().exists()
-    return str(absolute(Path(dataset))) if is_file else dataset
+        return f"{SIMULATED}{absolute(dataset.removeprefix(SIMULATED))}"
+    is_path = dataset not in known_scenes() and os.path.exists(os.path.expanduser(dataset))
+    return str(absolute(dataset)) if is_path else dataset
 
 
 def _upper(value: Any) -> Any:
@@ -34,12 +35,11 @@ def _lower(value: Any) -> Any:
 def _ranges(value: Any) -> Any:
     """`104-108,150` -> its numbers, counted from 1."""
     if isinstance(value, str):
-        parts = [re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part.strip()) for part in value.split(",")]
+        given, number = shown(value), "([0-9]{1,6})"
+        parts = [re.fullmatch(f"{number}(?:-{number})?", part.strip()) for part in value.split(",", _MOST_PARTS)]
         value = [n for part in parts if part for n in range(int(part[1]), int(part[2] or part[1]) + 1)]
-        if not all(parts) or not value:
-            raise UserError("`drop_bands` lists bands", "something else", "Write for example 104-108,150.")
-    if isinstance(value, list | tuple) and any(isinstance(n, int) and n < 1 for n in value):
-        raise UserError("`drop_bands` counts from 1", min(value), "Write for example 104-108,150.")
+        if not all(parts) or not value or len(value) > _MOST_BANDS:
+            raise UserError("`drop_bands` lists bands, counted from 1", given, "Write for example 104-108,150.")
     return value
 
 
@@ -64,7 +64,7 @@ class SceneSource(Settings):
     ignore_labels: Annotated[WholeNumbers, Setting(_GROUP, _COMMANDS, metavar="N,N")] = ()
     """Label values that mean unlabelled, e.g. 0,255."""
     background: Annotated[
-        Annotated[int, Field(ge=-(2**53), le=2**53)] | Literal["none"] | None,
+        Label | Literal["none"] | None,
         BeforeValidator(_lower),
         Setting(_GROUP, _COMMANDS, default="0, unless it looks like a class", metavar="VALUE|none"),
     ] = None
@@ -82,7 +82,12 @@ class SceneSource(Settings):
         Setting(_GROUP, _COMMANDS, default="drop up to 10 % of either, else refuse"),
     ] = None
     """Labelled pixels without data in some bands: drop labels or bands, whichever loses less, or refuse."""
-    drop_bands: Annotated[WholeNumbers, BeforeValidator(_ranges), Setting(_GROUP, _COMMANDS, metavar="N,N-N")] = ()
+    drop_bands: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=_MOST_BANDS)], ...],
+        BeforeValidator(whole_numbers),
+        BeforeValidator(_ranges),
+        Setting(_GROUP, _COMMANDS, metavar="N,N-N"),
+    ] = ()
     """Bands to leave out, counted from 1 as in the file, e.g. 104-108,150. A bundle leaves them out by itself."""
     layout: Annotated[
         Literal["HWC", "CHW"] | None,

@@ -12,7 +12,6 @@ import itertools
 import math
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from pydantic import (
@@ -30,6 +29,7 @@ from pydantic import (
 from hsiauto.errors import UserError, shown
 from hsiauto.families.base import FamilyConfig
 from hsiauto.files import parse_yaml, read_yaml
+from hsiauto.settings import typed_path
 from hsiauto.space.family import FamilySpace
 from hsiauto.space.ranges import Choices, Interval, Range
 
@@ -67,11 +67,11 @@ def shipped() -> tuple[str, ...]:
 
 def read(name_or_path: str) -> tuple[str, dict[str, Any]]:
     """(file name for messages, its blocks) of a shipped space or a YAML file."""
-    path = Path(name_or_path)
     if name_or_path in shipped():
         file = f"{name_or_path}.yaml"
         blocks = parse_yaml((resources.files("hsiauto.search_spaces") / file).read_text(encoding="utf-8"), file)
     else:
+        path = typed_path(name_or_path)
         if not path.exists():
             raise UserError(
                 "space: must be a YAML file or one of " + ", ".join(shipped()),

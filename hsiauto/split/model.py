@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from hsiauto.settings import AbsolutePath, Seed, Setting, Settings
+from hsiauto.settings import MOST_PIXELS, AbsolutePath, Seed, Setting, Settings
 
 Pixels = npt.NDArray[np.int64]
 """Sorted flat indices, row * width + column."""
@@ -32,15 +32,19 @@ class SplitSpec(Settings):
         Setting(_GROUP, _COMMANDS, default="random: 0.1; else all on the training side"),
     ] = None
     """Share of the labels that training and validation may use."""
-    train_per_class: Annotated[int | None, Field(ge=1), Setting(_GROUP, _COMMANDS)] = None
+    train_per_class: Annotated[int | None, Field(ge=1, le=MOST_PIXELS), Setting(_GROUP, _COMMANDS)] = None
     """The same budget as a number per class; excludes `train_fraction`."""
     test_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS, protocols=("blocks",))] = 0.20
     """Share of the blocks that are test (blocks)."""
     val_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS)] = 0.25
     """Share of the training pool that validates: of its pixels (random) or of its blocks (blocks, fixed)."""
-    block_size: Annotated[int, Field(ge=2), Setting(_GROUP, _COMMANDS, protocols=("blocks", "fixed"))] = 16
+    block_size: Annotated[
+        int, Field(ge=2, le=MOST_PIXELS), Setting(_GROUP, _COMMANDS, protocols=("blocks", "fixed"))
+    ] = 16
     """Side of a block in pixels (blocks, and the validation of fixed)."""
-    buffer: Annotated[int, Field(ge=0), Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed"))] = 5
+    buffer: Annotated[
+        int, Field(ge=0, le=MOST_PIXELS), Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed"))
+    ] = 5
     """Training pixels at most so many pixels (Chebyshev) from a test pixel (blocks) or a validation pixel (blocks,
     fixed) are dropped. auto: twice the largest support of the space, or of a study's cells."""
     buffer_auto: bool = False

@@ -45,6 +45,8 @@ def test_one_at_a_time_starts_at_the_preset_and_leaves_it_by_one_axis() -> None:
     ("changes", "words"),
     [
         ({"axes": {}}, "axes"),
+        ({"axes": {f"a{i}": list(range(10)) for i in range(20)}}, "100,000,000,000,000,000,000"),
+        ({"max_epochs": 10**30}, "max_epochs"),
         ({"axes": {"depth": []}, "reference": {"depth": 1}}, "at least one value"),
         ({"axes": {"depth": [1, 1]}, "reference": {"depth": 1}}, "differ"),
         ({"axes": {"width, heads": [[8, 2], [8]]}, "reference": {"width": 8}}, "2 values"),

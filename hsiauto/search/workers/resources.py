@@ -15,6 +15,7 @@ MEMORY_MARGIN = 1.5
 """Times what the largest preset takes: samplers draw larger configs, and allocators waste some."""
 MOST_PER_GPU = 4
 """Kernels of different processes take turns."""
+MOST_PER_CPU = 16
 BUDGET_PER_WORKER = 5
 """Trials for each worker: with fewer, the sampler proposes before it has learned anything."""
 
@@ -85,7 +86,7 @@ class Resources:
         Raises UserError for what a trial cannot have, which Ray would wait for for ever or refuse late, and for
         GPU-hours without a GPU.
         """
-        _check_cpus(run_config.cpus_per_trial or 1, machine)
+        _check_cpus(run_config, machine)
         gpus = run_config.gpus_per_trial
         if gpus is not None:
             _check_gpus(gpus, len(machine.gpu_bytes))
@@ -131,11 +132,19 @@ def _trials_per_gpu(machine: Machine, memory: GpuMemory | None) -> int:
     return max(1, min(per_gpu, math.ceil(machine.cpus / len(machine.gpu_bytes))))
 
 
-def _check_cpus(per_trial: int, machine: Machine) -> None:
-    if machine.node_cpus and per_trial > max(machine.node_cpus):
+def _check_cpus(run_config: RunConfig, machine: Machine) -> None:
+    most = max(machine.node_cpus or (machine.cpus,))
+    if (run_config.cpus_per_trial or 1) > max(most, 1):
+        there = f"a Ray whose largest node has {most}" if machine.node_cpus else f"a machine that has {most}"
         raise UserError(
-            "`cpus_per_trial` is at most what one node of the running Ray has",
-            f"{per_trial} on a Ray whose largest node has {max(machine.node_cpus)}",
+            "`cpus_per_trial` is at most what one node has",
+            f"{run_config.cpus_per_trial} on {there}",
+            "Lower it, or leave it out.",
+        )
+    if (run_config.concurrency or 1) > MOST_PER_CPU * max(machine.cpus, 1):
+        raise UserError(
+            f"`concurrency` is at most {MOST_PER_CPU} for each CPU: every one of them is a process",
+            f"{run_config.concurrency} where {machine.cpus} CPUs are there",
             "Lower it, or leave it out.",
         )
 

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hsiauto.errors import UserError
-from hsiauto.settings import Setting, Settings
+from hsiauto.settings import MOST_PIXELS, MOST_REPEATS, Setting, Settings
 
 Acquisition = Literal["margin", "entropy", "random"]
 
@@ -33,15 +33,17 @@ class ActiveLabels(Settings):
     """Share of the pool that is labelled before the first training."""
     acquire: Annotated[float, Field(gt=0, le=1), Setting(_GROUP, _TRAIN)] = 0.02
     """Share of what is still unlabelled that a cycle asks for; at least one pixel."""
-    cycles: Annotated[int, Field(ge=0), Setting(_GROUP, _TRAIN)] = 30
+    cycles: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_GROUP, _TRAIN)] = 30
     """Rounds of asking. There is one training more, on the initial labels."""
     budget: Annotated[
-        int | None, Field(ge=1), Setting(_GROUP, _TRAIN, name="label-budget", default="what the cycles ask for")
+        int | None,
+        Field(ge=1, le=MOST_PIXELS),
+        Setting(_GROUP, _TRAIN, name="label-budget", default="what the cycles ask for"),
     ] = None
     """Labels in all, at most."""
     acquisition: Annotated[Acquisition, Setting(_GROUP, _TRAIN)] = "margin"
     """Which pixels: the smallest P(top) - P(`margin_rank`-th), the largest entropy, or random ones (the control)."""
-    margin_rank: Annotated[int, Field(ge=2), Setting(_GROUP, _TRAIN)] = 3
+    margin_rank: Annotated[int, Field(ge=2, le=1000), Setting(_GROUP, _TRAIN)] = 3
     """k of the margin; the paper's is 3, the usual margin sampling has 2."""
 
     @property

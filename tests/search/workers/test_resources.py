@@ -99,3 +99,16 @@ def test_a_ray_that_runs_already_gives_what_it_has(
 ) -> None:
     nothing: dict[str, int | None] = {"concurrency": None, "cpus_per_trial": None}
     assert Resources.of(fakes.run_config(**(nothing | asked)), machine) == expected
+
+
+@pytest.mark.parametrize(
+    ("machine", "asked", "words"),
+    [
+        (Machine(4), {"cpus_per_trial": 5}, "`cpus_per_trial`.*; received 5 on a machine that has 4"),
+        (Machine(8, (), (4, 4)), {"cpus_per_trial": 5}, "received 5 on a Ray whose largest node has 4"),
+        (Machine(2), {"concurrency": 33}, "`concurrency` is at most 16 for each CPU.*; received 33 where 2 CPUs"),
+    ],
+)
+def test_cpus_that_are_not_there_are_refused(machine: Machine, asked: dict[str, int], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        Resources.of(fakes.run_config(**asked), machine)
