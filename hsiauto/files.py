@@ -12,8 +12,19 @@ from typing import Any
 
 from hsiauto.errors import UserError, shown
 
+_SHORT = 32
+"""Characters of a file's name that a temporary one beside it takes over: it must not get longer than names may be."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT)
+_REFUSED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENOENT,
+    errno.ENAMETOOLONG,
+)
 
 
 @contextlib.contextmanager
@@ -38,7 +49,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     with writing(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:_SHORT]}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     temporary = Path(name)
     try:

@@ -4,6 +4,7 @@ A command is imported when it is called, and imports what it computes with when 
 """
 
 import errno
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from hsiauto.cli.console import errors, output, say, with_options, write_anywher
 from hsiauto.errors import UserError
 
 BAD_INPUT, INTERRUPTED = 2, 130
-_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
+_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
 
 _ESTIMATE = """Parameters, multiply-adds, memory and seconds of configs on this machine, before anything is searched.
 
@@ -82,9 +83,18 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         if error.errno not in _REFUSED:
             raise
-        place = error.filename or "a file"
-        say(f"error: cannot write {place}: {error.strerror}. What was done before is kept", errors())
+        say(f"error: {_cannot(error)}: {error.strerror}. What was done before is kept", errors())
     return BAD_INPUT
+
+
+def _cannot(error: OSError) -> str:
+    """What the operating system refused; its error says of which file, but not whether it was read or written."""
+    place = error.filename
+    if error.errno == errno.ENAMETOOLONG:
+        return f"cannot open {str(place)[:40]}..."
+    if isinstance(place, str | os.PathLike) and os.path.exists(place) and not os.access(place, os.R_OK):
+        return f"cannot read {place}"
+    return f"cannot write {place or 'a file'}"
 
 
 def call(arguments: Sequence[str]) -> int:

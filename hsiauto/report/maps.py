@@ -161,7 +161,7 @@ def _write_envi(
     bands: npt.NDArray[Any], names: Sequence[str], path: Path, geo: GeoReference | None, legend: Legend | None
 ) -> None:
     """GDAL writes data and geo reference; the lines that make it a classification are added to its header."""
-    with writing(path), tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
+    with writing(path), tempfile.TemporaryDirectory(prefix=".map-", dir=path.parent) as folder:
         data = Path(folder) / "map.img"
         _write_raster(bands, data, geo, [_plain(name) for name in names], {"driver": "ENVI"}, legend)
         header = data.with_suffix(".hdr")
