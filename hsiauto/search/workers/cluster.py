@@ -60,14 +60,16 @@ def look(address: str | None) -> Machine:
     ready, busy = ray.wait(asked, num_returns=len(asked), timeout=NODE_S) if asked else ([], [])
     if busy:
         raise UserError("each node has a GPU that is not fully taken", "nodes whose GPUs are all taken", "Wait.")
-    node_cpus = tuple(cpus for node in nodes if (cpus := int(node["Resources"].get("CPU", 0))))
+    there = [(int(node["Resources"].get("CPU", 0)), int(node["Resources"].get("GPU", 0))) for node in nodes]
+    node_cpus = tuple(cpus for cpus, _ in there if cpus)
     if not node_cpus:
         raise UserError(
             "a running Ray has at least one CPU for trials when a run starts",
             f"{len(nodes)} nodes without a CPU for trials",
             "Give it one (num_cpus of ray.init), or wait for the first worker: `ray status` on the head shows it.",
         )
-    return Machine(sum(node_cpus), tuple(size for sizes in ray.get(ready) for size in sizes), node_cpus)
+    gpu_bytes = tuple(size for sizes in ray.get(ready) for size in sizes)
+    return Machine(sum(node_cpus), gpu_bytes, node_cpus, tuple(gpus for cpus, gpus in there if cpus and gpu_bytes))
 
 
 def join(address: str | None) -> None:

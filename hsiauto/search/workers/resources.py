@@ -16,6 +16,8 @@ MEMORY_MARGIN = 1.5
 MOST_PER_GPU = 4
 """Kernels of different processes take turns."""
 MOST_PER_CPU = 16
+_SHOWN_NODES = 5
+"""Kinds of nodes that a message lists."""
 BUDGET_PER_WORKER = 5
 """Trials for each worker: with fewer, the sampler proposes before it has learned anything."""
 
@@ -29,6 +31,15 @@ class Machine:
     """Memory of each GPU, in bytes."""
     node_cpus: tuple[int, ...] = ()
     """CPUs of each node of a Ray that runs already; empty: this machine, on which Ray is still to be started."""
+    node_gpus: tuple[int, ...] = ()
+    """GPUs of each of these nodes; empty: none of them has one."""
+
+    @property
+    def nodes(self) -> tuple[tuple[int, int], ...]:
+        """CPUs and GPUs of each node."""
+        if not self.node_cpus:
+            return ((self.cpus, len(self.gpu_bytes)),)
+        return tuple(zip(self.node_cpus, self.node_gpus or (0,) * len(self.node_cpus), strict=True))
 
     @classmethod
     def here(cls) -> "Machine":
@@ -86,7 +97,7 @@ class Resources:
         Raises UserError for what a trial cannot have, which Ray would wait for for ever or refuse late, and for
         GPU-hours without a GPU.
         """
-        _check_cpus(run_config, machine)
+        _check_concurrency(run_config, machine)
         gpus = run_config.gpus_per_trial
         if gpus is not None:
             _check_gpus(gpus, len(machine.gpu_bytes))
@@ -96,57 +107,56 @@ class Resources:
             raise UserError(
                 "`max_gpu_hours` counts the GPU time of trials", "a search on the CPU", "Set `time_limit` or `budget`."
             )
-        concurrency = run_config.concurrency or max(
-            1, min(_places(run_config.cpus_per_trial or 1, gpus, machine), run_config.budget // BUDGET_PER_WORKER)
-        )
+        places = _places(run_config.cpus_per_trial or 1, gpus, machine)
+        if not places:
+            raise _no_place(run_config, gpus, machine)
+        concurrency = run_config.concurrency or max(1, min(places, run_config.budget // BUDGET_PER_WORKER))
         if machine.node_cpus and run_config.cpus_per_trial:  # the rest would queue, and be timed as if they ran
-            concurrency = min(concurrency, sum(cpus // run_config.cpus_per_trial for cpus in machine.node_cpus))
+            concurrency = min(concurrency, places)
         cpus: float = run_config.cpus_per_trial or machine.cpus / concurrency
         if not run_config.cpus_per_trial and cpus > 1:
-            cpus = float(math.floor(cpus))
-            if machine.node_cpus:  # a trial has its CPUs on one node
-                cpus = float(_cpus_on_nodes(machine.node_cpus, concurrency, int(cpus)))
+            # The most with which all trials fit: each has its CPUs and GPUs on one node.
+            fitting = (n for n in range(math.floor(cpus), 1, -1) if _places(n, gpus, machine) >= concurrency)
+            cpus = float(next(fitting, 1)) if machine.node_cpus else float(math.floor(cpus))
         return cls(concurrency, cpus, gpus)
 
 
 def _places(cpus: int, gpus: float, machine: Machine) -> int:
-    """Trials of `cpus` and `gpus` that `machine` has at a time."""
-    places = machine.cpus // cpus
-    if gpus > 0 and machine.gpu_bytes:
-        # A trial on a whole number of GPUs shares none of them.
-        per_gpu = math.floor(1 / gpus + 1e-9) if gpus <= 1 else 1 / gpus
-        places = min(places, math.floor(len(machine.gpu_bytes) * per_gpu))
-    return places
-
-
-def _cpus_on_nodes(node_cpus: tuple[int, ...], concurrency: int, most: int) -> int:
-    """The most CPUs, up to `most`, with which `concurrency` trials fit on the nodes at once; at least 1."""
-    fitting = (cpus for cpus in range(most, 1, -1) if sum(n // cpus for n in node_cpus) >= concurrency)
-    return next(fitting, 1)
+    """Trials of `cpus` and `gpus` that `machine` has at a time, each on one node."""
+    if not gpus:
+        return sum(there // cpus for there, _ in machine.nodes)
+    # A trial on a whole number of GPUs shares none of them.
+    per_gpu = math.floor(1 / gpus + 1e-9) if gpus <= 1 else 1 / gpus
+    return sum(min(there // cpus, math.floor(n_gpus * per_gpu)) for there, n_gpus in machine.nodes)
 
 
 def _trials_per_gpu(machine: Machine, memory: GpuMemory | None) -> int:
     fitting = max(1, min(machine.gpu_bytes) // GPU_BYTES_PER_TRIAL) if memory is None else memory.trials
     per_gpu = min(MOST_PER_GPU, fitting)
     # No smaller shares than there are CPUs for: what no trial uses, the others can.
-    return max(1, min(per_gpu, math.ceil(machine.cpus / len(machine.gpu_bytes))))
+    beside = sum(cpus for cpus, gpus in machine.nodes if gpus)
+    return max(1, min(per_gpu, math.ceil(beside / len(machine.gpu_bytes))))
 
 
-def _check_cpus(run_config: RunConfig, machine: Machine) -> None:
-    most = max(machine.node_cpus or (machine.cpus,))
-    if (run_config.cpus_per_trial or 1) > max(most, 1):
-        there = f"a Ray whose largest node has {most}" if machine.node_cpus else f"a machine that has {most}"
-        raise UserError(
-            "`cpus_per_trial` is at most what one node has",
-            f"{run_config.cpus_per_trial} on {there}",
-            "Lower it, or leave it out.",
-        )
+def _check_concurrency(run_config: RunConfig, machine: Machine) -> None:
     if (run_config.concurrency or 1) > MOST_PER_CPU * max(machine.cpus, 1):
         raise UserError(
             f"`concurrency` is at most {MOST_PER_CPU} for each CPU: every one of them is a process",
             f"{run_config.concurrency} where {machine.cpus} CPUs are there",
             "Lower it, or leave it out.",
         )
+
+
+def _no_place(run_config: RunConfig, gpus: float, machine: Machine) -> UserError:
+    wanted = f"{run_config.cpus_per_trial or 1} CPUs" + (f" and {gpus:g} GPUs" if gpus else "")
+    largest = sorted(set(machine.nodes), reverse=True)[:_SHOWN_NODES]
+    there = ", ".join(f"{cpus} CPUs and {n} GPUs" if machine.gpu_bytes else f"{cpus} CPUs" for cpus, n in largest)
+    of = "nodes that have" if machine.node_cpus else "a machine that has"
+    return UserError(
+        "a trial has its CPUs and GPUs (`cpus_per_trial`, `gpus_per_trial`) on one node",
+        f"{wanted}, of {of} {there}",
+        "Lower them, or leave them out; `gpus_per_trial` 0 trains on CPUs.",
+    )
 
 
 def _check_gpus(per_trial: float, there: int) -> None:

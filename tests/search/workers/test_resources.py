@@ -101,14 +101,47 @@ def test_a_ray_that_runs_already_gives_what_it_has(
     assert Resources.of(fakes.run_config(**(nothing | asked)), machine) == expected
 
 
+def test_more_trials_at_a_time_than_sixteen_for_each_cpu_are_refused() -> None:
+    with pytest.raises(UserError, match=r"`concurrency` is at most 16 for each CPU.*; received 33 where 2 CPUs"):
+        Resources.of(fakes.run_config(concurrency=33), Machine(2))
+
+
+MIXED = Machine(36, (80 * GIB,), (32, 4), (0, 1))
+"""A large node without a GPU, and a small one that has it."""
+
+
 @pytest.mark.parametrize(
-    ("machine", "asked", "words"),
+    ("machine", "asked", "expected"),
     [
-        (Machine(4), {"cpus_per_trial": 5}, "`cpus_per_trial`.*; received 5 on a machine that has 4"),
-        (Machine(8, (), (4, 4)), {"cpus_per_trial": 5}, "received 5 on a Ray whose largest node has 4"),
-        (Machine(2), {"concurrency": 33}, "`concurrency` is at most 16 for each CPU.*; received 33 where 2 CPUs"),
+        (MIXED, {}, Resources(4, 1, 0.25)),  # on CPUs alone nine each would fit
+        (MIXED, {"concurrency": 2}, Resources(2, 2, 0.25)),
+        (MIXED, {"gpus_per_trial": 0.0}, Resources(10, 3, 0)),
+        (MIXED, {"cpus_per_trial": 2, "concurrency": 8}, Resources(2, 2, 0.25)),
+        (Machine(64, (80 * GIB,) * 2, (62, 2), (0, 2)), {}, Resources(2, 1, 1)),  # CPUs elsewhere make no shares
+        (Machine(12, (80 * GIB,) * 4, (6, 6), (2, 2)), {"gpus_per_trial": 2.0}, Resources(2, 6, 2)),
     ],
 )
-def test_cpus_that_are_not_there_are_refused(machine: Machine, asked: dict[str, int], words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        Resources.of(fakes.run_config(**asked), machine)
+def test_a_trial_has_its_cpus_and_gpus_on_one_node(
+    machine: Machine, asked: dict[str, float], expected: Resources
+) -> None:
+    """More than fit at once would queue, and what no node has would be waited for for ever."""
+    nothing: dict[str, float | None] = {"concurrency": None, "cpus_per_trial": None}
+    assert Resources.of(fakes.run_config(budget=50, **(nothing | asked)), machine) == expected
+
+
+@pytest.mark.parametrize(
+    ("machine", "asked", "received"),
+    [
+        (Machine(4), {"cpus_per_trial": 5}, "5 CPUs, of a machine that has 4 CPUs"),
+        (Machine(4, (), (2, 2)), {"cpus_per_trial": 4}, "4 CPUs, of nodes that have 2 CPUs"),
+        (MIXED, {"cpus_per_trial": 8}, "8 CPUs and 0.25 GPUs, of nodes that have 32 CPUs and 0 GPUs, 4 CPUs and 1"),
+        (Machine(8, (80 * GIB,) * 2, (4, 4), (1, 1)), {"gpus_per_trial": 2.0}, "1 CPUs and 2 GPUs"),
+        (Machine(8, (80 * GIB,), (8,), (0,)), {}, "of nodes that have 8 CPUs and 0 GPUs"),  # where it is are no CPUs
+    ],
+)
+def test_what_no_node_has_is_refused_before_ray_waits_for_it(
+    machine: Machine, asked: dict[str, float], received: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        Resources.of(fakes.run_config(**({"cpus_per_trial": None} | asked)), machine)
+    assert received in str(refused.value)
