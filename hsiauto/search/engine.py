@@ -143,10 +143,10 @@ class Engine:
             return "continue"  # trained again after a crash; the journal has it
         self._check(trial, report)
         told = Reported(trial_id=trial_id, attempt=attempt, decision="continue", **asdict(report))
-        told = self._judge.judged(told, trial, self.trials.values(), self._others_wait())
+        told, by_limit = self._judge.judged(told, trial, self.trials.values(), self._others_wait())
         self._ledger.write(told)
         self._warn_of_micro_batches(trial)
-        self._end_by_its_report(trial)
+        self._end_by_its_report(trial, by_limit)
         return told.decision
 
     def fail(self, trial_id: str, attempt: int, error: str, peak_memory_bytes: int | None = None) -> None:
@@ -176,9 +176,9 @@ class Engine:
             reached = "time limit of the search reached"
             if trial.attempt:
                 after = f"after epoch {trial.epochs} of {self._run_config.max_epochs}"
-                self._end(trial, "stopped", f"{reached} {after}", attempt)
+                self._end(trial, "stopped", f"{reached} {after}", attempt, by_limit=True)
             else:
-                self._end(trial, "refused", f"{reached} before it started", attempt)
+                self._end(trial, "refused", f"{reached} before it started", attempt, by_limit=True)
 
     def interrupt(self) -> None:
         """Close the books on Ctrl-C: what runs is interrupted, and goes on at a resume."""
@@ -237,9 +237,9 @@ class Engine:
         """Whether the time of a trial could go to another one."""
         return bool(self._waiting) or (not self.finished and len(self.trials) < self._run_config.budget)
 
-    def _end_by_its_report(self, trial: TrialState) -> bool:
+    def _end_by_its_report(self, trial: TrialState, by_limit: bool = False) -> bool:
         """End `trial` if its last report, as journalled, says so; whether it did."""
-        if trial.decision not in ("stop", "complete"):
+        if trial.decision not in ("stop", "complete") or trial.reports[-1].attempt < trial.attempt:  # it went on
             return False
         last, objective = trial.reports[-1], self._run_config.objective
         if not math.isfinite(score := last.score(objective)):
@@ -247,7 +247,7 @@ class Engine:
         elif slow := self._judge.why_too_slow(last):
             self._end(trial, "refused", slow)
         elif trial.decision == "stop":
-            self._end(trial, "stopped", last.reason)
+            self._end(trial, "stopped", last.reason, by_limit=by_limit)
         else:
             self._end(trial, "completed")
         return True
@@ -260,6 +260,7 @@ class Engine:
         attempt: int | None = None,
         peak_memory_bytes: int | None = None,
         worker_died: bool = False,
+        by_limit: bool = False,
     ) -> None:
         self._at_work.pop(trial.trial_id, None)
         self._ledger.write(
@@ -270,6 +271,7 @@ class Engine:
                 error=error,
                 peak_memory_bytes=peak_memory_bytes,
                 worker_died=worker_died,
+                by_limit=by_limit,
             )
         )
         if state == "completed":
@@ -298,7 +300,9 @@ class Engine:
                 if not self._judge.why_too_slow(report):
                     self._judge.show(self.trials[report.trial_id].family, report)
         for trial in self.trials.values():
-            if trial.ended:
+            if trial.by_limit and not self._judge.why_over_limit(trial, self.trials.values(), self._others_wait()):
+                trial.state = "interrupted"  # this call has more time, or GPU-hours
+            elif trial.ended:
                 self._copy(trial)
             elif not self._end_by_its_report(trial) and trial.state == "running":  # killed between the two lines
                 self._end(trial, "interrupted", "the driver ended before the trial")

@@ -23,8 +23,8 @@ class Judge:
 
     def judged(
         self, report: Reported, trial: TrialState, trials: Collection[TrialState], others_wait: bool
-    ) -> Reported:
-        """`report`, the next one of `trial`, with the decision, and what it rests on.
+    ) -> tuple[Reported, bool]:
+        """`report`, the next one of `trial`, with the decision, and what it rests on; whether a limit alone stops it.
 
         trials: those of the search. others_wait: whether the time of `trial` could go to another one.
         """
@@ -36,11 +36,13 @@ class Judge:
         goes_on = math.isfinite(score) if slow else self.show(trial.family, report)
         goes_on |= math.isfinite(score) and self._time_limit.is_last_chance(now)
         complete = report.epoch >= self._run_config.max_epochs
-        why = "" if complete else slow or self._why_over_limit(now, trials, others_wait)
+        limit = "" if complete or slow else self.why_over_limit(now, trials, others_wait)
+        why = "" if complete else slow or limit
         if goes_on and not why and self._rungs.judges(report.epoch):
             why = self._completed.why_cannot_win(trial.family, curve(now, self._run_config.objective))
         decision: Decision = "stop" if not goes_on or why else "complete" if complete else "continue"
-        return report.model_copy(update={"decision": decision, "rung": rung, "reason": why if goes_on else ""})
+        judged = report.model_copy(update={"decision": decision, "rung": rung, "reason": why if goes_on else ""})
+        return judged, goes_on and bool(limit)
 
     def show(self, family: str, report: Reported) -> bool:
         """Show a report to the rungs; whether they let its trial go on."""
@@ -53,7 +55,8 @@ class Judge:
             return ""
         return f"predicts {measured:.0f} pixels a second; `min_pixels_per_second` is {least:g}"
 
-    def _why_over_limit(self, now: TrialState, trials: Collection[TrialState], others_wait: bool) -> str:
+    def why_over_limit(self, now: TrialState, trials: Collection[TrialState], others_wait: bool) -> str:
+        """Why the time or the GPU-hours of the search do not let the trial `now` go on; empty: they do."""
         others = (other for other in trials if other.trial_id != now.trial_id)
         late = self._time_limit.why_stop(now, others_wait)
         return late or self._gpu_hours.why_stop(itertools.chain(others, [now]))

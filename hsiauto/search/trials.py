@@ -47,6 +47,8 @@ class TrialState:
     finished_at: str = ""
     peak_memory_bytes: int | None = None
     """Only of a trial that memory ended; others have it in their reports."""
+    by_limit: bool = False
+    """A limit of time or GPU-hours ended it."""
     worker_deaths: list[str] = field(default_factory=list)
     """Why, for each attempt whose worker died and after which the trial went on."""
     reports: list[Reported] = field(default_factory=list)
@@ -124,7 +126,7 @@ def _proposed(event: Proposed) -> TrialState:
 def _go_on(trial: TrialState, event: Started | Reported | Ended) -> None:
     match event:
         case Started():
-            trial.state, trial.error, trial.finished_at = "running", "", ""
+            trial.state, trial.error, trial.finished_at, trial.by_limit = "running", "", "", False
             trial.attempt, trial.node, trial.device = event.attempt, event.node, event.device
             trial.pid, trial.gpus, trial.started_at = event.pid, event.gpus, trial.started_at or event.at
         case Reported():
@@ -133,7 +135,7 @@ def _go_on(trial: TrialState, event: Started | Reported | Ended) -> None:
             trial.reports.append(event)
         case Ended() if not trial.ended:  # an end stands: Ctrl-C can come between its writing and its being known
             trial.state, trial.error, trial.finished_at = event.state, event.error, event.at
-            trial.peak_memory_bytes = event.peak_memory_bytes
+            trial.peak_memory_bytes, trial.by_limit = event.peak_memory_bytes, event.by_limit
             if event.worker_died:
                 trial.attempt = event.attempt  # which may not have started: the next one has another number
                 trial.worker_deaths.append(event.error)

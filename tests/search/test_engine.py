@@ -9,7 +9,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from hsiauto.search.engine import Engine
-from hsiauto.search.events import Ended, Event, Reported, Warned, of
+from hsiauto.search.events import Ended, Event, Reported, Started, Warned, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.limits import TimeLimit
 from hsiauto.search.mirror import Mirror
@@ -270,11 +270,12 @@ class _Clock:
 
 def _timed(journal: Journal, clock: _Clock, seconds: dict[str, float], deadline: float, **changes: Any) -> None:
     """A search in virtual time on one worker; `seconds` an epoch by family."""
+    space = fakes.FakeSpace(tuple(seconds))
     run_config = fakes.run_config(scheduler="none", max_epochs=10, **changes)
-    engine = fakes.engine(journal, run_config, deadline=deadline, clock=clock)
+    engine = fakes.engine(journal, run_config, space, deadline=deadline, clock=clock)
     while (training := engine.next()) is not None:
         engine.start(training.trial_id, training.attempt, "n", "cpu", 1)
-        for epoch in range(1, 11):
+        for epoch in range(training.epochs_known + 1, 11):
             clock.now += seconds[training.config.family]
             told = fakes.report(epoch, 0.5, fit_seconds=epoch * seconds[training.config.family])
             if engine.report(training.trial_id, training.attempt, told) != "continue":
@@ -355,6 +356,52 @@ def test_an_overdue_trial_is_given_up(tmp_path: Path) -> None:
         states = [(t.state, t.error) for t in trials(journal.events).values()]
     assert states[0] == ("stopped", "time limit of the search reached after epoch 0 of 9")
     assert states[1] == ("refused", "time limit of the search reached before it started")
+
+
+def test_what_a_time_limit_ended_goes_on_when_there_is_more_time(tmp_path: Path) -> None:
+    clock = _Clock()
+    with Journal(tmp_path / "journal") as journal:
+        _timed(journal, clock, {"quick": 1.0, "late": 1.0}, deadline=35.0, budget=6)
+        before = trials(journal.events)
+        late = [trial for trial in before.values() if trial.state == "stopped"]
+        assert late
+        assert all(trial.by_limit for trial in late)
+        _timed(journal, clock, {"quick": 1.0, "late": 1.0}, deadline=clock.now + 1.5, budget=6)
+        assert trials(journal.events) == before  # no more than it had, and none of it is spent on them
+        first = len(journal.events)
+        _timed(journal, clock, {"quick": 1.0, "late": 1.0}, deadline=clock.now + 500.0, budget=6)
+        after, again = trials(journal.events), of(Started, journal.events[first:])
+    assert {trial.state for trial in after.values()} == {"completed"}
+    assert {event.trial_id for event in again if event.attempt == 2} == {trial.trial_id for trial in late}
+    for trial in after.values():
+        assert [report.epoch for report in trial.reports] == list(range(1, 11))
+
+
+def test_a_trial_that_goes_on_after_a_limit_may_be_killed_before_it_reports(tmp_path: Path) -> None:
+    """What its last report says is of the attempt before."""
+    clock = _Clock()
+    with Journal(tmp_path / "journal") as journal:
+        _timed(journal, clock, {"quick": 5.0}, deadline=35.0, budget=1)
+        run_config = fakes.run_config(scheduler="none", max_epochs=10, budget=1)
+        engine = fakes.engine(journal, run_config, fakes.FakeSpace(("quick",)))
+        training = engine.next()
+        assert training is not None
+        engine.start(training.trial_id, training.attempt, "n", "cpu", 1)
+        _timed(journal, clock, {"quick": 1.0}, deadline=clock.now + 500.0, budget=1)
+        [trial] = trials(journal.events).values()
+    assert (trial.state, trial.attempt) == ("completed", 3)
+
+
+def test_a_trial_that_a_rung_stopped_as_well_does_not_go_on(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        run_config, space = fakes.run_config(reduction=2, max_gpu_hours=1.5 / 3600), fakes.FakeSpace(("quick",))
+        engine = fakes.engine(journal, run_config, space, gpus=1.0)
+        for training, score in ((engine.next(), 0.9), (engine.next(), 0.1)):
+            assert training is not None
+            engine.start(training.trial_id, 1, "n", "cuda", 1)
+            engine.report(training.trial_id, 1, fakes.report(1, score, fit_seconds=1.0))
+        found = trials(journal.events)["t0002"]
+    assert (found.state, found.error, found.by_limit) == ("stopped", "", False)
 
 
 def test_skipped_families_are_named_once(tmp_path: Path) -> None:

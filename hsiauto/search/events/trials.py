@@ -119,3 +119,5 @@ class Ended(Line):
     """If memory ended it."""
     worker_died: bool = False
     """The trial goes on on another worker."""
+    by_limit: bool = False
+    """A limit of time or GPU-hours ended it: it goes on when a later call has more of it."""

@@ -146,7 +146,7 @@ class LeftAtOnce(KeyboardInterrupt):
 
 
 class _Weights:
-    """Which checkpoints stay on disk: of running trials, and of the best k completed ones of each family."""
+    """Which checkpoints stay on disk: of trials that run or may go on, and of the best k completed ones of a family."""
 
     def __init__(self, storage: Storage, run_config: RunConfig, engine: Engine) -> None:
         self._storage, self._run_config, self._engine = storage, run_config, engine
@@ -168,7 +168,7 @@ class _Weights:
         family = self._engine.trials[trial_id].family
         spared = self._dropped.union(self._engine.best(family, self._run_config.top_k))
         for trial in self._engine.trials.values():
-            if trial.family == family and trial.ended and trial.trial_id not in spared:
+            if trial.family == family and trial.ended and not trial.by_limit and trial.trial_id not in spared:
                 self._dropped.add(trial.trial_id)
                 for attempt in range(1, trial.attempt + 1):
                     self._storage.drop(trial.trial_id, attempt)

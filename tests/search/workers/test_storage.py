@@ -3,19 +3,24 @@
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyarrow import fs
 
 from hsiauto.errors import UserError
+from hsiauto.search.workers.driver import _Weights
 from hsiauto.search.workers.storage import (
     Storage,
     attempt_name,
     check_storage,
     checkpoint_name,
+    folder_storage,
     open_storage,
 )
 from hsiauto.training.trial import CHECKPOINT
+from tests.search import fakes
 
 _OPENED: dict[str, Callable[[Path], Storage]] = {
     "run folder": lambda folder: open_storage(None, folder / "run"),
@@ -107,3 +112,18 @@ def test_a_store_that_cannot_be_written_is_refused_before_the_search(tmp_path: P
     for place in (str(tmp_path / "file" / "below"), f"file://{tmp_path}/file/below"):
         with pytest.raises(UserError):
             check_storage(open_storage(place, tmp_path), place, new=False)
+
+
+def test_checkpoints_of_trials_that_may_go_on_stay(tmp_path: Path) -> None:
+    storage = folder_storage(tmp_path)
+    trial: dict[str, Any] = {"family": "quick", "ended": True, "attempt": 1}
+    found = {
+        "t1": SimpleNamespace(trial_id="t1", by_limit=True, **trial),
+        "t2": SimpleNamespace(trial_id="t2", by_limit=False, **trial),
+        "t3": SimpleNamespace(trial_id="t3", by_limit=False, **(trial | {"ended": False})),
+    }
+    for trial_id in found:
+        storage.write(checkpoint_name(trial_id, 1), b"weights")
+    engine: Any = SimpleNamespace(trials=found, best=lambda family, k: [])
+    _Weights(storage, fakes.run_config(), engine).tidy("t2")
+    assert [storage.exists(checkpoint_name(trial_id, 1)) for trial_id in found] == [True, False, True]
