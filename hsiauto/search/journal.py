@@ -6,18 +6,21 @@ readers ignore it.
 
 import json
 import os
-import reprlib
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
-from hsiauto.errors import UserError
-from hsiauto.files import check_json, regular_file, writing
-from hsiauto.search.events import SCHEMA_VERSION, Ended, Event, Ranked, Reevaluated, Refit, from_line, to_line
+from hsiauto.errors import UserError, shown
+from hsiauto.files import regular_file, writing
+from hsiauto.search.consistency import Story
+from hsiauto.search.events import SCHEMA_VERSION, Ended, Event, Opened, Ranked, Reevaluated, Refit, from_line, to_line
 
-_DURABLE = (Ended, Reevaluated, Ranked, Refit)
+_START = b'{"event":"'
+"""What a line of ours begins with."""
+_DURABLE = (Opened, Ended, Reevaluated, Ranked, Refit)
 """Flushed to the disk itself before `append` returns: outcomes survive a power cut, reports only a kill."""
 
 
@@ -29,10 +32,11 @@ class Journal:
         self.path = Path(path)
         with writing(self.path):
             self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
-        self.events, size = _parse(self.path)
+        self.events, self._size = _parse(self.path)
         """Every event, oldest first."""
-        os.truncate(self._file.fileno(), size)
-        self._size = size
+        if self._size > os.fstat(self._file.fileno()).st_size:  # the end of the last line is missing
+            self._file.write(b"\n")
+        os.truncate(self._file.fileno(), self._size)
 
     def append(self, event: Event) -> Event:
         """Write one event and return it as a resume will read it.
@@ -77,50 +81,67 @@ def read(path: Path) -> list[Event]:
 
 
 def _parse(path: Path) -> tuple[list[Event], int]:
-    """Events and the length in bytes of what is whole."""
+    """Events and the length in bytes of what is whole, the end of the last line included."""
     try:
         content = regular_file(path).read_bytes()
     except OSError as error:
         raise UserError("a run folder has a journal that can be read", f"{path}: {error.strerror}") from error
-    lines = content.split(b"\n")
-    lines.pop()  # empty, or torn
+    *lines, tail = content.split(b"\n")
+    if tail and not _is_torn(tail):  # whole, but for its end; or not ours
+        lines.append(tail)
+    elif lines and b"\0" in lines[-1] and _is_torn(lines[-1]):
+        lines.pop()
     events: list[Event] = []
+    story = Story()
     size = 0
     for number, line in enumerate(lines, start=1):
         try:
-            events.append(from_line(line))
+            event = from_line(line)
+            story.tell(event)
         except ValueError as error:
-            if number == len(lines) and _is_no_json(line):  # a crash of the machine can leave a last line of zeros
-                break
-            _check_version(path, line)
+            _check_version(path, number, line)
             raise UserError(
                 f"{path} holds one event a line",
-                f"line {number}: {_what_is_wrong(error)} in {reprlib.repr(line.decode(errors='replace'))}",
+                f"line {number}: {_what_is_wrong(error)} in {shown(line.decode(errors='replace'))}",
                 "The journal was edited or damaged: restore it, or start a new run",
             ) from error
+        events.append(event)
         size += len(line) + 1
     return events, size
 
 
-def _is_no_json(line: bytes) -> bool:
+def _is_torn(line: bytes) -> bool:
+    """Whether a last line is what a killed writer leaves, or a crash of the machine: cut off, or zeros on the disk."""
+    told = line.strip(b"\0")
+    if not told.startswith(_START[: len(told)]):
+        return False
     try:
-        check_json(line, "")
+        from_json(told or b"{", allow_partial="trailing-strings")
     except ValueError:
-        return True
-    return False
+        return False
+    return not _is_whole(told)
 
 
-def _check_version(path: Path, line: bytes) -> None:
+def _is_whole(line: bytes) -> bool:
+    """Whether a JSON object ends in `line`."""
+    try:
+        json.JSONDecoder().raw_decode(line.decode(errors="replace"))
+    except ValueError:
+        return False
+    return True
+
+
+def _check_version(path: Path, number: int, line: bytes) -> None:
     """Refuse a line that opens a journal of a newer schema."""
     try:
-        event = json.loads(check_json(line, ""))
-        newer = event["event"] == "opened" and event["schema_version"] > SCHEMA_VERSION
+        event = from_json(line)
+        newer = event["event"] == "opened" and type(event["schema_version"]) is int
     except (ValueError, TypeError, KeyError):
         return
-    if newer:
+    if newer and event["schema_version"] > SCHEMA_VERSION:
         raise UserError(
             f"this version of hsiauto reads journals of schema version {SCHEMA_VERSION}",
-            f"version {event['schema_version']} in {path}",
+            f"version {shown(event['schema_version'])} in line {number} of {path}",
             "Update hsiauto.",
         )
 

@@ -33,7 +33,9 @@ def test_names_and_figures_are_whole_at_every_width(width: int) -> None:
 def test_names_are_broken_no_more_than_they_must() -> None:
     axes = {"memory": [True, False], "readout": ["context", "query_and_context"]}
     memory = cells(family="spectral_memory", axes=axes, reference={"memory": False})
-    events = [event(cell, run, test_oa=0.5 + 0.2 * i * run.seed) for i, cell in enumerate(memory.cells) for run in RUNS]
+    events = [
+        event(cell, run, test_oa=0.5 + 0.05 * i * run.seed) for i, cell in enumerate(memory.cells) for run in RUNS
+    ]
     console = Console(width=78, record=True, file=io.StringIO(), force_terminal=True)
     print_table(lines(memory, events, ["test_oa"], 0.1), console)
     said = console.export_text()

@@ -24,6 +24,7 @@ from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Report
 from tests import told
 
+AT = "2026-01-01T00:00:00+00:00"
 CONFIG = RunConfig.model_validate(
     {
         "scene": {"dataset": "fabricated"},
@@ -101,7 +102,7 @@ class Pool:
                 wrong = self.errors(job.config)
                 predicted[:wrong] = (predicted[:wrong] + 1) % 3
             report = Report(10, 0.1, math.nan, score, score, score, 2.0, 9)
-            yield JobResult(job.key, "completed", "", (report,), predicted, 0.5, "cpu", "n", "2026-01-01", "2026-01-02")
+            yield JobResult(job.key, "completed", "", (report,), predicted, 0.5, "cpu", "n", AT, AT)
 
 
 def work(folder: Path, pool: Pool, **changes: Any) -> Work:

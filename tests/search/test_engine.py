@@ -69,7 +69,7 @@ def test_each_family_with_four_trials_has_a_stop_and_only_its_own_scores_decide(
             while (training := engine.next()) is not None:
                 fakes.train(
                     engine, training, 9,
-                    lambda c, e, n: fakes.score(c, e, n) + (shift if c.family == "quick" else 0),
+                    lambda c, e, n: max(-1.0, min(1.0, fakes.score(c, e, n) + (shift if c.family == "quick" else 0))),
                 )  # fmt: skip
             late = [t for t in trials(journal.events).values() if t.family == "late"]
             return [[report.decision for report in trial.reports] for trial in late[:4]]

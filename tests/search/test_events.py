@@ -1,15 +1,20 @@
 """Every event goes into a line of strict JSON and comes back as it was."""
 
+import builtins
 import json
+import math
 import subprocess
 import sys
-from typing import Any, get_args
+import types
+import typing
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsiauto.search.events import Event, FoundConfig, from_line, to_line
+from hsiauto.search.events.line import Accuracy, Amount, Count, Number, Ordinal, Time, TrialId
 from tests import told
 
 _json = st.recursive(
@@ -18,12 +23,33 @@ _json = st.recursive(
     max_leaves=5,
 )
 _config = st.dictionaries(st.text(), _json, max_size=3)
-_UNTYPED: dict[Any, st.SearchStrategy[Any]] = {
+_DRAWN: dict[Any, st.SearchStrategy[Any]] = {
+    Any: _json,
+    Accuracy: st.sampled_from((math.nan, math.inf, -math.inf)) | st.floats(-1, 1),
+    Amount: st.sampled_from((math.nan, math.inf)) | st.floats(0),
+    Count: st.integers(0, 2**63 - 1),
+    Ordinal: st.integers(1, 2**63 - 1),
+    Number: st.floats(),
+    Time: st.just("") | st.datetimes(timezones=st.timezones()).map(lambda at: at.isoformat()),
+    TrialId: st.from_regex("[A-Za-z0-9_-]{1,64}", fullmatch=True),
+    FoundConfig: st.builds(FoundConfig, config=_config),
     dict[str, Any]: _config,
-    dict[str, Any] | None: st.none() | _config,
-    dict[str, dict[str, Any]]: st.dictionaries(st.text(), _config, max_size=2),
-    tuple[FoundConfig, ...]: st.lists(st.builds(FoundConfig, config=_config)).map(tuple),
 }
+
+
+def _drawn(hint: Any) -> st.SearchStrategy[Any]:
+    """Any value of a field."""
+    if hint in _DRAWN:
+        return _DRAWN[hint]
+    inner = [_drawn(one) for one in get_args(hint) if one is not Ellipsis] if get_origin(hint) is not Literal else []
+    match get_origin(hint):
+        case types.UnionType | typing.Union:
+            return st.one_of(*inner)
+        case builtins.tuple:
+            return st.lists(inner[0], max_size=5).map(tuple)
+        case builtins.dict:
+            return st.dictionaries(*inner, max_size=3)
+    return st.from_type(hint)
 
 
 def _refuse(constant: str) -> None:
@@ -35,10 +61,8 @@ def _refuse(constant: str) -> None:
 @settings(deadline=None)
 @given(data=st.data())
 def test_every_event_round_trips(kind: Any, data: st.DataObject) -> None:
-    fields = {
-        name: data.draw(_UNTYPED.get(field.annotation, st.from_type(field.annotation)))
-        for name, field in kind.model_fields.items()
-    }
+    hints = get_type_hints(kind, include_extras=True)
+    fields = {name: data.draw(_drawn(hints[name])) for name in kind.model_fields}
     line = to_line(kind(**fields))
     json.loads(line, parse_constant=_refuse)
     assert b"\n" not in line

@@ -85,14 +85,15 @@ def test_a_journal_of_a_newer_hsiauto_is_refused(tmp_path: Path) -> None:
 def test_a_score_that_is_not_finite_survives_in_strict_json(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     with Journal(path) as journal:
-        for event in (told.proposed(), told.reported(kappa=math.nan), told.reported(epoch=2, kappa=-math.inf)):
+        reports = told.reported(kappa=math.nan), told.reported(epoch=2, kappa=-math.inf)
+        for event in (told.proposed(), told.started(), *reports):
             journal.append(event)
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)
 
     lines = [json.loads(line, parse_constant=refuse) for line in path.read_text().splitlines()]
-    assert [line["val_kappa"] for line in lines[1:]] == ["NaN", "-Infinity"]
+    assert [line["val_kappa"] for line in lines[2:]] == ["NaN", "-Infinity"]
     first, second = trials(read(path))["t0001"].reports
     assert math.isnan(first.val_kappa)
     assert second.val_kappa == -math.inf

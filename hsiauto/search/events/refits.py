@@ -3,7 +3,7 @@
 import math
 from typing import Any, Literal
 
-from hsiauto.search.events.line import Line, Number
+from hsiauto.search.events.line import Accuracy, Amount, Count, Line, Number, Ordinal, Time, TrialId
 
 JobState = Literal["completed", "failed", "skipped"]
 """skipped: a deadline left it out; a later call trains it."""
@@ -13,16 +13,16 @@ class Reevaluated(Line):
     """A candidate was trained anew and validated on pixels that did not choose it."""
 
     event: Literal["reevaluated"] = "reevaluated"
-    trial_id: str
-    split_seed: int
+    trial_id: TrialId
+    split_seed: Count
     """Seed of the fresh validation."""
     state: JobState
     error: str = ""
-    val_oa: Number | None = None
+    val_oa: Accuracy | None = None
     """Accuracies are fractions; None unless it trained to the end, and so are the next three."""
-    val_aa: Number | None = None
-    val_kappa: Number | None = None
-    fit_seconds: Number | None = None
+    val_aa: Accuracy | None = None
+    val_kappa: Accuracy | None = None
+    fit_seconds: Amount | None = None
 
     def score(self, objective: str) -> float:
         """`objective` (kappa, oa, aa) on validation; NaN unless it trained to the end."""
@@ -34,7 +34,7 @@ class Ranked(Line):
     """The final order, settled before a test label is read. Another trial's end makes it obsolete."""
 
     event: Literal["ranked"] = "ranked"
-    order: tuple[str, ...]
+    order: tuple[TrialId, ...]
     """Trial ids, best first."""
     reasons: dict[str, str]
     """Trial id -> why it stands where it stands."""
@@ -50,25 +50,25 @@ class Cycle(Line):
 
     event: Literal["cycle"] = "cycle"
     key: str
-    cycle: int
+    cycle: Count
     """From 0."""
-    labels: int
+    labels: Count
     """Labels that the oracle has counted."""
     acquisition: str
-    acquired: tuple[int, ...]
+    acquired: tuple[Count, ...]
     """Pixels whose labels were asked for in this cycle."""
-    acquire_seconds: Number
-    epochs: int
+    acquire_seconds: Amount
+    epochs: Count
     """From cycle 0 on, like `fit_seconds`."""
-    fit_seconds: Number
+    fit_seconds: Amount
     train_loss: Number
-    val_oa: Number
-    val_aa: Number
-    val_kappa: Number
-    test_oa: Number | None = None
-    test_aa: Number | None = None
-    test_kappa: Number | None = None
-    test_per_class: dict[str, Number] | None = None
+    val_oa: Accuracy
+    val_aa: Accuracy
+    val_kappa: Accuracy
+    test_oa: Accuracy | None = None
+    test_aa: Accuracy | None = None
+    test_kappa: Accuracy | None = None
+    test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall; of the last cycle only."""
 
 
@@ -79,8 +79,8 @@ class Refit(Line):
     key: str
     """What was trained on what: the same key is the same model."""
     kind: Literal["refit", "baseline"]
-    trial_id: str | None = None
-    rank: int | None = None
+    trial_id: TrialId | None = None
+    rank: Ordinal | None = None
     cell: dict[str, Any] | None = None
     """`hsiauto study`: axis -> value of the cell; None outside an ablation."""
     family: str
@@ -90,13 +90,13 @@ class Refit(Line):
     config_hash: str
     trained_config: dict[str, Any] | None = None
     """What was trained, if the split could not feed `config`."""
-    support: int
+    support: Count
     """Radius in pixels of the input that one prediction reads; of what was trained, as are the next two."""
-    parameters: int | None = None
-    macs: int | None = None
-    seed: int
-    split_seed: int
-    max_epochs: int
+    parameters: Count | None = None
+    macs: Count | None = None
+    seed: Count
+    split_seed: Count
+    max_epochs: Ordinal
     """Over all cycles."""
     acquisition: str | None = None
     """How labels were asked for; None: all of the pool are known."""
@@ -104,34 +104,34 @@ class Refit(Line):
     error: str = ""
     device: str = ""
     node: str = ""
-    started_at: str = ""
-    finished_at: str = ""
+    started_at: Time = ""
+    finished_at: Time = ""
     split_hash: str | None = None
     """None if no such split can be drawn; and so are the next six."""
-    labels_train: int | None = None
-    labels_val: int | None = None
-    pixels_test: int | None = None
-    classes_scored: int | None = None
-    overlap_contains: Number | None = None
+    labels_train: Count | None = None
+    labels_val: Count | None = None
+    pixels_test: Count | None = None
+    classes_scored: Count | None = None
+    overlap_contains: Accuracy | None = None
     """Share of test patches that contain a training pixel."""
-    overlap_shares: Number | None = None
+    overlap_shares: Accuracy | None = None
     """Share of test patches that share a pixel with a training patch."""
-    epochs: int | None = None
-    fit_seconds: Number | None = None
-    peak_memory_bytes: int | None = None
-    val_oa: Number | None = None
+    epochs: Count | None = None
+    fit_seconds: Amount | None = None
+    peak_memory_bytes: Count | None = None
+    val_oa: Accuracy | None = None
     """None unless a part validates, which then does not train; and so are the next four."""
-    val_aa: Number | None = None
-    val_kappa: Number | None = None
+    val_aa: Accuracy | None = None
+    val_kappa: Accuracy | None = None
     val_loss: Number | None = None
     val_losses: tuple[Number, ...] = ()
     """After each epoch, in nats."""
-    test_oa: Number | None = None
-    test_aa: Number | None = None
-    test_kappa: Number | None = None
-    test_per_class: dict[str, Number] | None = None
+    test_oa: Accuracy | None = None
+    test_aa: Accuracy | None = None
+    test_kappa: Accuracy | None = None
+    test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall."""
-    predict_pixels_per_second: Number | None = None
+    predict_pixels_per_second: Amount | None = None
 
 
 class Model(Line):

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from hsiauto.search.events.line import SCHEMA_VERSION, Line
+from hsiauto.search.events.line import SCHEMA_VERSION, Count, Line, Ordinal
 
 
 class Opened(Line):
@@ -16,7 +16,7 @@ class Opened(Line):
     """Its name, with the variant."""
     data_hash: str
     """SHA-256 of the scene's files."""
-    n_classes: int
+    n_classes: Count
     """Classes of the split, in both training and test."""
     class_names: tuple[str, ...]
     """Their names."""
@@ -34,7 +34,7 @@ class Resumed(Line):
     """A later call goes on with the search."""
 
     event: Literal["resumed"] = "resumed"
-    budget: int
+    budget: Ordinal
     """Trials, those of earlier calls included."""
 
 

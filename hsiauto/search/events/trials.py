@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hsiauto.search.events.line import Line, Number
+from hsiauto.search.events.line import Accuracy, Amount, Count, Line, Number, Ordinal, TrialId
 
 Origin = Literal["preset", "warm-start", "sampler"]
 Decision = Literal["continue", "stop", "complete"]
@@ -32,8 +32,8 @@ class Proposed(Line):
     """A trial: a config that will be trained."""
 
     event: Literal["proposed"] = "proposed"
-    trial_id: str
-    number: int
+    trial_id: TrialId
+    number: Count
     """Counts the proposals of the run, from 1."""
     family: str
     input: str
@@ -43,13 +43,13 @@ class Proposed(Line):
     config: dict[str, Any]
     """The whole config, inactive hyperparameters left out."""
     config_hash: str
-    support: int
+    support: Count
     """Radius in pixels of the input that one prediction reads."""
-    parameters: int | None = None
+    parameters: Count | None = None
     """Trainable parameters; None for a classical family, and so are the next two."""
-    macs: int | None = None
+    macs: Count | None = None
     """Multiply-adds of one prediction."""
-    epoch_macs: int | None = None
+    epoch_macs: Count | None = None
     """Multiply-adds of one epoch of training."""
     origin: Origin
     found_by: str = ""
@@ -62,13 +62,13 @@ class Started(Line):
     """A worker has taken the trial."""
 
     event: Literal["started"] = "started"
-    trial_id: str
-    attempt: int
+    trial_id: TrialId
+    attempt: Ordinal
     """From 1. A resume starts another one, and so does the death of a worker."""
     node: str
     device: str
-    pid: int
-    gpus: Number = 0.0
+    pid: Count
+    gpus: Amount = 0.0
     """GPUs that the attempt holds."""
 
 
@@ -76,27 +76,27 @@ class Reported(Line):
     """What a trial told after an epoch (`training.trial.Report`), and whether it goes on."""
 
     event: Literal["report"] = "report"
-    trial_id: str
-    attempt: int
-    epoch: int
+    trial_id: TrialId
+    attempt: Ordinal
+    epoch: Ordinal
     """Epochs done."""
     train_loss: Number
     """NaN for a classical family."""
     val_loss: Number
     """Cross-entropy in nats."""
-    val_oa: Number
+    val_oa: Accuracy
     """Accuracies are fractions."""
-    val_aa: Number
-    val_kappa: Number
-    fit_seconds: Number
+    val_aa: Accuracy
+    val_kappa: Accuracy
+    fit_seconds: Amount
     """Training and validation so far."""
-    peak_memory_bytes: int
-    pixels_per_second: Number | None = None
+    peak_memory_bytes: Count
+    pixels_per_second: Amount | None = None
     """Speed of prediction, if the search asks for it: measured with an attempt's first report, then repeated."""
-    micro_batch: int | None = None
+    micro_batch: Count | None = None
     """Samples at once after memory ran out; None: whole batches."""
     decision: Decision
-    rung: int | None = None
+    rung: Count | None = None
     """Epoch of the rung that compared it."""
     reason: str = ""
     """Why the trial stops, if the rung did not say so."""
@@ -110,12 +110,12 @@ class Ended(Line):
     """The end of a trial, or of an attempt that another one follows (interrupted)."""
 
     event: Literal["ended"] = "ended"
-    trial_id: str
-    attempt: int
+    trial_id: TrialId
+    attempt: Ordinal
     state: EndState
     error: str = ""
     """Why, unless it completed."""
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: Count | None = None
     """If memory ended it."""
     worker_died: bool = False
     """The trial goes on on another worker."""
