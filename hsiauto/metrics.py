@@ -33,7 +33,8 @@ class Scores:
     def kappa(self) -> float:
         """Cohen's kappa: agreement beyond that of chance, at most 1, below 0 if worse than chance.
 
-        0 if truth and prediction are one and the same class, which chance explains already (the formula gives 0 / 0).
+        0 if truth holds one class, whatever is predicted: so says the formula of every prediction but the perfect one,
+        where it is 0 / 0, and chance explains that agreement too.
         """
         pixels = int(self.confusion.sum())
         agreed = int(np.trace(self.confusion)) * pixels

@@ -32,9 +32,18 @@ def test_agrees_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
         assert found.kappa == pytest.approx(sk.cohen_kappa_score(truth, predicted))
 
 
-def test_one_class_throughout_shows_nothing_beyond_chance() -> None:
-    found = of([1, 1], [1, 1], 3)
-    assert (found.oa, found.aa, found.kappa) == (1.0, 1.0, 0.0)
+@given(st.lists(st.integers(0, 2), min_size=1))
+def test_kappa_of_one_class_is_0_whatever_is_predicted(predicted: list[int]) -> None:
+    found = of([1] * len(predicted), predicted, 3)
+    right = predicted.count(1) / len(predicted)
+    assert (found.oa, found.aa, found.kappa) == (right, right, 0.0)
+
+
+def test_classes_that_truth_does_not_hold_count_as_errors_and_in_no_mean() -> None:
+    found = of([0, 0, 1, 1], [0, 2, 1, 1], 3)
+    assert (found.oa, found.aa) == (0.75, 0.75)
+    assert found.kappa == pytest.approx(sk.cohen_kappa_score([0, 0, 1, 1], [0, 2, 1, 1]))
+    assert list(np.isnan(found.per_class)) == [False, False, True]
 
 
 def test_no_pixel_no_score() -> None:

@@ -19,8 +19,8 @@ from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
-from hsiauto.runs.opened import OpenRun, earlier_run, new_run
-from hsiauto.runs.prepare import Prepared, prepare
+from hsiauto.runs.opened import OpenRun, earlier_run, new_run, standing_warnings
+from hsiauto.runs.prepare import Prepared, prepare, validated
 from hsiauto.runs.result import INTERRUPTED, NOTHING_TRAINED
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene.memory import within_memory
@@ -79,6 +79,8 @@ def run(
         }
     )
     prepared = prepare(of_run, watch.downloading)
+    if asked.definition.validates:
+        prepared = validated(prepared)
     cells = _grid(asked, prepared)
     with new_run(prepared, folder, watch, deadlines, record.work(asked)) as opened:
         return _drive(asked, cells, opened, deadlines)
@@ -168,7 +170,10 @@ def _drive(asked: Asked, whole: Grid, opened: OpenRun, deadlines: Deadlines) -> 
     return Result(
         opened.folder,
         tuple(found),
-        _statements(asked, (*prepared.notes, *whole.notes), latest),
+        (
+            *_statements(asked, (*prepared.notes, *whole.notes), latest),
+            *(f"warning: {text}" for text in standing_warnings(opened.journal.events)),
+        ),
         trained=opened.trained,
         interrupted=opened.interrupted,
         skipped=sum(event.state == "skipped" for event in latest),

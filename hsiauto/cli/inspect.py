@@ -41,7 +41,7 @@ def leaderboard(
         return
     console = output()
     print_leaderboard(table, console, trials=all)
-    for line in boards.winner_statement(table):
+    for line in (*(f"warning: {text}" for text in boards.table_warnings(table)), *boards.winner_statement(table)):
         say(line, console)
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from hsiauto.cli.console import printable
 from hsiauto.config import Objective
-from hsiauto.search.events import Ended, Event, Proposed, Reevaluated, Refit, Reported, Resumed, Started
+from hsiauto.search.events import Ended, Event, Proposed, Reevaluated, Refit, Reported, Resumed, Started, Warned
 from hsiauto.search.events.transient import Classifying, Downloading, Forecast, OnEvent, RunOpened, Transient
 
 _DONE = ("completed", "stopped", "failed", "refused")
@@ -103,6 +103,8 @@ class Progress:
                 self._report(event)
             case Ended():
                 self._states[event.trial_id] = event.state
+            case Warned(about="split"):
+                self._console.print(f"warning: {event.text}", markup=False, highlight=False)
             case Refit() if self._forecast:
                 return  # another forecast follows
             case Reevaluated() | Refit():

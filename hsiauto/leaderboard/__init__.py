@@ -5,6 +5,7 @@ from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
 from hsiauto.leaderboard.statements import label_statement, winner_statement
 from hsiauto.leaderboard.storage import read, write
 from hsiauto.leaderboard.summary import SummaryRow, summary
+from hsiauto.leaderboard.warnings import table_warnings
 
 __all__ = [
     "COLUMNS",
@@ -15,6 +16,7 @@ __all__ = [
     "read",
     "rows",
     "summary",
+    "table_warnings",
     "winner_statement",
     "write",
 ]

@@ -14,7 +14,8 @@ from hsiauto.search.events import Ended, Event, Ranked, Reevaluated, of
 from hsiauto.search.trials import TrialState
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split import revalidate
-from hsiauto.split.seal import TrialData, seal
+from hsiauto.split.seal import TrialData, class_names, seal
+from hsiauto.split.validation import require_two_classes, validation_warnings
 
 
 def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
@@ -87,16 +88,19 @@ def final_order(events: Sequence[Event]) -> Ranking | None:
 
 
 def _fresh_data(work: Work) -> tuple[dict[int, TrialData], list[str]]:
-    """{seed: data with a fresh validation}, and why one could not be drawn."""
+    """{seed: data with a fresh validation}, and what one lacks or why it could not be drawn."""
     datasets: dict[int, TrialData] = {}
     notes: list[str] = []
     for seed in range(1, work.run_config.fresh_validations + 1):
         try:
             split = revalidate(work.split, work.scene.labels, seed)
+            data, names = seal(work.scene, split, work.run_config.transductive)[0], class_names(work.scene, split)
+            require_two_classes(data, names, split.spec)
         except UserError as error:
             notes.append(f"fresh validation {seed} could not be drawn: {error}")
             continue
-        datasets[seed] = seal(work.scene, split, work.run_config.transductive)[0]
+        datasets[seed] = data
+        notes += validation_warnings(data, names, f"fresh validation {seed}")
     return datasets, notes
 
 

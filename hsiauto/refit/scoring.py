@@ -17,7 +17,8 @@ from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import JobResult
 from hsiauto.split import Split, make_split, overlap
 from hsiauto.split.model import Pixels
-from hsiauto.split.seal import SealedTest, TrialData, seal, training_data
+from hsiauto.split.seal import SealedTest, TrialData, class_names, seal, training_data
+from hsiauto.split.validation import require_two_classes
 
 _SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class")
 
@@ -36,7 +37,7 @@ class Target:
     def of(cls, work: Work, split_seed: int, *, validates: bool = False) -> "Target":
         """The run's split, or that of another seed. Trains on the pool, or `validates` on its validation part.
 
-        Raises UserError if no such split can be drawn.
+        Raises UserError if no such split can be drawn, or its validation holds one class.
         """
         spec, split = work.split.spec, work.split
         if split_seed != spec.seed:
@@ -44,8 +45,10 @@ class Target:
                 raise UserError("another split seed needs a protocol that draws its split", "fixed", "Use blocks.")
             split = make_split(work.scene.labels, spec.model_copy(update={"seed": split_seed}))
         data, test = seal(work.scene, split, work.run_config.transductive)
-        names = tuple(work.scene.class_names[k - 1] for k in split.classes)
-        if not validates:
+        names = class_names(work.scene, split)
+        if validates:
+            require_two_classes(data, names, split.spec)
+        else:
             data = training_data(work.scene, split, work.run_config.transductive)
         return cls(split, data, test, names)
 

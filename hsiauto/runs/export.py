@@ -14,6 +14,7 @@ from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP
 from hsiauto.runs.prepare import Prepared
 from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.search.events import now
+from hsiauto.split.seal import class_names
 
 
 def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bundle | None, tuple[str, ...]]:
@@ -77,7 +78,7 @@ def provenance_of(prepared: Prepared, refit: dict[str, Any] | None) -> Provenanc
         split_hash=split.hash,
         protocol=split.spec.protocol,
         seed=prepared.run_config.seed,
-        class_names=tuple(scene.class_names[k - 1] for k in split.classes),
+        class_names=class_names(scene, split),
         label_values=tuple(scene.label_values[k - 1] for k in split.classes),
         class_colours=tuple(bytes(colours[k - 1]).hex() for k in split.classes),
         wavelengths_nm=scene.wavelengths_nm,

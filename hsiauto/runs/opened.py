@@ -30,6 +30,7 @@ from hsiauto.search.workers.driver import LeftAtOnce
 from hsiauto.search.workers.local_ray import ray_for_a_run
 from hsiauto.search.workers.pool import run_jobs
 from hsiauto.search.workers.resources import Machine
+from hsiauto.split.seal import class_names
 
 
 class OpenRun:
@@ -86,7 +87,7 @@ class OpenRun:
             skipped_refits=list(latest.values()).count("skipped"),
             map_left_out=map_left_out,
             notes=tuple(notes),
-            warnings=tuple(standing_warnings(self.journal.events)),
+            warnings=tuple(dict.fromkeys((*standing_warnings(self.journal.events), *boards.table_warnings(table)))),
             statements=(*boards.winner_statement(table), *labels),
         )
 
@@ -135,6 +136,8 @@ def _open(
         watch.on_event(RunOpened(run_config, run.searches, end, past))
         if not journal.events:
             run.work.record(journal, opening(prepared))
+            for text in prepared.warnings:
+                run.work.record(journal, Warned(about="split", text=text))
         elif run.searches:
             run.work.record(journal, Resumed(budget=run_config.budget))
         yield run
@@ -164,7 +167,7 @@ def opening(prepared: Prepared) -> Opened:
         scene=scene.name,
         data_hash=scene.data_hash,
         n_classes=len(split.classes),
-        class_names=tuple(scene.class_names[k - 1] for k in split.classes),
+        class_names=class_names(scene, split),
         split_hash=split.hash,
         versions=versions(),
         git_commit=git_commit(),

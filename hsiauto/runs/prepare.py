@@ -2,7 +2,7 @@
 written."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from hsiauto.search.events import Opened, of
 from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
 from hsiauto.split import Split, SplitSpec, make_split
-from hsiauto.split.seal import TrialData, seal
+from hsiauto.split.seal import TrialData, class_names, seal
+from hsiauto.split.validation import require_two_classes, validation_warnings
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Prepared:
     split: Split
     space: Space
     data: TrialData
+    warnings: tuple[str, ...] = ()
+    """Why scores on this split may say less than they seem to."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -52,7 +55,16 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     split = make_split(scene.labels, run_config.split, *_fixed_maps(run_config.split, scene))
     data, _ = seal(scene, split, run_config.transductive)
     bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes)
-    return Prepared(run_config, scene, split, bound, data)
+    prepared = Prepared(run_config, scene, split, bound, data)
+    return validated(prepared) if run_config.command == "search" else prepared
+
+
+def validated(prepared: Prepared) -> Prepared:
+    """`prepared` for a run that validates, with the warnings about that. Raises UserError if validation cannot tell
+    models apart."""
+    data, names = prepared.data, class_names(prepared.scene, prepared.split)
+    require_two_classes(data, names, prepared.split.spec)
+    return replace(prepared, warnings=(*prepared.warnings, *validation_warnings(data, names)))
 
 
 def reopen(

@@ -25,7 +25,7 @@ class Result:
     notes: tuple[str, ...] = ()
     """What a reader must know of the scene, the config and the exported model."""
     warnings: tuple[str, ...] = ()
-    """Warnings of the search that still hold."""
+    """Why scores may say less than they seem to, and warnings of the search that still hold."""
     statements: tuple[str, ...] = ()
     """What may be said about the winner."""
 

@@ -16,6 +16,9 @@ from hsiauto.split.budget import Labels, choose, quota
 from hsiauto.split.distance import near
 from hsiauto.split.model import Mask, Sides, SplitSpec
 
+_DRAWS = 20
+"""Validations drawn before one that lacks a class is taken."""
+
 
 def divide(labels: Labels, spec: SplitSpec, draw_rng: np.random.Generator, budget_rng: np.random.Generator) -> Sides:
     """About `test_fraction` of the blocks that have labels test; the budget is drawn from what the buffer leaves."""
@@ -28,11 +31,19 @@ def divide(labels: Labels, spec: SplitSpec, draw_rng: np.random.Generator, budge
 
 
 def carve(pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> tuple[Mask, Mask]:
-    """(train, val) of the pool by the same rule: blocks validate, the buffer comes off train, no class leaves it."""
-    grid = _Grid(pool_labels, spec.block_size)
-    val = grid.hold_out(
-        spec.val_fraction, margins=(spec.buffer,), keep=np.unique(pool_labels[pool_labels > 0]), rng=rng
-    )
+    """(train, val) of the pool by the same rule: blocks validate, the buffer comes off train, no class leaves it.
+
+    Of several draws the first that validates every class which a block can validate, else the one with most classes.
+    """
+    grid, classes = _Grid(pool_labels, spec.block_size), np.flatnonzero(np.bincount(pool_labels[pool_labels > 0]))
+    possible = sum(grid.can_hold(k, spec.buffer, keep=classes) for k in classes.tolist())
+    val, most = np.zeros(pool_labels.shape, dtype=bool), 0
+    for _ in range(_DRAWS):
+        if most == possible:
+            break
+        drawn = grid.hold_out(spec.val_fraction, margins=(spec.buffer,), keep=classes, rng=rng)
+        if (n_classes := len(np.unique(pool_labels[drawn]))) > most:
+            val, most = drawn, n_classes
     return (pool_labels > 0) & ~near(val, spec.buffer), val
 
 
@@ -73,11 +84,7 @@ class _Grid:
         levels = range(len(margins))
 
         def take(block: int, level: int) -> bool:
-            changes = []
-            for left, margin in zip(remaining, margins, strict=True):
-                window = self._widened(block, margin)
-                inside = (self.ids[window] == block) & (self.labels[window] > 0)
-                changes.append((left, window, near(inside, margin)))
+            changes = [(left, *self._loss(block, margin)) for left, margin in zip(remaining, margins, strict=True)]
             if any(left.would_empty(window, lost, keep) for left, window, lost in changes[level:]):
                 return False
             for left, window, lost in changes:
@@ -102,12 +109,20 @@ class _Grid:
                 take(block, level)
         return held & (self.labels > 0)
 
-    def _widened(self, block: int, margin: int) -> tuple[slice, slice]:
+    def can_hold(self, k: int, margin: int, keep: npt.NDArray[np.int64]) -> bool:
+        """Whether a block with class `k` can be held out, if it is the first one."""
+        untouched = _Remaining(self.labels, self.counts.sum(axis=0))
+        blocks = np.flatnonzero(self.counts[:, k]).tolist()
+        return any(not untouched.would_empty(*self._loss(block, margin), keep) for block in blocks)
+
+    def _loss(self, block: int, margin: int) -> tuple[tuple[slice, slice], Mask]:
+        """A window, and what of it lies within `margin` of the block's labelled pixels."""
         rows, columns = self.windows[block]
-        return (
+        window = (
             slice(max(0, rows.start - margin), rows.stop + margin),
             slice(max(0, columns.start - margin), columns.stop + margin),
         )
+        return window, near((self.ids[window] == block) & (self.labels[window] > 0), margin)
 
 
 class _Remaining:

@@ -40,7 +40,7 @@ def make_split(
         raise UserError(
             "two classes must be in both train and test",
             f"{len(classes)}; " + "; ".join(f"class {k}: {why}" for k, why in left_out),
-            _remedy(spec),
+            remedy(spec),
         )
     scored = np.isin(labels, classes)
     pool, test = sides.pool & scored, sides.test & scored
@@ -84,7 +84,7 @@ def _carve(pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> tu
         raise UserError(
             "a split must leave something to validate without taking a class out of training",
             f"{np.count_nonzero(pool_labels)} training pixels, none of which can be spared",
-            _remedy(spec),
+            remedy(spec),
         )
     return train, val
 
@@ -96,11 +96,12 @@ def _not_empty(sides: Sides, spec: SplitSpec) -> None:
             raise UserError(
                 f"a split must leave something to {name}",
                 f"0 pixels ({np.count_nonzero(other)} on the other side)",
-                _remedy(spec),
+                remedy(spec),
             )
 
 
-def _remedy(spec: SplitSpec) -> str:
+def remedy(spec: SplitSpec) -> str:
+    """What to change if a part of the split lacks something."""
     if spec.protocol == "random":
         return "Allow more labels."
     smaller = f"a block size below {spec.block_size}" + (f" or a buffer below {spec.buffer}" if spec.buffer else "")

@@ -86,6 +86,11 @@ def training_data(scene: Scene, split: Split, transductive: bool = False) -> Tri
     return _trial_data(scene, split, split.pool, np.empty(0, dtype=np.int64), transductive)
 
 
+def class_names(scene: Scene, split: Split) -> tuple[str, ...]:
+    """Names of the classes of `split`, in their order."""
+    return tuple(scene.class_names[k - 1] for k in split.classes)
+
+
 def _trial_data(scene: Scene, split: Split, train: Pixels, val: Pixels, transductive: bool) -> TrialData:
     return TrialData(
         cube=scene.cube,

@@ -140,6 +140,21 @@ def test_buffer_auto_is_for_the_cells_of_the_study(run: Run, pool: Pretence) -> 
     assert yaml.safe_load(Path("out/run.yaml").read_text()) == {**written, "seeds": 2}
 
 
+def test_a_study_that_validates_on_one_class_is_refused(run: Run, pool: Pretence) -> None:
+    labels = np.ones((40, 40), np.int16)
+    labels[1, 1:4] = labels[38, 36:39] = 2
+    labels[1, 36:39] = labels[38, 1:4] = 3
+    np.save("labels.npy", labels)
+    arguments = ("mine.yaml", *SCENE[:4], "--protocol", "blocks", "--buffer", "2", "--max-epochs", "5")
+    assert run(*arguments, "--out", "of-test")[0] == 0, "its measures need no validation"
+    text = CONFIG.replace("test_oa, peak_memory_bytes", "val_loss").replace("svm", "cnn1d")
+    Path("mine.yaml").write_text(text.replace("C: [1.0, 10.0, 100.0]", "depth: [1, 2]").replace("C: 10.0", "depth: 1"))
+    code, _, erred = run(*arguments, "--out", "of-validation")
+    assert code == 2
+    assert "validation must hold two classes" in erred
+    assert not Path("of-validation").exists()
+
+
 def test_some_cells_first_the_others_later(run: Run, pool: Pretence) -> None:
     assert run(*MINE, "--cells", "C=1,label_noise=0", "--cells", "C=100,label_noise=0.2")[0] == 0
     cells = [(job.config.active()["C"], job.data) for job in pool.jobs if job.config.family == "svm"]

@@ -5,6 +5,7 @@ import io
 from rich.console import Console
 
 from hsiauto.cli.progress import Progress
+from hsiauto.search.events import Warned
 from hsiauto.search.events.transient import Downloading, Forecast, RunOpened
 from tests import told
 from tests.search import fakes
@@ -41,6 +42,16 @@ def test_a_search_that_goes_on_counts_what_its_journal_has() -> None:
     with Progress(Console(file=file, width=200)) as progress:
         progress(RunOpened(fakes.run_config(budget=7), searches=True, end=None, past=past))
     assert file.getvalue().startswith("search: 1/7 trials, 1 failed; nothing complete yet")
+
+
+def test_what_the_split_lacks_is_said_before_the_first_trial() -> None:
+    file = io.StringIO()
+    with Progress(Console(file=file, width=200)) as progress:
+        progress(RunOpened(fakes.run_config(), searches=True, end=None))
+        progress(Warned(about="split", text="validation holds no pixel of oats"))
+        progress(Warned(about="mirror", text="told at the end"))
+    assert file.getvalue().startswith("warning: validation holds no pixel of oats\n")
+    assert "told at the end" not in file.getvalue()
 
 
 def test_a_run_that_never_opened_has_no_line() -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from hsiauto.cli.leaderboard_table import print_leaderboard
 from hsiauto.errors import UserError
-from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, winner_statement, write
+from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, table_warnings, winner_statement, write
 from hsiauto.refit import reevaluate, refit
 from hsiauto.search.events import Proposed, Reported
 from hsiauto.search.journal import Journal
@@ -293,6 +293,22 @@ def test_a_canary_as_good_as_the_winner_is_called_out(tmp_path: Path, protocol: 
     assert "does not measure spectral skill" in said
     assert "the winner 98." in said  # the plain comparison: no seed moves the fabricated winner
     assert remedy in said
+
+
+def test_an_objective_that_told_nothing_is_said(tmp_path: Path) -> None:
+    def warnings(name: str, *kappas: float) -> list[str]:
+        (tmp_path / name).mkdir()
+        made = work(tmp_path / name, Pool(scene()))
+        for i, kappa in enumerate(kappas):
+            propose(made.journal, f"t{i}", type(PRESET)(**{**PRESET.active(), "width": 8 + i}), kappa)
+        propose(made.journal, "t8", MEMORY, 0.3, state="stopped")
+        propose(made.journal, "t9", MEMORY, math.nan, state="failed")
+        return table_warnings(rows(made.journal.events, [], Context("run", "x", made.run_config, made.split)))
+
+    (said,) = warnings("constant", 0.0, 0.0, 0.0)
+    assert said.startswith("all 3 trials that were trained to the end have the same validation kappa, 0.0000")
+    assert warnings("one", 0.0) == []
+    assert warnings("two", 0.0, 0.1) == []
 
 
 def test_a_search_without_refits_has_a_table_and_no_winner(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import json
 import math
 import time
 from collections import Counter
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from hsiauto.refit.work import Work
 from hsiauto.search.events import Ranked, Reevaluated, Refit, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import Job
+from hsiauto.split import Split
 from tests.refit.fabricated import FOREST, FOREST_PRESET, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
 
 
@@ -103,6 +106,20 @@ def test_what_time_left_out_is_journalled_and_made_up_for(after_search: Work, po
     reevaluate(after_search)
     states = Counter(event.state for event in of(Reevaluated, after_search.journal.events))
     assert states == {"completed": 4, "skipped": 4}
+
+
+def test_a_fresh_validation_of_one_class_decides_nothing(
+    after_search: Work, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_one_class(split: Split, labels: np.ndarray, seed: int) -> Split:
+        return replace(split, val=split.val[labels.ravel()[split.val] <= seed])
+
+    monkeypatch.setattr(import_module("hsiauto.refit.reevaluate"), "revalidate", of_one_class)
+    reevaluate(after_search)
+    assert {job.data for job in pool.jobs} == {"validation-2"}
+    notes = of(Ranked, after_search.journal.events)[0].notes
+    assert "fresh validation 1 could not be drawn: validation must hold two classes" in notes[0]
+    assert notes[1].startswith("fresh validation 2 holds no pixel of c")
 
 
 def test_a_training_cut_off_by_the_deadline_is_no_failure(after_search: Work, pool: Pool) -> None:

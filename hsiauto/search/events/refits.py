@@ -39,7 +39,7 @@ class Ranked(Line):
     reasons: dict[str, str]
     """Trial id -> why it stands where it stands."""
     notes: tuple[str, ...] = ()
-    """Fresh validations that could not be drawn."""
+    """Fresh validations that could not be drawn, and what those that could lack."""
 
 
 class Cycle(Line):

@@ -43,7 +43,7 @@ class Warned(Line):
 
     event: Literal["warning"] = "warning"
     about: str
-    """The subject: budget, time, preset, refused, exhausted, mirror, warm start, or `memory of <trial id>`."""
+    """The subject: split, budget, time, preset, refused, exhausted, mirror, warm start, or `memory of <trial id>`."""
     text: str
     families: tuple[str, ...] = ()
     """The families that it concerns; of `budget` and `time`: that are left out."""

@@ -1,0 +1,59 @@
+"""What the parts of a split can tell: classes that validation lacks, and classes of a handful of pixels."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from hsiauto.errors import UserError
+from hsiauto.split.make import remedy
+from hsiauto.split.model import SplitSpec
+from hsiauto.split.seal import TrialData
+
+ENOUGH = 10
+"""Pixels of a class below which its accuracy is a matter of single pixels."""
+
+Counts = list[tuple[str, int]]
+"""(class, pixels); names may be shared."""
+
+
+def few_pixels(part: str, counts: Iterable[tuple[str, int]]) -> list[str]:
+    """A warning that names the classes with fewer than ENOUGH pixels in the `part` of a split; none: empty."""
+    few = ", ".join(f"{name} ({n})" for name, n in counts if n < ENOUGH)
+    what = f"{part} holds fewer than {ENOUGH} pixels of {few}: accuracies there are a matter of single pixels"
+    return [what] if few else []
+
+
+def validation_warnings(data: TrialData, class_names: Sequence[str], part: str = "validation") -> list[str]:
+    """What must be said of the validation of `data`, called `part`. class_names: of its classes, in their order."""
+    held, lacking = _by_class(data, class_names)
+    found = few_pixels(part, held)
+    if lacking:
+        without = f"{part} holds no pixel of {_listed(lacking)}, of which training can spare none"
+        found.insert(0, f"{without}: validation scores are over the other {len(held)} classes")
+    return found
+
+
+def require_two_classes(data: TrialData, class_names: Sequence[str], spec: SplitSpec) -> None:
+    """Raise UserError for a validation of one class: kappa is 0 there whatever is predicted, and by OA, AA and loss a
+    model that knows no other class is best."""
+    held, lacking = _by_class(data, class_names)
+    if len(held) < 2:
+        ((only, n),) = held
+        raise UserError(
+            "validation must hold two classes, or no objective can tell models apart",
+            f"{n:,} pixels of {only} alone, and none of {_listed(lacking)}, of which training can spare none",
+            f"{remedy(spec)} Another `split_seed` may do too.",
+        )
+
+
+def _by_class(data: TrialData, class_names: Sequence[str]) -> tuple[Counts, Counts]:
+    """Validation pixels of the classes that have one, training pixels of the others."""
+    n_val, n_train = (
+        np.bincount(labels, minlength=data.n_classes).tolist() for labels in (data.val_labels, data.train_labels)
+    )
+    classes = list(zip(class_names, n_val, n_train, strict=True))
+    return [(name, val) for name, val, _ in classes if val], [(name, train) for name, val, train in classes if not val]
+
+
+def _listed(lacking: Counts) -> str:
+    return ", ".join(f"{name} ({n} in training)" for name, n in lacking)
