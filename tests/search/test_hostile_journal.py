@@ -53,7 +53,7 @@ REFITS: list[Event] = [
     Model(key="a", config_hash="a"),
     told.refit("b", kind="baseline"),
 ]
-_OTHERS = (None, True, -1, 1.5, 2**70, "x", "1.5", "NaN", [], [[]], {}, {"x": {"y": 1}})
+_OTHERS: tuple[Any, ...] = (None, True, -1, 1.5, 2**70, "x", "1.5", "NaN", [], [[]], {}, {"x": {"y": 1}})
 
 
 def _lines(events: list[Event]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: int = Field(FORMAT, ge=0, le=1000)
+    format: int = Field(default=FORMAT, ge=0, le=1000)
     config: dict[str, Any]
     n_bands: int = Field(ge=1, le=MAX_BANDS)
     n_classes: int = Field(ge=1, le=MAX_CLASSES)
