@@ -12,7 +12,7 @@ from hsiauto.scene import registry
 from hsiauto.scene.readers import vrt
 from hsiauto.scene.readers.raster import ENVI_DATA_SUFFIXES
 from hsiauto.scene.source import SIMULATED, SceneSource
-from hsiauto.settings import local
+from hsiauto.settings import local, typed_path
 
 _ALONE = (".mat", ".npy", ".npz")
 """Types of files that a scene has no second one beside."""
@@ -32,8 +32,8 @@ def claim(files: Iterable[Path], source: SceneSource, overwrite: bool) -> None:
         for folder in path.resolve().parents:
             if what := _why_kept(folder):
                 raise UserError(f"a map is not written into {what}", path, "Name a file elsewhere.")
-        if path.is_dir():
-            raise UserError("a map is a file", f"{path}, a folder", "Name a file in it.")
+        if path.exists() and not path.is_file():
+            raise UserError("a map is a file", f"{path}, a {'folder' if path.is_dir() else 'device'}", "Name a file.")
         if path.exists() and not overwrite:
             raise UserError("a map replaces no file", path, "Name another one, or set `overwrite`.")
     for folder in {path.parent for path in files}:
@@ -56,7 +56,7 @@ def _files_of(source: SceneSource) -> Iterator[Path]:
         if known.cube is not None and (found := registry.locate(known, registry.data_folder(source.data_dir))):
             yield from (found.cube, found.labels)
         return
-    path = Path(source.dataset.removeprefix(SIMULATED)).expanduser()
+    path: Path = typed_path(source.dataset.removeprefix(SIMULATED))
     yield path
     if path.suffix.lower() == ".vrt" and path.is_file():
         yield from vrt.parts(path)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
+from hsiauto.settings import LARGEST_LABEL
 
 MAX_CLASSES = 1000
 """More distinct values than this are an elevation model or a band, not a label map."""
@@ -17,7 +18,6 @@ MAX_CLASSES = 1000
 Background = int | Literal["none"]
 _SMALLEST = 0.05
 """A share of pixels with 0 below this and above none is a margin, not a class."""
-LARGEST_LABEL = 2**53
 NO_VALUE = -(2**62)
 """Stands for unlabelled where every value may be a class."""
 _UNLABELLED = re.compile(

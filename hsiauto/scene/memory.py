@@ -1,6 +1,7 @@
 """Memory that is left to this process; what would take more is refused before a byte of it is read."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,17 @@ def require(n_bytes: int, what: str, remedy: str = CUT) -> None:
     if n_bytes > (left := available()):
         received = f"{n_bytes / 1e9:,.2f} GB, with {max(left, 0) / 1e9:,.2f} GB available"
         raise UserError(f"{what} must fit into memory", received, remedy)
+
+
+@contextlib.contextmanager
+def mapping(path: Path) -> Iterator[None]:
+    """Say of a file that cannot be mapped for lack of address space (`ulimit -v`) that it is memory that lacks."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOMEM:
+            raise
+        raise MemoryError(f"no room to map {path}") from error
 
 
 @contextlib.contextmanager

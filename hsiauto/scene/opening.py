@@ -17,6 +17,7 @@ from hsiauto.scene.placement import place
 from hsiauto.scene.registry.catalogue import find
 from hsiauto.scene.registry.download import Progress
 from hsiauto.scene.source import SIMULATED, MatchBands, SceneSource
+from hsiauto.settings import typed_path
 
 
 @within_memory("a scene")
@@ -161,7 +162,7 @@ def _scene_of_labels(path: Path, grid: tuple[int, ...]) -> registry.RegisteredSc
 
 
 def _existing(source: SceneSource) -> Path:
-    path = Path(source.dataset).expanduser()
+    path: Path = typed_path(source.dataset)
     if not path.exists() and not path.suffix and len(path.parts) == 1:
         find(source.dataset)  # a bare word is a misspelt name rather than a missing file
     return path

@@ -1,5 +1,6 @@
 """Scenes larger than memory: refused by their headers before a byte is read, or read from the disk as they are used."""
 
+import errno
 import io
 import os
 import struct
@@ -14,15 +15,17 @@ import numpy as np
 import pytest
 import rasterio
 import scipy.io
+import torch
 
 from hsiauto import runs
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
+from hsiauto.models.batches.cached_scene import cached_scene
 from hsiauto.models.bundle import load_model
 from hsiauto.models.bundle.content import WEIGHTS, read_files
 from hsiauto.models.predict import predict_scene
 from hsiauto.runs.prepare import prepare
-from hsiauto.scene import memory, readers
+from hsiauto.scene import memory, open_scene, readers
 from hsiauto.scene.assemble import assemble
 from hsiauto.scene.bands import taken
 from hsiauto.scene.readers.stored import Stored
@@ -236,6 +239,35 @@ def test_a_run_needs_the_cube_in_memory(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(memory, "available", lambda: cube_path.stat().st_size // 2)
     with pytest.raises(UserError, match=f"workers share {FITS}"):
         prepare(config)
+
+
+def test_a_trial_needs_the_preprocessed_cube_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = small_data()
+    monkeypatch.setattr(memory, "available", lambda: data.cube.nbytes - 1)
+    with pytest.raises(UserError, match=f"preprocessed cube {FITS}"):
+        cached_scene(data, 0, False, torch.device("cpu"))
+    monkeypatch.setattr(memory, "available", lambda: data.cube.nbytes)
+    assert cached_scene(data, 0, False, torch.device("cpu")).cube.shape == data.cube.shape
+
+
+def test_a_simulation_larger_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "labels.npy", np.repeat([1, 2], 5000).reshape(100, 100))
+    monkeypatch.setattr(memory, "available", lambda: 5_000_000)
+    with pytest.raises(UserError, match=f"simulated scene {FITS}"):
+        open_scene(SceneSource(dataset=f"simulated:{tmp_path / 'labels.npy'}"))
+
+
+@pytest.mark.parametrize("form", ["npy", "envi"])
+def test_a_file_for_which_there_is_no_address_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    path = f.write(tmp_path / "scene", form, f.cube())
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(np, "memmap", full)
+    monkeypatch.setattr(np, "load", full)
+    with pytest.raises(UserError, match=f"{FITS}; received no room to map"):
+        readers.read(path, "cube")
 
 
 def test_a_bundle_larger_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

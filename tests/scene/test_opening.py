@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,20 @@ def test_a_simulation_takes_the_geometry_bands_and_names_of_its_label_map(monkey
     assert scene.name == "simulated_Salinas_gt"
     assert scene.class_names[-1] == "Vinyard_vertical_trellis"
     assert scene.label_values == tuple(range(1, 17))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("a" * 300, "bytes in each name"), ("~nobody-here/a.mat", "No such file"), ("a\0b", "characters")]
+)
+def test_names_that_no_file_has(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        _open(name)
+    with pytest.raises(UserError, match=why):
+        _open(f.npy(tmp_path / "cube.npy", f.cube()), labels=name)
+
+
+def test_a_pipe_among_the_files_of_a_known_scene_keeps_nobody_waiting(tmp_path: Path) -> None:
+    for name in ("Salinas_corrected.mat", "Salinas_gt.mat"):
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="a pipe"):
+        _open("salinas", data_dir=tmp_path)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 
 from hsiauto.models.preprocess import Projection
+from hsiauto.scene.memory import require
 from hsiauto.split.seal import TrialData
 
 _KEPT = 2
@@ -47,6 +48,7 @@ def cached_scene(data: TrialData, components: int, whiten: bool, device: torch.d
         del alive[_KEPT - 1 :]  # before the new one is made: the peak counts
         _recent[:] = alive
         projection = Projection.fit(data.cube, data.preprocess_pixels, components, whiten)
+        require(4 * data.valid.size * projection.n_channels, "the preprocessed cube")
         cube = torch.from_numpy(projection.project_scene(data.cube, data.valid)).to(device)
         found = _Entry(tuple(weakref.ref(array) for array in arrays), key, CachedScene(projection, cube))
     _recent[:] = [found, *(entry for entry in alive if entry is not found)]

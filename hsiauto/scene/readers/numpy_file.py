@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
-from hsiauto.scene.memory import require
+from hsiauto.scene.memory import mapping, require
 from hsiauto.scene.readers.stored import Stored, unreadable
 
 _BROKEN: tuple[type[Exception], ...] = (
@@ -60,7 +60,8 @@ def _mapped(path: Path) -> npt.NDArray[np.generic]:
         shape, dtype = _header(file)
         if min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize > path.stat().st_size:
             raise ValueError(f"fewer bytes than its header's {'x'.join(map(str, shape))} numbers")
-    mapped: npt.NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
+    with mapping(path):
+        mapped: npt.NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     return mapped
 
 

@@ -20,7 +20,7 @@ from rasterio.windows import Window
 
 from hsiauto.errors import UserError
 from hsiauto.files import regular_file
-from hsiauto.scene.memory import require
+from hsiauto.scene.memory import mapping, require
 from hsiauto.scene.model import GeoReference
 from hsiauto.scene.readers import vrt
 from hsiauto.scene.readers.beside import check_beside
@@ -146,7 +146,8 @@ def _envi_memmap(path: Path, raster: rasterio.DatasetReader, header: EnviHeader)
     needed, size = offset + math.prod(hwc) * dtype.itemsize, path.stat().st_size
     if size < needed:
         raise UserError(f"{path} must hold the {needed:,} bytes of its header", f"{size:,}", "Copy it again")
-    cube = np.memmap(path, dtype, "r", offset, shape).transpose(axes)
+    with mapping(path):
+        cube = np.memmap(path, dtype, "r", offset, shape).transpose(axes)
     if hwc != (raster.height, raster.width, raster.count):
         raise _disagree(header, f"{hwc} and {(raster.height, raster.width, raster.count)}")
     for row in sorted({0, hwc[0] // 2, hwc[0] - 1}):

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsiauto.errors import UserError
+from hsiauto.files import regular_file
 from hsiauto.scene.registry.known import RegisteredFile, RegisteredScene, Variant
+from hsiauto.settings import typed_path
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,13 @@ class SceneFiles:
 
 def data_folder(data_dir: Path | None) -> Path:
     """`data_dir`, else the environment's HSIAUTO_DATA, else ~/.cache/hsiauto. It need not exist."""
-    return Path(data_dir or os.environ.get("HSIAUTO_DATA") or "~/.cache/hsiauto").expanduser()
+    folder: Path = typed_path(data_dir or os.environ.get("HSIAUTO_DATA") or "~/.cache/hsiauto")
+    return folder
 
 
 def sha256(path: Path) -> str:
-    """Checksum of a file, streamed."""
-    with path.open("rb") as file:
+    """Checksum of a file, streamed. Raises UserError for a pipe, a device and what may not be read."""
+    with regular_file(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -15,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
+from hsiauto.scene.memory import require
 from hsiauto.scene.model import Scene
 from hsiauto.scene.simulator import fields as land
 from hsiauto.scene.simulator import sensor as optics
 from hsiauto.scene.simulator import spectra
 from hsiauto.scene.wavelengths import rgb_bands
 
+_PIXEL_BYTES = 120
+"""Of each pixel's light, fields and mixtures, beside 4 for each band."""
 _STRIP_ROWS = 32  # fixed: the noise of a pixel depends on the order of the draws
 
 
@@ -64,6 +67,7 @@ def simulate(
     share of the labelled pixels, drawn at random, that keep their label. The same arguments give the same scene.
     Raises UserError on labels that are no label map.
     """
+    require(labels.size * (4 * n_bands + _PIXEL_BYTES), "a simulated scene", "Give a smaller label map.")
     label_values = _label_values(labels)
     if n_bands < 3:
         raise UserError("a scene needs 3 bands or more", n_bands, "Ask for more bands.")
