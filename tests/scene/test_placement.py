@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.transform import Affine, from_origin
 
 from hsiauto.errors import UserError
@@ -113,3 +114,23 @@ def test_the_maps_of_a_fixed_split_are_placed_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_label_map(path, like=scene), scene.labels)
     with pytest.raises(UserError, match="must cover the cube"):
         read_label_map(f.tif(tmp_path / "t.tif", f.labels(), transform=from_origin(0, 0, 20, 20)), like=scene)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (0, 0, 5, 0, 0, 7),
+        (1, 1, 0, 1, 1, 0),
+        (1e300, 0, 5, 0, -1e300, 7),
+        (np.nan, 0, 5, 0, -1, 7),
+        (1e-300, 0, 5, 0, -1e-300, 7),
+    ],
+)
+def test_a_geo_reference_that_is_no_grid_is_said_and_not_used(tmp_path: Path, numbers: tuple[float, ...]) -> None:
+    cube, labels = f.tif(tmp_path / "cube.tif", f.cube()), f.tif(tmp_path / "labels.tif", f.labels())
+    for broken in (cube, labels):
+        with rasterio.open(broken, "r+") as raster:
+            raster.transform = Affine(*numbers)
+        scene = open_scene(SceneSource(dataset=str(cube), labels=labels))
+        assert (scene.labels > 0).sum() == (f.labels() > 0).sum()
+        assert any("is no grid and not used" in note for note in scene.notes)

@@ -32,6 +32,8 @@ ENVI_DATA_SUFFIXES = ("", ".img", ".dat", ".bil", ".bip", ".bsq", ".raw", ".bin"
 # Axis order of each interleave as stored -> the view (H, W, C).
 _TO_HWC = {"bip": (0, 1, 2), "bil": (0, 2, 1), "bsq": (1, 2, 0)}
 _ROWS = 64
+_FARTHEST = 1e15
+"""No unit of a map has larger numbers; NaN is none either."""
 
 
 def read(path: Path) -> Stored:
@@ -73,6 +75,7 @@ def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None)
     mapped = _envi_memmap(path, raster, header) if header is not None else None
     require(_needed(raster, mapped is not None), str(path))
     bands, mask, notes = _bands_and_mask(raster)
+    geo, unplaced = _geo(raster)
     wavelengths, note = _wavelengths(raster, header)
     if wavelengths is not None:
         wavelengths = wavelengths[: len(bands)]
@@ -84,9 +87,9 @@ def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None)
         mask=mask,
         wavelengths_nm=wavelengths,
         good_bands=tuple(value != 0 for value in bad) or None,
-        geo=_geo(raster),
+        geo=geo,
         class_names=tuple(header.items("class names")) or None if header is not None else None,
-        notes=(*notes, *_scale_notes(raster, header), *(() if note is None else (note,)), *_unread(path)),
+        notes=(*notes, *unplaced, *_scale_notes(raster, header), *(() if note is None else (note,)), *_unread(path)),
     )
 
 
@@ -215,11 +218,14 @@ def _folded(tags: dict[str, str]) -> dict[str, str]:
     return {key.lower(): value for key, value in tags.items()}
 
 
-def _geo(raster: rasterio.DatasetReader) -> GeoReference | None:
+def _geo(raster: rasterio.DatasetReader) -> tuple[GeoReference | None, tuple[str, ...]]:
+    """The place of the grid, and why there is none though the file has one."""
     if raster.crs is None and raster.transform.is_identity:
-        return None
+        return None, ()
     a, b, c, d, e, f = tuple(raster.transform)[:6]
-    return GeoReference(raster.crs.to_wkt() if raster.crs else "", (a, b, c, d, e, f))
+    if not all(abs(number) < _FARTHEST for number in (a, b, c, d, e, f)) or abs(a * e - b * d) < 1 / _FARTHEST:
+        return None, (f"its geo reference is no grid and not used: {a:g}, {b:g}, {c:g}, {d:g}, {e:g}, {f:g}",)
+    return GeoReference(raster.crs.to_wkt() if raster.crs else "", (a, b, c, d, e, f)), ()
 
 
 def _number(text: str | None) -> list[float]:
