@@ -58,3 +58,11 @@ def test_layers_of_abundances_are_named(tmp_path: Path, suffix: str) -> None:
     path = f.npy(tmp_path / "a.npy", layers) if suffix == ".npy" else f.tif(tmp_path / "a.tif", layers)
     with pytest.raises(UserError, match=r"7x6x3.*abundances.*argmax\(axis=2\)"):
         readers.read(path, "labels")
+
+
+@pytest.mark.parametrize("rows", ["seven", "2020-01-01", 7j])
+def test_a_number_of_rows_that_is_none(tmp_path: Path, rows: object) -> None:
+    value = np.array(rows, "M8[D]") if rows == "2020-01-01" else np.array(rows)
+    np.savez(tmp_path / "flat.npz", x=np.ones((42, 5)), nRow=value, nCol=np.array(6))
+    with pytest.raises(UserError, match=r"x 42x5\. Two axes are"):
+        readers.read(tmp_path / "flat.npz", "cube")

@@ -77,7 +77,10 @@ def _read_keyed(path: Path, role: Role, key: str | None) -> Stored:
     shapes = module.shapes(path)
 
     def scalar(name: str) -> float | None:
-        return float(module.read(path, name).array.ravel()[0]) if math.prod(shapes[name]) == 1 else None
+        if math.prod(shapes[name]) != 1:
+            return None
+        value = module.read(path, name).array
+        return float(value.ravel()[0]) if value.dtype.kind in "iuf" else None
 
     if (key is None or key in shapes) and (error := why_none(path, role, shapes, scalar)):
         raise error
