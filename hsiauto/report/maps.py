@@ -1,9 +1,10 @@
 """Predictions as files: picture, GeoTIFF, array, ENVI. Written whole or not at all."""
 
+import contextlib
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 from xml.etree import ElementTree
@@ -92,17 +93,39 @@ def write_map(
     for layer in layers:
         bands, names = _bands(prediction, layer, legend)
         file = layer_path(path, layer)
-        match path.suffix.lower():
-            case ".png":
-                with atomic_path(file) as temporary:
-                    image.imsave(temporary, legend.coloured(prediction.classes), format="png")
-            case ".tif":
-                _write_tif(bands, names, file, geo, legend if layer == "class" else None)
-            case ".npy":
-                with atomic_path(file) as temporary:
-                    np.save(temporary, bands if layer == "probabilities" else bands[0], allow_pickle=False)
-            case ".hdr":
-                _write_envi(bands, names, file, geo, legend if layer == "class" else None)
+        with _whole(file):
+            match path.suffix.lower():
+                case ".png":
+                    with atomic_path(file) as temporary:
+                        image.imsave(temporary, legend.coloured(prediction.classes), format="png")
+                case ".tif":
+                    _write_tif(bands, names, file, geo, legend if layer == "class" else None)
+                case ".npy":
+                    array = bands if layer == "probabilities" else bands[0]
+                    with atomic_path(file) as temporary:
+                        np.save(temporary, array, allow_pickle=False)
+                        _compare([np.load(temporary, mmap_mode="r")], [array])
+                case ".hdr":
+                    _write_envi(bands, names, file, geo, legend if layer == "class" else None)
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Turn what GDAL and NumPy say of a write that failed, which tells no cause, into a UserError."""
+    try:
+        yield
+    except (OSError, SystemError, ValueError) as error:  # ValueError: NumPy, of a file that is too short to map
+        if isinstance(error, UserError) or getattr(error, "errno", None) is not None:
+            raise
+        remedy = "Free some space, or name another folder."
+        raise UserError(f"{path} must be written whole", " ".join(str(error).split()), remedy) from error
+
+
+def _compare(read: Iterable[npt.NDArray[Any]], written: Iterable[npt.NDArray[Any]]) -> None:
+    """Raise OSError if something else is read than was written: on a full disk both GDAL and NumPy may say nothing."""
+    for there, here in zip(read, written, strict=True):
+        if not np.array_equal(there, here, equal_nan=here.dtype.kind == "f"):
+            raise OSError("other values than were written: the disk may be full")
 
 
 def _bands(prediction: Prediction, layer: Layer, legend: Legend) -> tuple[npt.NDArray[Any], Sequence[str]]:
@@ -210,8 +233,10 @@ def _write_raster(
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, "w", **creation) as raster:
             if legend is not None and creation["driver"] == "GTiff":
-                raster.update_tags(**{f"CLASS_{value}": name for value, name, _ in legend.entries})
+                raster.update_tags(**{f"CLASS_{value}": _printable(name) for value, name, _ in legend.entries})
                 if bands.dtype.itemsize <= 2:  # GDAL keeps no colour table for larger integers
                     raster.write_colormap(1, {value: (*colour, 255) for value, _, colour in legend.entries})
             raster.write(bands)
-            raster.descriptions = tuple(descriptions)
+            raster.descriptions = tuple(map(_printable, descriptions))
+        with rasterio.open(path, driver=creation["driver"]) as raster:
+            _compare((raster.read(band) for band in raster.indexes), bands)

@@ -1,6 +1,7 @@
 """Map files, read back by the readers that users have."""
 
 import re
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,23 @@ def test_colours_are_stable_and_distinct() -> None:
     assert len(CLASS_COLOURS) >= 30
     assert len(np.unique(class_colours(80), axis=0)) == 80
     assert np.array_equal(class_colours(80)[:16], class_colours(16))
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".npy", ".hdr"])
+@pytest.mark.parametrize("short", [1, 100, 600, 2000, 40_000])
+def test_a_map_for_which_there_is_no_space_is_not_there(tmp_path: Path, suffix: str, short: int) -> None:
+    """A limit of file sizes stands in for a disk that is full: writes fail in the same way."""
+    rng = np.random.default_rng(0)
+    classes = rng.integers(1, 3, (130, 120)).astype(np.int16)
+    noisy = Prediction(classes, rng.random(classes.shape, np.float32))
+    write_map(noisy, tmp_path / f"map{suffix}", LEGEND, layers=("confidence",))
+    whole = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    largest = max(map(len, whole.values()))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(largest - short, 0), before[1]))
+    try:
+        with pytest.raises(UserError, match=r"needs space|written whole"):
+            write_map(noisy, tmp_path / f"map{suffix}", LEGEND, layers=("confidence",))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == whole
