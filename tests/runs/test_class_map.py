@@ -236,7 +236,7 @@ def test_a_scene_in_another_unit_is_warned_about_with_the_factor(trained: Path) 
         ({"dropped_bands": [99]}, "bands of model and file"),
         ({"dropped_bands": [3, 3]}, "bands of model and file"),
         ({"value_range": [[0.0], [1.0]]}, "range"),
-        ({"value_range": [[float("nan")] * BANDS, [1.0] * BANDS]}, "value_range"),
+        ({"value_range": [[float("nan")] * BANDS, [1.0] * BANDS]}, "received NaN, which is no number"),
     ],
 )
 def test_a_provenance_that_does_not_fit_the_model_is_refused(change: dict[str, Any], words: str, trained: Path) -> None:
