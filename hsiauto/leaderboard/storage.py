@@ -8,6 +8,9 @@ import pyarrow.parquet as pq
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
 from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
+from hsiauto.scene.memory import require
+
+_CELL_BYTES = 16
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -28,6 +31,9 @@ def read(path: Path) -> pa.Table:
             "Fix the path, or name a run that has finished.",
         )
     try:
+        about = pq.read_metadata(path)
+        unpacked = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+        require(unpacked + _CELL_BYTES * about.num_rows * about.num_columns, str(path), "Fix the path.")
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError("a leaderboard must be a whole Parquet file", f"{path}: {error}", "Resume the run.") from error

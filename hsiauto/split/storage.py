@@ -2,13 +2,12 @@
 
 import json
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
-from pydantic import ValidationError
 
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path, check_json, regular_file
+from hsiauto.scene.readers import numpy_file
 from hsiauto.split.make import split_hash
 from hsiauto.split.model import Split, SplitSpec
 
@@ -33,9 +32,8 @@ def load_split(path: Path) -> Split:
     """Read what `save_split` wrote and check its hash. Raises UserError for anything else."""
     regular_file(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(check_json(str(archive["header"]).encode(), "its header"))
-            sets = {name: archive[name].astype(np.int64, casting="safe") for name in _SETS}
+        header = json.loads(check_json(str(numpy_file.read(path, "header").array).encode(), "its header"))
+        sets = {name: numpy_file.read(path, name).array.astype(np.int64, casting="safe") for name in _SETS}
         split = Split(
             spec=SplitSpec.model_validate(header["spec"]),
             shape=(int(header["shape"][0]), int(header["shape"][1])),
@@ -44,7 +42,7 @@ def load_split(path: Path) -> Split:
             hash=str(header["hash"]),
             **sets,
         )
-    except (BadZipFile, EOFError, KeyError, IndexError, TypeError, ValueError, ValidationError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:  # pydantic's is a ValueError too
         raise UserError("a split must be readable", f"{path}: {error}", "Restore the file, or start anew.") from error
     found = split_hash(split.shape, split.train, split.val, split.pool, split.test, split.classes)
     if found != split.hash:

@@ -16,6 +16,7 @@ from hsiauto.cli.leaderboard_table import print_leaderboard
 from hsiauto.errors import UserError
 from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, table_warnings, winner_statement, write
 from hsiauto.refit import reevaluate, refit
+from hsiauto.scene import memory
 from hsiauto.search.events import Proposed, Reported
 from hsiauto.search.journal import Journal
 from tests import told
@@ -347,4 +348,14 @@ def test_a_foreign_file_is_a_user_error(tmp_path: Path, content: bytes | None) -
 def test_another_tools_parquet_is_a_user_error(tmp_path: Path) -> None:
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "l.parquet")
     with pytest.raises(UserError, match="schema version"):
+        read(tmp_path / "l.parquet")
+
+
+def test_a_leaderboard_that_unpacks_to_more_than_memory_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(pa.table({"run_id": pa.nulls(1_000_000, pa.int8())}), tmp_path / "l.parquet")
+    assert (tmp_path / "l.parquet").stat().st_size < 10_000
+    monkeypatch.setattr(memory, "available", lambda: 1_000_000)
+    with pytest.raises(UserError, match="must fit into memory"):
         read(tmp_path / "l.parquet")

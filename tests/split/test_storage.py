@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hsiauto.errors import UserError
+from hsiauto.scene import memory
 from hsiauto.split import Split, SplitSpec, load_split, make_split, save_split
 from tests.split.maps import fields
 
@@ -73,3 +74,11 @@ def test_a_pickle_is_not_opened(path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="must be a file that can be read"):
         load_split(tmp_path / "split.npz")
+
+
+def test_sets_that_unpack_to_more_than_memory_are_not_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = dict(np.load(path))
+    np.savez_compressed(path, **{**sets, "train": np.zeros(1_000_000, np.int64)})
+    monkeypatch.setattr(memory, "available", lambda: 7_999_999)
+    with pytest.raises(UserError, match=r"train of .*split\.npz must fit into memory"):
+        load_split(path)
