@@ -16,7 +16,6 @@ from hsiauto.scene.bands import ModelBands
 from hsiauto.scene.memory import within_memory
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.events.transient import Classifying, OnEvent
-from hsiauto.settings import typed_path
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,9 @@ def predict(
     scene, a bundle or a run. on_event: called with `Classifying`. stop: ends it with KeyboardInterrupt, and nothing is
     written. Raises UserError for anything that does not fit, before the scene is classified.
     """
-    out, watch = Path(typed_path(out)), Watch.of(on_event, stop)
+    out, watch = Path(out).expanduser(), Watch.of(on_event, stop)
     source = scene if isinstance(scene, SceneSource) else SceneSource(dataset=str(scene))
-    loaded = load_bundle(typed_path(bundle))
+    loaded = load_bundle(Path(bundle).expanduser())
     legend = Legend.of(loaded.provenance)
     check_map(out, legend, layers)
     claim(map_files(out, layers), source, overwrite)

@@ -32,8 +32,8 @@ def claim(files: Iterable[Path], source: SceneSource, overwrite: bool) -> None:
         for folder in path.resolve().parents:
             if what := _why_kept(folder):
                 raise UserError(f"a map is not written into {what}", path, "Name a file elsewhere.")
-        if path.exists() and not path.is_file():
-            raise UserError("a map is a file", f"{path}, a {'folder' if path.is_dir() else 'device'}", "Name a file.")
+        if path.is_dir():
+            raise UserError("a map is a file", f"{path}, a folder", "Name a file in it.")
         if path.exists() and not overwrite:
             raise UserError("a map replaces no file", path, "Name another one, or set `overwrite`.")
     for folder in {path.parent for path in files}:

@@ -294,10 +294,3 @@ def test_addresses_are_no_files(tmp_path: Path, name: str) -> None:
     ):
         with pytest.raises(UserError, match=re.escape("on this machine")):
             ask()
-
-
-def test_a_map_replaces_no_pipe(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "map.png")
-    with pytest.raises(UserError, match="a map is a file"):
-        claim([tmp_path / "map.png"], SceneSource(dataset="demo"), overwrite=True)
-    assert (tmp_path / "map.png").is_fifo()

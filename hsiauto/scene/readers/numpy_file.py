@@ -29,7 +29,7 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
             return {path.stem: _mapped(path).shape}
         with zipfile.ZipFile(path) as archive:
             return {
-                name.removesuffix(".npy"): _header(archive.open(name))[0]
+                name.removesuffix(".npy"): _member(archive, name)[0]
                 for name in archive.namelist()
                 if name.endswith(".npy")
             }
@@ -46,9 +46,10 @@ def read(path: Path, key: str) -> Stored:
             member = archive.getinfo(f"{key}.npy")
             if member.compress_type not in _METHODS:
                 raise ValueError("another compression than NumPy's")
-            shape, dtype = _header(archive.open(member))
+            shape, dtype = _member(archive, member.filename)
             require(math.prod(shape) * dtype.itemsize, f"{key} of {path}")
-            return Stored(np.lib.format.read_array(archive.open(member), allow_pickle=False))
+            with archive.open(member) as file:
+                return Stored(np.lib.format.read_array(file, allow_pickle=False))
     except UserError:
         raise
     except _BROKEN as error:
@@ -63,6 +64,11 @@ def _mapped(path: Path) -> npt.NDArray[np.generic]:
     with mapping(path):
         mapped: npt.NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     return mapped
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    with archive.open(name) as file:
+        return _header(file)
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[np.generic]]:

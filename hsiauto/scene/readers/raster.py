@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 import rasterio
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
@@ -32,6 +33,8 @@ ENVI_DATA_SUFFIXES = ("", ".img", ".dat", ".bil", ".bip", ".bsq", ".raw", ".bin"
 # Axis order of each interleave as stored -> the view (H, W, C).
 _TO_HWC = {"bip": (0, 1, 2), "bil": (0, 2, 1), "bsq": (1, 2, 0)}
 _ROWS = 64
+_CACHE_SHARE = 20
+"""GDAL keeps what it has read in this part of the machine's memory."""
 _FARTHEST = 1e15
 """No unit of a map has larger numbers; NaN is none either."""
 
@@ -94,14 +97,17 @@ def _read(path: Path, raster: rasterio.DatasetReader, header: EnviHeader | None)
 
 
 def _needed(raster: rasterio.DatasetReader, is_mapped: bool) -> int:
-    """Bytes at the peak: masks of every pixel, and, unless the file is mapped, the cube, one strip, one block."""
+    """Bytes at the peak: masks of every pixel, and, unless the file is mapped, the cube, one strip, one block, and what
+    GDAL keeps of it."""
     pixels = raster.height * raster.width
     item = np.result_type(*raster.dtypes).itemsize
     if is_mapped:
         return 3 * pixels
     block = max(rows * columns for rows, columns in raster.block_shapes) * item * raster.count
     strip = min(raster.height, max(_ROWS, raster.block_shapes[0][0])) * raster.width * raster.count * item
-    return pixels * (3 + raster.count * item) + strip + block
+    whole = pixels * raster.count * item
+    kept = min(whole, psutil.virtual_memory().total // _CACHE_SHARE)
+    return 3 * pixels + whole + strip + block + kept
 
 
 def _unread(path: Path) -> tuple[str, ...]:
