@@ -90,7 +90,7 @@ def duration(value: Any) -> Any:
     return seconds
 
 
-def amount(value: Any) -> Any:
+def amount(value: Any, what: str = "an amount") -> Any:
     """`100000`, `1,000`, `100k`, `1.5M`, `2G` -> a number."""
     if not isinstance(value, str):
         return value
@@ -100,13 +100,13 @@ def amount(value: Any) -> Any:
         digits = re.sub("[,_]", "", match[1]) + (match[2] or "")
         number = Decimal(digits) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[3]]
     if number <= 0:
-        raise UserError("an amount is a positive number", shown(value), "Write 100000, 100k, 1.5M or 2G.")
+        raise UserError(f"{what} is a positive number", shown(value), "Write 100000, 100k, 1.5M or 2G.")
     return int(number) if number == number.to_integral_value() else float(number)
 
 
 def count(value: Any) -> Any:
     """An `amount` that is a whole number."""
-    number = amount(value)
+    number = amount(value, "a count")
     if isinstance(value, str) and not isinstance(number, int):
         raise UserError("a count is a whole number", shown(value), "Write 100000, 100k, 1.5M or 2G.")
     return number
@@ -226,9 +226,9 @@ _MOST_SECONDS = 10**9
 _LARGEST_COUNT = 10**15
 _LONGEST_NAME, _LONGEST_PATH = 255, 4000
 
-Seconds = Annotated[float, BeforeValidator(duration), Field(gt=0, le=_MOST_SECONDS)]
+Seconds = Annotated[float, BeforeValidator(duration), Field(gt=0, le=_MOST_SECONDS, allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(count), Field(ge=1, le=_LARGEST_COUNT)]
-Rate = Annotated[float, BeforeValidator(amount), Field(gt=0, le=_LARGEST_COUNT)]
+Rate = Annotated[float, BeforeValidator(amount), Field(gt=0, le=_LARGEST_COUNT, allow_inf_nan=False)]
 Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
 Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]

@@ -54,7 +54,9 @@ class RunConfig(Settings):
     ] = None
     """Limit of the whole run, e.g. 30m; of a search at most 40 % search, 20 % re-evaluation, 40 % refit."""
     max_gpu_hours: Annotated[
-        float | None, Field(gt=0, le=1_000_000), Setting(_BUDGET, _ONLY, default="no limit", on_resume=True)
+        float | None,
+        Field(gt=0, le=1_000_000, allow_inf_nan=False),
+        Setting(_BUDGET, _ONLY, default="no limit", on_resume=True),
     ] = None
     """GPU time of all trials over all sessions, each counted by its GPUs; not on a CPU."""
     max_epochs: Annotated[
@@ -126,7 +128,7 @@ class RunConfig(Settings):
     """CPU cores of a trial."""
     gpus_per_trial: Annotated[
         float | None,
-        Field(ge=0, le=_MOST_AT_ONCE),
+        Field(ge=0, le=_MOST_AT_ONCE, allow_inf_nan=False),
         Setting(_MACHINE, _ONLY, default="as many trials on a GPU as its memory holds"),
     ] = None
     """GPUs of a trial: a fraction shares one, 2 or more share each batch."""

@@ -54,7 +54,7 @@ def test_arguments_and_own_options_of_a_command_stand_in_it_too(run_config: Any)
     ("text", "words"),
     [
         ("buget: 3\n", "run.yaml: unknown option; received 'buget'. Did you mean budget"),
-        ("budget: 0\n", "--budget: an amount is a positive number"),
+        ("budget: 0\n", "--budget: a count is a positive number"),
         ("command: train\nfamily: svm\n", "run.yaml is a file of `hsiauto train`.*hsiauto train --config run.yaml"),
         ("config: other.yaml\n", "unknown option; received 'config'"),
         ("resume: runs/x\n", "unknown option; received 'resume'"),
