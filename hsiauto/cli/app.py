@@ -92,8 +92,10 @@ def _cannot(error: OSError) -> str:
     place = error.filename
     if error.errno == errno.ENAMETOOLONG:
         return f"cannot open {str(place)[:40]}..."
-    if isinstance(place, str | os.PathLike) and os.path.exists(place) and not os.access(place, os.R_OK):
-        return f"cannot read {place}"
+    if isinstance(place, str | os.PathLike):
+        hidden = not os.access(os.path.dirname(os.path.abspath(place)), os.X_OK)
+        if hidden or (os.path.exists(place) and not os.access(place, os.R_OK)):
+            return f"cannot read {place}"
     return f"cannot write {place or 'a file'}"
 
 

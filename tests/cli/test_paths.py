@@ -110,7 +110,7 @@ def test_the_system_refuses_a_file(run: Run, monkeypatch: pytest.MonkeyPatch, tm
         raise PermissionError(errno.EACCES, "Permission denied", str(place))
 
     monkeypatch.setattr(inspect, "read", refuse)
-    monkeypatch.setattr(os, "access", lambda path, mode: readable)
+    monkeypatch.setattr(os, "access", lambda path, mode: readable or mode == os.X_OK)
     code, _, error = run("show", str(tmp_path))
     verb = "write" if readable else "read"
     assert (code, error) == (2, f"error: cannot {verb} {place}: Permission denied. What was done before is kept\n")
