@@ -38,6 +38,10 @@ class UserError(ValueError):
         return type(self), (self.rule, self.received, self.remedy)  # survives the way back from a worker
 
 
+class RayLost(RuntimeError):  # noqa: N818 - as in "Ray was lost"
+    """Ray did not start, or ended during a run. What was done is kept, and a resume goes on."""
+
+
 def one_line(text: object, longest: int = _LONGEST_RECEIVED) -> str:
     """`str` of something, its lines joined, without its middle if it has more than `longest` characters."""
     try:

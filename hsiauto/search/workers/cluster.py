@@ -5,7 +5,6 @@ one copy that all its workers map (`ray.put` in `pool`, `tune.with_parameters` i
 way. Only checkpoints and logs go by the file system, to `storage`.
 """
 
-import logging
 import os
 import socket
 from pathlib import Path
@@ -17,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
+from hsiauto.search.workers.ray_init import first_line, join_ray
 from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.search.workers.storage import PROBE, Storage, check_storage, folder_storage, open_storage
 
@@ -91,11 +91,11 @@ def join(address: str | None) -> None:
         return
     _check_answer(address)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        join_ray(address)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
         raise UserError(
             "`address` names a running Ray cluster of the same Ray and Python versions, and of this user's token",
-            f"{address}: {_first_line(error)}",
+            f"{address}: {first_line(error)}",
             "`ray start --head` starts one; with a token, set RAY_AUTH_MODE=token here too; see cluster/README.md.",
         ) from error
 
@@ -110,7 +110,7 @@ def _check_answer(address: str) -> None:
     except (OSError, OverflowError) as error:
         raise UserError(
             "`address` names a running Ray cluster",
-            f"{address}: {_first_line(error)}",
+            f"{address}: {first_line(error)}",
             "`ray start --head` starts one, on port 6379.",
         ) from error
 
@@ -165,7 +165,3 @@ def _alive() -> list[dict[str, Any]]:
 
 def _on(node: dict[str, Any]) -> Any:
     return NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -11,6 +11,10 @@ from contextlib import contextmanager
 RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default; unset, each worker warns
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # no call starts another Ray by the way, once ours has ended
+    "RAY_raylet_start_wait_time_s": "120",  # a busy machine starts slowly
+    "RAY_gcs_server_port_wait_time_s": "120",
+    "RAY_agent_register_timeout_ms": "120000",
     "RAY_memory_monitor_refresh_ms": "0",  # its error ends a Tune run; the kernel ends a worker alone
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # its tables come even at verbose=0

@@ -1,13 +1,15 @@
 """Ray on this machine for the time of a run. `cluster` joins one that runs elsewhere."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import ray
 
+from hsiauto.errors import RayLost
 from hsiauto.search.workers.environment import quiet_ray
+from hsiauto.search.workers.ray_folder import ray_folder
+from hsiauto.search.workers.ray_init import first_line, init_local_ray, own_token
 from hsiauto.search.workers.resources import Machine, Resources
 
 MIN_OBJECT_STORE_BYTES = 256 * 2**20
@@ -46,18 +48,28 @@ def ray_for_a_run() -> Iterator[None]:
 def start_ray(machine: Machine, resources: Resources, data_bytes: int = 0) -> None:
     """Start Ray on `machine`, this one, unless the process has a Ray or has joined a cluster.
 
-    data_bytes: size of what will be placed in the object store, which is made large enough for two copies.
+    data_bytes: size of what will be placed in the object store, which is made large enough for two copies. A machine
+    that is busy may need two tries. Raises RayLost after them.
     """
     needed = resources.concurrency * resources.cpus_per_trial
     with _users.lock:
-        if ray.is_initialized():
-            return
-        ray.init(
-            address="local",  # unset, Ray would join a cluster that somebody else runs on this machine, and then refuse
-            num_cpus=max(machine.cpus, round(needed + 0.5)),  # whoever asks for more trials than cores gets them
-            num_gpus=len(machine.gpu_bytes),
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-            object_store_memory=max(MIN_OBJECT_STORE_BYTES, 2 * data_bytes + MIN_OBJECT_STORE_BYTES // 4),
-        )
+        for last in (False, True):
+            if ray.is_initialized():
+                return
+            with ExitStack() as leave:
+                try:
+                    folder = leave.enter_context(ray_folder())
+                    leave.enter_context(own_token())
+                    leave.callback(ray.shutdown)
+                    init_local_ray(
+                        num_cpus=max(machine.cpus, round(needed + 0.5)),  # more trials than cores: as asked
+                        num_gpus=len(machine.gpu_bytes),
+                        object_store_memory=max(MIN_OBJECT_STORE_BYTES, 2 * data_bytes + MIN_OBJECT_STORE_BYTES // 4),
+                        _temp_dir=str(folder),
+                    )
+                except Exception as error:  # Ray raises Exception itself, among others
+                    if last:
+                        raise RayLost(f"Ray did not start, twice: {first_line(error)}") from error
+                    continue
+                _users.leave.push(leave.pop_all())
+                return
