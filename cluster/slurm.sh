@@ -28,7 +28,7 @@ port=$((20000 + SLURM_JOB_ID % 10000)) # two jobs on one node must not meet
 
 # Starts Ray on every node, waits for all of them, runs the command on the head alone, and stops Ray when it ends.
 # Nodes know each other by a token in the home folder, which they share.
-ray get-auth-token --generate >/dev/null
+(umask 077; ray get-auth-token --generate >/dev/null) # a file that nobody else may read
 export RAY_AUTH_MODE=token RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT=120
 srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --cpus-per-task="$SLURM_CPUS_PER_TASK" \
     ray symmetric-run --address "$head_ip:$port" --min-nodes "$SLURM_JOB_NUM_NODES" \

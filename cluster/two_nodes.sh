@@ -15,8 +15,8 @@ if [[ $# -eq 0 ]]; then
 fi
 export RAY_USAGE_STATS_ENABLED=0
 export RAY_raylet_start_wait_time_s=${RAY_raylet_start_wait_time_s:-120} # a busy machine starts slowly
-# Since Ray 2.52 nodes and clients know each other by a token in the home folder.
-if ray get-auth-token --generate >/dev/null 2>&1; then export RAY_AUTH_MODE=token; fi
+# Since Ray 2.52 nodes and clients know each other by a token in the home folder, which nobody else may read.
+if (umask 077; ray get-auth-token --generate >/dev/null 2>&1); then export RAY_AUTH_MODE=token; fi
 nodes=()
 
 stop() {

@@ -171,3 +171,16 @@ def test_each_file_is_labelled_validated_or_run() -> None:
             ]
             assert len(rows) == 1, path
             assert re.search(r"\*\*(validated, not run|run)\*\*", rows[0]), rows
+
+
+def test_the_token_of_a_cluster_is_made_for_its_user_alone() -> None:
+    """Ray writes it for everybody to read."""
+    made = [
+        (path.name, line)
+        for path in sorted(FOLDER.rglob("*"))
+        if path.is_file()
+        for line in path.read_text().splitlines()
+        if "get-auth-token" in line
+    ]
+    assert {name for name, _ in made} >= {"README.md", "aws.yaml", "own_machines.yaml", "slurm.sh", "two_nodes.sh"}
+    assert [line for _, line in made if "(umask 077; ray get-auth-token --generate" not in line] == []
