@@ -21,7 +21,7 @@ from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.opened import OpenRun, earlier_run, new_run, standing_warnings
 from hsiauto.runs.prepare import Prepared, prepare, validated
-from hsiauto.runs.result import INTERRUPTED, NOTHING_TRAINED
+from hsiauto.runs.result import INTERRUPTED, NOTHING_TRAINED, RAY_LOST
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene.memory import within_memory
 from hsiauto.search.events import Refit, of
@@ -43,13 +43,17 @@ class Result:
     """What a reader of the table must be told."""
     trained: bool
     interrupted: bool
-    """Ctrl-C or `stop` ended it; `resume` goes on."""
+    """Ctrl-C, `stop` or the loss of Ray ended it; `resume` goes on."""
     skipped: int
     """Trainings that the time limit left out; `resume` trains them."""
+    lost: str = ""
+    """How Ray was lost; empty: it was not."""
 
     @property
     def exit_code(self) -> int:
-        """As of a run: 0 done, 1 nothing was trained, 130 interrupted."""
+        """As of a run: 0 done, 1 nothing was trained, 3 Ray was lost, 130 interrupted."""
+        if self.lost:
+            return RAY_LOST
         return INTERRUPTED if self.interrupted else 0 if self.trained else NOTHING_TRAINED
 
 
@@ -176,6 +180,7 @@ def _drive(asked: Asked, whole: Grid, opened: OpenRun, deadlines: Deadlines) -> 
         ),
         trained=opened.trained,
         interrupted=opened.interrupted,
+        lost=opened.lost,
         skipped=sum(event.state == "skipped" for event in latest),
     )
 

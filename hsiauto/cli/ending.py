@@ -31,7 +31,8 @@ def run_messages(result: "runs.Result", goes_on: str | None) -> list[str]:
             "not done, then trains them, with the same time limit counted anew unless another is given"
         )
     if result.interrupted:
-        lines.append(f"interrupted; `{goes_on}` goes on" if goes_on else "interrupted; what was scored is in the table")
+        ended = result.lost or "interrupted"
+        lines.append(f"{ended}; `{goes_on}` goes on" if goes_on else f"{ended}; what was scored is in the table")
     return lines
 
 
@@ -42,7 +43,7 @@ def study_messages(result: "ablation.Result") -> list[str]:
     if result.skipped:
         lines.append(f"the time limit left out {result.skipped} trainings; `{goes_on}` trains them")
     if result.interrupted:
-        lines.append(f"interrupted; `{goes_on}` goes on")
+        lines.append(f"{result.lost or 'interrupted'}; `{goes_on}` goes on")
     return lines
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from hsiauto import leaderboard as boards
 from hsiauto.config import RunConfig
+from hsiauto.errors import RayLost
 from hsiauto.files import run_lock
 from hsiauto.refit import Work
 from hsiauto.report.labels_figure import draw_labels
@@ -44,11 +45,11 @@ class OpenRun:
         self.searches = prepared.run_config.command == "search" and self.refits.path.name == folders.REFITS
         pool = partial(run_jobs, machine=machine, stop=watch.stop)
         self.work = Work(prepared.run_config, prepared.scene, prepared.split, self.journal, pool, watch.on_event)
-        self.interrupted = False
+        self.interrupted, self.lost = False, ""
 
     def phase(self, step: Callable[[], object]) -> None:
-        """Run a phase. After Ctrl-C or `stop` nothing more is started, and what is done is still written; after a
-        second Ctrl-C, nothing."""
+        """Run a phase. After Ctrl-C, `stop` or the loss of Ray nothing more is started, and what is done is still
+        written; after a second Ctrl-C, nothing."""
         if self.interrupted:
             return
         try:
@@ -58,6 +59,8 @@ class OpenRun:
             raise
         except KeyboardInterrupt:
             self.interrupted = True
+        except RayLost as lost:
+            self.interrupted, self.lost = True, str(lost)
 
     def write_board(self, name: str = folders.LEADERBOARD) -> pa.Table:
         scene = self.prepared.scene
@@ -84,6 +87,7 @@ class OpenRun:
             table,
             trained=self.trained,
             interrupted=self.interrupted,
+            lost=self.lost,
             skipped_refits=list(latest.values()).count("skipped"),
             map_left_out=map_left_out,
             notes=tuple(notes),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-NOTHING_TRAINED, INTERRUPTED = 1, 130
+NOTHING_TRAINED, RAY_LOST, INTERRUPTED = 1, 3, 130
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,9 @@ class Result:
     trained: bool
     """Whether anything that was searched or asked for was trained to its end; references and baselines always are."""
     interrupted: bool = False
-    """Ctrl-C or `stop` ended it. What was done is kept, and `resume` goes on."""
+    """Ctrl-C, `stop` or the loss of Ray ended it. What was done is kept, and `resume` goes on."""
+    lost: str = ""
+    """How Ray was lost; empty: it was not."""
     skipped_refits: int = 0
     """Refits that the time limit left out; `resume` trains them, after the rest of the search."""
     map_left_out: bool = False
@@ -31,5 +33,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0: done; 1: nothing was trained; 130: interrupted."""
+        """0: done; 1: nothing was trained; 3: Ray was lost; 130: interrupted."""
+        if self.lost:
+            return RAY_LOST
         return INTERRUPTED if self.interrupted else 0 if self.trained else NOTHING_TRAINED

@@ -180,11 +180,11 @@ class Engine:
             else:
                 self._end(trial, "refused", f"{reached} before it started", attempt, by_limit=True)
 
-    def interrupt(self) -> None:
-        """Close the books on Ctrl-C: what runs is interrupted, and goes on at a resume."""
+    def interrupt(self, why: str = "") -> None:
+        """Close the books on Ctrl-C, or for another reason: what runs is interrupted, and goes on at a resume."""
         for trial in self.trials.values():
             if trial.state == "running":
-                self._end(trial, "interrupted", "interrupted by the user")
+                self._end(trial, "interrupted", why or "interrupted by the user")
 
     @property
     def any_running(self) -> bool:

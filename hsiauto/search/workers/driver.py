@@ -13,10 +13,11 @@ from types import FrameType
 from typing import Any
 
 from ray import tune
+from ray.exceptions import RayError
 from ray.tune import TuneError
 
 from hsiauto.config import RunConfig
-from hsiauto.errors import UserError
+from hsiauto.errors import RayLost, UserError
 from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig, TileConfig
 from hsiauto.search.engine import Engine, OnEvent, Training
@@ -29,6 +30,7 @@ from hsiauto.search.workers.environment import in_main_thread, kept_signals
 from hsiauto.search.workers.faults import Silence
 from hsiauto.search.workers.local_ray import ray_for_a_run, start_ray
 from hsiauto.search.workers.memory_probe import resources_for
+from hsiauto.search.workers.pulse import Pulse
 from hsiauto.search.workers.resources import Machine
 from hsiauto.search.workers.storage import Storage, open_storage
 from hsiauto.search.workers.trainable import Setting, TrialType, TrialWorker
@@ -60,12 +62,13 @@ def run_search(
     the trials. trial_type, parse, cost: what trains, reads and weighs a config (`Trial`, the registry and `costs`,
     unless a test brings its own).
     Raises KeyboardInterrupt after Ctrl-C or `stop`, when the trials have been stopped, and LeftAtOnce after a second
-    Ctrl-C, all with the journal closed in order; UserError if it cannot be written.
+    Ctrl-C, all with the journal closed in order; UserError if it cannot be written; RayLost if Ray ends.
     """
     machine = machine or look(run_config.address)
     presets = [preset for family in space.families for preset in space.presets(family)]
     resources = resources_for(run_config, machine, presets, data)
     start_ray(machine, resources, data_bytes=data.cube.nbytes)
+    pulse = Pulse.of(stop)
     engine = Engine(
         journal,
         run_config,
@@ -100,9 +103,9 @@ def run_search(
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
             tune_config=tune.TuneConfig(
-                search_alg=EngineSearcher(engine, weights.hand_over, stop),
+                search_alg=EngineSearcher(engine, weights.hand_over, pulse),
                 scheduler=EngineScheduler(
-                    engine, weights.worth_saving, weights.tidy, Silence(run_config.trial_timeout_s), stop
+                    engine, weights.worth_saving, weights.tidy, Silence(run_config.trial_timeout_s), pulse
                 ),
                 num_samples=-1,  # the searcher says when
                 max_concurrent_trials=resources.concurrency,  # unset, custom searchers run slower
@@ -122,11 +125,11 @@ def run_search(
             tuner.fit()
         except KeyboardInterrupt as second:  # Tune takes the first one
             raise LeftAtOnce from second
-        except TuneError as wrapped:  # what it calls may have raised a UserError: a disk that is full
+        except (TuneError, RayError) as wrapped:  # in it may be an error of ours: a full disk, a lost Ray
             raise _raised_first(wrapped) from wrapped
         finally:
             interrupted = engine.any_running or engine.waits or not engine.finished
-            engine.interrupt()
+            engine.interrupt(pulse.lost)
     if pressed:  # and what it raised was lost in code of Tune or Ray
         raise LeftAtOnce
     if interrupted:  # Tune took the signal, or was stopped, and returns as if nothing had happened
@@ -134,9 +137,9 @@ def run_search(
 
 
 def _raised_first(error: BaseException) -> BaseException:
-    """The UserError in the course of which `error` was raised; `error` itself if there is none."""
+    """The UserError or RayLost in the course of which `error` was raised; `error` itself if there is none."""
     context: BaseException | None = error
-    while context is not None and not isinstance(context, UserError):
+    while context is not None and not isinstance(context, UserError | RayLost):
         context = context.__cause__ or context.__context__
     return context or error
 

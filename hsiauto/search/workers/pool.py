@@ -22,6 +22,7 @@ from hsiauto.search.workers.faults import WORKER_LOST, Silence, end_by
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.search.workers.local_ray import start_ray
 from hsiauto.search.workers.memory_probe import resources_for
+from hsiauto.search.workers.pulse import Pulse
 from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.split.seal import TrialData
 from hsiauto.training.active.learn import ActiveTrial
@@ -34,7 +35,7 @@ JUDGED_FROM = 4
 OUT_OF_TIME = "time limit reached"
 LISTEN_S = 1.0
 """How often workers are asked how many epochs they have trained, if a silent one is ended, and the caller whether to
-stop."""
+stop, and Ray whether it is there."""
 
 TrialType = Callable[..., Any]
 """`Trial`, or what a test puts in its place."""
@@ -57,7 +58,7 @@ def run_jobs(
     here. stop: asked every second whether to end the jobs. A job whose worker dies is tried once more; one that trains
     no epoch for `trial_timeout_s` has failed. Closing the iterator stops the workers.
     Call it within `ray_for_a_run`: a generator ends when it is collected, which may be late. Raises KeyboardInterrupt
-    after `stop`.
+    after `stop`, and RayLost if Ray ends.
     """
     if not jobs:
         return
@@ -65,7 +66,7 @@ def run_jobs(
     of_one_scene = datasets[jobs[0].data]
     resources = resources_for(run_config, machine, [job.config for job in jobs], of_one_scene)
     start_ray(machine, resources, data_bytes=max(data.cube.nbytes for data in datasets.values()))
-    pool = _Pool(resources, datasets, trial_type, deadline, Silence(run_config.trial_timeout_s), stop)
+    pool = _Pool(resources, datasets, trial_type, deadline, Silence(run_config.trial_timeout_s), Pulse.of(stop))
     waiting = deque(jobs)
     try:
         while waiting or pool.running:
@@ -90,7 +91,7 @@ class _Pool:
     trial_type: TrialType
     deadline: float | None
     silence: Silence
-    stop: Callable[[], bool] | None = None
+    stop: Pulse
     running: dict[Any, tuple[Job, Any]] = field(default_factory=dict)
     """Future -> the job and its actor."""
     idle: list[Any] = field(default_factory=list)
@@ -123,13 +124,12 @@ class _Pool:
 
     def finished(self, waiting: deque[Job]) -> list[JobResult]:
         """Wait for the next result. Jobs that overran the deadline are given up."""
-        if self.stop is not None and self.stop():
+        if self.stop():
             raise KeyboardInterrupt
         if not self.running:
             return []
         patience = None if self.deadline is None else max(0.0, self.left + OVERDUE_S)
-        if self.silence.limit_s is not None or self.stop is not None:
-            patience = LISTEN_S if patience is None else min(LISTEN_S, patience)
+        patience = LISTEN_S if patience is None else min(LISTEN_S, patience)
         ready, _ = ray.wait(list(self.running), num_returns=1, timeout=patience)
         if not ready and self.left > -OVERDUE_S:
             return self._hung()
@@ -141,6 +141,7 @@ class _Pool:
         try:
             result: JobResult = ray.get(ready[0])
         except WORKER_LOST as death:
+            self.stop.check()  # with Ray every worker ends
             if job.key not in self.tried:
                 self.tried.add(job.key)
                 waiting.appendleft(job)
@@ -177,8 +178,9 @@ class _Pool:
 
     def end(self) -> None:
         """Stop every worker."""
-        for actor in (*self.idle, *(actor for _, actor in self.running.values())):
-            ray.kill(actor)
+        if not self.stop.lost:
+            for actor in (*self.idle, *(actor for _, actor in self.running.values())):
+                ray.kill(actor)
         self.idle.clear()
         self.running.clear()
 

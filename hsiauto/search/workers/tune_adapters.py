@@ -10,6 +10,7 @@ from ray.tune.search import Searcher
 
 from hsiauto.search.engine import Engine, Training
 from hsiauto.search.workers.faults import Silence, end_of
+from hsiauto.search.workers.pulse import Pulse
 from hsiauto.training.trial import Report
 
 
@@ -63,7 +64,7 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
         worth_saving: Callable[[str], bool],
         ended: Callable[[str], None],
         silence: Silence,
-        stop: Callable[[], bool],
+        stop: Pulse,
     ) -> None:
         super().__init__()
         self._engine, self._worth_saving, self._ended, self._silence = engine, worth_saving, ended, silence
@@ -92,6 +93,7 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
         return str(TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        self._stop.check()  # with Ray every worker ends, and none of the trials is to blame
         trial_id, attempt, end = trial.config["trial_id"], trial.config["attempt"], end_of(trial)
         if end.raised:
             self._engine.fail(trial_id, attempt, f"its worker gave up: {end.words}")
