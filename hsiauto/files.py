@@ -14,7 +14,7 @@ from hsiauto.errors import UserError, shown
 
 _SHORT = 32
 """Characters of a file's name that a temporary one beside it takes over: it must not get longer than names may be."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (
     errno.EACCES,
     errno.EPERM,
@@ -230,7 +230,8 @@ def _disk_space(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise UserError(f"writing {path} needs space", "a full disk", "Free some space and run again") from error
+        what = f"a full disk ({error.strerror})"  # or a quota, or a limit of the shell
+        raise UserError(f"writing {path} needs space", what, "Free some space and run again") from error
 
 
 def _sync(path: Path) -> None:

@@ -128,10 +128,10 @@ class Engine:
         family that is decided by what is at work."""
         return bool(self._at_work)
 
-    def start(self, trial_id: str, attempt: int, node: str, device: str, pid: int) -> None:
-        """A worker has taken the trial."""
+    def start(self, trial_id: str, attempt: int, node: str, device: str, pid: int, note: str = "") -> None:
+        """A worker has taken the trial. note: `Trial.note`."""
         self._ledger.write(
-            Started(trial_id=trial_id, attempt=attempt, node=node, device=device, pid=pid, gpus=self._gpus)
+            Started(trial_id=trial_id, attempt=attempt, node=node, device=device, pid=pid, gpus=self._gpus, note=note)
         )
 
     def report(self, trial_id: str, attempt: int, report: Report) -> Decision:

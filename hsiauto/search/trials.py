@@ -51,6 +51,8 @@ class TrialState:
     """A limit of time or GPU-hours ended it."""
     worker_deaths: list[str] = field(default_factory=list)
     """Why, for each attempt whose worker died and after which the trial went on."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know of attempts: why training began anew."""
     reports: list[Reported] = field(default_factory=list)
     """One an epoch, in their order. An epoch that was trained again after a crash counts once."""
 
@@ -60,8 +62,8 @@ class TrialState:
 
     @property
     def errors(self) -> str:
-        """The error, and the deaths that the trial outlived, for a reader; empty if all went well."""
-        return "; ".join(filter(None, [self.error, *self.worker_deaths]))
+        """The error, what the trial outlived, and where it began anew, for a reader; empty if all went well."""
+        return "; ".join(filter(None, [self.error, *self.worker_deaths, *self.notes]))
 
     @property
     def epochs(self) -> int:
@@ -129,6 +131,7 @@ def _go_on(trial: TrialState, event: Started | Reported | Ended) -> None:
             trial.state, trial.error, trial.finished_at, trial.by_limit = "running", "", "", False
             trial.attempt, trial.node, trial.device = event.attempt, event.node, event.device
             trial.pid, trial.gpus, trial.started_at = event.pid, event.gpus, trial.started_at or event.at
+            trial.notes += [f"attempt {event.attempt} {event.note}"] if event.note else []
         case Reported():
             if trial.epochs >= event.epoch:
                 trial.reports = [report for report in trial.reports if report.epoch < event.epoch]

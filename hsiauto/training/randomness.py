@@ -39,6 +39,7 @@ class Randomness:
         """Any device's generator takes its state from the CPU."""
         self.generator.set_state(state["generator"].cpu())
         self._cpu, self._cuda = state["cpu"].cpu().clone(), state["cuda"].cpu().clone() if "cuda" in state else None
+        torch.Generator().set_state(self._cpu)  # refuses what is no state
 
     @contextmanager
     def _forked(self) -> Iterator[None]:

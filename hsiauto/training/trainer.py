@@ -139,11 +139,23 @@ class Trainer:
         )
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from `state` of a Trainer made with the same arguments."""
+        """Go on from `state` of a Trainer made with the same arguments.
+
+        Another state raises ValueError, KeyError, TypeError, AttributeError or RuntimeError, and spoils this trainer.
+        """
+        epoch, step, first_loss = state["epoch"], state["step"], state["first_loss"]
+        if epoch not in range(self.max_epochs + 1) or step != epoch * self.steps_per_epoch:
+            raise ValueError(f"epoch {epoch} and step {step} of {self.max_epochs} x {self.steps_per_epoch}")
         self.module.load_state_dict(state["module"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._random.load(state["random"])
-        self.epoch, self._step, self._first_loss = state["epoch"], state["step"], state["first_loss"]
+        for parameter in self.module.parameters():
+            moments = self._optimizer.state[parameter].values()
+            if any(moment.dim() and moment.shape != parameter.shape for moment in moments):
+                raise ValueError("weights and optimizer disagree")
+            if not torch.isfinite(parameter).all():
+                raise ValueError("a weight is not finite")
+        self.epoch, self._step, self._first_loss = int(epoch), int(step), float(first_loss)
 
     def _one_epoch(self) -> Epoch:
         started = time.perf_counter()

@@ -9,10 +9,8 @@ calls `step` sees only that it took longer.
 """
 
 import gc
-import io
 import logging
 import math
-import pickle
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,10 +19,8 @@ from typing import Any
 
 import torch
 
-from hsiauto.errors import UserError
 from hsiauto.families.base import ClassicalConfig, FamilyConfig, TorchConfig
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
-from hsiauto.files import atomic_path, regular_file
 from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.models.batches.cached_scene import forget_cached_scenes
 from hsiauto.models.fitted.base import Fitted
@@ -32,6 +28,7 @@ from hsiauto.models.fitted.classical import fit_classical
 from hsiauto.models.fitted.reference import fit_reference
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.split.seal import TrialData
+from hsiauto.training.checkpoint import CHECKPOINT, Checkpoint, UnusableError, usable
 from hsiauto.training.memory import OutOfMemory, Peak, ran_out_of_memory
 from hsiauto.training.parallel import ParallelTrainer
 from hsiauto.training.threads import use_threads
@@ -39,7 +36,6 @@ from hsiauto.training.trainer import Diverged, Epoch, Trainer
 
 __all__ = ["CHECKPOINT", "Diverged", "OutOfMemory", "Report", "Trial"]
 
-CHECKPOINT = "checkpoint.pt"
 AnyTrainer = Trainer | ParallelTrainer
 MICRO_SHARE = 4
 """A micro-batch is this part of what did not fit: there is one more try, which should not fail for little."""
@@ -76,7 +72,8 @@ class Trial:
     n_threads: of torch and BLAS, over all its devices, and a classical family's jobs; None leaves them as they are.
     go_on_from: a model of the same config and preprocessing, from whose weights a torch family starts; the others have
     none, and are fitted anew.
-    Raises UserError if `data` cannot feed `config`, or the folder's checkpoint is another training's.
+    A checkpoint that cannot be read, is not whole or belongs to another training is not used: `note` says so.
+    Raises UserError if `data` cannot feed `config`.
     """
 
     def __init__(
@@ -94,6 +91,8 @@ class Trial:
     ) -> None:
         self.config, self.data, self.seed, self.max_epochs, self.folder = config, data, seed, max_epochs, folder
         self.epoch = 0
+        self.note = ""
+        """Why training began anew although the folder has a checkpoint; empty: it did not."""
         self._device, self._n_devices = torch.device(device), n_devices if isinstance(config, TorchConfig) else 1
         self._n_threads = None if n_threads is None else max(1, n_threads // self._n_devices)
         self._seconds, self._peak_bytes = 0.0, 0
@@ -104,10 +103,7 @@ class Trial:
         self._peak = Peak(self._device)
         self._weights = go_on_from.weights() if isinstance(go_on_from, TorchFitted) else None
         if isinstance(config, TorchConfig):
-            content = self._stored()
-            if content is not None:
-                self._seconds, self._peak_bytes = content["seconds"], content["peak_memory_bytes"]
-            self._trainer = self._begun(config, content, content["micro_batch"] if content is not None else None)
+            self._trainer = self._gone_on(config)
             self.epoch = self._trainer.epoch
 
     @property
@@ -142,16 +138,13 @@ class Trial:
         assert self.folder is not None, "a trial without a folder cannot be saved"
         if self._trainer is None:
             return
-        content = {
-            "identity": self._identity(),
-            "seconds": self._seconds,
-            "peak_memory_bytes": self._peak_bytes,
-            "micro_batch": self._trainer.micro_batch,
-            "trainer": self._trainer.state(),
-        }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(self.folder / CHECKPOINT) as temporary:
-            torch.save(content, temporary)
+        Checkpoint(
+            identity=self._identity(),
+            seconds=self._seconds,
+            peak_memory_bytes=self._peak_bytes,
+            micro_batch=self._trainer.micro_batch,
+            trainer=self._trainer.state(),
+        ).write(self.folder)
 
     def fitted(self) -> Fitted:
         """The model as it stands. A one-step family must have stepped."""
@@ -163,7 +156,7 @@ class Trial:
     def _identity(self) -> dict[str, Any]:
         return {"config": self.config.hash(), "seed": self.seed, "max_epochs": self.max_epochs}
 
-    def _begun(self, config: TorchConfig, content: dict[str, Any] | None, micro_batch: int | None) -> AnyTrainer:
+    def _begun(self, config: TorchConfig, micro_batch: int | None) -> AnyTrainer:
         common: dict[str, Any] = {
             "seed": self.seed,
             "max_epochs": self.max_epochs,
@@ -171,14 +164,28 @@ class Trial:
             "weights": self._weights,
             "micro_batch": micro_batch,
         }
-        trainer: AnyTrainer
         if self._n_devices == 1:
-            trainer = Trainer(config, self.data, **common)
-        else:
-            trainer = ParallelTrainer(config, self.data, **common, n_devices=self._n_devices, n_threads=self._n_threads)
-        if content is not None:
-            trainer.load(content["trainer"])
-        return trainer
+            return Trainer(config, self.data, **common)
+        return ParallelTrainer(config, self.data, **common, n_devices=self._n_devices, n_threads=self._n_threads)
+
+    def _gone_on(self, config: TorchConfig, micro_batch: int | None = None) -> AnyTrainer:
+        """A trainer that goes on from the checkpoint, if there is one that can be used.
+
+        micro_batch: None: the checkpoint's.
+        """
+        try:
+            stored = None if self.folder is None else Checkpoint.read(self.folder, self._identity())
+            if stored is not None:
+                trainer = self._begun(config, micro_batch or stored.micro_batch)
+                with usable():
+                    trainer.load(stored.trainer)
+                if micro_batch is None:
+                    self._seconds, self._peak_bytes = stored.seconds, stored.peak_memory_bytes
+                return trainer
+        except UnusableError as damage:
+            self.note = f"began anew, as its {CHECKPOINT} cannot be used: {damage}"
+            _log.warning("%s: %s", self.folder, self.note)
+        return self._begun(config, micro_batch)
 
     def _next_epoch(self, config: TorchConfig) -> Epoch:
         wanted, micro_batch = self.epoch + 1, None
@@ -186,7 +193,7 @@ class Trial:
             started = time.perf_counter()
             try:
                 if self._trainer is None:
-                    self._trainer = self._begun(config, self._stored(), micro_batch)
+                    self._trainer = self._gone_on(config, micro_batch)
                 return _last(self._trainer.run(wanted))
             except (RuntimeError, MemoryError) as error:
                 if not ran_out_of_memory(error):
@@ -218,29 +225,6 @@ class Trial:
         at_once = 0 if self._trainer is None else self._trainer.most_samples
         what = f"with {at_once} samples at once" if at_once else "before the first step"
         return OutOfMemory(f"out of memory {what}, at {self._peak_bytes / 2**30:.2f} GiB", self._peak_bytes)
-
-    def _stored(self) -> dict[str, Any] | None:
-        """The checkpoint of this training, if the folder has one that can be read."""
-        path = None if self.folder is None else self.folder / CHECKPOINT
-        if path is None or not path.exists():
-            return None
-        stored = io.BytesIO(
-            regular_file(path).read_bytes()
-        )  # read first: an error of the disk is not a damaged checkpoint
-        try:
-            content = torch.load(stored, map_location="cpu", weights_only=True)
-        except (RuntimeError, ValueError, OSError, EOFError, pickle.UnpicklingError) as damage:  # torch's, on any bytes
-            _log.warning("%s cannot be read (%s); training starts again from epoch 0", path, damage)
-            return None
-        identity = content.get("identity") if isinstance(content, dict) else None
-        if identity != self._identity():
-            raise UserError(
-                f"{path} must belong to this training: {self._identity()}",
-                str(identity),
-                "Use another folder, or remove the checkpoint.",
-            )
-        whole: dict[str, Any] = content
-        return whole
 
     def _one_fit(self) -> Epoch:
         started = time.perf_counter()

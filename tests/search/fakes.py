@@ -90,6 +90,7 @@ class FakeTrial:
     """`Trial` without training. Its checkpoint holds the epoch."""
 
     epoch_seconds = 0.0
+    note = ""
 
     def __init__(
         self,

@@ -176,3 +176,8 @@ def test_a_journal_that_never_ends_is_refused(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").symlink_to("/dev/zero")
     with pytest.raises(UserError, match="must be a file that can be read; received a device"):
         read(tmp_path / "journal.jsonl")
+
+
+def test_a_training_that_began_anew_says_so_with_the_trial() -> None:
+    events = [told.proposed(), told.started(), told.started(attempt=2, note="began anew"), told.reported(attempt=2)]
+    assert trials(events)["t0001"].errors == "attempt 2 began anew"

@@ -2,7 +2,9 @@
 
 import logging
 import math
+import resource
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +86,7 @@ def test_a_damaged_checkpoint_starts_again_and_says_why(
     with caplog.at_level(logging.WARNING):
         again = trial(folder=tmp_path)
     assert again.epoch == 0
-    assert "starts again from epoch 0" in caplog.text
+    assert "began anew" in caplog.text
     assert len(finish(again)) == 3
 
 
@@ -94,28 +96,91 @@ def test_a_checkpoint_that_would_execute_code_is_not_executed(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"max_epochs": 4}, {"config": CNN.model_copy(update={"width": 9})}])
-def test_another_trainings_checkpoint_is_refused(other: dict[str, object], tmp_path: Path) -> None:
+def test_another_trainings_checkpoint_is_not_gone_on_from(other: dict[str, object], tmp_path: Path) -> None:
     t = trial(folder=tmp_path)
     t.step()
     t.save()
-    with pytest.raises(UserError, match="must belong to this training"):
-        trial(folder=tmp_path, **other)  # type: ignore[arg-type]
+    again = trial(folder=tmp_path, **other)  # type: ignore[arg-type]
+    assert (again.epoch, again.done) == (0, False)
+    assert "it is of another training" in again.note
+    again.step()
 
 
-def test_a_failed_save_keeps_the_old_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _without(*path: str) -> Any:
+    """Takes an entry out of a checkpoint."""
+
+    def edit(content: dict[Any, Any]) -> None:
+        *parents, name = path
+        for parent in parents:
+            content = content[parent]
+        del content[name]
+
+    return edit
+
+
+def _with(value: object, *path: Any) -> Any:
+    def edit(content: dict[Any, Any]) -> None:
+        *parents, name = path
+        for parent in parents:
+            content = content[parent]
+        content[name] = value
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        *(_without(name) for name in ("identity", "seconds", "peak_memory_bytes", "micro_batch", "trainer")),
+        *(_without("trainer", name) for name in ("epoch", "step", "first_loss", "module", "optimizer", "random")),
+        _without("trainer", "random", "cpu"),
+        _without("trainer", "optimizer", "param_groups"),
+        _with("long", "seconds"),
+        _with(-1, "micro_batch"),
+        _with(1, "extra"),
+        _with([], "trainer"),
+        _with(9, "trainer", "epoch"),
+        _with(7, "trainer", "step"),
+        _with({}, "trainer", "module"),
+        _with({}, "trainer", "optimizer"),
+        _with(torch.zeros(3), "trainer", "random", "cpu"),
+        _with(torch.zeros(3), "trainer", "random", "generator"),
+        _with(torch.zeros(1), "trainer", "optimizer", "state", 0, "exp_avg"),
+        lambda content: [moved.fill_(math.nan) for moved in content["trainer"]["module"].values() if moved.dim()],
+        lambda content: content["trainer"]["module"].popitem(),
+    ],
+)
+def test_an_incomplete_checkpoint_starts_again_and_says_why(edit: Any, tmp_path: Path) -> None:
+    t = trial(folder=tmp_path)
+    t.step()
+    t.save()
+    assert trial(folder=tmp_path).note == ""
+    content = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    edit(content)
+    torch.save(content, tmp_path / CHECKPOINT)
+    again = trial(folder=tmp_path)
+    assert again.epoch == 0
+    assert "began anew, as its checkpoint.pt cannot be used: " in again.note
+    assert "\n" not in again.note
+    fresh = trial(folder=tmp_path / "none")
+    finish(again)
+    finish(fresh)
+    assert same(again.fitted().weights(), fresh.fitted().weights())  # type: ignore[attr-defined]
+
+
+def test_a_failed_save_keeps_the_old_checkpoint(tmp_path: Path) -> None:
     t = trial(folder=tmp_path)
     t.step()
     t.save()
     before = (tmp_path / CHECKPOINT).read_bytes()
     t.step()
 
-    def full(content: object, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(UserError, match="a full disk"):
-        t.save()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, resource.RLIM_INFINITY))
+    try:
+        with pytest.raises(UserError, match=r"checkpoint\.pt needs space; received a full disk"):
+            t.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert (tmp_path / CHECKPOINT).read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [CHECKPOINT]
 

@@ -70,6 +70,8 @@ class Started(Line):
     pid: Count
     gpus: Amount = 0.0
     """GPUs that the attempt holds."""
+    note: str = ""
+    """Why training began anew although there was a checkpoint; empty: it did not."""
 
 
 class Reported(Line):

@@ -106,7 +106,7 @@ class TrialWorker(tune.Trainable):
     def _answer(self) -> dict[str, Any]:
         if self._trial is None:
             self._trial = self._build()
-            return {"message": "started", "node": platform.node(), "device": self._setting.device, "pid": os.getpid()}
+            return {"message": "started", **self._place(), "note": self._trial.note}
         if self._trial.done:
             self._save(self._trial)
             return {"message": "saved"}
@@ -171,10 +171,12 @@ class TrialWorker(tune.Trainable):
             "message": "failed",
             "error": error,
             "peak_memory_bytes": peak_memory_bytes,
-            "node": platform.node(),
-            "device": self._setting.device,
-            "pid": os.getpid(),
+            **self._place(),
+            "note": "",
         }
+
+    def _place(self) -> dict[str, Any]:
+        return {"node": platform.node(), "device": self._setting.device, "pid": os.getpid()}
 
 
 def _last_lines(error: Exception) -> str:

@@ -121,4 +121,4 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
         return super().choose_trial_to_run(tune_controller)
 
     def _start(self, trial_id: str, attempt: int, result: dict[str, Any]) -> None:
-        self._engine.start(trial_id, attempt, result["node"], result["device"], result["pid"])
+        self._engine.start(trial_id, attempt, result["node"], result["device"], result["pid"], result["note"])

@@ -76,6 +76,12 @@ def test_a_trial_that_memory_ends_fails_with_its_peak_and_leaves_the_worker_whol
 
 
 @pytest.mark.usefixtures("thawed")
+def test_a_trial_that_began_anew_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GivenTrial, "note", "began anew")
+    assert worker(tmp_path).step()["note"] == "began anew"
+
+
+@pytest.mark.usefixtures("thawed")
 def test_a_lack_of_memory_is_no_lost_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lost one would cost the worker its process."""
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
