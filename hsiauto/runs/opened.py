@@ -18,6 +18,7 @@ from hsiauto.report.search_figure import draw_search
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.export import export_winner
+from hsiauto.runs.kept import Kept
 from hsiauto.runs.prepare import Prepared, reopen
 from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.runs.result import Result
@@ -46,12 +47,15 @@ class OpenRun:
         pool = partial(run_jobs, machine=machine, stop=watch.stop)
         self.work = Work(prepared.run_config, prepared.scene, prepared.split, self.journal, pool, watch.on_event)
         self.interrupted, self.lost = False, ""
+        self.kept = Kept(folder)
+        self.journal.on_lost = self.refits.on_lost = self.kept.regain
 
     def phase(self, step: Callable[[], object]) -> None:
         """Run a phase. After Ctrl-C, `stop` or the loss of Ray nothing more is started, and what is done is still
         written; after a second Ctrl-C, nothing."""
         if self.interrupted:
             return
+        self.kept.look()
         try:
             self.watch.check()
             step()
@@ -63,6 +67,11 @@ class OpenRun:
             self.interrupted, self.lost = True, str(lost)
 
     def write_board(self, name: str = folders.LEADERBOARD) -> pa.Table:
+        """The leaderboard of what is journalled; a folder that was removed is made again first, and that is told."""
+        for journal in (self.journal, self.refits):
+            journal.keep()
+        while self.kept.happened:
+            self.work.record(self.journal, Warned(about="folder", text=self.kept.happened.pop(0)))
         scene = self.prepared.scene
         context = boards.Context(self.folder.resolve().name, scene.name, self.prepared.run_config, self.prepared.split)
         table = boards.rows(self.journal.events, self.refits.events, context)
@@ -144,7 +153,10 @@ def _open(
                 run.work.record(journal, Warned(about="split", text=text))
         elif run.searches:
             run.work.record(journal, Resumed(budget=run_config.budget))
-        yield run
+        try:
+            yield run
+        finally:
+            run.kept.close()
 
 
 def standing_warnings(events: Sequence[Event]) -> list[str]:

@@ -6,6 +6,8 @@ readers ignore it.
 
 import json
 import os
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from hsiauto.errors import UserError, shown
-from hsiauto.files import regular_file, writing
+from hsiauto.files import atomic_path, regular_file, writing
 from hsiauto.search.consistency import Story
 from hsiauto.search.events import SCHEMA_VERSION, Ended, Event, Opened, Ranked, Reevaluated, Refit, from_line, to_line
 
@@ -37,6 +39,8 @@ class Journal:
         if self._size > os.fstat(self._file.fileno()).st_size:  # the end of the last line is missing
             self._file.write(b"\n")
         os.truncate(self._file.fileno(), self._size)
+        self.on_lost: Callable[[str], None] = lambda what: None
+        """Called with what somebody did to the file, before it is written again: makes its folder, or raises."""
 
     def append(self, event: Event) -> Event:
         """Write one event and return it as a resume will read it.
@@ -45,6 +49,7 @@ class Journal:
         """
         content = to_line(event)
         line = content + b"\n"
+        self.keep()
         with writing(self.path):
             try:
                 written = 0
@@ -59,6 +64,36 @@ class Journal:
         event = from_line(content)
         self.events.append(event)
         return event
+
+    def keep(self) -> None:
+        """Write the file again from memory if somebody has removed, replaced or changed it; theirs steps aside.
+
+        Raises UserError if it cannot be written, or `on_lost` forbids it.
+        """
+        why = self._why_lost()
+        if not why:
+            return
+        self.on_lost(f"{self.path.name} was {why} while the run wrote it, and was written again from memory")
+        with writing(self.path):
+            if self.path.exists():
+                self.path.rename(self.path.with_name(f"{self.path.name}.other-{secrets.token_hex(3)}"))
+            content = b"".join(to_line(event) + b"\n" for event in self.events)
+            with atomic_path(self.path) as temporary:
+                temporary.write_bytes(content)
+            self._file.close()
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        self._size = len(content)
+
+    def _why_lost(self) -> str:
+        """What became of the file that is open; empty: it is in its place, as it was written."""
+        own = os.fstat(self._file.fileno())
+        try:
+            found = self.path.stat()
+        except OSError:
+            return "removed"
+        if (found.st_dev, found.st_ino) != (own.st_dev, own.st_ino):
+            return "replaced"
+        return "" if found.st_size == self._size else "changed"
 
     def close(self) -> None:
         self._file.close()
