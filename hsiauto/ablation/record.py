@@ -1,13 +1,17 @@
 """ablation.json: what a study was asked for, in its run folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from hsiauto.ablation.definition import Definition
-from hsiauto.errors import UserError, refusal
+from hsiauto.errors import UserError, refusal, shown
 from hsiauto.files import atomic_path, read_json
+from hsiauto.runs.folder import JOURNAL
+from hsiauto.search import journal
+from hsiauto.search.events import Opened, of
 from hsiauto.settings import Repeats, Settings
 
 FILE = "ablation.json"
@@ -41,9 +45,36 @@ def read(folder: Path) -> Asked:
             f"the run folder of a study holds {FILE}", folder, "Name the folder that `hsiauto study` printed."
         )
     try:
-        return Asked.model_validate_json(read_json(path))
+        asked = Asked.model_validate_json(read_json(path))
     except ValidationError as error:
         raise refusal(error, f"{path} must be a study: ", "It was edited or damaged: restore it.") from error
+    _refuse_edits(asked, folder)
+    return asked
+
+
+def fields(asked: Asked) -> dict[str, Any]:
+    """`asked` as JSON has it."""
+    return asked.model_dump(mode="json")
+
+
+def _refuse_edits(asked: Asked, folder: Path) -> None:
+    """Raise UserError unless `asked` is what the journal's first event says, or an extension of it."""
+    for opened in of(Opened, journal.read(folder / JOURNAL)):
+        began = _flat(opened.study or {})
+        now = _flat(fields(asked))
+        differ = [name for name in now if name not in ("seeds", "cells") and now[name] != began.get(name)]
+        if asked.seeds < began.get("seeds", 1):
+            differ.append("seeds")
+        for name in differ:
+            raise UserError(
+                f"a study goes on with the {name} that it began with, {shown(began.get(name))}",
+                shown(now[name]),
+                f"Restore {FILE}, or start a new study.",
+            )
+
+
+def _flat(study: Mapping[str, Any]) -> dict[str, Any]:
+    return {**study, **study.get("definition", {}), "definition": None}
 
 
 def work(asked: Asked) -> dict[str, Any]:

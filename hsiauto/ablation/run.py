@@ -86,7 +86,7 @@ def run(
     if asked.definition.validates:
         prepared = validated(prepared)
     cells = _grid(asked, prepared)
-    with new_run(prepared, folder, watch, deadlines, record.work(asked)) as opened:
+    with new_run(prepared, folder, watch, deadlines, record.work(asked), record.fields(asked)) as opened:
         return _drive(asked, cells, opened, deadlines)
 
 

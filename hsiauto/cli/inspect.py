@@ -41,7 +41,8 @@ def leaderboard(
         return
     console = output()
     print_leaderboard(table, console, trials=all)
-    for line in (*(f"warning: {text}" for text in boards.table_warnings(table)), *boards.winner_statement(table)):
+    warnings = (f"warning: {text}" for text in boards.table_warnings(table))
+    for line in (*warnings, *boards.winner_statement(table), *_without_bundle(folder)):
         say(line, console)
 
 
@@ -59,6 +60,8 @@ def show(
         _print_trials(found, json)
         if not json:
             _print_ranking(events, found)
+            for line in _without_bundle(folder):
+                say(line, output())
         return
     if trial not in found:
         raise UserError("no such trial in this run", shown(trial), f"`hsiauto show {folder}` lists them.")
@@ -77,6 +80,12 @@ def show(
     if log.is_file():
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
         say(f"\n{log}:\n{tail}", output(), whole=True)
+
+
+def _without_bundle(folder: Path) -> tuple[str, ...]:
+    """A note if the run in `folder` has lost its bundle."""
+    again = "" if (folder / folders.BUNDLE).is_dir() else folders.makes_bundle_again(folder)
+    return (f"note: {folder / folders.BUNDLE} is gone. {again}",) if again else ()
 
 
 def _print_trial(trial: str, state: TrialState) -> None:

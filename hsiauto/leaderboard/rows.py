@@ -90,7 +90,7 @@ def _provenance(events: Iterable[Event]) -> Record:
     opened = next(iter(of(Opened, events)), None)
     if opened is None:
         return {}
-    said = opened.model_dump(exclude={"event", "at", "schema_version"})
+    said = opened.model_dump(exclude={"event", "at", "schema_version", "study"})
     said["config"]["scene"]["data_dir"] = None
     return said
 

@@ -22,12 +22,14 @@ MODEL_FOLDER = "bundle-model"
 """In the run folder: the winner's first refit."""
 
 
-def refit(work: Work, refits: Journal, folder: Path, deadline: float | None = None) -> None:
+def refit(
+    work: Work, refits: Journal, folder: Path, deadline: float | None = None, *, saves_again: bool = False
+) -> None:
     """Refit the ranked configs, baselines and references, and the winner on further splits (order: `plan.for_run`).
 
     Appends one `refit` event each to `refits`. What is there as completed or failed is not done again; what a deadline
-    (time.monotonic) skipped is. The winner's first model goes to `folder / MODEL_FOLDER`. The order must be in the
-    journal: it is settled before a test label is read.
+    (time.monotonic) skipped is. The winner's first model goes to `folder / MODEL_FOLDER`; `saves_again`: also if it was
+    saved before, and was lost. The order must be in the journal: it is settled before a test label is read.
     """
     run_config, spec, chosen = work.run_config, work.split.spec, ranked(work)
     planned = for_run(
@@ -38,7 +40,7 @@ def refit(work: Work, refits: Journal, folder: Path, deadline: float | None = No
         spec.seed,
         [] if spec.protocol == "fixed" else [spec.seed + 1 + i for i in range(run_config.further_splits)],
     )
-    _perform(work, refits, planned, folder / MODEL_FOLDER, deadline)
+    _perform(work, refits, planned, folder / MODEL_FOLDER, deadline, saves_again)
 
 
 def refit_on_split(
@@ -103,13 +105,18 @@ def _sceptics(work: Work, but: Sequence[Training]) -> list[Training]:
 
 
 def _perform(
-    work: Work, refits: Journal, planned: Sequence[Training], winner_model: Path | None, deadline: float | None
+    work: Work,
+    refits: Journal,
+    planned: Sequence[Training],
+    winner_model: Path | None,
+    deadline: float | None,
+    saves_again: bool = False,
 ) -> None:
     """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved."""
     max_epochs = work.run_config.max_epochs
     done = {event.key for event in of(Refit, refits.events) if event.state != "skipped"}
     to_do = {training.key: training for training in planned if training.key not in done}
-    to_save = _unsaved_winner(refits, planned) if winner_model is not None else None
+    to_save = _winner_to_save(refits, planned, saves_again) if winner_model is not None else None
     targets: dict[int, Target] = {}
     jobs: list[Job] = []
     for training in [*([to_save] if to_save and to_save.key in done else []), *to_do.values()]:
@@ -123,7 +130,9 @@ def _perform(
         job = _job(work, training, targets[training.split_seed])
         if to_save is not None and training.key == to_save.key:
             job = replace(job, save_to=winner_model)
-        if training.key in done:  # an old refit that an extended search made the winner: scored before, never again
+        if (
+            training.key in done
+        ):  # scored before, never again: an extended search made it the winner, or its model was lost
             job = replace(job, predict=None)
         jobs.append(job)
     if not jobs:
@@ -149,11 +158,11 @@ def _completed(events: Sequence[Event]) -> list[Refit]:
     return [event for event in of(Refit, events) if event.state == "completed"]
 
 
-def _unsaved_winner(refits: Journal, planned: Sequence[Training]) -> Training | None:
-    """The winner's first refit, unless the model saved last is its own."""
+def _winner_to_save(refits: Journal, planned: Sequence[Training], again: bool) -> Training | None:
+    """The winner's first refit, unless the model saved last is its own and need not be saved again."""
     winner = next((training for training in planned if training.rank == 1), None)
     saved = [event.config_hash for event in of(Model, refits.events)]
-    return None if winner is None or saved[-1:] == [winner.config.hash()] else winner
+    return None if winner is None or (saved[-1:] == [winner.config.hash()] and not again) else winner
 
 
 def _job(work: Work, training: Training, target: Target) -> Job:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hsiauto.errors import UserError
 from hsiauto.models.bundle import load_bundle
 from hsiauto.models.predict import on_fastest_device, predict_scene
 from hsiauto.models.value_range import why_outside
 from hsiauto.report.legend import Legend
 from hsiauto.report.maps import Layer, check_map, layer_path, map_files, write_map
+from hsiauto.runs.folder import makes_bundle_again
 from hsiauto.runs.map_target import claim
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene import open_image
@@ -63,7 +65,11 @@ def predict(
     """
     out, watch = Path(out).expanduser(), Watch.of(on_event, stop)
     source = scene if isinstance(scene, SceneSource) else SceneSource(dataset=str(scene))
-    loaded = load_bundle(Path(bundle).expanduser())
+    bundle = Path(bundle).expanduser()
+    try:
+        loaded = load_bundle(bundle)
+    except UserError as error:
+        raise UserError(error.rule, error.received, makes_bundle_again(bundle.parent) or error.remedy) from error
     legend = Legend.of(loaded.provenance)
     check_map(out, legend, layers)
     claim(map_files(out, layers), source, overwrite)

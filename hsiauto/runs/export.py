@@ -1,19 +1,23 @@
 """The winner's model as a bundle with its provenance."""
 
+import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from hsiauto.models.bundle import Bundle, Provenance, load_bundle, load_model, save_bundle
+from hsiauto.errors import UserError
+from hsiauto.models.bundle import Bundle, Provenance, load_bundle, load_model, remove, save_bundle
+from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.value_range import training_range
 from hsiauto.refit import MODEL_FOLDER
 from hsiauto.report.palette import class_colours
 from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP
 from hsiauto.runs.prepare import Prepared
 from hsiauto.runs.provenance import git_commit, versions
-from hsiauto.search.events import now
+from hsiauto.search.events import Event, Model, now, of
 from hsiauto.split.seal import class_names
 
 
@@ -28,29 +32,60 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
     bundle, previous, model = folder / BUNDLE, folder / BUNDLE_PREVIOUS, folder / MODEL_FOLDER
     if winner is None:
         return None, ()
-    if model.exists():
-        fitted = load_model(model)
-        if fitted.config.hash() == winner:
-            save_bundle(fitted, bundle, provenance_of(prepared, _own_refit(prepared, rows)))
-            shutil.rmtree(model)
-            (folder / MAP).unlink(missing_ok=True)
-            return load_bundle(bundle), ()
-    if not bundle.exists():
+    if (fitted := _model(model)) is not None and fitted.config.hash() == winner:
+        if bundle.exists() and _own(bundle, prepared) is None:  # damaged, or another run's
+            bundle.rename(bundle.with_name(f"{BUNDLE}-other-{secrets.token_hex(3)}"))
+        save_bundle(fitted, bundle, provenance_of(prepared, _own_refit(prepared, rows)))
+        shutil.rmtree(model)
+        (folder / MAP).unlink(missing_ok=True)
+        return load_bundle(bundle), ()
+    loaded = _own(bundle, prepared)
+    if loaded is None:
         return None, ()
-    loaded = load_bundle(bundle)
     if loaded.fitted.config.hash() == winner:
         return loaded, ()
     overtaken = f"the model exported before, {loaded.fitted.config.family}, is no longer the winner: see {previous}"
     if previous.exists():
-        restored = load_bundle(previous)
-        if restored.fitted.config.hash() == winner:  # it won, was overtaken by one never exported, and wins again
+        restored = _own(previous, prepared)
+        if restored is not None and restored.fitted.config.hash() == winner:
+            # it won, was overtaken by one never exported, and wins again
             _swap(bundle, previous)
             (folder / MAP).unlink(missing_ok=True)
             return restored, (overtaken,)
-        shutil.rmtree(previous)
+        remove(previous)
     bundle.rename(previous)
     (folder / MAP).unlink(missing_ok=True)
     return None, (f"{overtaken}; the winner has no model yet",)
+
+
+def why_model_lost(prepared: Prepared, folder: Path, refits: Sequence[Event]) -> str:
+    """Why there is none of the model that `refits` says was saved last; empty: it is there, or none was saved."""
+    saved = [event.config_hash for event in of(Model, refits)]
+    found = [_model(folder / MODEL_FOLDER)]
+    bundles = [_own(folder / name, prepared) for name in (BUNDLE, BUNDLE_PREVIOUS)]
+    found += [bundle.fitted for bundle in bundles if bundle]
+    if not saved or any(fitted is not None and fitted.config.hash() == saved[-1] for fitted in found):
+        return ""
+    damaged = (folder / BUNDLE).exists() or (folder / MODEL_FOLDER).exists()
+    return f"{BUNDLE} {'was damaged, or is of another run' if damaged else 'is gone'}"
+
+
+def _model(folder: Path) -> Fitted | None:
+    """The model that a refit left; None for none, or a damaged one."""
+    try:
+        return load_model(folder) if folder.exists() else None
+    except UserError:
+        return None
+
+
+def _own(folder: Path, prepared: Prepared) -> Bundle | None:
+    """The bundle in `folder`; None for none, a damaged one, or one of another run."""
+    try:
+        bundle = load_bundle(folder) if folder.exists() else None
+    except UserError:
+        return None
+    own = (prepared.scene.data_hash, prepared.split.hash)
+    return bundle if bundle and (bundle.provenance.data_hash, bundle.provenance.split_hash) == own else None
 
 
 def _swap(first: Path, second: Path) -> None:

@@ -11,6 +11,8 @@ from hsiauto.config import RunConfig, declared, flat, run_config_from
 from hsiauto.errors import UserError, shown
 from hsiauto.files import LOCK, read_yaml, run_lock, write_yaml, writing
 from hsiauto.scene.source import SIMULATED
+from hsiauto.search.events import Model, of
+from hsiauto.search.journal import read
 from hsiauto.split import Split, save_split
 
 CONFIG, SPLIT, JOURNAL, REFITS = "run.yaml", "split.npz", "journal.jsonl", "refits.jsonl"
@@ -68,6 +70,15 @@ def write_config(folder: Path, run_config: RunConfig, work: Mapping[str, Any] | 
     fields = {name: value for name, value in fields.items() if value is not None}
     again = f"hsiauto {run_config.command} --config {CONFIG} --out NEW makes this run again"
     write_yaml(folder / CONFIG, fields, again)
+
+
+def makes_bundle_again(folder: Path) -> str:
+    """What makes the bundle of the run in `folder` again; empty for a folder that is no run, or never had one."""
+    if not ((folder / CONFIG).is_file() and (folder / REFITS).is_file() and of(Model, read(folder / REFITS))):
+        return ""
+    if read_config(folder).command == "search":
+        return f"`resume` {folder} makes it again."
+    return f"Train with `config` {folder / CONFIG} and a new `out`: it makes it again."
 
 
 def read_config(folder: Path) -> RunConfig:

@@ -17,7 +17,7 @@ from hsiauto.report.labels_figure import draw_labels
 from hsiauto.report.search_figure import draw_search
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
-from hsiauto.runs.export import export_winner
+from hsiauto.runs.export import export_winner, why_model_lost
 from hsiauto.runs.kept import Kept
 from hsiauto.runs.prepare import Prepared, reopen
 from hsiauto.runs.provenance import git_commit, versions
@@ -78,10 +78,17 @@ class OpenRun:
         boards.write(table, self.folder / name)
         return table
 
-    def finish(self, end: float | None = None, notes: Sequence[str] = ()) -> Result:
-        """The table first, then the model, then the pictures: what matters most is safe first."""
+    def finish(self, end: float | None = None, notes: Sequence[str] = (), lost: str = "") -> Result:
+        """The table first, then the model, then the pictures: what matters most is safe first.
+
+        lost: what had become of a model that was saved before, which this call has trained again.
+        """
         table = self.write_board()
         bundle, of_export = export_winner(self.prepared, self.folder, table)
+        if bundle is not None and lost:
+            of_export += (f"{lost}: the winner was trained again, as before, and not scored again",)
+        elif bundle is None and (lost := why_model_lost(self.prepared, self.folder, self.refits.events)):
+            of_export += (f"{lost}. {folders.makes_bundle_again(self.folder)}",)
         if of(Reported, self.journal.events):
             draw_search(self.journal.events, self.prepared.run_config, self.folder / folders.SEARCH_FIGURE)
         draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
@@ -115,14 +122,22 @@ class OpenRun:
 
 @contextmanager
 def new_run(
-    prepared: Prepared, folder: Path, watch: Watch, deadlines: Deadlines, work: Mapping[str, Any] | None = None
+    prepared: Prepared,
+    folder: Path,
+    watch: Watch,
+    deadlines: Deadlines,
+    work: Mapping[str, Any] | None = None,
+    study: dict[str, Any] | None = None,
 ) -> Iterator[OpenRun]:
-    """A run in the new `folder`, whose workers are checked before anything is written. work: see `folder.create`."""
+    """A run in the new `folder`, whose workers are checked before anything is written.
+
+    work: see `folder.create`. study: for the journal's first event.
+    """
     with ray_for_a_run():
         machine = prepare_workers(prepared.run_config, folder, new=True)
         with folders.claimed(folder):
             folders.create(folder, prepared.run_config, prepared.split, work)
-            with _open(prepared, folder, machine, watch, deadlines.end, folders.REFITS) as run:
+            with _open(prepared, folder, machine, watch, deadlines.end, folders.REFITS, study) as run:
                 yield run
 
 
@@ -140,7 +155,13 @@ def earlier_run(
 
 @contextmanager
 def _open(
-    prepared: Prepared, folder: Path, machine: Machine, watch: Watch, end: float | None, refits: str
+    prepared: Prepared,
+    folder: Path,
+    machine: Machine,
+    watch: Watch,
+    end: float | None,
+    refits: str,
+    study: dict[str, Any] | None = None,
 ) -> Iterator[OpenRun]:
     run_config = prepared.run_config
     with Journal(folder / folders.JOURNAL) as journal, Journal(folder / refits) as refit_journal:
@@ -148,7 +169,7 @@ def _open(
         past = (*journal.events, *refit_journal.events) if run.searches else ()
         watch.on_event(RunOpened(run_config, run.searches, end, past))
         if not journal.events:
-            run.work.record(journal, opening(prepared))
+            run.work.record(journal, opening(prepared, study))
             for text in prepared.warnings:
                 run.work.record(journal, Warned(about="split", text=text))
         elif run.searches:
@@ -175,7 +196,7 @@ def standing_warnings(events: Sequence[Event]) -> list[str]:
     return standing
 
 
-def opening(prepared: Prepared) -> Opened:
+def opening(prepared: Prepared, study: dict[str, Any] | None = None) -> Opened:
     """The first event of a run's journal."""
     scene, split = prepared.scene, prepared.split
     return Opened(
@@ -188,4 +209,5 @@ def opening(prepared: Prepared) -> Opened:
         versions=versions(),
         git_commit=git_commit(),
         notes=tuple(prepared.notes),
+        study=study,
     )

@@ -14,6 +14,7 @@ from hsiauto.refit import final_order, reevaluate, refit_config, refit_on_split
 from hsiauto.refit import refit as refit_ranked
 from hsiauto.runs import folder as folders
 from hsiauto.runs.clock import Deadlines
+from hsiauto.runs.export import why_model_lost
 from hsiauto.runs.opened import OpenRun, earlier_run, new_run
 from hsiauto.runs.prepare import Prepared, feedable, prepare
 from hsiauto.runs.result import Result
@@ -182,8 +183,9 @@ def _drive(run: OpenRun, deadlines: Deadlines, found: warm_start.Gathered | None
     )
     run.write_board()
     run.phase(lambda: reevaluate(run.work, deadlines.reevaluation))
-    run.phase(lambda: refit_ranked(run.work, run.refits, run.folder, deadlines.refit))
-    return run.finish(deadlines.end)
+    lost = why_model_lost(prepared, run.folder, run.refits.events)
+    run.phase(lambda: refit_ranked(run.work, run.refits, run.folder, deadlines.refit, saves_again=bool(lost)))
+    return run.finish(deadlines.end, lost=lost)
 
 
 def _from_earlier(prepared: Prepared) -> warm_start.Gathered | None:

@@ -32,6 +32,8 @@ class Story:
         self._trials: dict[str, TrialState] = {}
         self._scored: set[str] = set()
         """Keys of refits that completed, of cycles, and of re-evaluations that were done."""
+        self._refitted: set[str] = set()
+        """Keys of refits, whatever became of them."""
 
     def tell(self, event: Event) -> None:
         """Take the next line. Raises ValueError if it contradicts an earlier one."""
@@ -65,9 +67,10 @@ class Story:
             case Cycle():
                 return self._why_twice(f"cycle {event.cycle} of {event.key}", True)
             case Refit():
+                self._refitted.add(event.key)
                 return self._why_twice(event.key, event.state == "completed")
             case Model():
-                return "" if event.key in self._scored else f"no earlier line completes {event.key}"
+                return "" if event.key in self._refitted else f"no earlier line refits {event.key}"
         return ""
 
     def _why_not_proposed(self, event: Proposed) -> str:
@@ -92,8 +95,9 @@ class Story:
 
 def _why_no_next(trial: TrialState, event: Started | Reported | Ended) -> str:
     """Why `event` cannot be the next one of `trial`; empty: it can."""
-    if trial.ended and (not isinstance(event, Ended) or event.state != "interrupted"):
-        return f"has ended before, {trial.state}"  # Ctrl-C may interrupt a trial whose end was just written
+    again = isinstance(event, Ended) and event.state == "interrupted"  # Ctrl-C, when its end was just written
+    if trial.ended and not trial.by_limit and not again:
+        return f"has ended before, {trial.state}"
     match event:
         case Started():
             return "" if event.attempt > trial.attempt else f"starts attempt {event.attempt} after {trial.attempt}"

@@ -1,6 +1,7 @@
 """A study from the command line to its folder, on a pool that pretends to train."""
 
 import csv
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -215,3 +216,40 @@ def test_without_a_name_the_studies_are_listed(run: Run) -> None:
     assert code == 0
     assert all(name in said for name in shipped())
     assert load(shipped()[0])[1].question.split()[0] in said
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "other"),
+        ("splits", 2),
+        ("seeds", 1),
+        ("definition.pins", {"features": "multiscale"}),
+        ("definition.max_epochs", 9),
+        ("definition.axes", {"C": [1.0, 10.0, 100.0], "label_noise": [0.0, 0.4]}),
+        ("definition.claim", "it does not"),
+    ],
+)
+def test_a_study_whose_record_was_edited_is_not_resumed(run: Run, pool: Pretence, field: str, value: object) -> None:
+    assert run(*MINE)[0] == 0
+    asked = json.loads(Path("out/ablation.json").read_text())
+    *parents, name = field.split(".")
+    where = asked["definition"] if parents else asked
+    assert where[name] != value
+    where[name] = value
+    Path("out/ablation.json").write_text(json.dumps(asked))
+    before, pool.jobs = Path("out/journal.jsonl").read_bytes(), []
+    code, _, said = run("--resume", "out")
+    assert (code, pool.jobs) == (2, [])
+    assert f"a study goes on with the {name} that it began with" in said
+    assert Path("out/journal.jsonl").read_bytes() == before
+
+
+def test_a_study_whose_run_yaml_was_edited_is_not_resumed(run: Run, pool: Pretence) -> None:
+    assert run(*MINE)[0] == 0
+    written = Path("out/run.yaml").read_text()
+    assert "max-epochs: 5" in written
+    Path("out/run.yaml").write_text(written.replace("max-epochs: 5", "max-epochs: 7"))
+    code, _, said = run("--resume", "out")
+    assert code == 2
+    assert "`max_epochs`" in said or "--max-epochs" in said

@@ -19,7 +19,7 @@ from hsiauto.leaderboard import Context, rows
 from hsiauto.refit import MODEL_FOLDER, reevaluate, refit, refit_config, refit_on_split
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Ranked, Reevaluated, Refit, of
-from hsiauto.search.journal import Journal
+from hsiauto.search.journal import Journal, read
 from hsiauto.search.workers.jobs import Job
 from hsiauto.split import Split
 from tests.refit.fabricated import FOREST, FOREST_PRESET, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
@@ -253,6 +253,24 @@ def test_a_new_winner_of_an_extended_search_is_saved_and_not_scored_again(
         keys = [e.key for e in of(Refit, refits.events)]
     assert len(keys) == len(set(keys))
     assert (tmp_path / MODEL_FOLDER / "config.json").read_text() == FOREST_PRESET.hash()
+
+
+def test_a_model_that_was_lost_is_saved_again_and_not_scored_again(
+    after_search: Work, pool: Pool, tmp_path: Path
+) -> None:
+    reevaluate(after_search)
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit(after_search, refits, tmp_path)
+        done = len(refits.events)
+        (tmp_path / MODEL_FOLDER / "config.json").unlink()
+        (tmp_path / MODEL_FOLDER).rmdir()
+        refit(after_search, refits, tmp_path)
+        assert len(refits.events) == done
+        refit(after_search, refits, tmp_path, saves_again=True)
+        assert [event.event for event in refits.events[done:]] == ["model"]
+    assert pool.jobs[-1].predict is None
+    assert (tmp_path / MODEL_FOLDER / "config.json").exists()
+    assert read(tmp_path / "refits.jsonl")
 
 
 def test_another_split_takes_the_chosen_and_the_best_classical(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ TWICE = [
         ([*RUN, Ranked(order=(T1, T1), reasons={})], "a trial stands twice in the order"),
         ([*RUN, told.refit("a")], "line 20: refit: test scores and trials stand in files of their own"),
         ([*REFITS, told.proposed()], "line 6: proposed: test scores and trials"),
-        ([Model(key="a", config_hash="a")], "no earlier line completes a"),
+        ([Model(key="a", config_hash="a")], "no earlier line refits a"),
     ],
 )  # fmt: skip
 def test_lines_that_contradict_each_other(events: list[Event], words: str, tmp_path: Path) -> None:
@@ -167,6 +167,14 @@ def test_lines_that_contradict_each_other(events: list[Event], words: str, tmp_p
     for reader in (read, Journal):
         with pytest.raises(UserError, match=words):
             reader(path)
+
+
+def test_a_trial_that_a_limit_ended_goes_on(tmp_path: Path) -> None:
+    limited = told.ended(state="stopped", by_limit=True)
+    refused = told.ended(state="refused", attempt=2, by_limit=True)  # by a later call, before it started
+    events = [told.proposed(), told.started(), limited, refused, told.started(attempt=2), told.reported(attempt=2)]
+    _write(tmp_path / "journal.jsonl", _lines(events))
+    assert read(tmp_path / "journal.jsonl") == events
 
 
 WHOLE = b"".join(to_line(event) + b"\n" for event in RUN)

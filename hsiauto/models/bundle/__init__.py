@@ -11,7 +11,7 @@ manifest.json                the sha256 of each of these files
 from hsiauto.models.bundle.content import CARD, MANIFEST, PREPROCESSING
 from hsiauto.models.bundle.load import load_bundle, load_model
 from hsiauto.models.bundle.provenance import Bundle, Provenance
-from hsiauto.models.bundle.save import model_files, save_bundle, save_files, save_model
+from hsiauto.models.bundle.save import model_files, remove, save_bundle, save_files, save_model
 
 __all__ = [
     "CARD",
@@ -22,6 +22,7 @@ __all__ = [
     "load_bundle",
     "load_model",
     "model_files",
+    "remove",
     "save_bundle",
     "save_files",
     "save_model",

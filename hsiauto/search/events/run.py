@@ -26,6 +26,8 @@ class Opened(Line):
     """What a reader must know of the scene and the split."""
     versions: dict[str, str]
     """Package -> version."""
+    study: dict[str, Any] | None = None
+    """What `hsiauto study` was asked for; None for other runs."""
     git_commit: str | None = None
     """None outside a git checkout."""
 
