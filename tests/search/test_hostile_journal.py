@@ -233,5 +233,5 @@ def test_windows_line_ends_are_read(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     for reader in (read, Journal):
-        with pytest.raises(UserError, match="directory"):
+        with pytest.raises(UserError, match="a folder|directory"):
             reader(tmp_path)
