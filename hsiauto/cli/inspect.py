@@ -13,7 +13,6 @@ from hsiauto.cli.tables import Column, print_json, print_rows
 from hsiauto.errors import UserError, shown
 from hsiauto.runs import folder as folders
 from hsiauto.search.events import Event, Ranked, of
-from hsiauto.search.journal import read
 from hsiauto.search.trials import TrialState, trials
 
 _TAIL = 20
@@ -55,7 +54,7 @@ def show(
     json: Json = False,
 ) -> None:
     """What a trial was, what became of it, and why: config, state, error, learning curve, tail of its log."""
-    events = read(folder / folders.JOURNAL)
+    events = folders.read_journal(folder)
     found = trials(events)
     if trial is None:
         _print_trials(found, json)

@@ -23,6 +23,12 @@ Kind = Literal["torch", "classical", "reference"]
 Input = Literal["pixel", "patch", "tile", "features", "coordinates"]
 
 
+def hash_of(active: Mapping[str, Any]) -> str:
+    """`FamilyConfig.hash` of the config whose active fields are `active`, as JSON has them."""
+    canonical = json.dumps(active, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
 class FamilyConfig(BaseModel):
     """Base of all families' configs."""
 
@@ -80,8 +86,7 @@ class FamilyConfig(BaseModel):
 
     def hash(self) -> str:
         """Identifies what the config does: 16 hex digits over `active()`."""
-        canonical = json.dumps(self.active(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return hash_of(self.active())
 
     @property
     def support(self) -> int:

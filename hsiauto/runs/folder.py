@@ -11,7 +11,7 @@ from hsiauto.config import RunConfig, declared, flat, run_config_from
 from hsiauto.errors import UserError, shown
 from hsiauto.files import LOCK, read_yaml, run_lock, write_yaml, writing
 from hsiauto.scene.source import SIMULATED
-from hsiauto.search.events import Model, of
+from hsiauto.search.events import Event, Model, Opened, of
 from hsiauto.search.journal import read
 from hsiauto.split import Split, save_split
 
@@ -79,6 +79,18 @@ def makes_bundle_again(folder: Path) -> str:
     if read_config(folder).command == "search":
         return f"`resume` {folder} makes it again."
     return f"Train with `config` {folder / CONFIG} and a new `out`: it makes it again."
+
+
+def read_journal(folder: Path) -> list[Event]:
+    """The events of a run's journal. Raises UserError unless they begin with what the run is."""
+    events = read(folder / JOURNAL)
+    if not events or not isinstance(events[0], Opened):
+        raise UserError(
+            f"{folder / JOURNAL} begins with the event `opened`",
+            f"line 1: {events[0].event}" if events else "no event",
+            "Its beginning is lost, or the run ended before it: restore it, or start a new run.",
+        )
+    return events
 
 
 def read_config(folder: Path) -> RunConfig:

@@ -1,7 +1,7 @@
 """From a RunConfig to what the phases work on. Whatever is wrong with the input is found here, before anything is
 written."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ import numpy.typing as npt
 from hsiauto.config import Declared, RunConfig, declared
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
-from hsiauto.families.base import FamilyConfig
+from hsiauto.families.base import FamilyConfig, hash_of
 from hsiauto.runs import folder as folders
 from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.scene.memory import SMALLER, require, within_memory
-from hsiauto.search.events import Opened, of
+from hsiauto.search.events import Event, Opened, Proposed, Refit, of
 from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
 from hsiauto.split import Split, SplitSpec, make_split
@@ -71,8 +71,17 @@ def reopen(
     run_config: RunConfig, folder: Path, progress: Callable[[str, int, int | None], None] | None = None
 ) -> Prepared:
     """`run_config`, of the run in `folder`, on the same scene and split as before. Raises UserError if one changed."""
+    events, refits = folders.read_journal(folder), folder / folders.REFITS
+    _refuse_edited_configs(folder / folders.JOURNAL, events)
+    scored = read(refits) if refits.exists() else []
+    _refuse_edited_configs(refits, scored)
     prepared = prepare(run_config, progress)
-    for opened in of(Opened, read(folder / folders.JOURNAL)):
+    own = (prepared.split.spec.seed, prepared.split.hash)
+    for number, event in enumerate(scored, start=1):
+        if isinstance(event, Refit) and event.split_hash and event.split_seed == own[0] and event.split_hash != own[1]:
+            rule = f"{refits} holds scores on the run's split, {own[1]}"
+            raise UserError(rule, f"line {number}: {event.split_hash}", "It is another run's: restore the run's own.")
+    for opened in of(Opened, events):
         if opened.data_hash != prepared.scene.data_hash:
             raise UserError(
                 "a run goes on with the data that it began with",
@@ -87,6 +96,14 @@ def reopen(
             )
         _refuse_other_settings(prepared.run_config, opened.config)
     return prepared
+
+
+def _refuse_edited_configs(path: Path, events: Sequence[Event]) -> None:
+    """Raise UserError for a config that is not what its hash says."""
+    for number, event in enumerate(events, start=1):
+        if isinstance(event, Proposed | Refit) and hash_of(event.config) != event.config_hash:
+            received = f"line {number}: {event.family}, whose `config` is not of hash {event.config_hash}"
+            raise UserError(f"{path} holds configs as they were trained", received, "It was edited: restore it.")
 
 
 def _refuse_other_settings(run_config: RunConfig, began: Mapping[str, Any]) -> None:
@@ -104,8 +121,8 @@ def _refuse_other_settings(run_config: RunConfig, began: Mapping[str, Any]) -> N
 
 def _value(config: Mapping[str, Any], one: Declared) -> Any:
     """The value of a setting in a RunConfig as JSON has it; None if the part that declares it is absent."""
-    part = config.get(one.part) or {} if one.part else config
-    return part.get(one.field)
+    part = config.get(one.part) if one.part else config
+    return part.get(one.field) if isinstance(part, Mapping) else None
 
 
 def feedable(

@@ -154,7 +154,7 @@ def refit(
     """
     folder, asked = Path(folder), _Asked(split_seed=split_seed, seeds=seeds, top=top)
     run_config = _config_of_search(folder, "refit").model_copy(update={"address": address})
-    if final_order(read(folder / folders.JOURNAL)) is None:
+    if final_order(folders.read_journal(folder)) is None:
         raise UserError("a refit needs a finished search", folder, "Resume the search first.")
     refits = f"refits-split-{asked.split_seed}.jsonl"
     with earlier_run(run_config, folder, Watch.of(on_event, stop), Deadlines(), refits) as run:

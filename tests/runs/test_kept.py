@@ -1,5 +1,6 @@
 """A run folder that somebody removes, moves or edits while the run works in it."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,18 +11,21 @@ import pytest
 
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
+from hsiauto.families.base import hash_of
+from hsiauto.families.svm import SvmConfig
 from hsiauto.files import run_lock
 from hsiauto.runs import folder as folders
 from hsiauto.runs import opened
 from hsiauto.runs.opened import OpenRun
-from hsiauto.runs.prepare import Prepared, prepare
+from hsiauto.runs.prepare import Prepared, prepare, reopen
 from hsiauto.runs.watch import Watch
 from hsiauto.scene import Scene
 from hsiauto.scene.source import SceneSource
-from hsiauto.search.events import Opened, Resumed, Warned, of
+from hsiauto.search.events import Opened, Resumed, Warned, of, to_line
 from hsiauto.search.journal import read
 from hsiauto.search.workers.resources import Machine
 from hsiauto.split import SplitSpec
+from tests import told
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +83,36 @@ def test_what_is_lost_is_written_again_and_said(
     assert folders.read_config(folder) == prepared.run_config
     with run_lock(folder):
         pass
+
+
+PROPOSED = told.proposed(of=SvmConfig(C=2.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "words"),
+    [
+        (folders.JOURNAL, None, "begins with the event `opened`; received no event"),
+        (
+            folders.JOURNAL,
+            to_line(PROPOSED).replace(b'"C":2.0', b'"C":3.0'),
+            "line 2: svm, whose `config` is not of hash",
+        ),
+        (folders.REFITS, to_line(told.refit("k", config_hash=hash_of({}), split_hash="other")), "line 1: other"),
+        (folders.REFITS, to_line(told.refit("k", config_hash="c")), "line 1: svm, whose `config` is not of hash c"),
+    ],
+)
+def test_journals_that_are_not_the_runs_own_are_not_gone_on_with(
+    name: str, line: bytes | None, words: str, prepared: Prepared, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    with _run(prepared, folder) as run:
+        run.journal.append(PROPOSED)
+    assert reopen(prepared.run_config, folder).split.hash == prepared.split.hash
+    whole = (folder / folders.JOURNAL).read_bytes().splitlines(keepends=True)
+    kept = [] if line is None else whole[:1] if name == folders.JOURNAL else []
+    (folder / name).write_bytes(b"".join(kept) + (b"" if line is None else line + b"\n"))
+    with pytest.raises(UserError, match=re.escape(words)):
+        reopen(prepared.run_config, folder)
 
 
 def test_an_event_after_the_loss_finds_all_that_was_before_it(prepared: Prepared, tmp_path: Path) -> None:

@@ -172,7 +172,14 @@ def test_lines_that_contradict_each_other(events: list[Event], words: str, tmp_p
 def test_a_trial_that_a_limit_ended_goes_on(tmp_path: Path) -> None:
     limited = told.ended(state="stopped", by_limit=True)
     refused = told.ended(state="refused", attempt=2, by_limit=True)  # by a later call, before it started
-    events = [told.proposed(), told.started(), limited, refused, told.started(attempt=2), told.reported(attempt=2)]
+    events: list[Event] = [
+        told.proposed(),
+        told.started(),
+        limited,
+        refused,
+        told.started(attempt=2),
+        told.reported(attempt=2),
+    ]
     _write(tmp_path / "journal.jsonl", _lines(events))
     assert read(tmp_path / "journal.jsonl") == events
 
@@ -233,5 +240,5 @@ def test_windows_line_ends_are_read(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     for reader in (read, Journal):
-        with pytest.raises(UserError, match="a folder|directory"):
+        with pytest.raises(UserError, match=r"a folder|directory"):
             reader(tmp_path)

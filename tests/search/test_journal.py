@@ -179,5 +179,10 @@ def test_a_journal_that_never_ends_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_training_that_began_anew_says_so_with_the_trial() -> None:
-    events = [told.proposed(), told.started(), told.started(attempt=2, note="began anew"), told.reported(attempt=2)]
+    events: list[Event] = [
+        told.proposed(),
+        told.started(),
+        told.started(attempt=2, note="began anew"),
+        told.reported(attempt=2),
+    ]
     assert trials(events)["t0001"].errors == "attempt 2 began anew"

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import field_validator
+
 from hsiauto.search.events.line import SCHEMA_VERSION, Count, Line, Ordinal
 
 
@@ -30,6 +32,13 @@ class Opened(Line):
     """What `hsiauto study` was asked for; None for other runs."""
     git_commit: str | None = None
     """None outside a git checkout."""
+
+    @field_validator("config")
+    @classmethod
+    def _has_a_scene(cls, config: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(config.get("scene"), dict):
+            raise ValueError("a RunConfig has a scene")
+        return config
 
 
 class Resumed(Line):
