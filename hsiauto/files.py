@@ -89,7 +89,8 @@ def run_lock(folder: Path) -> Iterator[None]:
             "Wait until it ends, stop it, or name another folder",
         ) from error
     try:
-        path.write_text(f"{os.getpid()}\n")
+        with writing(path):
+            path.write_text(f"{os.getpid()}\n")
         yield
     finally:
         lock.release()

@@ -35,12 +35,10 @@ class Checkpoint(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Write it into `folder`: the old one stays until this one is whole. Raises UserError on a full disk."""
-        content = io.BytesIO()  # torch's own writer names no cause if a disk is full
-        torch.save(dict(self), content)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(folder / CHECKPOINT) as temporary:
-            temporary.write_bytes(content.getbuffer())
+        with atomic_path(folder / CHECKPOINT) as temporary, temporary.open("wb") as file:
+            torch.save(dict(self), file)  # into a path, it would hide that a disk is full
 
     @classmethod
     def read(cls, folder: Path, identity: Mapping[str, Any]) -> Self | None:
