@@ -1,5 +1,6 @@
-"""Scores of one confusion matrix, and the paired difference of two methods over the same runs."""
+"""Scores of one confusion matrix, the interval that its size allows, and the paired difference of two methods."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,26 @@ def log_loss(truth: npt.NDArray[np.integer], probabilities_NK: npt.NDArray[np.fl
     """Mean cross-entropy in nats of 0-based classes `truth` (N,); probabilities clipped to float32's resolution."""
     p_N = probabilities_NK[np.arange(len(truth)), truth].astype(np.float64)
     return float(-np.log(np.clip(p_N, np.finfo(np.float32).eps, 1.0)).mean())
+
+
+class Interval(NamedTuple):
+    """A 95 % interval; NaN if there is none."""
+
+    low: float
+    high: float
+
+
+def wilson(share: float, n: int) -> Interval:
+    """Wilson's score interval of a `share` of `n` pixels, as of n independent ones. JASA 22 (1927), 209-212.
+
+    Pixels of one field are alike, so that less is known than it says. NaN without a pixel or a share.
+    """
+    if not n or math.isnan(share):
+        return Interval(math.nan, math.nan)
+    z2_n = float(ndtri(0.975)) ** 2 / n
+    half_width = math.sqrt(z2_n * (share * (1 - share) + z2_n / 4))
+    low, high = ((share + z2_n / 2 + side * half_width) / (1 + z2_n) for side in (-1, 1))
+    return Interval(max(0.0, low), min(1.0, high))  # rounding passes 0 and 1
 
 
 ROUNDING = 1e-12

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from hsiauto.metrics import Scores, paired, scores
+from hsiauto.metrics import Scores, paired, scores, wilson
 
 
 def of(truth: list[int], predicted: list[int], n_classes: int) -> Scores:
@@ -56,6 +56,20 @@ def test_no_pixel_no_score() -> None:
 def test_bad_classes_and_lengths(truth: list[int], predicted: list[int]) -> None:
     with pytest.raises(ValueError, match="received"):
         of(truth, predicted, 3)
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_scipys(counts: tuple[int, int]) -> None:
+    right, n = counts
+    expected = stats.binomtest(right, n).proportion_ci(method="wilson")
+    low, high = wilson(right / n, n)
+    assert (low, high) == (pytest.approx(expected.low, abs=1e-12), pytest.approx(expected.high, abs=1e-12))
+    assert 0 <= low < high <= 1
+
+
+def test_seven_pixels_allow_nearly_anything() -> None:
+    assert wilson(6 / 7, 7) == (pytest.approx(0.487, abs=1e-3), pytest.approx(0.974, abs=1e-3))
+    assert all(math.isnan(value) for value in (*wilson(0.5, 0), *wilson(math.nan, 7)))
 
 
 def test_paired_is_students_t() -> None:

@@ -50,7 +50,8 @@ def draw(name: str, definition: Definition, scene: str, lines: Sequence[Line], p
     """Draw `lines`, at least one, to `path`."""
     counts = sorted({line.n for line in lines})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    title = f"{name} on {scene}: mean ± standard deviation, n = {n}"
+    pixels = next((f", {line.pixels_test:,} test pixels" for line in lines if line.pixels_test), "")
+    title = f"{name} on {scene}: mean ± standard deviation, n = {n}{pixels}"
     draw_study(title, panels(definition, lines), path, definition.x)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hsiauto.ablation.cells import Cell, Grid
 from hsiauto.ablation.measures import MEASURES, column, epochs_to, loss_to_reach
 from hsiauto.ablation.plan import Run, Training
-from hsiauto.metrics import Paired, paired
+from hsiauto.metrics import Interval, Paired, paired, wilson
 from hsiauto.search.events import Event, Refit, of
 
 
@@ -26,10 +26,17 @@ class Line:
     n: int
     missing: int
     """Runs that ended without a value: a failed training, a loss that was never reached."""
+    pixels_test: int
+    """Test pixels, of the smallest of its splits; 0: the measure is not taken on test."""
     against: Paired | None
     """Cell minus reference over the runs that have both; None for the reference itself and without such a run."""
     p_holm: float
     """`against.p` adjusted by Holm's method over all cells compared in this measure; NaN without a p."""
+
+    @property
+    def interval(self) -> Interval:
+        """What so many test pixels allow for the mean; NaN unless the measure is a share of them."""
+        return wilson(self.mean, self.pixels_test if self.measure == "test_oa" else 0)
 
 
 def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_margin: float) -> list[Line]:
@@ -41,6 +48,9 @@ def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_mar
         for cell in grid.cells
     }
     trained = [cell for cell in grid.cells if of_cell[cell.key]]
+    sizes = {
+        key: min((e.pixels_test for e in own.values() if e.pixels_test), default=0) for key, own in of_cell.items()
+    }
     found: list[Line] = []
     for measure in measures:
         values = {cell.key: _values(measure, cell, grid, of_cell, loss_margin) for cell in trained}
@@ -50,7 +60,15 @@ def lines(grid: Grid, events: Iterable[Event], measures: Sequence[str], loss_mar
         }
         adjusted = holm({key: pair.p for key, pair in against.items() if pair is not None})
         found += [
-            _line(measure, cell, cell.key == grid.reference.key, values[cell.key], against[cell.key], adjusted)
+            _line(
+                measure,
+                cell,
+                cell.key == grid.reference.key,
+                values[cell.key],
+                sizes[cell.key],
+                against[cell.key],
+                adjusted,
+            )
             for cell in trained
         ]
     return found
@@ -82,6 +100,7 @@ def _line(
     cell: Cell,
     is_reference: bool,
     values: Mapping[Run, float],
+    pixels_test: int,
     against: Paired | None,
     adjusted: Mapping[str, float],
 ) -> Line:
@@ -94,6 +113,7 @@ def _line(
         statistics.stdev(known) if len(known) > 1 else math.nan,
         len(known),
         len(values) - len(known),
+        pixels_test if measure.startswith("test_") else 0,
         against,
         adjusted.get(cell.key, math.nan),
     )
@@ -112,10 +132,11 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
 
 
 HEADER = (
-    *("measure", "unit", "cell", "reference", "mean", "std", "n", "missing"),
+    *("measure", "unit", "cell", "reference", "mean", "std", "n", "missing", "pixels_test", "mean_low", "mean_high"),
     *("difference", "low", "high", "p", "p_holm", "pairs"),
 )
-"""Columns of the stored table. difference: cell minus reference; low to high: its 95 % interval."""
+"""Columns of the stored table. pixels_test: null unless the measure is taken on test. mean_low, mean_high: what
+so many pixels allow for an OA (95 %, Wilson). difference: cell minus reference. low, high: its 95 % interval."""
 
 
 def records(lines: Iterable[Line]) -> list[dict[str, object]]:
@@ -123,13 +144,18 @@ def records(lines: Iterable[Line]) -> list[dict[str, object]]:
     rows = []
     for line in lines:
         measure, pair = MEASURES[line.measure], line.against
-        scaled = {"mean": line.mean, "std": line.std}
+        scaled = {"mean": line.mean, "std": line.std, "mean_low": line.interval.low, "mean_high": line.interval.high}
         if pair is not None:
             scaled |= {"difference": pair.mean, "low": pair.low, "high": pair.high}
         row: dict[str, object] = dict.fromkeys(HEADER)
         row |= {"measure": line.measure, "unit": measure.unit, "cell": line.cell.name, "reference": line.is_reference}
         row |= {name: value * measure.scale for name, value in scaled.items() if math.isfinite(value)}
-        row |= {"n": line.n, "missing": line.missing, "pairs": pair.n if pair else 0}
+        row |= {
+            "n": line.n,
+            "missing": line.missing,
+            "pairs": pair.n if pair else 0,
+            "pixels_test": line.pixels_test or None,
+        }
         row |= {
             name: p for name, p in (("p", pair.p if pair else math.nan), ("p_holm", line.p_holm)) if math.isfinite(p)
         }

@@ -12,9 +12,10 @@ from hsiauto.cli.tables import Column, framed, print_rows, width
 from hsiauto.files import check_json
 from hsiauto.leaderboard import SummaryRow, summary
 from hsiauto.leaderboard.summary import Spread
+from hsiauto.metrics import Interval
 
 _TEXT = ("rank", "family", "cell", "kind", "labels")
-_DROPPED_FIRST = ("pixels/s", "fit s", "parameters", "fresh val", "val OA", "overlap", "kappa", "AA")
+_DROPPED_FIRST = ("pixels/s", "fit s", "parameters", "fresh val", "val OA", "kappa", "overlap", "AA")
 """Columns that a terminal may be too narrow for. The others are always there, and no figure is ever cut."""
 
 
@@ -42,16 +43,20 @@ def _fitting(lines: list[SummaryRow], table: pa.Table, console: Console) -> Tabl
     for name in ("", *_DROPPED_FIRST):
         if columns.pop(name, None) is not None:
             left_out.insert(0, name)
-        fitting = framed(console, *_words(columns, left_out, objective, validated))
+        fitting = framed(console, *_words(lines, columns, left_out, objective, validated))
         _fill(fitting, lines, columns)
         if width(fitting, console) <= console.width:
             break
     return fitting
 
 
-def _words(columns: Collection[str], left_out: Sequence[str], objective: str, validated: bool) -> tuple[str, str]:
+def _words(
+    lines: Sequence[SummaryRow], columns: Collection[str], left_out: Sequence[str], objective: str, validated: bool
+) -> tuple[str, str]:
     """Title and caption. `validated`: the validation part was left out of training."""
     caption = ["%, mean ± standard deviation over n trainings"]
+    if "95 %" in columns:
+        caption.append("95 %: what so many test pixels allow for the OA, were they independent")
     if "overlap" in columns:
         caption.append("overlap: test patches that contain a training pixel")
     if "labels" in columns:
@@ -63,7 +68,8 @@ def _words(columns: Collection[str], left_out: Sequence[str], objective: str, va
     if left_out:
         caption.append(f"a wider terminal also shows {', '.join(left_out)}")
     trained_on = "trained without the validation part" if validated else "retrained on train + validation"
-    return f"leaderboard: {trained_on}, scored once on test", "\n".join(caption)
+    pixels = next((f"{line.pixels_test:,} test pixels" for line in lines if line.pixels_test), "test")
+    return f"{trained_on}, scored once on {pixels}", "\n".join(caption)
 
 
 def _fill(table: Table, lines: list[SummaryRow], columns: Mapping[str, Sequence[str]]) -> None:
@@ -87,6 +93,9 @@ def _columns(lines: list[SummaryRow]) -> dict[str, list[str]]:
         columns["labels"] = [f"{_number(line.labels_train, '.0f')} {line.acquisition or ''}" for line in lines]
     columns["n"] = [str(line.n_seeds) for line in lines]
     columns["test OA"] = [_spread(line.test_oa) for line in lines]
+    intervals = [_interval(line.test_oa_interval) for line in lines]
+    if set(intervals) != {"-"}:
+        columns["95 %"] = intervals
     columns["AA"] = [_spread(line.test_aa) for line in lines]
     columns["kappa"] = [_spread(line.test_kappa) for line in lines]
     columns["overlap"] = [_percent(line.overlap_contains) for line in lines]
@@ -132,6 +141,10 @@ def _spread(spread: Spread) -> str:
     if not spread.n:
         return "-"
     return f"{100 * spread.mean:.2f}" + ("" if math.isnan(spread.std) else f"±{100 * spread.std:.2f}")
+
+
+def _interval(interval: Interval) -> str:
+    return "-" if math.isnan(interval.low) else f"{100 * interval.low:.1f}-{100 * interval.high:.1f}"
 
 
 def _percent(value: float | None) -> str:

@@ -39,7 +39,14 @@ def _name(line: Line, most: int | None) -> str:
 
 def _block(measure: Measure, lines: Sequence[Line], most: int | None, console: Console) -> Table:
     """`most`: as in `_name`."""
-    table = framed(console, measure.label, "diff: minus the reference, in pairs\n")
+    pixels = next((line.pixels_test for line in lines if line.pixels_test), 0)
+    of = f" of {pixels:,} test pixels" if pixels else ""
+    caption = "diff: minus the reference, in pairs\n"
+    allowed = next((line.interval for line in lines if line.is_reference), None)
+    if allowed is not None and math.isfinite(allowed.low):
+        ends = f"{_number(allowed.low, measure)} to {_number(allowed.high, measure)}"
+        caption += f"so many pixels allow {ends} for the reference (95 %, were they independent)\n"
+    table = framed(console, measure.label + of, caption)
     table.add_column("cell", overflow="fold")
     for name in ("n", "mean", "sd", "diff", "95 % interval", "p", "Holm p"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from hsiauto.config import RunConfig
 from hsiauto.leaderboard.schema import PARAM, schema
+from hsiauto.metrics import wilson
 from hsiauto.search.events import Event, Opened, Ranked, Reevaluated, Refit, of
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.split import Split, overlap
@@ -150,7 +151,8 @@ def _refit(
         kind = "refit"  # a baseline that an extended search has ranked since
     elif not chosen:
         rank = event.rank
-    recalls = event.test_per_class
+    recalls, n_test = event.test_per_class, event.test_pixels_per_class
+    oa = wilson(math.nan if event.test_oa is None else event.test_oa, event.pixels_test or 0)
     return {
         **_of_config(event, event.trained_config or event.config, context.run_config),
         **{name: getattr(event, name) for name in _COPIED},
@@ -159,6 +161,9 @@ def _refit(
         "trial_id": trial_id,
         "cell": None if event.cell is None else json.dumps(event.cell),
         "rank": rank if event.split_seed == home else None,
+        "test_oa_low": oa.low,
+        "test_oa_high": oa.high,
+        "test_pixels_per_class": None if n_test is None else json.dumps(n_test),
         "test_per_class": None if recalls is None else json.dumps({k: _known(v) for k, v in recalls.items()}),
     }
 

@@ -66,9 +66,17 @@ RESULTS = (
     ),
     Column("fresh_val_n", _INT, "fresh validations in the same"),
     Column("test_oa", _FLOAT, "overall accuracy on the sealed test pixels; refits and baselines only"),
+    Column(
+        "test_oa_low",
+        _FLOAT,
+        "lower end of the 95 % interval (Wilson) that pixels_test independent pixels allow for test_oa; those of one "
+        "field are not independent, so less is known",
+    ),
+    Column("test_oa_high", _FLOAT, "upper end of the same"),
     Column("test_aa", _FLOAT, "average accuracy over classes on test; refits and baselines only"),
     Column("test_kappa", _FLOAT, "Cohen's kappa on test; refits and baselines only"),
     Column("test_per_class", _STRING, "JSON {class name: recall on test}; refits and baselines only"),
+    Column("test_pixels_per_class", _STRING, "JSON {class name: test pixels}, of which test_per_class is the share"),
     Column("protocol", _STRING, "blocks | random | fixed"),
     Column("split_hash", _STRING, "identifies the pixels of train, validation and test"),
     Column("block_size", _INT, "side of a block in pixels; null unless protocol is blocks"),

@@ -15,8 +15,14 @@ def winner_statement(table: pa.Table) -> list[str]:
     winner = next((line for line in lines if line.rank == 1 and line.n_seeds), None)
     if winner is None:
         return []
-    oa = winner.test_oa
+    oa, allowed = winner.test_oa, winner.test_oa_interval
     said = [f"The winner is {winner.family}: test OA {_percent(oa)} over {_count(oa.n, 'seed')}."]
+    if not math.isnan(allowed.low):
+        ends = f"{100 * allowed.low:.1f} to {100 * allowed.high:.1f} %"
+        said.append(
+            f"{_pixels([winner.pixels_test])} allow {ends} (95 %, Wilson) if they are independent; neighbours are not, "
+            "so less is known."
+        )
     runner_up = next((line for line in lines if line.rank is not None and line.rank > 1 and line.n_seeds), None)
     if runner_up is not None:
         said.append(_against(winner, runner_up, own_split(table.to_pylist())))
@@ -84,9 +90,12 @@ def _further(everything: Sequence[Row]) -> list[str]:
     winner = next((row for row in everything if row["rank"] == 1 and row["further_splits_oa_n"]), None)
     if winner is None:
         return []
+    same = (row for row in everything if row["config_hash"] == winner["config_hash"] and row["test_oa"] is not None)
+    sizes = [row["pixels_test"] or 0 for row in same if row["split_seed"] != winner["split_seed"]]
     n = winner["further_splits_oa_n"]
     spread = Spread(winner["further_splits_oa_mean"], value(winner, "further_splits_oa_std"), n)
-    return [f"On {_count(n, 'further split')} its config has test OA {_percent(spread)}."]
+    of = f", of {_pixels(sizes)} each" if sizes else ""
+    return [f"On {_count(n, 'further split')} its config has test OA {_percent(spread)}{of}."]
 
 
 _INSTEAD = {
@@ -119,6 +128,11 @@ def _percent(spread: Spread) -> str:
         if math.isnan(spread.std)
         else f"{100 * spread.mean:.2f} +- {100 * spread.std:.2f} %"
     )
+
+
+def _pixels(sizes: Sequence[int]) -> str:
+    low, high = min(sizes), max(sizes)
+    return (f"{low:,}" if low == high else f"{low:,} to {high:,}") + " test pixels"
 
 
 def _points(difference: float) -> str:

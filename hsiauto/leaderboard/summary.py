@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from scipy.special import stdtrit
 
-from hsiauto.metrics import ROUNDING
+from hsiauto.metrics import ROUNDING, Interval, wilson
 
 Row = dict[str, Any]
 
@@ -49,6 +49,8 @@ class SummaryRow:
     config_hash: str
     n_seeds: int
     """Seeds scored on test. 0: none was, and `note` says why."""
+    pixels_test: int
+    """Pixels that every seed is scored on; 0: none was."""
     test_oa: Spread
     test_aa: Spread
     test_kappa: Spread
@@ -68,6 +70,11 @@ class SummaryRow:
     overlap_contains: float
     overlap_shares: float
     note: str
+
+    @property
+    def test_oa_interval(self) -> Interval:
+        """What so many test pixels allow for the mean OA. Its seeds share them, so more seeds do not narrow it."""
+        return wilson(self.test_oa.mean, self.pixels_test)
 
 
 def summary(table: pa.Table) -> list[SummaryRow]:
@@ -110,6 +117,7 @@ def _line(group: Sequence[Row], trial: Row | None) -> SummaryRow:
         trial_id=first["trial_id"],
         config_hash=first["config_hash"],
         n_seeds=len(scored),
+        pixels_test=(scored[0]["pixels_test"] or 0) if scored else 0,
         test_oa=_spread([row["test_oa"] for row in scored]),
         test_aa=_spread([row["test_aa"] for row in scored]),
         test_kappa=_spread([row["test_kappa"] for row in scored]),

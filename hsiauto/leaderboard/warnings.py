@@ -1,15 +1,24 @@
 """Why the figures of a leaderboard may say less than they seem to."""
 
+import json
 import math
 
 import pyarrow as pa
 
+from hsiauto.leaderboard.summary import own_split
 from hsiauto.metrics import ROUNDING
+from hsiauto.split.validation import few_pixels
 
 
 def table_warnings(table: pa.Table) -> list[str]:
     """Sentences about the table as a whole; empty if nothing is wrong with it."""
-    return _constant_objective(table)
+    return [*_few_test_pixels(table), *_constant_objective(table)]
+
+
+def _few_test_pixels(table: pa.Table) -> list[str]:
+    """Of the run's own split."""
+    counts = next(filter(None, (row["test_pixels_per_class"] for row in own_split(table.to_pylist()))), "{}")
+    return few_pixels("test", json.loads(counts).items())
 
 
 def _constant_objective(table: pa.Table) -> list[str]:

@@ -119,6 +119,7 @@ def _results(
         "labels_train": len(trained_on),
         "labels_val": len(target.data.val_pixels),
         "pixels_test": len(target.split.test),
+        "test_pixels_per_class": dict(zip(target.class_names, target.test.pixels_by_class, strict=True)),
         "classes_scored": len(target.split.classes),
         "overlap_contains": shares.contains,
         "overlap_shares": shares.shares,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hsiauto.metrics import wilson
 from hsiauto.report.figure import colour, figure_file
 from hsiauto.search.events import Cycle, Event, Refit, of
 
@@ -20,9 +21,11 @@ def draw_labels(events: Iterable[Event], path: Path) -> bool:
     """Draw the curves of every `cycle` event that has a test score: a thin line for each seed, a thick one for their
     mean. False, and nothing is written, if there is none.
     """
+    events = list(events)
     groups = curves(events)
     if not groups:
         return False
+    n_test = next((e.pixels_test for e in of(Refit, events) if e.pixels_test), 0)
     lines = {name: REFERENCES.get(name.partition(",")[0], "-") for name in groups}
     trained = [name for name in groups if lines[name] == "-"]
     with figure_file(path, 8, 5.4) as figure:
@@ -33,8 +36,13 @@ def draw_labels(events: Iterable[Event], path: Path) -> bool:
                 axes.plot(*_percent(run), color=own, alpha=0.35, linewidth=0.8)
             label = f"{name}, {n} seed{'s' if n > 1 else ''}"
             axes.plot(*_percent(mean(runs)), color=own, marker=".", linewidth=1.8, label=label, linestyle=lines[name])
+            labels, oa = mean(runs)[-1]
+            low, high = wilson(oa, n_test)
+            axes.vlines(labels, 100 * low, 100 * high, color=own, linewidth=1)
         axes.set_xlabel("labels that the oracle counted")
-        axes.set_ylabel("test OA (%)")
+        axes.set_ylabel(
+            f"test OA (%) of {n_test:,} pixels, with the interval that these allow" if n_test else "test OA (%)"
+        )
         title = "accuracy against labels; the last point is the result, no point was chosen by its score"
         axes.set_title(title, fontsize=10)
         figure.legend(loc="outside lower center", ncols=2, fontsize=8)

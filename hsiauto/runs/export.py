@@ -20,6 +20,8 @@ from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.search.events import Event, Model, now, of
 from hsiauto.split.seal import class_names
 
+_SCORES = ("oa", "oa_low", "oa_high", "aa", "kappa")
+
 
 def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bundle | None, tuple[str, ...]]:
     """Turn the winner's first refit into `folder/bundle`; None while the winner has none, and notes about it.
@@ -120,6 +122,7 @@ def provenance_of(prepared: Prepared, refit: dict[str, Any] | None) -> Provenanc
         dropped_bands=scene.dropped_bands,
         value_range=training_range(scene.cube, split.pool),
         rgb_bands=scene.rgb_bands,
-        test_scores={name: refit[f"test_{name}"] for name in ("oa", "aa", "kappa")} if refit else {},
+        test_scores={name: refit[f"test_{name}"] for name in _SCORES} if refit else {},
+        test_pixels=refit["pixels_test"] if refit else None,
         created_at=now(),
     )

@@ -21,7 +21,7 @@ from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
 from hsiauto.split import Split, SplitSpec, make_split
 from hsiauto.split.seal import TrialData, class_names, seal
-from hsiauto.split.validation import require_two_classes, validation_warnings
+from hsiauto.split.validation import few_pixels, require_two_classes, validation_warnings
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,10 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     require(scene.cube.nbytes, "the copy of the cube that workers share", SMALLER)
     run_config = run_config.model_copy(update={"split": _resolved(run_config.split, space)})
     split = make_split(scene.labels, run_config.split, *_fixed_maps(run_config.split, scene))
-    data, _ = seal(scene, split, run_config.transductive)
+    data, test = seal(scene, split, run_config.transductive)
     bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes)
-    prepared = Prepared(run_config, scene, split, bound, data)
+    rare = few_pixels("test", zip(class_names(scene, split), test.pixels_by_class, strict=True))
+    prepared = Prepared(run_config, scene, split, bound, data, tuple(rare))
     return validated(prepared) if run_config.command == "search" else prepared
 
 

@@ -39,9 +39,11 @@ def draw_winner_map(prepared: Prepared, bundle: Bundle, table: pa.Table, path: P
     except _OutOfTimeError:
         return False
     classes = np.array([0, *split.classes], np.int16)[predicted.classes]  # the model knows only the scored classes
-    oa = bundle.provenance.test_scores.get("oa")
+    scores = bundle.provenance.test_scores
     title = f"{scene.name}, {bundle.fitted.config.family}, {split.spec.protocol} split {split.hash}"
-    title += f", test OA of this model {oa:.3f}" if oa is not None else ""
+    if "oa_low" in scores:
+        title += f"\ntest OA of this model {scores['oa']:.3f} of {bundle.provenance.test_pixels:,} pixels"
+        title += f", 95 % interval {scores['oa_low']:.3f} to {scores['oa_high']:.3f}"
     draw_map(scene, split, Prediction(classes, predicted.confidence), title, path)
     return True
 

@@ -39,7 +39,7 @@ class TrialData:
 
 
 class SealedTest:
-    """The only holder of test labels. Positions are public; labels answer once per key, and only as scores.
+    """The only holder of test labels. Positions and counts are public; labels answer once per key, only as scores.
 
     Stays in the process that made it: pickling and copying raise TypeError, so it cannot reach a worker.
     """
@@ -53,6 +53,11 @@ class SealedTest:
         self._labels = labels
         self._n_classes = n_classes
         self._opened: set[str] = set()
+
+    @property
+    def pixels_by_class(self) -> list[int]:
+        """How many test pixels each class has; a split is said to be small before anything is scored."""
+        return np.bincount(self._labels, minlength=self._n_classes).tolist()
 
     def score(self, key: str, predicted: npt.NDArray[np.integer]) -> Scores:
         """Scores of `predicted` (N,), 0-based classes at `pixels`, for the refit named `key`.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from hsiauto.ablation.measures import MEASURES, epochs_to, loss_to_reach
 from hsiauto.ablation.plan import Run, runs, trainings
@@ -132,6 +133,18 @@ def test_the_stored_table_is_in_the_measures_unit() -> None:
     assert rows[0]["reference"] is True
     assert rows[3]["mean"] == pytest.approx(2.0)
     assert rows[3]["p"] is None, "no spread, no test"
+
+
+def test_figures_on_test_stand_beside_its_size_and_an_oa_beside_what_that_allows() -> None:
+    events = [
+        event(DYNAMIC, run, test_oa=0.9, test_kappa=0.8, fit_seconds=2.0, pixels_test=size)
+        for run, size in zip(RUNS, (70, 50, 60), strict=True)
+    ]
+    oa, kappa, seconds = records(lines(GRID, events, ["test_oa", "test_kappa", "fit_seconds"], 0.1))
+    assert (oa["pixels_test"], kappa["pixels_test"], seconds["pixels_test"]) == (50, 50, None)
+    expected = stats.binomtest(45, 50).proportion_ci(method="wilson")
+    assert (oa["mean_low"], oa["mean_high"]) == (pytest.approx(100 * expected.low), pytest.approx(100 * expected.high))
+    assert kappa["mean_low"] is seconds["mean_high"] is None
 
 
 def test_what_is_counted_is_not_tested() -> None:

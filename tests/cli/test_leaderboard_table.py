@@ -35,7 +35,11 @@ def said(rows: list[dict[str, Any]], width: int) -> str:
     common = {"kind": "refit", "state": "completed", "objective": "kappa", "split_seed": 0, "config_hash": "c"}
     costs = {"fit_seconds": 12_345.6, "predict_pixels_per_second": 1_234_567.0, "overlap_contains": 0.4321}
     scored = [
-        common | costs | {"test_oa": 0.9, "test_aa": 0.8, "test_kappa": 0.5 + 0.1 * row["seed"]} | row for row in rows
+        common
+        | costs
+        | {"test_oa": 0.9, "pixels_test": 1_234, "test_aa": 0.8, "test_kappa": 0.5 + 0.1 * row["seed"]}
+        | row
+        for row in rows
     ]
     table = pa.Table.from_pylist(scored, pa.schema([(column.name, column.type) for column in COLUMNS]))
     console = Console(width=width, file=(file := io.StringIO()), force_terminal=True, color_system=None)
@@ -49,8 +53,9 @@ def test_nothing_is_cut(rows: list[dict[str, Any]], width: int) -> None:
     shown = said(rows, width)
     assert "…" not in shown
     assert max(map(len, shown.splitlines())) <= width
-    for words in (rows[0]["family"], rows[0].get("kind", "refit"), " n ", " 3 ", "90.00±0.00"):
+    for words in (rows[0]["family"], rows[0].get("kind", "refit"), " n ", " 3 ", "90.00±0.00", "88.2-91.6"):
         assert words in shown
+    assert "1,234 test pixels" in " ".join(shown.split())
 
 
 def test_a_narrow_terminal_names_what_it_leaves_out() -> None:
@@ -58,7 +63,7 @@ def test_a_narrow_terminal_names_what_it_leaves_out() -> None:
     for words in ("pixels/s", "1,234,567", "12345.6", "95.00", "mean kappa over fresh"):
         assert words in said(SEARCH, 200)
     narrow = said(SEARCH, 80)
-    assert "a wider terminal also shows fresh val, parameters, fit s, pixels/s" in " ".join(narrow.split())
+    assert "a wider terminal also shows kappa, fresh val, parameters, fit s, pixels/s" in " ".join(narrow.split())
     assert "43.21" in narrow, "leakage is left out last"
     assert "1,234,567" not in narrow
 

@@ -12,7 +12,7 @@ from tests.ablation.fabricated import cells, event
 
 GRID, RUNS = cells(), runs(0, 3, 0, 1)
 EVENTS = [
-    event(cell, run, test_oa=0.9 - 0.1 * i - 0.01 * run.seed * (i + 1))
+    event(cell, run, test_oa=0.9 - 0.1 * i - 0.01 * run.seed * (i + 1), pixels_test=1_234)
     for i, cell in enumerate(GRID.cells)
     for run in RUNS
 ]
@@ -25,6 +25,8 @@ def test_names_and_figures_are_whole_at_every_width(width: int) -> None:
     said = console.export_text()
     for words in ("masking=dynamic", "mask_probability=0.4", "(reference)", " n ", " 3 ", "89.00", "-22.00", "Holm p"):
         assert words in said
+    assert "test OA (%) of 1,234 test pixels" in said
+    assert "so many pixels allow 87.13 to 90.63 for the reference" in " ".join(said.split())
     assert "…" not in said
     assert max(map(len, said.splitlines())) <= width
     assert ("masking=static, mask_probability=0.2" in said) == (width > 100)

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from rich.console import Console
+from scipy import stats
 
 from hsiauto.cli.leaderboard_table import print_leaderboard
 from hsiauto.errors import UserError
@@ -48,9 +49,12 @@ CONTRACT = [
     "fresh_val_mean",
     "fresh_val_n",
     "test_oa",
+    "test_oa_low",
+    "test_oa_high",
     "test_aa",
     "test_kappa",
     "test_per_class",
+    "test_pixels_per_class",
     "protocol",
     "split_hash",
     "block_size",
@@ -274,6 +278,30 @@ def test_what_may_be_said_of_the_winner(table: pa.Table) -> None:
     assert "Against the runner-up, cnn2d: +3.9" in said
     assert "2 further splits" in said
     assert "does not measure spectral skill" not in said
+
+
+def test_a_test_figure_stands_beside_its_size_and_the_interval_that_it_allows(table: pa.Table) -> None:
+    winner = summary(table)[0]
+    assert winner.pixels_test == 102
+    expected = stats.binomtest(100, 102).proportion_ci(method="wilson")
+    assert winner.test_oa_interval == (pytest.approx(expected.low), pytest.approx(expected.high)), "seeds share them"
+    d = table.to_pandas()
+    scored = d[d.test_oa.notna()]
+    assert (scored.test_oa_low < scored.test_oa).all()
+    assert (scored.test_oa < scored.test_oa_high).all()
+    assert [sum(json.loads(counts).values()) for counts in scored.test_pixels_per_class] == scored.pixels_test.tolist()
+    assert d[d.kind == "trial"][["test_oa_low", "test_oa_high", "test_pixels_per_class"]].isna().all(axis=None)
+    said = winner_statement(table)
+    assert said[1].startswith("102 test pixels allow 93.1 to 99.5 % (95 %, Wilson) if they are independent")
+    assert said[3].endswith("of 102 test pixels each.")
+    assert table_warnings(table) == []
+
+
+def test_few_test_pixels_of_a_class_are_said_of_a_table_alone(table: pa.Table) -> None:
+    counts = pa.array([json.dumps({"a": 90, "b": 7, "c": 4})] * table.num_rows)
+    found = table.set_column(table.schema.get_field_index("test_pixels_per_class"), "test_pixels_per_class", counts)
+    (said,) = table_warnings(found)
+    assert said.startswith("test holds fewer than 10 pixels of b (7), c (4):")
 
 
 def test_families_that_no_seed_moves_have_no_interval(table: pa.Table) -> None:

@@ -1,9 +1,15 @@
 """labels.png: what is drawn is what was journalled."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.image
+import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from scipy import stats
 
 from hsiauto.report.labels_figure import curves, draw_labels, mean
 from hsiauto.search.events import Event
@@ -30,6 +36,27 @@ def test_curves_are_those_of_completed_trainings_by_cycle() -> None:
 def test_a_run_without_asked_labels_has_no_figure(tmp_path: Path) -> None:
     assert not draw_labels([told.refit("a")], tmp_path / "labels.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_axis_says_of_how_many_pixels_and_the_result_has_their_interval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+
+    @contextmanager
+    def kept(path: Path, width: float, height: float) -> Iterator[Figure]:
+        drawn.append(Figure())
+        yield drawn[0]
+
+    monkeypatch.setattr("hsiauto.report.labels_figure.figure_file", kept)
+    journal = events("a/seed-0", "svm", [0.5, 0.6])
+    draw_labels([*journal[:-1], told.refit("a/seed-0", acquisition="margin-3", pixels_test=50)], tmp_path / "x.png")
+    (axes,) = drawn[0].axes
+    assert "50 pixels" in axes.get_ylabel()
+    (interval,) = axes.collections
+    assert isinstance(interval, LineCollection)
+    expected = stats.binomtest(30, 50).proportion_ci(method="wilson")
+    np.testing.assert_allclose(interval.get_segments()[0], [[15, 100 * expected.low], [15, 100 * expected.high]])
 
 
 @pytest.mark.parametrize("scores", [[0.5, 0.6], [0.5]])

@@ -112,7 +112,10 @@ def test_bundle_is_the_winners_first_refit(finished: runs.Result) -> None:
     board = pd.read_parquet(finished.folder / "leaderboard.parquet")
     rows = board[(board.kind == "refit") & (board["rank"] == 1) & (board.seed == 0)]
     assert bundle.fitted.config.family == rows.family.iloc[0]
-    assert bundle.provenance.test_scores["oa"] in set(rows.test_oa)
+    scores = bundle.provenance.test_scores
+    assert scores["oa"] in set(rows.test_oa)
+    assert scores["oa_low"] < scores["oa"] < scores["oa_high"]
+    assert bundle.provenance.test_pixels == rows.pixels_test.iloc[0]
 
 
 def test_resume_of_a_finished_run_trains_nothing(finished: runs.Result) -> None:

@@ -36,7 +36,10 @@ class Provenance(BaseModel):
     rgb_bands: tuple[int, int, int] | None = None
     """0-based bands for a false-colour picture."""
     test_scores: dict[str, float] = Field(default_factory=dict)
-    """Test scores of this very model, e.g. {"oa": 0.98, "aa": 0.97, "kappa": 0.98}."""
+    """Test scores of this very model, e.g. {"oa": 0.98, "oa_low": 0.96, "oa_high": 0.99, "aa": 0.97, "kappa": 0.98};
+    low and high: the leaderboard's `test_oa_low` and `test_oa_high`."""
+    test_pixels: int | None = None
+    """Pixels that it was scored on."""
     created_at: str
     """ISO 8601, UTC."""
 

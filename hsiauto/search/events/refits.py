@@ -107,10 +107,12 @@ class Refit(Line):
     started_at: Time = ""
     finished_at: Time = ""
     split_hash: str | None = None
-    """None if no such split can be drawn; and so are the next six."""
+    """None if no such split can be drawn; and so are the next seven."""
     labels_train: Count | None = None
     labels_val: Count | None = None
     pixels_test: Count | None = None
+    test_pixels_per_class: dict[str, Count] | None = None
+    """Class name -> test pixels."""
     classes_scored: Count | None = None
     overlap_contains: Accuracy | None = None
     """Share of test patches that contain a training pixel."""
