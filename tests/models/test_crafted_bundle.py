@@ -235,3 +235,40 @@ def test_more_classes_than_a_scene_can_have(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "n_classes": 10**9}))
     write_manifest(tmp_path / "model")
     refused(tmp_path / "model", "n_classes")
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "change", "words"),
+    [
+        ("svm", "preprocessing.safetensors", lambda a: a.update(more=a["mean"]), "more"),
+        ("cnn2d", "preprocessing.safetensors", lambda a: a.update(more=a["mean"]), "more"),
+        ("svm", "preprocessing.safetensors", lambda a: a.update(mean=a["mean"].astype(np.int64)), "float32"),
+        ("svm", "preprocessing.safetensors", lambda a: a.update(scale=a["scale"].astype(np.float64)), "float32"),
+        ("cnn2d", "preprocessing.safetensors", lambda a: a.update(matrix=a["matrix"].astype(np.int64)), "float32"),
+        ("cnn2d", "weights.safetensors", lambda a: a.pop(_counter(a)), "num_batches_tracked"),
+        (
+            "cnn2d",
+            "weights.safetensors",
+            lambda a: a.update({_weight(a): a[_weight(a)].astype(np.int64)}),
+            "the type of",
+        ),
+    ],
+)
+def test_arrays_that_the_family_does_not_have(
+    kind: str, file: str, change: Callable[[dict[str, Any]], Any], words: str, tmp_path: Path
+) -> None:
+    saved(kind, tmp_path / "model")
+    arrays = dict(safetensors.numpy.load_file(tmp_path / "model" / file))
+    change(arrays)
+    (tmp_path / "model" / file).write_bytes(safetensors.numpy.save(arrays))
+    write_manifest(tmp_path / "model")
+    refused(tmp_path / "model", words)
+
+
+def _counter(arrays: dict[str, Any]) -> str:
+    """The name of a count of batches, which torch does without."""
+    return next(name for name in arrays if name.endswith("num_batches_tracked"))
+
+
+def _weight(arrays: dict[str, Any]) -> str:
+    return next(name for name in arrays if name.endswith(".weight"))

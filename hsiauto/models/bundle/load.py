@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import safetensors.torch
 import torch
 from pydantic_core import from_json
 
-from hsiauto.errors import UserError
+from hsiauto.errors import UserError, shown
 from hsiauto.families import config_from
 from hsiauto.families.base import ClassicalConfig, TorchConfig
 from hsiauto.files import check_json
@@ -35,7 +36,7 @@ from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.classical import ClassicalFitted
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.models.preprocess import Projection
-from hsiauto.models.smoothing import guide_from_arrays
+from hsiauto.models.smoothing import guide_arrays, guide_from_arrays
 
 _DAMAGE: tuple[type[Exception], ...] = (
     *(ValueError, KeyError, TypeError, AttributeError, IndexError, ImportError, RuntimeError, EOFError, OSError),
@@ -70,6 +71,8 @@ def load_bundle(folder: Path) -> Bundle:
         dropped = provenance.dropped_bands
         file_bands = fitted.n_bands + len(dropped)
         _agree(len({*dropped}) == len(dropped) and max(dropped, default=0) < file_bands, "bands of model and file")
+        rgb_bands = provenance.rgb_bands or (0,)
+        _agree(min(rgb_bands) >= 0 and max(rgb_bands) < fitted.n_bands, "bands of model and picture")
     return Bundle(fitted, provenance)
 
 
@@ -80,6 +83,7 @@ def _model(folder: Path, files: Mapping[str, bytes]) -> Fitted:
         raise UserError("a bundle holds a torch or a classical family", f"{config.family!r} in {folder}", AGAIN)
     with _whole(folder / PREPROCESSING):
         arrays = safetensors.numpy.load(_content(folder, files, PREPROCESSING))
+        _agree(all(array.dtype == np.float32 for array in arrays.values()), "types of preprocessing and float32")
         _finite(arrays.items())
     if isinstance(config, TorchConfig):
         return _torch(folder, files, card, config, arrays)
@@ -91,10 +95,13 @@ def _torch(folder: Path, files: Mapping[str, bytes], card: Card, config: TorchCo
         projection = Projection.from_arrays(arrays)
         guide = _guide(card, config, arrays)
         _agree(projection.n_bands == card.n_bands, "bands of config and preprocessing")
+        _alike(arrays, {**projection.arrays(), **guide_arrays(guide)})
     with _whole(folder / WEIGHTS):
         weights = safetensors.torch.load(_content(folder, files, WEIGHTS))
         _finite((name, tensor) for name, tensor in weights.items() if tensor.is_floating_point())
-        return TorchFitted.from_parts(config, projection, weights, card.n_bands, card.n_classes, guide)
+        fitted = TorchFitted.from_parts(config, projection, weights, card.n_bands, card.n_classes, guide)
+        _alike(weights, fitted.module.state_dict())
+        return fitted
 
 
 def _classical(folder: Path, files: Mapping[str, bytes], card: Card, config: ClassicalConfig, arrays: Arrays) -> Fitted:
@@ -103,6 +110,7 @@ def _classical(folder: Path, files: Mapping[str, bytes], card: Card, config: Cla
         guide = _guide(card, config, arrays)
         _agree(features.projection.n_bands == card.n_bands, "bands of config and preprocessing")
         _agree(bool((features.scale != 0).all()), "scale and the division by it")
+        _alike(arrays, {**features.arrays(), **guide_arrays(guide)})
     with _whole(folder / MODEL):
         estimator = load_estimator(_content(folder, files, MODEL))
         if why := why_foreign(config, estimator, len(features.scale), card.n_classes):
@@ -147,6 +155,14 @@ def _whole(path: Path) -> Iterator[None]:
 def _agree(agrees: bool, what: str) -> None:
     if not agrees:
         raise ValueError(f"{what} disagree")
+
+
+def _alike(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Raise ValueError unless both hold arrays of the same names and types."""
+    if found.keys() != expected.keys():
+        raise ValueError(f"what only file or family has: {shown(min(found.keys() ^ expected.keys()))}")
+    for name, array in expected.items():
+        _agree(found[name].dtype == array.dtype, f"the type of {name} and its family")
 
 
 def _finite(arrays: Iterable[tuple[str, npt.NDArray[np.generic] | torch.Tensor]]) -> None:
