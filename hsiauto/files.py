@@ -24,6 +24,7 @@ _REFUSED = (
     errno.EEXIST,
     errno.ENOENT,
     errno.ENAMETOOLONG,
+    errno.ELOOP,
 )
 
 

@@ -18,6 +18,7 @@ from hsiauto.scene.bands import ModelBands
 from hsiauto.scene.memory import within_memory
 from hsiauto.scene.source import SceneSource
 from hsiauto.search.events.transient import Classifying, OnEvent
+from hsiauto.settings import typed_path
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,17 @@ def predict(
     scene, a bundle or a run. on_event: called with `Classifying`. stop: ends it with KeyboardInterrupt, and nothing is
     written. Raises UserError for anything that does not fit, before the scene is classified.
     """
-    out, watch = Path(out).expanduser(), Watch.of(on_event, stop)
+    path: Path = typed_path(out)
+    watch = Watch.of(on_event, stop)
     source = scene if isinstance(scene, SceneSource) else SceneSource(dataset=str(scene))
-    bundle = Path(bundle).expanduser()
+    bundle = typed_path(bundle)
     try:
         loaded = load_bundle(bundle)
     except UserError as error:
         raise UserError(error.rule, error.received, makes_bundle_again(bundle.parent) or error.remedy) from error
     legend = Legend.of(loaded.provenance)
-    check_map(out, legend, layers)
-    claim(map_files(out, layers), source, overwrite)
+    check_map(path, legend, layers)
+    claim(map_files(path, layers), source, overwrite)
     came_from = loaded.provenance
     bands = ModelBands(loaded.fitted.n_bands, came_from.wavelengths_nm, came_from.dropped_bands)
     opened = open_image(source, bands)
@@ -89,10 +91,10 @@ def predict(
         keep_probabilities="probabilities" in layers,
     )
     outside = why_outside(came_from.value_range, opened.cube, opened.valid) if came_from.value_range else ""
-    write_map(prediction, out, legend, opened.geo, layers)
+    write_map(prediction, path, legend, opened.geo, layers)
     classes = tuple(
         ClassShare(value, name, float((prediction.classes == k).mean()))
         for k, (value, name) in enumerate(zip(legend.values, legend.names, strict=True), start=1)
     )
     warnings = (outside,) if outside else ()
-    return ClassMap(layer_path(out, layers[0]), opened.height, opened.width, classes, opened.notes, warnings)
+    return ClassMap(layer_path(path, layers[0]), opened.height, opened.width, classes, opened.notes, warnings)

@@ -1,5 +1,6 @@
 """Where a map may be written: never onto what somebody still needs; and whether it can be, before work begins."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,13 +28,15 @@ def claim(files: Iterable[Path], source: SceneSource, overwrite: bool) -> None:
     files = [local(path) for path in files]
     inputs = {path.resolve() for path in _files_of(source) if path.exists()}
     for path in files:
-        if path.resolve() in inputs or any(path.exists() and path.samefile(one) for one in inputs):
+        if os.path.lexists(path) and not path.is_file():
+            what = "a folder" if path.is_dir() else "something else, or a link to nothing"
+            raise UserError("a map is a file", f"{path}, {what}", "Name another one.")
+        real = Path(os.path.realpath(path))  # unlike `resolve` also of a link to itself
+        if real in inputs or any(path.exists() and path.samefile(one) for one in inputs):
             raise UserError("a map is not written onto the scene that it is made of", path, "Name another file.")
-        for folder in path.resolve().parents:
+        for folder in real.parents:
             if what := _why_kept(folder):
                 raise UserError(f"a map is not written into {what}", path, "Name a file elsewhere.")
-        if path.is_dir():
-            raise UserError("a map is a file", f"{path}, a folder", "Name a file in it.")
         if path.exists() and not overwrite:
             raise UserError("a map replaces no file", path, "Name another one, or set `overwrite`.")
     for folder in {path.parent for path in files}:

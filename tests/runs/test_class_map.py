@@ -121,12 +121,19 @@ def envi(trained: Path) -> Path:
         ("cube.npy", "run/maps/map.tif", "into a run folder"),
         ("cube.npy", "labels.npy/map.tif", "must be writable"),
         ("cube.npy", "folder.npy", "a folder"),
+        ("cube.npy", "pipe.npy", "a map is a file"),
+        ("cube.npy", "dangling.npy", "a map is a file"),
+        ("cube.npy", "loop.npy", "a map is a file"),
+        ("cube.npy", "loop.npy/map.npy", "must be writable"),
     ],
 )
 def test_nothing_that_is_needed_is_ever_replaced(
     scene: str, out: str, words: str, envi: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (envi / "folder.npy").mkdir()
+    os.mkfifo(envi / "pipe.npy")
+    (envi / "dangling.npy").symlink_to("nowhere/map.npy")
+    (envi / "loop.npy").symlink_to("loop.npy")
     before = contents(envi)
     monkeypatch.setattr(class_map, "open_image", None)  # refused before the scene is opened
     with pytest.raises(UserError, match=words):
@@ -235,6 +242,8 @@ def test_a_scene_in_another_unit_is_warned_about_with_the_factor(trained: Path) 
         ({"wavelengths_nm": [400.0]}, "wavelengths disagree"),
         ({"dropped_bands": [99]}, "bands of model and file"),
         ({"dropped_bands": [3, 3]}, "bands of model and file"),
+        ({"rgb_bands": [0, 1, BANDS]}, "bands of model and picture"),
+        ({"rgb_bands": [0, -1, 1]}, "bands of model and picture"),
         ({"value_range": [[0.0], [1.0]]}, "range"),
         ({"value_range": [[float("nan")] * BANDS, [1.0] * BANDS]}, "received NaN, which is no number"),
     ],
