@@ -37,7 +37,7 @@ def read(path: Path) -> pa.Table:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError("a leaderboard must be a whole Parquet file", f"{path}: {error}", "Resume the run.") from error
-    version = (table.schema.metadata or {}).get(b"hsiauto.schema_version", b"none").decode()
+    version = (table.schema.metadata or {}).get(b"hsiauto.schema_version", b"none").decode(errors="replace")
     if version != SCHEMA_VERSION:
         raise UserError(
             f"a leaderboard must have schema version {SCHEMA_VERSION}",
@@ -45,7 +45,12 @@ def read(path: Path) -> pa.Table:
             "Use a matching hsiauto.",
         )
     for column in COLUMNS:
-        if column.name not in table.column_names:
+        if column.name in table.column_names:
+            found = table.schema.field(column.name).type
+            if found != column.type:
+                rule = f"a leaderboard's column {column.name} holds {column.type}"
+                raise UserError(rule, f"{found} in {path}", "Give the file as hsiauto wrote it.")
+        else:
             field = pa.field(column.name, column.type, metadata={"description": column.meaning})
             table = table.append_column(field, pa.nulls(table.num_rows, column.type))
     return table

@@ -387,3 +387,18 @@ def test_a_leaderboard_that_unpacks_to_more_than_memory_is_not_read(
     monkeypatch.setattr(memory, "available", lambda: 1_000_000)
     with pytest.raises(UserError, match="must fit into memory"):
         read(tmp_path / "l.parquet")
+
+
+@pytest.mark.parametrize(("column", "values"), [("rank", ["first"]), ("test_oa", [[0.5]]), ("family", [[1]])])
+def test_a_column_of_another_type_is_refused(column: str, values: list[Any], table: pa.Table, tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard.parquet"
+    place = table.column_names.index(column)
+    write(table.set_column(place, column, pa.array(values * table.num_rows)), path)
+    with pytest.raises(UserError, match=f"column {column} holds"):
+        read(path)
+
+
+def test_a_version_that_is_no_text_is_refused(table: pa.Table, tmp_path: Path) -> None:
+    write(table.replace_schema_metadata({b"hsiauto.schema_version": b"\xff\xfe"}), tmp_path / "leaderboard.parquet")
+    with pytest.raises(UserError, match="schema version"):
+        read(tmp_path / "leaderboard.parquet")
