@@ -33,7 +33,7 @@ def main() -> int:
             print(f"{name}: {'; '.join(result.faults)[:300] or result.left_out or 'clean'}", flush=True)
             print(f"    {' '.join(result.case.argv)!r:.160}\n    {result.said.strip()[-160:]!r}", flush=True)
     print(f"\n{'kind':<14}{'cases':>7}{'clean':>7}{'unclean':>9}{'left out':>10}{'seconds':>9}")
-    for kind, these in [*found.items(), ("all", [one for these in found.values() for one in these])]:
+    for kind, these in (*found.items(), ("all", [one for of_kind in found.values() for one in of_kind])):
         unclean, left_out = sum(bool(one.faults) for one in these), sum(bool(one.left_out) for one in these)
         clean, seconds = len(these) - unclean - left_out, sum(one.seconds for one in these)
         print(f"{kind:<14}{len(these):>7}{clean:>7}{unclean:>9}{left_out:>10}{seconds:>9.1f}")

@@ -65,7 +65,8 @@ def _console(told: Path) -> None:
 
 
 def _limit() -> None:
-    taken = next(int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData"))
+    status = Path("/proc/self/status").read_text().splitlines()
+    taken = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmData"))
     resource.setrlimit(resource.RLIMIT_DATA, (taken + MEMORY, taken + MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
@@ -93,4 +94,4 @@ def _watch(forbidden: Path) -> None:
     def start_git(*arguments: Any, **how: Any) -> None:
         (start if arguments[1][0] == "git" else not_ours)(*arguments, **how)
 
-    subprocess.Popen.__init__ = start_git  # type: ignore[assignment, method-assign]
+    subprocess.Popen.__init__ = start_git  # type: ignore[method-assign]

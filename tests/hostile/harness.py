@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from tests.hostile import template
@@ -55,17 +56,12 @@ def results(cases: Iterable[Case], against: Path | None = None) -> Iterator[Resu
 
 def import_everything() -> None:
     """Import what commands import when they run, so that each fork has it. No thread may be at work in this process."""
-    import h5py  # noqa: F401
-    import matplotlib.font_manager  # noqa: F401 - its cache of fonts is made once, by a process
-    import rasterio
-    import scipy.io  # noqa: F401
     import torch
-
-    import hsiauto.cli
 
     torch.set_num_threads(1)
     "".encode("cp437")  # of zip files, whose codec another user may not be able to import
-    assert rasterio and hsiauto.cli
+    for name in ("h5py", "rasterio", "scipy.io", "skops.io", "pyarrow.parquet", "matplotlib.font_manager"):
+        import_module(name)  # the last one starts a process when it is imported first
     for name in ("ablation", "cli.run", "cli.estimate", "cli.inspect", "cli.study", "cli.datasets", "runs.class_map"):
         _import(f"hsiauto.{name}")
     for name in ("runs.run", "runs.prepare", "training.estimate", "report.maps", "space", "families", "leaderboard"):
@@ -74,7 +70,7 @@ def import_everything() -> None:
 
 def _import(name: str) -> None:
     try:
-        __import__(name)
+        import_module(name)
     except ModuleNotFoundError as error:  # of another checkout, which has other rooms
         if error.name is None or not error.name.startswith("hsiauto"):
             raise

@@ -40,7 +40,6 @@ def make(folder: Path) -> None:
     from hsiauto.models.fitted.classical import fit_classical
     from hsiauto.models.fitted.torch import TorchFitted
     from hsiauto.models.preprocess import Projection
-    from hsiauto.split.seal import training_data
     from hsiauto.runs import folder as folders
     from hsiauto.runs.export import provenance_of
     from hsiauto.runs.opened import opening
@@ -49,6 +48,7 @@ def make(folder: Path) -> None:
     from hsiauto.search.events import Ranked
     from hsiauto.search.journal import Journal
     from hsiauto.split import SplitSpec
+    from hsiauto.split.seal import training_data
     from tests.told import ended, proposed, refit, reported, started
 
     write_scene(folder)

@@ -4,8 +4,11 @@ from importlib import import_module
 
 from tests.hostile.case import Case, of_kind
 
-KINDS = ("envi", "matlab", "hdf5", "numpy", "geotiff", "virtual", "labels", "yaml", "spaces", "studies", "configs")
-KINDS += ("options", "paths", "bundles", "runs", "maps", "boards")
+KINDS = (
+    *("envi", "matlab", "hdf5", "numpy", "geotiff", "virtual", "labels"),
+    *("yaml", "spaces", "studies", "configs", "options", "paths"),
+    *("bundles", "runs", "maps", "boards"),
+)
 
 
 def every_case() -> list[Case]:

@@ -57,4 +57,6 @@ def cases() -> Iterator[Case]:
     yield _case("overlaid by a wrong option", _SCENE, "--budget", "-3")
     yield Case("the config of a run, edited", ("search", "--config", "run/run.yaml", "--budget", "0"))
     scene = ("--dataset", "cube.npy", "--labels", "labels.npy", *RANDOM)
-    yield Case("two files of --config", ("search", *scene, "--config", "a.yaml", "--config", "missing.yaml"), _config({}))
+    yield Case(
+        "two files of --config", ("search", *scene, "--config", "a.yaml", "--config", "missing.yaml"), _config({})
+    )

@@ -60,7 +60,13 @@ def cases() -> Iterator[Case]:
     yield _refused("packed and cut", made)
     for seed in range(24):
         made = _changed(_flipped(seed))
-        yield Case(f"eight bytes changed, {seed}", ("predict", "bundle", "scene.tif", "--out", "map.npy"), made, EITHER, writes=("map.npy",))
+        yield Case(
+            f"eight bytes changed, {seed}",
+            ("predict", "bundle", "scene.tif", "--out", "map.npy"),
+            made,
+            EITHER,
+            writes=("map.npy",),
+        )
     for name, content in {
         "empty": b"",
         "text": b"no image at all\n" * 99,
@@ -72,12 +78,15 @@ def cases() -> Iterator[Case]:
         "a large TIFF of noise": b"II+\0\x08\0\0\0" + np.random.default_rng(4).bytes(4000),
     }.items():
         yield _refused(f"a file of {name}", file("scene.tif", content))
-    for driver, how in (("PNG", {}), ("JPEG", {}), ("GIF", {}), ("BMP", {}), ("NITF", {"crs": None, "transform": None}), ("HFA", {}), ("PCIDSK", {})):
+    for driver in ("PNG", "JPEG", "GIF", "BMP", "NITF", "HFA", "PCIDSK"):
         few = cube()[:, :, : 1 if driver in ("GIF", "BMP") else 3].astype(np.uint8)
-        yield _refused(f"{driver} with another name", tif(array=few, driver=driver, **how))
+        yield _refused(f"{driver} with another name", tif(array=few, driver=driver, crs=None, transform=None))
     grid = "ncols 20\nnrows 24\nxllcorner 0\nyllcorner 0\ncellsize 1\n" + "1 " * 480
     yield _refused("an ASCII grid with another name", file("scene.tif", grid))
-    yield _refused("points as text with another name", file("scene.tif", "x,y,z\n" + "".join(f"{n % 20},{n // 20},1\n" for n in range(480))))
+    yield _refused(
+        "points as text with another name",
+        file("scene.tif", "x,y,z\n" + "".join(f"{n % 20},{n // 20},1\n" for n in range(480))),
+    )
     yield _refused("complex numbers", tif(array=cube().astype(np.complex64)), words="real")
     yield _refused("NaN everywhere", tif(array=np.full(cube().shape, np.nan, np.float32)))
     yield _refused("one value everywhere", tif(array=np.full(cube().shape, 7, np.uint16)))
@@ -92,13 +101,19 @@ def cases() -> Iterator[Case]:
     yield reads("descriptions of control characters", tags, "scene.tif")
     many = tif(lambda r: r.update_tags(**{f"key{n}": "x" * 500 for n in range(2000)}))
     yield reads("a megabyte of tags", many, "scene.tif")
-    for name, value in {"words": "red", "not a number": "nan", "infinity": "inf", "negative": "-5", "of 10**400": "1e400"}.items():
+    for name, value in {
+        "words": "red",
+        "not a number": "nan",
+        "infinity": "inf",
+        "negative": "-5",
+        "of 10**400": "1e400",
+    }.items():
         waves = tif(lambda r, value=value: [r.update_tags(band + 1, wavelength=value) for band in range(BANDS)])  # type: ignore[misc]
         yield classify(f"wavelengths: {name}", waves, "scene.tif", codes=EITHER)
 
 
 def _legal() -> Iterator[Case]:
-    for name, how in {
+    profiles: dict[str, dict[str, Any]] = {
         "plain": {},
         "bands by pixel": {"interleave": "pixel"},
         "tiles": {"tiled": True, "blockxsize": 16, "blockysize": 16},
@@ -108,7 +123,8 @@ def _legal() -> Iterator[Case]:
         "big-endian": {"endianness": "big"},
         "no place": {"crs": None, "transform": None},
         "a nodata value that no pixel has": {"nodata": 65535},
-    }.items():
+    }
+    for name, how in profiles.items():
         yield reads(name, tif(**how), "scene.tif")
     yield reads("fractions", tif(array=cube().astype(np.float32)), "scene.tif")
     yield reads("a nodata value of nan", tif(array=cube().astype(np.float32), nodata=np.nan), "scene.tif")
@@ -131,7 +147,9 @@ def _legal() -> Iterator[Case]:
         tif(lambda r: r.write_mask(half)),
         codes=(0,),
         writes=("map.npy",),
-        check=lambda folder: "" if ((np.load(folder / "map.npy") == 0) == ~half).all() else "masked pixels have classes",
+        check=lambda folder: (
+            "" if ((np.load(folder / "map.npy") == 0) == ~half).all() else "masked pixels have classes"
+        ),
     )
     yield reads("suffix of capitals", tif(name="scene.TIF"), "scene.TIF")
     south = tif(transform=from_origin(500_000, 4_000_000, 20, -20))

@@ -70,7 +70,9 @@ def cases() -> Iterator[Case]:
     made = several(file("map.npy", many), file("big.npy", big))
     yield estimated("70,000 classes", made, "--dataset", "big.npy", *given, words="classes")
     noise = npy(np.random.default_rng(1).integers(1, 3000, (250, 280)))
-    yield estimated("3,000 classes", several(file("map.npy", noise), file("big.npy", big)), "--dataset", "big.npy", *given)
+    yield estimated(
+        "3,000 classes", several(file("map.npy", noise), file("big.npy", big)), "--dataset", "big.npy", *given
+    )
     few = np.zeros((HEIGHT, WIDTH), np.uint8)
     few[0, :2] = 1, 2
     yield estimated("one pixel a class", file("map.npy", npy(few)), *given)
@@ -78,7 +80,9 @@ def cases() -> Iterator[Case]:
     yield from _places(whole)
     buffer = io.BytesIO()
     scipy.io.savemat(buffer, {"a": whole, "b": whole[::-1]})
-    yield estimated("two maps in a file", file("map.mat", buffer.getvalue()), "--labels", "map.mat", words="--labels-key")
+    yield estimated(
+        "two maps in a file", file("map.mat", buffer.getvalue()), "--labels", "map.mat", words="--labels-key"
+    )
     archive = npz({"a.npy": npy(whole), "b.npy": npy(whole)})
     yield estimated("no such map in a file", file("map.npz", archive), "--labels", "map.npz", "--labels-key", "c")
     yield estimated("a key of a map without", file("map.npy", npy(whole)), *given, "--labels-key", "c")
@@ -87,8 +91,19 @@ def cases() -> Iterator[Case]:
     names = envi_text({"bands": "1", "data type": "1", "class names": "{a, \x1b[31mred\x07, c}", "classes": "3"})
     image = several(file("map.hdr", names), file("map.img", whole.tobytes()))
     yield estimated("class names of control characters", image, "--labels", "map.hdr", codes=EITHER)
-    for name, how in {"train": ("--train-map", "map.npy"), "both, which overlap": ("--train-map", "map.npy", "--test-map", "map.npy")}.items():
-        yield estimated(f"protocol fixed: {name}", file("map.npy", npy(whole)), "--labels", "labels.npy", "--protocol", "fixed", *how)
+    for name, how in {
+        "train": ("--train-map", "map.npy"),
+        "both, which overlap": ("--train-map", "map.npy", "--test-map", "map.npy"),
+    }.items():
+        yield estimated(
+            f"protocol fixed: {name}",
+            file("map.npy", npy(whole)),
+            "--labels",
+            "labels.npy",
+            "--protocol",
+            "fixed",
+            *how,
+        )
     for value in (2**64 - 7, -1, 77):
         made = file("map.npy", _changed(np.uint64 if value > 0 else np.int64, value, slice(0, 4)))
         fixed = ("--protocol", "fixed", "--train-map", "map.npy", "--test-map", "labels.npy")
@@ -117,20 +132,29 @@ def _options(whole: Any) -> Iterator[Case]:
         yield estimated(f"option: {name}", make, "--labels", "map.npy", *arguments)
     zero = labels() - 2
     made = file("map.npy", npy(zero.astype(np.int16)))
-    yield estimated("0 among classes beside an ignored label", made, "--labels", "map.npy", "--ignore-labels", "7", words="background")
+    yield estimated(
+        "0 among classes beside an ignored label",
+        made,
+        "--labels",
+        "map.npy",
+        "--ignore-labels",
+        "7",
+        words="background",
+    )
 
 
 def _places(whole: Any) -> Iterator[Case]:
     scene, given = tif(), ("--dataset", "scene.tif", "--labels", "map.tif")
     plane = whole[:, :, None]
-    for name, how in {
+    places: dict[str, dict[str, Any]] = {
         "960 m away": {"transform": from_origin(500_960, 4_000_000, 20, 20)},
         "in another zone": {"crs": "EPSG:32617"},
         "of half the pixels": {"transform": from_origin(500_000, 4_000_000, 10, 10)},
-    }.items():
+    }
+    for name, how in places.items():
         yield estimated(f"labels {name}", several(scene, tif(array=plane, name="map.tif", **how)), *given)
-    turned = {"transform": from_origin(500_000, 4_000_000 - 20 * HEIGHT, 20, -20)}
-    south = several(scene, tif(array=plane[::-1], name="map.tif", **turned))
+    up = from_origin(500_000, 4_000_000 - 20 * HEIGHT, 20, -20)
+    south = several(scene, tif(array=plane[::-1], name="map.tif", transform=up))
     yield estimated("labels south up, which are turned", south, *given, codes=(0,))
-    wrong = {"crs": None, "transform": None}
-    yield estimated("labels without a place", several(scene, tif(array=plane, name="map.tif", **wrong)), *given, codes=(0,))
+    nowhere = several(scene, tif(array=plane, name="map.tif", crs=None, transform=None))
+    yield estimated("labels without a place", nowhere, *given, codes=(0,))

@@ -18,7 +18,9 @@ def _hard(name: str, target: str) -> Make:
     return lambda folder: os.link(folder / target, folder / name)
 
 
-def _case(name: str, out: str, make: Make = lambda folder: None, scene: str = "cube.npy", *more: str, words: str = "") -> Case:
+def _case(
+    name: str, out: str, make: Make = lambda folder: None, scene: str = "cube.npy", *more: str, words: str = ""
+) -> Case:
     return Case(name, ("predict", "bundle", scene, "--out", out, *more), make, words=words)
 
 
@@ -42,6 +44,8 @@ def cases() -> Iterator[Case]:
         yield _case(f"into the bundle by a link {way}", "way/map.npy", _link("way", "bundle"), "cube.npy", *more)
         yield _case(f"onto a folder {way}", "folder.npy", lambda f: (f / "folder.npy").mkdir(), "cube.npy", *more)
         yield _case(f"onto a link to itself {way}", "map.npy", _link("map.npy", "map.npy"), "cube.npy", *more)
+        loop = _link("loop", "loop")
+        yield _case(f"in a folder that is a link to itself {way}", "loop/map.npy", loop, "cube.npy", *more)
         yield _case(f"onto a pipe {way}", "map.npy", lambda f: os.mkfifo(f / "map.npy"), "cube.npy", *more)
         layers = ("--layers", "class,confidence", *more)
         beside = _hard("map-confidence.npy", "cube.npy")
@@ -65,7 +69,6 @@ def cases() -> Iterator[Case]:
         "a device": "/dev/null",
         "a full device": "/dev/full",
         "a folder that cannot be made": "/proc/nothing/map.npy",
-        "the home of nobody": "~nobody-here/map.npy",
         "control characters and no ending": "\x1b[31mred\x07",
     }.items():
         yield _case(f"out is {name}", out)
@@ -79,7 +82,9 @@ def cases() -> Iterator[Case]:
     for suffix, more in ((".npy", ()), (".tif", ("*.xml",)), (".hdr", ("*.img",)), (".png", ())):
         argv = ("predict", "bundle", "cube.npy", "--out", f"map{suffix}")
         yield Case(f"legal: {suffix}", argv, codes=(0,), writes=(f"map{suffix}", *more))
-    yield Case("a picture of probabilities", ("predict", "bundle", "cube.npy", "--out", "m.png", "--layers", "probabilities"))
+    yield Case(
+        "a picture of probabilities", ("predict", "bundle", "cube.npy", "--out", "m.png", "--layers", "probabilities")
+    )
     yield Case("a net's map onto its own bundle", ("predict", "net", "cube.npy", "--out", "net/map.npy"))
     yield Case("a map into another's bundle", ("predict", "net", "cube.npy", "--out", "bundle/map.npy"))
     dangling = _link("map.npy", str(Path("nowhere") / "deep" / "map.npy"))

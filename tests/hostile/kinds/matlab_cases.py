@@ -37,7 +37,7 @@ def matrix(
 
 
 def cases() -> Iterator[Case]:
-    for form, packed in (("5", False), ("5", True)):
+    for packed in (False, True):
         yield reads(f"version 5, packed {packed}", file("scene.mat", mat({"data": cube()}, packed=packed)), "scene.mat")
     beside = {"data": cube(), "wavelength": np.arange(6.0), "note": "text", "cell": np.array([1, "a"], object)}
     yield reads("other variables beside", file("scene.mat", mat(beside)), "scene.mat")
@@ -101,10 +101,10 @@ def cases() -> Iterator[Case]:
         "a name that is empty", file("scene.mat", _HEAD + matrix((4, 5, 6), bytes(120), name=b"")), "scene.mat"
     )
     huge = 3_000_000_000
-    packed = zlib_of_zeros(matrix((30_000, 10_000, 10), b"", size=huge), huge)
-    yield _refused("a bomb of 3 GB", _HEAD + struct.pack("<II", 15, len(packed)) + packed, words="memory")
-    packed = zlib_of_zeros(matrix((4, 5, 6), bytes(120)), 2_000_000_000)
-    bomb = _HEAD + struct.pack("<II", 15, len(packed)) + packed
+    stream = zlib_of_zeros(matrix((30_000, 10_000, 10), b"", size=huge), huge)
+    yield _refused("a bomb of 3 GB", _HEAD + struct.pack("<II", 15, len(stream)) + stream, words="memory")
+    stream = zlib_of_zeros(matrix((4, 5, 6), bytes(120)), 2_000_000_000)
+    bomb = _HEAD + struct.pack("<II", 15, len(stream)) + stream
     yield classify("a bomb behind a small array", file("scene.mat", bomb), "scene.mat", codes=(2,))
     twice = _HEAD + 2 * mat({"data": cube()})[128:]
     yield classify("one name twice", file("scene.mat", twice), "scene.mat", codes=EITHER)

@@ -194,5 +194,3 @@ def _twice(path: Path, good: bytes) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", good)
         archive.writestr("a.npy", good)
-
-

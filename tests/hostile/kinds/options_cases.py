@@ -7,8 +7,10 @@ from tests.hostile.commands import searched
 from tests.hostile.template import RANDOM
 
 _NUMBERS = (str(10**30), "9" * 400, "nan", "inf", "-inf", "1e400", "", " ", "-5", "٣", "0x10", "three", "1,5", "[]")
-_WHOLE = ("budget", "max-epochs", "reduction", "grace-epochs", "top-k", "fresh-validations", "winner-seeds", "other-seeds")
-_WHOLE += ("further-splits", "concurrency", "cpus-per-trial", "seed", "split-seed", "simulator-seed")
+_WHOLE = (
+    *("budget", "max-epochs", "reduction", "grace-epochs", "top-k", "fresh-validations", "winner-seeds"),
+    *("other-seeds", "further-splits", "concurrency", "cpus-per-trial", "seed", "split-seed", "simulator-seed"),
+)
 _PARTS = ("max-gpu-hours", "gpus-per-trial", "min-pixels-per-second", "time-limit", "trial-timeout")
 _SHARES = ("test-fraction", "val-fraction", "train-fraction")
 _COUNTS = ("max-parameters", "max-macs")
@@ -19,7 +21,9 @@ _LARGE = {str(10**30), "9" * 400}
 
 def cases() -> Iterator[Case]:
     for option in (*_WHOLE, *_PARTS, *_SHARES, *_COUNTS):
-        for value in sorted({*_NUMBERS} - (_LARGE if option in _COUNTS or option == "min-pixels-per-second" else set())):
+        for value in sorted(
+            {*_NUMBERS} - (_LARGE if option in _COUNTS or option == "min-pixels-per-second" else set())
+        ):
             yield _option(option, value)
     for option in ("block-size", "buffer"):
         for value in (str(10**30), "nan", "", "-5", "1.5", "three"):
@@ -40,7 +44,13 @@ def cases() -> Iterator[Case]:
     for value in (
         *("", "=", "svm", "svm.C", "svm.C=", "svm.=1", ".C=1", "svm.C.x=1", "nobody.C=1", "svm.nothing=1"),
         *("svm.C=inf", "svm.C=nan", "svm.C=1e400", "svm.C=-1", "svm.C=[1, 2]", "svm.C={a: 1}", "svm.C=&a [*a]"),
-        *("svm.C=!!python/name:os.system", "svm.family=forest", "svm.C=" + "[" * 5000, "svm.C=\x1b[31m1", "svm.__class__=1"),
+        *(
+            "svm.C=!!python/name:os.system",
+            "svm.family=forest",
+            "svm.C=" + "[" * 5000,
+            "svm.C=\x1b[31m1",
+            "svm.__class__=1",
+        ),
     ):
         yield _option("set", value)
     yield searched("one --set twice", lambda _: None, "--set", "svm.C=1.0", "--set", "svm.C=2.0", words="svm.C")
@@ -71,7 +81,10 @@ def _others() -> Iterator[Case]:
             yield Case(f"train --{option} {value!r}", arguments)
     for value in ("-1", "nan", "", str(10**30), "1.5"):
         for option in ("cycles", "label-budget", "margin-rank"):
-            yield Case(f"train --{option} {value!r}", ("train", "svm", *scene[:2], *RANDOM, "--labels=active", f"--{option}={value}"))
+            yield Case(
+                f"train --{option} {value!r}",
+                ("train", "svm", *scene[:2], *RANDOM, "--labels=active", f"--{option}={value}"),
+            )
     for name, argv in {
         "no command": ("",),
         "an unknown command": ("serch",),

@@ -62,8 +62,15 @@ def cases() -> Iterator[Case]:
         hidden = several(lambda folder, name=name: (folder / name).write_bytes(b"x"), _hide(name))  # type: ignore[misc]
         yield Case(f"{taker}: unreadable", argv(name), hidden, unprivileged=True, words="permission|read")
         yield replace(Case(f"{taker}: in an unreadable folder", argv(f"shut/{name}"), _shut), unprivileged=True)
-    yield Case("a scene in the home", ("predict", "bundle", "~/cube.npy", "--out", "map.npy"), codes=(0,), writes=("map.npy",))
-    yield Case("a bundle in the home", ("predict", "~/bundle", "cube.npy", "--out", "~/map.npy"), codes=(0,), writes=("map.npy",))
+    yield Case(
+        "a scene in the home", ("predict", "bundle", "~/cube.npy", "--out", "map.npy"), codes=(0,), writes=("map.npy",)
+    )
+    yield Case(
+        "a bundle in the home",
+        ("predict", "~/bundle", "cube.npy", "--out", "~/map.npy"),
+        codes=(0,),
+        writes=("map.npy",),
+    )
     yield Case("a run in the home", ("show", "~/run"), codes=(0,))
     yield Case("a leaderboard in the home", ("leaderboard", "~/run"), codes=(0,))
     yield Case("a link to a run", ("show", "link"), _link("link", "run"), codes=(0,))
@@ -71,7 +78,13 @@ def cases() -> Iterator[Case]:
     copied = ("predict", "bundle", odd, "--out", "map.npy")
     yield Case("a scene with a name of no UTF-8", copied, lambda f: _copy(f, odd), codes=(0,), writes=("map.npy",))
     told = ("predict", "bundle", "\x1b[31mred.npy", "--out", "\x1b[31mmap.npy")
-    yield Case("names of control characters that are there", told, lambda f: _copy(f, "\x1b[31mred.npy"), codes=(0,), writes=("*map.npy",))
+    yield Case(
+        "names of control characters that are there",
+        told,
+        lambda f: _copy(f, "\x1b[31mred.npy"),
+        codes=(0,),
+        writes=("*map.npy",),
+    )
 
 
 def _copy(folder: Path, name: str) -> None:

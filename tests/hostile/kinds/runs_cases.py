@@ -152,10 +152,19 @@ def cases() -> Iterator[Case]:
 
 
 def _configs() -> Iterator[Case]:
-    for name in ("nothing", "a list", "a billion laughs", "depth 100,000", "a NUL", "2 MB", "a tag of Python", "a key twice"):
+    for name in (
+        "nothing",
+        "a list",
+        "a billion laughs",
+        "depth 100,000",
+        "a NUL",
+        "2 MB",
+        "a tag of Python",
+        "a key twice",
+    ):
         text = TEXTS[name]
         yield Case(f"run.yaml: {name}", _RESUME, _run("run.yaml", text if isinstance(text, bytes) else text.encode()))
-    for name, fields in {
+    edits: dict[str, dict[str, Any]] = {
         "another split": {"split-seed": 5},
         "another protocol": {"protocol": "blocks", "train-fraction": ...},
         "another share": {"train-fraction": 0.4},
@@ -169,7 +178,8 @@ def _configs() -> Iterator[Case]:
         "a command of control characters": {"command": "\x1b[31msearch\x07"},
         "the demo's scene": {"dataset": "demo", "labels": ...},
         "a missing scene": {"dataset": "missing.npy"},
-    }.items():
+    }
+    for name, fields in edits.items():
         yield Case(f"run.yaml: {name}", _RESUME, in_config(**fields), makes=_MAKES)
     for name, change in {"cube": _scaled, "labels": _relabelled}.items():
         yield Case(f"the {name} changed", _RESUME, change, makes=_MAKES, words="data|split|labels")
@@ -201,5 +211,3 @@ def _log(content: bytes | None) -> Make:
             path.write_bytes(content)
 
     return make
-
-

@@ -23,11 +23,14 @@ def _study(changes: dict[str, Any]) -> Make:
 
 def cases() -> Iterator[Case]:
     scene = ("--dataset", "cube.npy", "--labels", "labels.npy", *RANDOM)
-    for name, changes in {
+    studies: dict[str, dict[str, Any]] = {
         **{f"no {field}": {field: ...} for field in _GOOD},
         **{f"{field} of 3": {field: 3} for field in _GOOD},
         **{f"{field} of nothing": {field: None} for field in _GOOD},
-        **{f"{field} of a list": {field: [1, [2]]} for field in ("question", "family", "preset", "reference", "pins", "x")},
+        **{
+            f"{field} of a list": {field: [1, [2]]}
+            for field in ("question", "family", "preset", "reference", "pins", "x")
+        },
         "a question of control characters, and no family": {"question": "\x1b[31m?\x07", "family": ...},
         "an unknown family": {"family": "nobody"},
         "a family of control characters": {"family": "\x1b[31msvm\x07"},
@@ -62,8 +65,13 @@ def cases() -> Iterator[Case]:
         "label noise of nan": {"axes": {"label_noise": [0.0, float("nan")]}, "reference": {"label_noise": 0.0}},
         "a million cells": {"axes": {"C": _MANY, "gamma": [n / 1001 for n in _MANY]}, "reference": {"C": 1.0}},
         "10**15 cells": {
-            "axes": {"C": _MANY, "gamma": [n / 1001 for n in _MANY], "max_train": [100 + n for n in range(1000)],
-                     "max_epochs": list(range(1, 1001)), "label_noise": [n / 2000 for n in range(1000)]},
+            "axes": {
+                "C": _MANY,
+                "gamma": [n / 1001 for n in _MANY],
+                "max_train": [100 + n for n in range(1000)],
+                "max_epochs": list(range(1, 1001)),
+                "label_noise": [n / 2000 for n in range(1000)],
+            },
             "reference": {"C": 1.0, "gamma": 1 / 1001, "max_train": 100, "max_epochs": 1, "label_noise": 0.0},
         },
         "a margin of nan": {"loss_margin": float("nan")},
@@ -71,7 +79,8 @@ def cases() -> Iterator[Case]:
         "labels asked for in an unknown way": {"labels": {"acquisition": "mood"}},
         "labels asked for without an end": {"labels": {"cycles": 10**30}},
         "x that is no axis": {"x": "gamma"},
-    }.items():
+    }
+    for name, changes in studies.items():
         yield Case(name, ("study", "study.yaml", *scene), _study(changes))
     good = _study({})
     for name, arguments in {

@@ -49,7 +49,9 @@ def cases() -> Iterator[Case]:
     for suffix in ("tif", "img", "dat", "bin", "raw", "hdr"):
         made = several(source, file(f"scene.{suffix}", vrt("source.tif")))
         yield classify(f"a VRT with the name .{suffix}", made, f"scene.{suffix}")
-    yield classify("a VRT of its own folder", several(source, file("scene.vrt", vrt("source.tif"))), "scene.vrt", codes=EITHER)
+    yield classify(
+        "a VRT of its own folder", several(source, file("scene.vrt", vrt("source.tif"))), "scene.vrt", codes=EITHER
+    )
     texts = {
         "of another folder": vrt("other/../../case/other/secret.tif"),
         "of a parent's folder": vrt("../case/other/secret.tif"),
@@ -58,7 +60,9 @@ def cases() -> Iterator[Case]:
         "of itself": vrt("scene.{}"),
         "of raw values of a system file": vrt("", inside=_RAW.format("../../../../../etc/passwd")),
         "of raw values elsewhere": vrt("", inside=_RAW.format("other/../../case/other/secret.bin")),
-        "with Python": vrt("", inside=_PYTHON).replace("<VRTRasterBand", '<VRTRasterBand subClass="VRTDerivedRasterBand"'),
+        "with Python": vrt("", inside=_PYTHON).replace(
+            "<VRTRasterBand", '<VRTRasterBand subClass="VRTDerivedRasterBand"'
+        ),
         "of terabytes": vrt("source.tif", size='rasterXSize="1000000" rasterYSize="1000000"'),
         "of no size": vrt("source.tif", size='rasterXSize="0" rasterYSize="-1"'),
         "of a missing file": vrt("missing.tif"),
