@@ -67,11 +67,11 @@ def predict(
     path: Path = typed_path(out)
     watch = Watch.of(on_event, stop)
     source = scene if isinstance(scene, SceneSource) else SceneSource(dataset=str(scene))
-    bundle = typed_path(bundle)
+    folder: Path = typed_path(bundle)
     try:
-        loaded = load_bundle(bundle)
+        loaded = load_bundle(folder)
     except UserError as error:
-        raise UserError(error.rule, error.received, makes_bundle_again(bundle.parent) or error.remedy) from error
+        raise UserError(error.rule, error.received, makes_bundle_again(folder.parent) or error.remedy) from error
     legend = Legend.of(loaded.provenance)
     check_map(path, legend, layers)
     claim(map_files(path, layers), source, overwrite)
