@@ -262,6 +262,15 @@ def test_a_pipe_beside_an_image_keeps_nobody_waiting(tmp_path: Path, name: str) 
         readers.read(tmp_path / "scene.tif", "cube")
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="Linux alone has files that fail when they are read")
+def test_a_file_that_cannot_be_read_though_it_looks_like_one(tmp_path: Path) -> None:
+    for name in ("scene", "scene.tif", "scene.vrt", "scene.hdr", "scene.mat", "scene.npy", "scene.npz"):
+        (tmp_path / name).symlink_to("/proc/self/mem")
+        with pytest.raises(UserError):
+            readers.read(tmp_path / name, "cube")
+        (tmp_path / name).unlink()
+
+
 @pytest.mark.parametrize("how", ["external", "virtual", "link"])
 def test_a_matlab_file_that_reads_another_file_is_refused(tmp_path: Path, how: str) -> None:
     (tmp_path / SECRET).write_bytes(bytes(range(210)))

@@ -45,11 +45,11 @@ def read(path: Path) -> Stored:
     Raises UserError for a foreign or truncated file, complex numbers, and a header without data.
     """
     named = path if path.suffix.lower() == ".hdr" else None
-    path = regular_file(_data_file(path))
-    header = header_of(path, named)
-    if header is not None:
-        header.check()
     try:
+        path = regular_file(_data_file(path))
+        header = header_of(path, named)
+        if header is not None:
+            header.check()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # most benchmark scenes are not
             with _opened(path, header) as raster:
