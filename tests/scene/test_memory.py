@@ -23,6 +23,7 @@ from hsiauto.errors import UserError
 from hsiauto.models.batches.cached_scene import cached_scene
 from hsiauto.models.bundle import load_model
 from hsiauto.models.bundle.content import WEIGHTS, read_files
+from hsiauto.models.bundle.estimator import load_estimator
 from hsiauto.models.predict import predict_scene
 from hsiauto.runs.prepare import prepare
 from hsiauto.scene import memory, open_scene, readers
@@ -282,6 +283,15 @@ def test_a_bundle_larger_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     os.truncate(tmp_path / "config.json", 1 << 30)
     with pytest.raises(UserError, match="at most"):
         read_files(tmp_path)
+
+
+def test_a_model_whose_description_unpacks_to_more_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("schema.json", "[" + "{}," * 100_000 + "{}]")
+    monkeypatch.setattr(memory, "available", lambda: 4_000_000)
+    with pytest.raises(UserError, match=f"description of a model {FITS}"):
+        load_estimator(file.getvalue())
 
 
 @pytest.mark.parametrize(

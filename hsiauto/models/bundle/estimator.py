@@ -14,9 +14,12 @@ import numpy as np
 import skops.io
 
 from hsiauto.families.base import ClassicalConfig
+from hsiauto.models.bundle.content import AGAIN
+from hsiauto.scene.memory import require
 
 TRUSTED = ("sklearn.tree._tree.Tree",)
-_LARGEST_SCHEMA = 512 << 20
+_PARSED = 24
+"""Bytes that a byte of JSON may take as Python's objects."""
 
 
 def load_estimator(content: bytes) -> Any:
@@ -24,8 +27,7 @@ def load_estimator(content: bytes) -> Any:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("compressed entries, which hsiauto does not write")
-        if archive.getinfo("schema.json").file_size > _LARGEST_SCHEMA:
-            raise ValueError("a schema that is too large")
+        require(_PARSED * archive.getinfo("schema.json").file_size, "the description of a model", AGAIN)
         for node in _trees(json.loads(archive.read("schema.json"))):
             _check_construction(archive, node)
     return skops.io.loads(content, trusted=list(TRUSTED))
