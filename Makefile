@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install search test lint docs bench curves clean
+.PHONY: install search test hostile lint docs bench curves clean
 
 install: $(STAMP)
 
@@ -18,6 +18,9 @@ search: $(STAMP)  ## search the embedded demo scene, retrain the best, print the
 
 test: $(STAMP)
 	$(BIN)/python -m pytest tests
+
+hostile: $(STAMP)  ## every hostile file, option and folder; `make test` has a part of them
+	$(BIN)/python -m tests.hostile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ class Case:
 
     name: str
     argv: tuple[str, ...]
-    make: Make = lambda folder: None
+    make: Make | None = None
     codes: tuple[int, ...] = REFUSED
     words: str = ""
     """A regular expression that is found in the error."""
@@ -43,6 +43,6 @@ def of_kind(kind: str, cases: Iterable[Case], quick: int = 4) -> list[Case]:
     found = [replace(case, kind=kind) for case in cases]
     assert len({case.name for case in found}) == len(found), f"two cases of {kind} have one name"
     if not any(case.quick for case in found):
-        step = max(1, len(found) // quick)
+        step = -(-len(found) // quick)
         found = [replace(case, quick=place % step == 0) for place, case in enumerate(found)]
     return found

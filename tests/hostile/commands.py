@@ -54,7 +54,7 @@ def right_map(folder: Path) -> str:
     return f"a wrong map: {wrong} pixels differ" if wrong else ""
 
 
-def estimated(name: str, make: Make, *arguments: str, words: str = "", codes: tuple[int, ...] = (2,)) -> Case:
+def estimated(name: str, make: Make | None, *arguments: str, words: str = "", codes: tuple[int, ...] = (2,)) -> Case:
     """`hsiauto estimate` of a scene with labels, which opens, checks and splits it."""
     scene = () if "--dataset" in arguments else ("--dataset", "cube.npy")
     protocol = () if "--protocol" in arguments else RANDOM
@@ -62,7 +62,7 @@ def estimated(name: str, make: Make, *arguments: str, words: str = "", codes: tu
     return Case(name, argv, make, codes, words, told="svm" if 0 in codes else "")
 
 
-def searched(name: str, make: Make, *arguments: str, words: str = "") -> Case:
+def searched(name: str, make: Make | None, *arguments: str, words: str = "") -> Case:
     """`hsiauto search` that must be refused before Ray starts and before a folder is made."""
     scene = () if "--dataset" in arguments else ("--dataset", "cube.npy", "--labels", "labels.npy", *RANDOM)
     return Case(name, ("search", *scene, *arguments), make, words=words)

@@ -113,11 +113,14 @@ def _result(case: Case, place: Path, other: bool) -> Result:
 
 def _made(case: Case, folder: Path, told: Path) -> str:
     """Make the files of a case in a fork, so that no library remembers them here; why that failed, or nothing."""
+    make = case.make
+    if make is None:
+        return ""
 
     def work() -> None:
         os.chdir(folder)
         os.dup2(os.open(told / "made", os.O_WRONLY | os.O_CREAT), 2)
-        case.make(folder)
+        make(folder)
 
     if _wait(forked(work))[0] == 0:
         return ""

@@ -87,6 +87,6 @@ def make_with(checkout: Path, folder: Path) -> None:
     write_scene(folder)
     arguments = ["search", "--dataset", "cube.npy", "--labels", "labels.npy", *RANDOM, "--families", "svm"]
     arguments += ["--budget", "2", "--winner-seeds", "1", "--further-splits", "0", "--out", "run"]
-    command = [sys.executable, "-m", "hsiauto", *arguments]
+    command = [sys.executable, "-c", "from hsiauto.cli import main; main()", *arguments]
     subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(checkout), "PATH": "/usr/bin:/bin"}, check=True)
     shutil.copytree(folder / "run" / "bundle", folder / "bundle")

@@ -18,9 +18,7 @@ def _hard(name: str, target: str) -> Make:
     return lambda folder: os.link(folder / target, folder / name)
 
 
-def _case(
-    name: str, out: str, make: Make = lambda folder: None, scene: str = "cube.npy", *more: str, words: str = ""
-) -> Case:
+def _case(name: str, out: str, make: Make | None = None, scene: str = "cube.npy", *more: str, words: str = "") -> Case:
     return Case(name, ("predict", "bundle", scene, "--out", out, *more), make, words=words)
 
 

@@ -53,7 +53,7 @@ def cases() -> Iterator[Case]:
         ),
     ):
         yield _option("set", value)
-    yield searched("one --set twice", lambda _: None, "--set", "svm.C=1.0", "--set", "svm.C=2.0", words="svm.C")
+    yield searched("one --set twice", None, "--set", "svm.C=1.0", "--set", "svm.C=2.0", words="svm.C")
     yield from _others()
 
 
