@@ -246,3 +246,10 @@ def test_readme_names_only_what_exists() -> None:
     assert set(re.findall(r"hsiauto ([a-z]+)\b(?=[^\n]*[`\n])", text)) - commands <= {"finds"}
     for name in commands:
         assert f"hsiauto {name}" in text
+
+
+def test_help_and_documentation_name_the_same_exit_codes(run: Run) -> None:
+    _, out = run("--help")[:2]
+    [line] = [line for line in out.splitlines() if line.startswith("Exit codes")]
+    table = (ROOT / "docs" / "options.md").read_text().split("## Exit codes")[1]
+    assert re.findall(r"\b\d+\b", line) == re.findall(r"^\| (\d+) \|", table, re.M)
