@@ -1,13 +1,17 @@
 """Why the figures of a leaderboard may say less than they seem to."""
 
-import json
 import math
 
 import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
 
+from hsiauto.errors import UserError
+from hsiauto.files import check_json
 from hsiauto.leaderboard.summary import own_split
 from hsiauto.metrics import ROUNDING
 from hsiauto.split.validation import few_pixels
+
+_COUNTS = TypeAdapter(dict[str, int])
 
 
 def table_warnings(table: pa.Table) -> list[str]:
@@ -17,8 +21,13 @@ def table_warnings(table: pa.Table) -> list[str]:
 
 def _few_test_pixels(table: pa.Table) -> list[str]:
     """Of the run's own split."""
-    counts = next(filter(None, (row["test_pixels_per_class"] for row in own_split(table.to_pylist()))), "{}")
-    return few_pixels("test", json.loads(counts).items())
+    column = "test_pixels_per_class"
+    text = next(filter(None, (row[column] for row in own_split(table.to_pylist()))), "{}")
+    try:
+        counts = _COUNTS.validate_json(check_json(text.encode(), f"column {column}"))
+    except ValidationError as error:
+        raise UserError(f"column {column} holds pixels by class", text, "Read the table of a run.") from error
+    return few_pixels("test", counts.items())
 
 
 def _constant_objective(table: pa.Table) -> list[str]:
