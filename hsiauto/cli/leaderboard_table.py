@@ -1,6 +1,5 @@
 """The leaderboard on the console."""
 
-import json
 import math
 from collections.abc import Collection, Mapping, Sequence
 
@@ -9,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli.tables import Column, framed, print_rows, width
-from hsiauto.files import check_json
 from hsiauto.leaderboard import SummaryRow, summary
+from hsiauto.leaderboard.storage import object_in
 from hsiauto.leaderboard.summary import Spread
 from hsiauto.metrics import Interval
 
@@ -131,10 +130,7 @@ def _print_trials(board: pa.Table) -> None:
 
 
 def _cell(cell: str | None) -> str:
-    return ", ".join(
-        f"{axis}={value}"
-        for axis, value in json.loads(check_json((cell or "{}").encode(), "a cell of a study")).items()
-    )
+    return ", ".join(f"{axis}={value}" for axis, value in object_in(cell, "cell").items())
 
 
 def _spread(spread: Spread) -> str:

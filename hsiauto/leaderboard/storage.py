@@ -1,12 +1,14 @@
 """leaderboard.parquet: written whole or not at all, read by anything that reads Parquet."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
 
-from hsiauto.errors import UserError
-from hsiauto.files import atomic_path
+from hsiauto.errors import UserError, refusal
+from hsiauto.files import atomic_path, check_json
 from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
 from hsiauto.scene.memory import require
 
@@ -54,3 +56,12 @@ def read(path: Path) -> pa.Table:
             field = pa.field(column.name, column.type, metadata={"description": column.meaning})
             table = table.append_column(field, pa.nulls(table.num_rows, column.type))
     return table
+
+
+def object_in(cell: str | None, column: str, values: Any = Any) -> dict[str, Any]:
+    """The JSON object in a cell of `column`, its values of type `values`; null: empty. Raises UserError for another."""
+    kind: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, values])
+    try:
+        return kind.validate_json(check_json((cell or "{}").encode(), f"{column} of a leaderboard"), strict=True)
+    except ValidationError as error:
+        raise refusal(error, f"{column} of a leaderboard: ", "Give the file as hsiauto wrote it.") from error

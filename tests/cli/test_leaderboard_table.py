@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from hsiauto.cli.leaderboard_table import print_leaderboard
+from hsiauto.errors import UserError
 from hsiauto.leaderboard import COLUMNS
 
 SEARCH = [
@@ -71,6 +72,11 @@ def test_a_narrow_terminal_names_what_it_leaves_out() -> None:
 def test_what_trained_without_its_validation_part_is_not_said_to_have_had_it() -> None:
     assert "retrained on train + validation" in said(SEARCH, 100)
     assert "without the validation part" in said(CELLS, 100)
+
+
+def test_a_cell_that_is_no_object_is_a_user_error() -> None:
+    with pytest.raises(UserError, match="cell of a leaderboard"):
+        said([{**CELLS[0], "cell": "[1]"}], 100)
 
 
 def test_without_ranks_there_is_no_column_of_dashes() -> None:

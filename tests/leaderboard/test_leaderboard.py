@@ -304,6 +304,14 @@ def test_few_test_pixels_of_a_class_are_said_of_a_table_alone(table: pa.Table) -
     assert said.startswith("test holds fewer than 10 pixels of b (7), c (4):")
 
 
+@pytest.mark.parametrize("text", ["[1]", '{"a": "seven"}', '{"a": 1, "a": 2}', "{"])
+def test_a_cell_that_somebody_else_wrote_is_a_user_error(table: pa.Table, text: str) -> None:
+    counts = pa.array([text] * table.num_rows)
+    found = table.set_column(table.schema.get_field_index("test_pixels_per_class"), "test_pixels_per_class", counts)
+    with pytest.raises(UserError, match="test_pixels_per_class of a leaderboard"):
+        table_warnings(found)
+
+
 def test_families_that_no_seed_moves_have_no_interval(table: pa.Table) -> None:
     said = " ".join(winner_statement(table))
     assert "on each of 2 seeds; neither depends on the seed, so there is no interval" in said
