@@ -31,7 +31,7 @@ class Kept:
         Raises UserError if it cannot be written, or if another driver has begun there.
         """
         with writing(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.resolve().mkdir(parents=True, exist_ok=True)
         if _identity(self._folder / LOCK) != self._lock:
             self._locks.enter_context(run_lock(self._folder))
             self._lock = _identity(self._folder / LOCK)

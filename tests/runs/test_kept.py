@@ -115,6 +115,18 @@ def test_journals_that_are_not_the_runs_own_are_not_gone_on_with(
         reopen(prepared.run_config, folder)
 
 
+def test_a_run_folder_behind_a_link_is_made_again_where_it_was(prepared: Prepared, tmp_path: Path) -> None:
+    folder, real = tmp_path / "run", tmp_path / "disk" / "run"
+    real.mkdir(parents=True)
+    folder.symlink_to(real)
+    with _run(prepared, folder) as run:
+        shutil.rmtree(real.parent)
+        run.finish()
+    assert folder.is_symlink()
+    assert (real / folders.LEADERBOARD).exists()
+    assert read(folder / folders.JOURNAL) == read(real / folders.JOURNAL) == run.journal.events
+
+
 def test_an_event_after_the_loss_finds_all_that_was_before_it(prepared: Prepared, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with _run(prepared, folder) as run:

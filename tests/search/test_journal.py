@@ -1,6 +1,7 @@
 import json
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,15 @@ def test_a_training_that_began_anew_says_so_with_the_trial() -> None:
         told.reported(attempt=2),
     ]
     assert trials(events)["t0001"].errors == "attempt 2 began anew"
+
+
+def test_readers_of_a_journal_that_is_written_see_whole_lines(tmp_path: Path) -> None:
+    path, n = tmp_path / "journal.jsonl", 200
+    with Journal(path) as journal, ThreadPoolExecutor() as pool:
+        journal.append(told.opened())
+        writing = pool.submit(lambda: [journal.append(Resumed(budget=i)) for i in range(1, n + 1)])
+        seen = [1]
+        while seen[-1] <= n:
+            seen.append(len(read(path)))
+        writing.result()
+    assert seen == sorted(seen)
