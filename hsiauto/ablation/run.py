@@ -18,7 +18,6 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
 from hsiauto.runs import folder as folders
-from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.opened import OpenRun, earlier_run, new_run, standing_warnings
 from hsiauto.runs.prepare import Prepared, prepare, validated
 from hsiauto.runs.result import INTERRUPTED, NOTHING_TRAINED, RAY_LOST
@@ -65,12 +64,13 @@ def run(
     *,
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
+    began: float | None = None,
 ) -> Result:
-    """Train and score every cell of a study in a new folder. folder, on_event, stop: as in `hsiauto.search`.
+    """Train and score every cell of a study in a new folder. folder, on_event, stop, began: as in `hsiauto.search`.
 
     Raises UserError for bad input, before anything is written.
     """
-    deadlines, watch = Deadlines.start(run_config.time_limit_s), Watch.of(on_event, stop)
+    watch = Watch.of(on_event, stop, began)
     folder = folders.new_folder(folder, run_config.scene.dataset, f"{asked.name}-")
     if run_config.split.protocol == "fixed" and asked.splits > 1:
         raise UserError("`splits` needs a protocol that draws its split", "fixed", "Use blocks or random.")
@@ -86,8 +86,8 @@ def run(
     if asked.definition.validates:
         prepared = validated(prepared)
     cells = _grid(asked, prepared)
-    with new_run(prepared, folder, watch, deadlines, record.work(asked), record.fields(asked)) as opened:
-        return _drive(asked, cells, opened, deadlines)
+    with new_run(prepared, folder, watch, record.work(asked), record.fields(asked)) as opened:
+        return _drive(asked, cells, opened)
 
 
 @within_memory("a run")
@@ -102,10 +102,11 @@ def resume(
     address: str | None = None,
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
+    began: float | None = None,
 ) -> Result:
     """Go on with the study in `folder`: what was scored is not trained again. More `seeds`, or other `cells` (empty:
-    all), extend it; a time limit counts from now."""
-    folder, watch = Path(folder), Watch.of(on_event, stop)
+    all), extend it; a time limit counts anew."""
+    folder, watch = Path(folder), Watch.of(on_event, stop, began)
     run_config, asked = folders.read_config(folder), record.read(folder)
     if seeds is not None and seeds < asked.seeds:
         raise UserError("a resumed study keeps or extends its seeds", f"{seeds}, below {asked.seeds}")
@@ -116,9 +117,8 @@ def resume(
     asked = asked.model_copy(
         update={"seeds": seeds or asked.seeds, "cells": asked.cells if cells is None else tuple(map(dict, cells))}
     )
-    deadlines = Deadlines.start(time_limit_s)
-    with earlier_run(run_config.model_copy(update=changes), folder, watch, deadlines) as opened:
-        return _drive(asked, _grid(asked, opened.prepared), opened, deadlines)
+    with earlier_run(run_config.model_copy(update=changes), folder, watch) as opened:
+        return _drive(asked, _grid(asked, opened.prepared), opened)
 
 
 def _buffered(spec: SplitSpec, definition: Definition, max_epochs: int) -> SplitSpec:
@@ -145,7 +145,7 @@ def _grid(asked: Asked, prepared: Prepared) -> Grid:
     return whole
 
 
-def _drive(asked: Asked, whole: Grid, opened: OpenRun, deadlines: Deadlines) -> Result:
+def _drive(asked: Asked, whole: Grid, opened: OpenRun) -> Result:
     record.write(opened.folder, asked)
     folders.write_config(opened.folder, opened.prepared.run_config, record.work(asked))
     definition, prepared = asked.definition, opened.prepared
@@ -162,14 +162,15 @@ def _drive(asked: Asked, whole: Grid, opened: OpenRun, deadlines: Deadlines) -> 
             validates=definition.validates,
             measures_memory="peak_memory_bytes" in definition.measures,
             workers=workers,
-            deadline=deadlines.refit,
+            deadline=opened.deadlines.refit,
         )
     )
-    opened.write_board()
-    found = lines(whole, opened.refits.events, definition.measures, definition.loss_margin)
-    _write_table(found, opened.folder / TABLE)
-    if found:
-        draw(asked.name, definition, prepared.scene.name, found, opened.folder / FIGURE)
+    with opened.writing():
+        opened.write_board()
+        found = lines(whole, opened.refits.events, definition.measures, definition.loss_margin)
+        _write_table(found, opened.folder / TABLE)
+        if found:
+            draw(asked.name, definition, prepared.scene.name, found, opened.folder / FIGURE)
     latest = {event.key: event for event in of(Refit, opened.refits.events)}.values()
     return Result(
         opened.folder,

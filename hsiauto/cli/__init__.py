@@ -1,8 +1,5 @@
-"""The command line: parse, call, print.
+"""The command line: parse, call, print. docs/options.md has the exit codes."""
 
-Exit codes: 0 done, 1 nothing was trained, 2 bad input, 3 Ray was lost, 130 interrupted.
-"""
-
-from hsiauto.cli.app import main
+from hsiauto.cli.process import main
 
 __all__ = ["main"]

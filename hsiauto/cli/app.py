@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from hsiauto.cli.config_file import read_config_file
 from hsiauto.cli.console import errors, output, say, with_options, write_anywhere
+from hsiauto.cli.signals import exit_code
 from hsiauto.errors import UserError
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -69,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     warnings.filterwarnings("ignore", category=FutureWarning)  # of dependencies, to developers; the tests see them
     write_anywhere()
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(exit_code(code) if code == INTERRUPTED else code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -8,6 +8,8 @@ from hsiauto import runs
 from hsiauto.cli.console import output, say
 from hsiauto.cli.ending import end_run
 from hsiauto.cli.options import GROUPS, Config, Given, Out, PathName, Resume, SeedNumber, Set, SomeRuns, with_settings
+from hsiauto.cli.process import began
+from hsiauto.cli.signals import received
 from hsiauto.config import run_config_from
 from hsiauto.errors import UserError
 from hsiauto.scene.source import SceneSource
@@ -25,11 +27,11 @@ def search(given: Given, *, out: Out = None, resume: Resume = None, config: Conf
     if resume is not None:
         changes = given.changes_of_resume("search")
         with watching() as progress:
-            result = runs.resume(resume, **changes, on_event=progress)
+            result = runs.resume(resume, **changes, on_event=progress, stop=received, began=began())
     else:
         run_config = run_config_from("search", given.settings)
         with watching() as progress:
-            result = runs.search(run_config, out, on_event=progress)
+            result = runs.search(run_config, out, on_event=progress, stop=received, began=began())
     return end_run(result, f"hsiauto search --resume {result.folder}")
 
 
@@ -57,7 +59,7 @@ def train(
     chosen, explicit = family_config(family, preset, set_ or [])
     refuse_idle_transductive(run_config, chosen)
     with watching() as progress:
-        result = runs.train(run_config, chosen, out, explicit=explicit, on_event=progress)
+        result = runs.train(run_config, chosen, out, explicit=explicit, on_event=progress, stop=received)
     return end_run(result)
 
 
@@ -77,7 +79,9 @@ def refit(
     """Repeat the refit on a split: ranked configs, the best classical one, baselines, references."""
     address = given.settings.get("address")
     with watching() as progress:
-        result = runs.refit(folder, split_seed=split_seed, seeds=seeds, top=top, address=address, on_event=progress)
+        result = runs.refit(
+            folder, split_seed=split_seed, seeds=seeds, top=top, address=address, on_event=progress, stop=received
+        )
     goes_on = f"hsiauto refit {folder} --split-seed {split_seed} --seeds {seeds}" + (f" --top {top}" if top else "")
     return end_run(result, goes_on)
 
@@ -102,7 +106,9 @@ def predict(
 
     console = output()
     with classifying_bar(console) as bar:
-        drawn = runs.predict(bundle, source, out, layers=names(layers), overwrite=overwrite, on_event=bar)
+        drawn = runs.predict(
+            bundle, source, out, layers=names(layers), overwrite=overwrite, on_event=bar, stop=received
+        )
     say(f"{drawn.path}: {drawn.height} x {drawn.width} pixels", console, whole=True)
     for one in drawn.classes:
         say(f"  {one.value:>3}  {one.name}  {one.share:.1%}", console)

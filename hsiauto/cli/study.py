@@ -7,7 +7,9 @@ from cyclopts import Parameter
 from hsiauto.cli.console import output
 from hsiauto.cli.ending import end, study_messages
 from hsiauto.cli.options import GROUPS, Config, Given, Json, Out, Resume, Set, SomeRuns, with_settings
+from hsiauto.cli.process import began
 from hsiauto.cli.run import watching
+from hsiauto.cli.signals import received
 from hsiauto.cli.tables import Column, print_rows
 from hsiauto.config import run_config_from
 from hsiauto.errors import UserError
@@ -54,7 +56,9 @@ def study(
 
         chosen = None if cells is None else _cells(cells)
         with watching() as progress:
-            result = ablation.resume(resume, seeds=seeds, cells=chosen, **changes, on_event=progress)
+            result = ablation.resume(
+                resume, seeds=seeds, cells=chosen, **changes, on_event=progress, stop=received, began=began()
+            )
         return _end(result)
     if study is None:
         given.refuse_all_but(("json",), "options need the name of a study", "`hsiauto study` lists them.")
@@ -76,7 +80,7 @@ def study(
         cells=_cells(cells or []),
     )
     with watching() as progress:
-        result = ablation.run(asked, run_config, out, on_event=progress)
+        result = ablation.run(asked, run_config, out, on_event=progress, stop=received, began=began())
     return _end(result)
 
 

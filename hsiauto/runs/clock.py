@@ -1,12 +1,15 @@
-"""How a time limit is shared: search at most 40 %, re-evaluation 20 %, refit 40 %, less what the pictures take."""
+"""How a time limit is shared: what is left when the run is open, less what its end takes, is search 40 %, re-evaluation
+20 %, refit 40 %."""
 
 import time
 from dataclasses import dataclass
 from typing import Self
 
 SEARCH_SHARE, REEVALUATION_SHARE = 0.40, 0.20
-FINISH_SHARE, FINISH_S = 0.10, 45.0
-"""Kept back for the export, the map of the whole scene and the figures: this share, at most this many seconds."""
+END_SHARE, SHORTEST_END_S, LONGEST_END_S = 0.10, 10.0, 45.0
+"""Kept for the end of the last worker, table, export, map and figures: a share of the limit, and its bounds."""
+START_SHARE = 0.25
+"""Whoever took long to start (a slow disk, a busy machine) takes as long to end: up to this share of the limit."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,12 @@ class Deadlines:
     """The end of everything."""
 
     @classmethod
-    def start(cls, limit_s: float | None) -> Self:
-        """The clock starts now."""
+    def share(cls, began: float, limit_s: float | None) -> Self:
+        """Share what is left now of a limit that counts from `began`."""
         if limit_s is None:
             return cls()
         now = time.monotonic()
-        kept = min(FINISH_S, FINISH_SHARE * limit_s)
-        search, reevaluation = SEARCH_SHARE * limit_s, (SEARCH_SHARE + REEVALUATION_SHARE) * limit_s
-        return cls(now + search, now + reevaluation, now + limit_s - kept, now + limit_s)
+        kept = min(LONGEST_END_S, max(SHORTEST_END_S, END_SHARE * limit_s, min(now - began, START_SHARE * limit_s)))
+        left = max(0.0, began + limit_s - kept - now)
+        search, reevaluation = SEARCH_SHARE * left, (SEARCH_SHARE + REEVALUATION_SHARE) * left
+        return cls(now + search, now + reevaluation, now + left, began + limit_s)

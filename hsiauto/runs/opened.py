@@ -1,7 +1,7 @@
 """An open run: its folder, journals and workers, and what is written whenever a phase has ended."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from hsiauto.search.events.transient import RunOpened
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.cluster import prepare_workers
 from hsiauto.search.workers.driver import LeftAtOnce
+from hsiauto.search.workers.environment import later
 from hsiauto.search.workers.local_ray import ray_for_a_run
 from hsiauto.search.workers.pool import run_jobs
 from hsiauto.search.workers.resources import Machine
@@ -46,6 +47,7 @@ class OpenRun:
         self.searches = prepared.run_config.command == "search" and self.refits.path.name == folders.REFITS
         pool = partial(run_jobs, machine=machine, stop=watch.stop)
         self.work = Work(prepared.run_config, prepared.scene, prepared.split, self.journal, pool, watch.on_event)
+        self.deadlines = Deadlines.share(watch.began, prepared.run_config.time_limit_s)
         self.interrupted, self.lost = False, ""
         self.kept = Kept(folder)
         self.journal.on_lost = self.refits.on_lost = self.kept.regain
@@ -66,6 +68,16 @@ class OpenRun:
         except RayLost as lost:
             self.interrupted, self.lost = True, str(lost)
 
+    def writing(self) -> AbstractContextManager[None]:
+        """Write within: a first Ctrl-C waits until that is done."""
+
+        def press() -> None:
+            if self.interrupted:
+                raise LeftAtOnce
+            self.interrupted = True
+
+        return later(press)
+
     def write_board(self, name: str = folders.LEADERBOARD) -> pa.Table:
         """The leaderboard of what is journalled; a folder that was removed is made again first, and that is told."""
         for journal in (self.journal, self.refits):
@@ -74,25 +86,35 @@ class OpenRun:
             self.work.record(self.journal, Warned(about="folder", text=self.kept.happened.pop(0)))
         scene = self.prepared.scene
         context = boards.Context(self.folder.resolve().name, scene.name, self.prepared.run_config, self.prepared.split)
-        table = boards.rows(self.journal.events, self.refits.events, context)
-        boards.write(table, self.folder / name)
+        with self.writing():
+            table = boards.rows(self.journal.events, self.refits.events, context)
+            boards.write(table, self.folder / name)
         return table
 
-    def finish(self, end: float | None = None, notes: Sequence[str] = (), lost: str = "") -> Result:
-        """The table first, then the model, then the pictures: what matters most is safe first.
+    def finish(self, notes: Sequence[str] = (), lost: str = "") -> Result:
+        """The table first, then the model, then the pictures: what matters most is safe first. After Ctrl-C the map of
+        the whole scene, which may take minutes, is left to a resume.
 
         lost: what had become of a model that was saved before, which this call has trained again.
         """
-        table = self.write_board()
-        bundle, of_export = export_winner(self.prepared, self.folder, table)
-        if bundle is not None and lost:
-            of_export += (f"{lost}: the winner was trained again, as before, and not scored again",)
-        elif bundle is None and (lost := why_model_lost(self.prepared, self.folder, self.refits.events)):
-            of_export += (f"{lost}. {folders.makes_bundle_again(self.folder)}",)
-        if of(Reported, self.journal.events):
-            draw_search(self.journal.events, self.prepared.run_config, self.folder / folders.SEARCH_FIGURE)
-        draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
-        drawn = bundle is None or draw_winner_map(self.prepared, bundle, table, self.folder / folders.MAP, end)
+        with self.writing():
+            table = self.write_board()
+            bundle, of_export = export_winner(self.prepared, self.folder, table)
+            if bundle is not None and lost:
+                of_export += (f"{lost}: the winner was trained again, as before, and not scored again",)
+            elif bundle is None and (lost := why_model_lost(self.prepared, self.folder, self.refits.events)):
+                of_export += (f"{lost}. {folders.makes_bundle_again(self.folder)}",)
+            if of(Reported, self.journal.events):
+                draw_search(self.journal.events, self.prepared.run_config, self.folder / folders.SEARCH_FIGURE)
+            draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
+        drawn = True
+
+        def draw() -> None:
+            nonlocal drawn
+            path, end = self.folder / folders.MAP, self.deadlines.end
+            drawn = bundle is None or draw_winner_map(self.prepared, bundle, table, path, end)
+
+        self.phase(draw)
         return self.result(table, notes=(*notes, *self.prepared.notes, *of_export), map_left_out=not drawn)
 
     def result(self, table: pa.Table, notes: Sequence[str], map_left_out: bool = False) -> Result:
@@ -125,7 +147,6 @@ def new_run(
     prepared: Prepared,
     folder: Path,
     watch: Watch,
-    deadlines: Deadlines,
     work: Mapping[str, Any] | None = None,
     study: dict[str, Any] | None = None,
 ) -> Iterator[OpenRun]:
@@ -137,19 +158,17 @@ def new_run(
         machine = prepare_workers(prepared.run_config, folder, new=True)
         with folders.claimed(folder):
             folders.create(folder, prepared.run_config, prepared.split, work)
-            with _open(prepared, folder, machine, watch, deadlines.end, folders.REFITS, study) as run:
+            with _open(prepared, folder, machine, watch, folders.REFITS, study) as run:
                 yield run
 
 
 @contextmanager
-def earlier_run(
-    run_config: RunConfig, folder: Path, watch: Watch, deadlines: Deadlines, refits: str = folders.REFITS
-) -> Iterator[OpenRun]:
+def earlier_run(run_config: RunConfig, folder: Path, watch: Watch, refits: str = folders.REFITS) -> Iterator[OpenRun]:
     """The run of `run_config` in `folder`, which goes on. refits: the name of the journal of its refits."""
     with ray_for_a_run(), run_lock(folder):
         machine = prepare_workers(run_config, folder, new=False)
         prepared = reopen(run_config, folder, watch.downloading)
-        with _open(prepared, folder, machine, watch, deadlines.end, refits) as run:
+        with _open(prepared, folder, machine, watch, refits) as run:
             yield run
 
 
@@ -159,7 +178,6 @@ def _open(
     folder: Path,
     machine: Machine,
     watch: Watch,
-    end: float | None,
     refits: str,
     study: dict[str, Any] | None = None,
 ) -> Iterator[OpenRun]:
@@ -167,7 +185,7 @@ def _open(
     with Journal(folder / folders.JOURNAL) as journal, Journal(folder / refits) as refit_journal:
         run = OpenRun(prepared, folder, (journal, refit_journal), machine, watch)
         past = (*journal.events, *refit_journal.events) if run.searches else ()
-        watch.on_event(RunOpened(run_config, run.searches, end, past))
+        watch.on_event(RunOpened(run_config, run.searches, run.deadlines.end, past))
         if not journal.events:
             run.work.record(journal, opening(prepared, study))
             for text in prepared.warnings:

@@ -13,7 +13,6 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.refit import final_order, reevaluate, refit_config, refit_on_split
 from hsiauto.refit import refit as refit_ranked
 from hsiauto.runs import folder as folders
-from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.export import why_model_lost
 from hsiauto.runs.opened import OpenRun, earlier_run, new_run
 from hsiauto.runs.prepare import Prepared, feedable, prepare
@@ -35,11 +34,13 @@ def search(
     *,
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
+    began: float | None = None,
 ) -> Result:
     """Search the best classifier for a scene, retrain and export it, write the leaderboard, all in a new folder.
 
     folder: None: `runs/<dataset>-<time>-<random>`. on_event: called with each event of the journal, and with those of
-    `hsiauto.search.events.transient`. stop: ends the run as Ctrl-C does; works in any thread.
+    `hsiauto.search.events.transient`. stop: ends the run as Ctrl-C does; works in any thread. began: the
+    `time.monotonic()` value from which a time limit counts; None: this call's.
     Raises UserError for bad input, before anything is written.
     """
     if config.labels is not None:
@@ -49,12 +50,12 @@ def search(
             "Ask for those of one config, `hsiauto train FAMILY` with `labels` active; for a search on few labels set "
             "`train_fraction` or `train_per_class`.",
         )
-    deadlines, watch = Deadlines.start(config.time_limit_s), Watch.of(on_event, stop)
+    watch = Watch.of(on_event, stop, began)
     folder = folders.new_folder(folder, config.scene.dataset)
     prepared = prepare(config, watch.downloading)
     found = _from_earlier(prepared)
-    with new_run(prepared, folder, watch, deadlines) as run:
-        return _drive(run, deadlines, found)
+    with new_run(prepared, folder, watch) as run:
+        return _drive(run, found)
 
 
 @within_memory("a run")
@@ -70,11 +71,13 @@ def resume(
     address: str | None = None,
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
+    began: float | None = None,
 ) -> Result:
-    """Go on with the search in `folder`. A larger `budget` extends it; a time limit counts from now, GPU-hours from the
+    """Go on with the search in `folder`. A larger `budget` extends it; a time limit counts anew, GPU-hours from the
     search's beginning. `data_dir`, `concurrency`, `trial_timeout_s` and `address` belong to the machines of this call.
+    on_event, stop, began: as in `search`.
     """
-    folder, watch = Path(folder), Watch.of(on_event, stop)
+    folder, watch = Path(folder), Watch.of(on_event, stop, began)
     before = _config_of_search(folder, "resume")
     given = {
         "budget": budget,
@@ -92,11 +95,10 @@ def resume(
         was, now = getattr(before, name), getattr(run_config, name)
         if was is not None and now < was:
             raise UserError(f"a resumed run keeps or extends its `{name}`", f"{now}, below {was}", "Leave it out.")
-    deadlines = Deadlines.start(run_config.time_limit_s)
-    with earlier_run(run_config, folder, watch, deadlines) as run:
+    with earlier_run(run_config, folder, watch) as run:
         folders.write_config(folder, run.prepared.run_config)
         told = bool(of(WarmStart, run.journal.events))
-        return _drive(run, deadlines, None if told else _from_earlier(run.prepared))
+        return _drive(run, None if told else _from_earlier(run.prepared))
 
 
 @within_memory("a run")
@@ -118,14 +120,16 @@ def train(
     folder = folders.new_folder(folder, config.scene.dataset, f"{family_config.family}-")
     if family_config.kind == "reference":
         raise UserError("a reference stands on every leaderboard and is never trained alone", family_config.family)
-    alone = config.model_copy(update={"command": "train", "families": (family_config.family,), "pins": {}})
+    alone = config.model_copy(
+        update={"command": "train", "time_limit_s": None, "families": (family_config.family,), "pins": {}}
+    )
     prepared = prepare(alone, watch.downloading)
     fed, notes = feedable(prepared, family_config, explicit)
     if config.labels is not None:  # refuses what cannot be asked for
         config.labels.plan(len(prepared.split.pool), len(prepared.split.classes))
     hyperparameters = {name: value for name, value in fed.active().items() if name != "family"}
     work = {"family": fed.family, "set": hyperparameters, "seeds": config.winner_seeds}
-    with new_run(prepared, folder, watch, Deadlines(), work) as run:
+    with new_run(prepared, folder, watch, work) as run:
         run.phase(lambda: refit_config(run.work, run.refits, fed, config.winner_seeds, run.folder))
         return run.finish(notes=notes)
 
@@ -153,19 +157,19 @@ def refit(
     of its own; what the run has scored there already is taken over. The table is `leaderboard-split-<seed>.parquet`.
     """
     folder, asked = Path(folder), _Asked(split_seed=split_seed, seeds=seeds, top=top)
-    run_config = _config_of_search(folder, "refit").model_copy(update={"address": address})
+    run_config = _config_of_search(folder, "refit").model_copy(update={"address": address, "time_limit_s": None})
     if final_order(folders.read_journal(folder)) is None:
         raise UserError("a refit needs a finished search", folder, "Resume the search first.")
     refits = f"refits-split-{asked.split_seed}.jsonl"
-    with earlier_run(run_config, folder, Watch.of(on_event, stop), Deadlines(), refits) as run:
+    with earlier_run(run_config, folder, Watch.of(on_event, stop), refits) as run:
         scored = read(folder / folders.REFITS) if (folder / folders.REFITS).exists() else []
         run.phase(lambda: refit_on_split(run.work, run.refits, asked.split_seed, asked.seeds, asked.top, scored=scored))
         return run.result(run.write_board(f"leaderboard-split-{asked.split_seed}.parquet"), run.prepared.notes)
 
 
-def _drive(run: OpenRun, deadlines: Deadlines, found: warm_start.Gathered | None) -> Result:
+def _drive(run: OpenRun, found: warm_start.Gathered | None) -> Result:
     """All phases of a search. found: what a warm start brings."""
-    prepared, watch = run.prepared, run.watch
+    prepared, watch, deadlines = run.prepared, run.watch, run.deadlines
     if found is not None:
         warm_start.record(found, run.journal)
     run.phase(
@@ -185,7 +189,7 @@ def _drive(run: OpenRun, deadlines: Deadlines, found: warm_start.Gathered | None
     run.phase(lambda: reevaluate(run.work, deadlines.reevaluation))
     lost = why_model_lost(prepared, run.folder, run.refits.events)
     run.phase(lambda: refit_ranked(run.work, run.refits, run.folder, deadlines.refit, saves_again=bool(lost)))
-    return run.finish(deadlines.end, lost=lost)
+    return run.finish(lost=lost)
 
 
 def _from_earlier(prepared: Prepared) -> warm_start.Gathered | None:

@@ -1,6 +1,7 @@
 """Whoever watches a run: told of what happens, asked whether to stop."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
@@ -17,12 +18,15 @@ class Watch:
 
     on_event: OnEvent = lambda event: None
     _asked: Callable[[], bool] = lambda: False
+    began: float = field(default_factory=time.monotonic)
+    """The `time.monotonic()` value from which a time limit counts."""
     _stopped: bool = field(default=False, init=False)
 
     @classmethod
-    def of(cls, on_event: OnEvent | None, stop: Stop | None) -> Self:
+    def of(cls, on_event: OnEvent | None, stop: Stop | None, began: float | None = None) -> Self:
         asked = stop.is_set if isinstance(stop, threading.Event) else stop
-        return cls(on_event or (lambda event: None), asked or (lambda: False))
+        now = time.monotonic()
+        return cls(on_event or (lambda event: None), asked or (lambda: False), now if began is None else began)
 
     def stop(self) -> bool:
         """Whether the caller wants the run to end; once it does, it is not asked again."""

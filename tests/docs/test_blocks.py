@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hsiauto.cli import main
+from hsiauto.cli.app import main
 from hsiauto.files import parse_yaml
 from hsiauto.scene.model import Scene
 from hsiauto.scene.registry.known import RegisteredScene

@@ -1,10 +1,15 @@
-"""Warnings of a journal, as a search that was extended repeats them."""
+"""Warnings of a journal, as a search that was extended repeats them; Ctrl-C while a run writes."""
 
+import os
+import signal
 from pathlib import Path
 
-from hsiauto.runs.opened import standing_warnings
+import pytest
+
+from hsiauto.runs.opened import OpenRun, standing_warnings
 from hsiauto.search.events import Event, Proposed, Warned
 from hsiauto.search.journal import Journal
+from hsiauto.search.workers.driver import LeftAtOnce
 from tests import told
 from tests.search import fakes
 
@@ -38,3 +43,26 @@ def test_a_lack_of_time_is_over_once_the_family_has_started_and_other_warnings_s
     late, of_memory = _warning(["a"], about="time"), _warning(["a"], about="memory of t0001")
     assert len(standing_warnings([late, of_memory])) == 2
     assert standing_warnings([late, of_memory, _proposed("a")]) == [of_memory.text]
+
+
+def _press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_while_a_run_writes_ends_it_afterwards_and_a_second_one_at_once() -> None:
+    run, done = OpenRun.__new__(OpenRun), []
+    run.interrupted = False
+    with run.writing():
+        _press()
+        done.append("written")
+    assert run.interrupted
+    run.phase(lambda: done.append("another phase"))
+
+    def write_again() -> None:
+        with run.writing():
+            _press()
+            done.append("written too")
+
+    with pytest.raises(LeftAtOnce):
+        write_again()
+    assert done == ["written"]

@@ -9,7 +9,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from hsiauto.runs import folder as folders
-from hsiauto.runs.clock import Deadlines
 from hsiauto.runs.opened import new_run
 from hsiauto.runs.prepare import Prepared, prepare
 from hsiauto.runs.run import _drive
@@ -60,8 +59,8 @@ def leaking(prepared: Prepared) -> Prepared:
 
 
 def run(prepared: Prepared, folder: Path) -> Path:
-    with new_run(prepared, folder, Watch(), Deadlines()) as opened:
-        _drive(opened, Deadlines(), None)
+    with new_run(prepared, folder, Watch()) as opened:
+        _drive(opened, None)
     return folder
 
 

@@ -1,11 +1,12 @@
 """What Ray changes in the process that uses it, for the time of a run: settings put in, everything put back."""
 
+import ctypes
 import faulthandler
 import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 RAY_SETTINGS = {
@@ -25,6 +26,9 @@ RAY_SETTINGS = {
 _PREFIXES = ("RAY_", "TUNE_", "PYTHONBREAKPOINT", "TORCHINDUCTOR_")
 """Variables that Ray sets, and torch when it first counts multiply-adds."""
 _LOGGERS = ("ray", "ray.tune", "ray.data", "ray.train")
+_libc = ctypes.CDLL(None)
+_ACTION_BYTES = 512
+"""More than any system's `struct sigaction`."""
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
 
 
@@ -42,17 +46,27 @@ def kept_environment() -> Iterator[None]:
 
 @contextmanager
 def kept_signals() -> Iterator[None]:
-    """Put signal handlers back: Ray leaves one for SIGTERM, Tune those for Ctrl-C and SIGUSR1.
-
-    Outside the main thread neither they nor this function can set one.
-    """
+    """Put signal handlers back: Ray leaves one for SIGTERM, and another in C, Tune those for Ctrl-C and SIGUSR1."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
+    actions = {number: ctypes.create_string_buffer(_ACTION_BYTES) for number in _SIGNALS}
+    for number, action in actions.items():
+        _libc.sigaction(number, None, action)
     try:
         yield
     finally:
         for number, handler in before.items():
             if in_main_thread() and handler is not None:  # None: set by code that is not Python
                 signal.signal(number, handler)
+            _libc.sigaction(number, actions[number], None)
+
+
+@contextmanager
+def later(note: Callable[[], None]) -> Iterator[None]:
+    """Call `note` for a Ctrl-C within, instead of raising KeyboardInterrupt in the midst of it."""
+    with kept_signals():
+        if in_main_thread():
+            signal.signal(signal.SIGINT, lambda number, frame: note())
+        yield
 
 
 def in_main_thread() -> bool:

@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
+import psutil
 import ray
 
 from hsiauto.errors import RayLost
@@ -34,7 +36,7 @@ def ray_for_a_run() -> Iterator[None]:
         if not _users.count:
             _users.leave.enter_context(quiet_ray())
             if not ray.is_initialized():
-                _users.leave.callback(ray.shutdown)
+                _users.leave.callback(_shut_down)
         _users.count += 1
     try:
         yield
@@ -43,6 +45,25 @@ def ray_for_a_run() -> Iterator[None]:
             _users.count -= 1
             if not _users.count:
                 _users.leave.close()
+
+
+def _shut_down() -> None:
+    """`ray.shutdown`, but at once: Ray waits a second for each of its processes that blocks SIGTERM, as those of the
+    command line do, and the agents of a raylet that was killed stay for half a minute."""
+    node: Any = ray._private.worker._global_node
+    end_processes = node.kill_all_processes
+
+    def kill(**_: bool) -> None:
+        started = {info.process.pid for infos in node.all_processes.values() for info in infos}
+        direct = [child for child in psutil.Process().children() if child.pid in started]
+        indirect = [process for child in direct for process in child.children(recursive=True)]
+        end_processes(check_alive=False, allow_graceful=False)
+        for process in indirect:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    node.kill_all_processes = kill
+    ray.shutdown()
 
 
 def start_ray(machine: Machine, resources: Resources, data_bytes: int = 0) -> None:
@@ -60,7 +81,7 @@ def start_ray(machine: Machine, resources: Resources, data_bytes: int = 0) -> No
                 try:
                     folder = leave.enter_context(ray_folder())
                     leave.enter_context(own_token())
-                    leave.callback(ray.shutdown)
+                    leave.callback(_shut_down)
                     init_local_ray(
                         num_cpus=max(machine.cpus, round(needed + 0.5)),  # more trials than cores: as asked
                         num_gpus=len(machine.gpu_bytes),

@@ -60,6 +60,9 @@ def run_jobs(
     Call it within `ray_for_a_run`: a generator ends when it is collected, which may be late. Raises KeyboardInterrupt
     after `stop`, and RayLost if Ray ends.
     """
+    if deadline is not None and deadline <= time.monotonic():  # for this no worker is started
+        yield from (_without_result(job, "skipped", f"{OUT_OF_TIME}: no time is left") for job in jobs)
+        return
     if not jobs:
         return
     machine = machine or look(run_config.address)

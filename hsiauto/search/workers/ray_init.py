@@ -14,7 +14,7 @@ import ray
 from ray._private import node, ray_constants, worker
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
-from hsiauto.search.workers.environment import kept_environment
+from hsiauto.search.workers.environment import kept_environment, kept_signals
 
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Set to 0, a process of Ray takes 127.0.0.1 for its address, as it does by itself on those systems."""
@@ -22,7 +22,7 @@ _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 def join_ray(address: str) -> None:
     """Join the Ray at `address` as a driver that prints nothing."""
-    with _replaced(worker, listen_error_messages=_nothing):
+    with kept_signals(), _replaced(worker, listen_error_messages=_nothing):
         ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
 
 
@@ -33,6 +33,7 @@ def init_local_ray(**settings: Any) -> None:
     needless = {"start_monitor": _nothing, "start_log_monitor": _nothing, "start_api_server": _nothing}
     os.environ[_LOOPBACK] = "0"
     with (
+        kept_signals(),
         _replaced(ray_constants, ENABLE_RAY_CLUSTER=False),
         _replaced(node.Node, **needless),
         _replaced(worker, listen_error_messages=_nothing),
