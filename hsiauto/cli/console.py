@@ -4,10 +4,14 @@ Names of classes, descriptions of files, reasons in a journal: what is printed w
 consoles print all of it as text.
 """
 
+import errno
+import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
@@ -22,6 +26,7 @@ _OBEYED = re.compile(
 """Characters that a terminal obeys or hides: escape codes, returns, those that turn the direction of a line."""
 
 
+_STDERR = 2
 ENOUGH = 10_000
 """Columns in which every table fits."""
 
@@ -77,3 +82,46 @@ def write_anywhere() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def keep_streams() -> None:
+    """Let no console end a command: one that is closed is /dev/null, and one whose reader has gone becomes that.
+
+    A closed one would else be the number of the next file that is opened: a journal, into which libraries print.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= _STDERR:  # the lowest one that is free
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    for handle, name in enumerate(("stdout", "stderr"), start=1):
+        stream = getattr(sys, name) or open(handle, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        setattr(sys, name, _Kept(stream))
+
+
+class _Kept:
+    """A stream that nobody may read any more: the reader of a pipe has ended, the terminal was closed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._left():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._left():
+            self._stream.flush()
+
+    @contextmanager
+    def _left(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)

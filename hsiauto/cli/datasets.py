@@ -35,9 +35,12 @@ def datasets(*, data_dir: DataDir = None, json: Json = False) -> None:
     print_rows([*columns, Column("here", prose=True)], rows, as_json=json)
 
 
-@app.command
+_FETCH = "Download a scene: each source in turn, resumed where it broke off, checked against its sha256."
+"""As a text, and no docstring: Python leaves those away if it is told to (PYTHONOPTIMIZE=2)."""
+
+
+@app.command(help=_FETCH)
 def fetch(name: Name, /, *, data_dir: DataDir = None) -> None:
-    """Download a scene: each source in turn, resumed where it broke off, checked against its sha256."""
     from hsiauto.cli.progress import download_bars
 
     console = errors()
@@ -46,8 +49,7 @@ def fetch(name: Name, /, *, data_dir: DataDir = None) -> None:
             say(str(path), console, whole=True)
 
 
-@app.command
+@app.command(help="Check the sha256 of a scene's files.")
 def verify(name: Name, /, *, data_dir: DataDir = None) -> None:
-    """Check the sha256 of a scene's files."""
     for path in registry.verify(name, data_dir):
         say(f"{path}: sha256 is right", output(), whole=True)

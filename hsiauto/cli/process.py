@@ -1,12 +1,20 @@
-"""The process of a command: what it is given by whoever starts it, met before anything else."""
+"""The process of a command: what whoever starts it hands down (signals, streams, variables) is met before anything."""
 
+import os
 import sys
 import time
 
+from hsiauto.cli.app import BAD_INPUT
 from hsiauto.cli.app import main as call
+from hsiauto.cli.console import errors, keep_streams, say
 from hsiauto.cli.signals import take_as_ctrl_c
+from hsiauto.errors import UserError
 
+_HELP = {"--help", "-h"}
 _LONGEST_START_S = 600.0
+_OF_A_NOTEBOOK = ("MPLBACKEND",)
+"""Variables that choose what a command never uses, and that end it if what they name is not there."""
+_COUNTS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _imported_at = time.monotonic()
 _began: float | None = None
 
@@ -19,9 +27,44 @@ def began() -> float | None:
 def main() -> None:
     """Run the command line in this process, which is its own, and exit with its code."""
     global _began
+    _speak_utf8()
+    keep_streams()
     take_as_ctrl_c()
     _began = _started_at()
+    for name in _OF_A_NOTEBOOK:
+        os.environ.pop(name, None)
+    try:
+        if not _HELP.intersection(sys.argv):
+            _check_environment()
+    except UserError as error:
+        say(f"error: {error}", errors())
+        sys.exit(BAD_INPUT)
     call(sys.argv[1:])
+
+
+def _speak_utf8() -> None:
+    """Start again in UTF-8 mode if the locale has another encoding: libraries in C take a path as UTF-8, and could open
+    none with an umlaut. The console keeps its own; workers have the mode from the environment."""
+    if sys.getfilesystemencoding() == "utf-8":
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    if sys.stdout is not None:
+        os.environ.setdefault("PYTHONIOENCODING", f"{sys.stdout.encoding}:replace")
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
+
+
+def _check_environment() -> None:
+    """Raise UserError for what would end a command late, or as a traceback of a library."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(
+            "a command runs in a folder", f"one that has been deleted: {error.strerror}", "Change to another."
+        ) from error
+    for name in _COUNTS:
+        value = os.environ.get(name, "").strip()
+        if value and not all(part.strip().isdecimal() and int(part) > 0 for part in value.split(",")):
+            raise UserError(f"{name} must be a number of threads", value, f"Unset {name}, or set it to 1 or more.")
 
 
 def _started_at() -> float:

@@ -47,7 +47,7 @@ class OpenRun:
         self.searches = prepared.run_config.command == "search" and self.refits.path.name == folders.REFITS
         pool = partial(run_jobs, machine=machine, stop=watch.stop)
         self.work = Work(prepared.run_config, prepared.scene, prepared.split, self.journal, pool, watch.on_event)
-        self.deadlines = Deadlines.share(watch.began, prepared.run_config.time_limit_s)
+        self.deadlines = Deadlines.share(watch.began, prepared.run_config.time_limit_s, watch.start_s)
         self.interrupted, self.lost = False, ""
         self.kept = Kept(folder)
         self.journal.on_lost = self.refits.on_lost = self.kept.regain

@@ -20,13 +20,16 @@ class Watch:
     _asked: Callable[[], bool] = lambda: False
     began: float = field(default_factory=time.monotonic)
     """The `time.monotonic()` value from which a time limit counts."""
+    start_s: float = 0.0
+    """Seconds that the command took from there to the call: its imports."""
     _stopped: bool = field(default=False, init=False)
 
     @classmethod
     def of(cls, on_event: OnEvent | None, stop: Stop | None, began: float | None = None) -> Self:
         asked = stop.is_set if isinstance(stop, threading.Event) else stop
         now = time.monotonic()
-        return cls(on_event or (lambda event: None), asked or (lambda: False), now if began is None else began)
+        began = now if began is None else began
+        return cls(on_event or (lambda event: None), asked or (lambda: False), began, now - began)
 
     def stop(self) -> bool:
         """Whether the caller wants the run to end; once it does, it is not asked again."""

@@ -7,10 +7,10 @@ import pytest
 from hsiauto.runs.clock import LONGEST_END_S, SHORTEST_END_S, Deadlines
 
 
-def _seconds(limit_s: float, started_s: float = 0.0) -> tuple[float, ...]:
+def _seconds(limit_s: float, started_s: float = 0.0, imports_s: float = 0.0) -> tuple[float, ...]:
     """What search, re-evaluation, refits and the end get of a limit, `started_s` after its beginning."""
     now = time.monotonic()
-    found = Deadlines.share(now - started_s, limit_s)
+    found = Deadlines.share(now - started_s, limit_s, imports_s)
     ends = [end for end in (found.search, found.reevaluation, found.refit, found.end) if end is not None]
     return tuple(round(end - before, 1) for before, end in zip((now, *ends), ends, strict=False))
 
@@ -32,6 +32,11 @@ def test_a_short_limit_keeps_seconds_for_table_and_pictures() -> None:
     assert _seconds(5) == (0.0, 0.0, 0.0, 5.0)
 
 
-def test_whoever_took_long_to_start_is_given_as_long_to_end() -> None:
-    assert _seconds(80, started_s=18)[-1] == 18.0
-    assert _seconds(80, started_s=40)[-1] == 20.0
+def test_whoever_took_long_to_import_is_given_longer_to_end() -> None:
+    assert _seconds(100, started_s=15, imports_s=15)[-1] == 20.0
+    assert _seconds(1000, started_s=200, imports_s=15)[-1] == LONGEST_END_S
+
+
+def test_no_phase_is_begun_if_its_workers_could_hardly_start() -> None:
+    assert _seconds(60, started_s=16, imports_s=15) == (0.0, 0.0, 0.0, 44.0)
+    assert _seconds(60, started_s=16, imports_s=1)[0] > 10

@@ -6,6 +6,7 @@ not used: each of them passes by the journal. A resume is a new Tuner over the s
 
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,8 @@ def run_search(
     Raises KeyboardInterrupt after Ctrl-C or `stop`, when the trials have been stopped, and LeftAtOnce after a second
     Ctrl-C, all with the journal closed in order; UserError if it cannot be written; RayLost if Ray ends.
     """
+    if deadline is not None and deadline <= time.monotonic():
+        return
     machine = machine or look(run_config.address)
     presets = [preset for family in space.families for preset in space.presets(family)]
     resources = resources_for(run_config, machine, presets, data)

@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 import ray
+from ray._private import worker
 
 from hsiauto.errors import RayLost
 from hsiauto.search.workers.environment import quiet_ray
@@ -50,19 +51,19 @@ def ray_for_a_run() -> Iterator[None]:
 def _shut_down() -> None:
     """`ray.shutdown`, but at once: Ray waits a second for each of its processes that blocks SIGTERM, as those of the
     command line do, and the agents of a raylet that was killed stay for half a minute."""
-    node: Any = ray._private.worker._global_node
-    end_processes = node.kill_all_processes
+    node: Any = worker._global_node
 
     def kill(**_: bool) -> None:
         started = {info.process.pid for infos in node.all_processes.values() for info in infos}
         direct = [child for child in psutil.Process().children() if child.pid in started]
         indirect = [process for child in direct for process in child.children(recursive=True)]
-        end_processes(check_alive=False, allow_graceful=False)
+        of_ray(check_alive=False, allow_graceful=False)
         for process in indirect:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
-    node.kill_all_processes = kill
+    if node is not None:
+        of_ray, node.kill_all_processes = node.kill_all_processes, kill
     ray.shutdown()
 
 
