@@ -54,7 +54,8 @@ def make_app(*, reads_config: bool = True) -> App:
     app = App(
         name="hsiauto",
         help="AutoML for hyperspectral images that its users can believe.",
-        help_epilogue="Exit codes: 0 done, 1 nothing was trained, 2 bad input, 3 Ray was lost, 130 interrupted.",
+        help_epilogue="Exit codes: 0 done, 1 nothing was trained, 2 bad input, 3 Ray was lost; interrupted: "
+        "129 by SIGHUP, 130 by Ctrl-C, 143 by SIGTERM.",
         help_format="plaintext",
         version_flags=(),
         config=read_config_file if reads_config else (),

@@ -43,7 +43,7 @@ def _run(prepared: Prepared, folder: Path) -> Iterator[OpenRun]:
     """A run that has begun, without workers."""
     with folders.claimed(folder):
         folders.create(folder, prepared.run_config, prepared.split)
-        with opened._open(prepared, folder, Machine.here(), Watch(), None, folders.REFITS) as run:
+        with opened._open(prepared, folder, Machine.here(), Watch(), folders.REFITS) as run:
             yield run
 
 

@@ -2,10 +2,9 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import psutil
 import ray
 from ray._private import worker
 
@@ -49,21 +48,12 @@ def ray_for_a_run() -> Iterator[None]:
 
 
 def _shut_down() -> None:
-    """`ray.shutdown`, but at once: Ray waits a second for each of its processes that blocks SIGTERM, as those of the
-    command line do, and the agents of a raylet that was killed stay for half a minute."""
+    """`ray.shutdown`, at once: Ray would wait a second for each of its processes that blocks SIGTERM, as those of the
+    command line do. What a killed raylet leaves is seen to by the watcher of `ray_folder`."""
     node: Any = worker._global_node
-
-    def kill(**_: bool) -> None:
-        started = {info.process.pid for infos in node.all_processes.values() for info in infos}
-        direct = [child for child in psutil.Process().children() if child.pid in started]
-        indirect = [process for child in direct for process in child.children(recursive=True)]
-        of_ray(check_alive=False, allow_graceful=False)
-        for process in indirect:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-
     if node is not None:
-        of_ray, node.kill_all_processes = node.kill_all_processes, kill
+        end = node.kill_all_processes
+        node.kill_all_processes = lambda **_: end(check_alive=False, allow_graceful=False)
     ray.shutdown()
 
 
