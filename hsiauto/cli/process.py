@@ -1,7 +1,9 @@
 """The process of a command: what whoever starts it hands down (signals, streams, variables) is met before anything."""
 
+import getpass
 import os
 import sys
+import tempfile
 import time
 
 from hsiauto.cli.app import BAD_INPUT
@@ -34,6 +36,10 @@ def main() -> None:
     for name in _OF_A_NOTEBOOK:
         os.environ.pop(name, None)
     try:
+        getpass.getuser()
+    except (KeyError, OSError):  # in a container; torch would ask, too
+        os.environ["USER"] = f"uid-{os.getuid()}"
+    try:
         if not _HELP.intersection(sys.argv):
             _check_environment()
     except UserError as error:
@@ -61,6 +67,14 @@ def _check_environment() -> None:
         raise UserError(
             "a command runs in a folder", f"one that has been deleted: {error.strerror}", "Change to another."
         ) from error
+    if os.path.expanduser("~") == "~":
+        what = f"no HOME, and a user id without a name ({os.getuid()})"
+        raise UserError("a command needs a home folder", what, "Set HOME to a folder that you may write to.")
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        remedy = "Set TMPDIR to a folder that you may write to."
+        raise UserError("a command needs a folder for temporary files", error.strerror, remedy) from error
     for name in _COUNTS:
         value = os.environ.get(name, "").strip()
         if value and not all(part.strip().isdecimal() and int(part) > 0 for part in value.split(",")):

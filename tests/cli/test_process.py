@@ -82,6 +82,39 @@ def test_a_number_of_threads_that_is_none_is_said_in_one_line(value: str) -> Non
     assert _hsiauto("--help", env={"OMP_NUM_THREADS": value}).returncode == 0
 
 
+_NAMELESS = """
+import pwd
+
+def getpwuid(number):
+    raise KeyError("uid not found")
+
+pwd.getpwuid = getpwuid
+"""
+
+
+@pytest.mark.parametrize("home", ["", "/tmp"])
+def test_a_user_without_a_name_needs_a_home(home: str) -> None:
+    """As in `docker run --user 1234`: without one, to import ray.tune raises."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("USER", "LOGNAME", "HOME")}
+    environment |= {"HOME": home} if home else {}
+    body = "import getpass, ray.tune; getpass.getuser()"
+    line = [sys.executable, "-c", _NAMELESS + _FAKE.format(body)]
+    told = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    if home:
+        assert (told.returncode, told.stderr) == (0, "")
+    else:
+        assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+        assert "Set HOME" in told.stderr
+
+
+def test_a_place_for_temporary_files_is_asked_for_in_one_line(tmp_path: Path) -> None:
+    refuse = "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/proc/none']\n"
+    line = [sys.executable, "-c", refuse + _FAKE.format("pass")]
+    told = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    assert (told.returncode, told.stderr.count("\n")) == (2, 1)
+    assert "Set TMPDIR" in told.stderr
+
+
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "garbage"])
 def test_a_backend_of_matplotlib_ends_no_command(tmp_path: Path, backend: str) -> None:
     body = """from hsiauto.report.figure import figure_file

@@ -26,7 +26,6 @@ RAY_SETTINGS = {
 _PREFIXES = ("RAY_", "TUNE_", "PYTHONBREAKPOINT", "TORCHINDUCTOR_")
 """Variables that Ray sets, and torch when it first counts multiply-adds."""
 _LOGGERS = ("ray", "ray.tune", "ray.data", "ray.train")
-_libc = ctypes.CDLL(None)
 _ACTION_BYTES = 512
 """More than any system's `struct sigaction`."""
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])]
@@ -48,16 +47,30 @@ def kept_environment() -> Iterator[None]:
 def kept_signals() -> Iterator[None]:
     """Put signal handlers back: Ray leaves one for SIGTERM, and another in C, Tune those for Ctrl-C and SIGUSR1."""
     before = {number: signal.getsignal(number) for number in _SIGNALS}
+    with _kept_actions():
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                if in_main_thread() and handler is not None:  # None: set by code that is not Python
+                    signal.signal(number, handler)
+
+
+@contextmanager
+def _kept_actions() -> Iterator[None]:
+    """Put back what the system does at a signal, which code in C may change from any thread."""
+    if os.name != "posix":
+        yield
+        return
+    libc = ctypes.CDLL(None)
     actions = {number: ctypes.create_string_buffer(_ACTION_BYTES) for number in _SIGNALS}
     for number, action in actions.items():
-        _libc.sigaction(number, None, action)
+        libc.sigaction(number, None, action)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            if in_main_thread() and handler is not None:  # None: set by code that is not Python
-                signal.signal(number, handler)
-            _libc.sigaction(number, actions[number], None)
+        for number, action in actions.items():
+            libc.sigaction(number, action, None)
 
 
 @contextmanager
