@@ -46,6 +46,7 @@ class Engine:
 
     cost: of a config on this scene. parse: a journalled config -> the config. clock: seconds, like `deadline`. gpus: of
     each trial. speed: of a worker, for what may be started with a deadline. proposals: how what runs next is chosen.
+    may_go_on: whether a trial that waits may be started now, as long as there is something else to do.
     Raises UserError if the journal cannot be written.
     """
 
@@ -65,9 +66,10 @@ class Engine:
         on_event: OnEvent | None = None,
         mirror: Mirror | None = None,
         proposals: type[Proposals] = Proposals,
+        may_go_on: Callable[[str], bool] = lambda trial_id: True,
     ) -> None:
         self._run_config, self._space, self._parse, self._mirror = run_config, space, parse, mirror
-        self._cost, self._gpus, self._speed = remembered(cost), gpus, speed
+        self._cost, self._gpus, self._speed, self._may_go_on = remembered(cost), gpus, speed, may_go_on
         self._ledger = Ledger(journal, on_event)
         self._time_limit = TimeLimit.start(deadline, workers, run_config.max_epochs, clock)
         self._gpu_hours = GpuHours(run_config.max_gpu_hours)
@@ -110,15 +112,16 @@ class Engine:
     def next(self) -> Training | None:
         """A trial to start now; None when there is none. While it `waits` there may be one later."""
         if self._time_limit.left_s > 0 and not self._gpu_hours.why_stop(self.trials.values()):
-            if self._waiting:
-                trial = self._waiting.pop(0)
-                config = self._parse(trial.config)
-                return self._handed_out(Training(trial.trial_id, trial.attempt + 1, config, trial.epochs))
+            for trial in self._waiting:
+                if self._may_go_on(trial.trial_id):
+                    return self._handed_out(self._next_attempt(trial))
             proposal = None if self.finished else self._proposals.next()
+            if isinstance(proposal, Proposal):
+                return self._handed_out(self._journalled(proposal))
+            if self._waiting and not self._at_work:  # nothing else is left to do
+                return self._handed_out(self._next_attempt(self._waiting[0]))
             if isinstance(proposal, Later):
                 return None
-            if proposal is not None:
-                return self._handed_out(self._journalled(proposal))
         self.finished = True
         return None
 
@@ -128,6 +131,10 @@ class Engine:
         family that is decided by what is at work."""
         return bool(self._at_work)
 
+    def is_at_work(self, trial_id: str, attempt: int) -> bool:
+        """Whether the trial was handed out, and this attempt is the last one, which has not ended."""
+        return self._at_work.get(trial_id) == attempt
+
     def start(self, trial_id: str, attempt: int, node: str, device: str, pid: int, note: str = "") -> None:
         """A worker has taken the trial. note: `Trial.note`."""
         self._ledger.write(
@@ -136,7 +143,7 @@ class Engine:
 
     def report(self, trial_id: str, attempt: int, report: Report) -> Decision:
         """Take the report of an epoch, in order, and say whether the trial goes on."""
-        if self._at_work.get(trial_id) != attempt:
+        if not self.is_at_work(trial_id, attempt):
             return "stop"  # an orphan of an earlier driver, or of a node that was given up
         trial = self.trials[trial_id]
         if report.epoch <= trial.epochs:
@@ -151,19 +158,27 @@ class Engine:
 
     def fail(self, trial_id: str, attempt: int, error: str, peak_memory_bytes: int | None = None) -> None:
         """The trial raised, or hangs. The search goes on. peak_memory_bytes: if it ran out of memory."""
-        if self._at_work.get(trial_id) == attempt:
+        if self.is_at_work(trial_id, attempt):
             self._end(self.trials[trial_id], "failed", error, attempt, peak_memory_bytes)
 
     def lose(self, trial_id: str, attempt: int, error: str) -> None:
         """The trial's worker died, which may not be its fault: it goes on from its checkpoint on another one, once."""
-        if self._at_work.get(trial_id) != attempt:
+        if not self.is_at_work(trial_id, attempt):
             return
-        trial = self.trials[trial_id]
-        if trial.worker_deaths:
-            self._end(trial, "failed", f"its worker died twice: {error}", attempt)
+        if self.trials[trial_id].worker_deaths:
+            self._end(self.trials[trial_id], "failed", f"its worker died twice: {error}", attempt)
         else:
-            self._end(trial, "interrupted", f"its worker died: {error}", attempt, worker_died=True)
-            self._waiting.append(trial)
+            self.give_back(trial_id, attempt, f"its worker died: {error}")
+
+    def give_back(self, trial_id: str, attempt: int, error: str) -> None:
+        """What ended the trial may not be its fault: it goes on on another worker."""
+        if self.is_at_work(trial_id, attempt):
+            self._end(self.trials[trial_id], "interrupted", error, attempt, worker_died=True)
+            self._waiting.append(self.trials[trial_id])
+
+    def warn(self, about: str, text: str) -> None:
+        """Tell whoever reads the results; once for each subject."""
+        self._ledger.warn(about, text)
 
     def overdue(self, grace_s: float) -> bool:
         """Whether the deadline passed more than `grace_s` ago, so that trials without a report are not waited for."""
@@ -172,7 +187,7 @@ class Engine:
     def expire(self, trial_id: str, attempt: int) -> None:
         """Give up a trial that is overdue."""
         trial = self.trials[trial_id]
-        if self._at_work.get(trial_id) == attempt:
+        if self.is_at_work(trial_id, attempt):
             reached = "time limit of the search reached"
             if trial.attempt:
                 after = f"after epoch {trial.epochs} of {self._run_config.max_epochs}"
@@ -213,6 +228,10 @@ class Engine:
         )
         self._ledger.write(event)
         return Training(event.trial_id, 1, config, 0)
+
+    def _next_attempt(self, trial: TrialState) -> Training:
+        self._waiting.remove(trial)
+        return Training(trial.trial_id, trial.attempt + 1, self._parse(trial.config), trial.epochs)
 
     def _handed_out(self, training: Training) -> Training:
         self._at_work[training.trial_id] = training.attempt

@@ -19,8 +19,8 @@ from hsiauto.refit.scoring import Target, record
 from hsiauto.report.labels_figure import curves
 from hsiauto.search.events import Cycle, Event, Refit, of
 from hsiauto.search.journal import Journal
+from hsiauto.search.workers.job_worker import JobWorker
 from hsiauto.search.workers.jobs import Job, JobResult
-from hsiauto.search.workers.pool import JobWorker
 from hsiauto.split import overlap
 from hsiauto.split.seal import SealedTest, TrialData
 from hsiauto.training.active.recipe import ActiveLabels

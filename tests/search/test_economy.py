@@ -22,6 +22,7 @@ from hsiauto.search.journal import Journal
 from hsiauto.search.screen import CPU_MACS_PER_SECOND, LONGEST_START_S, Cost, Speed
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.search.workers.faults import Silence
+from hsiauto.search.workers.nodes import Nodes
 from hsiauto.search.workers.pulse import Pulse
 from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.search.workers.tune_adapters import EngineScheduler
@@ -404,7 +405,8 @@ def test_a_stopped_trial_frees_its_worker_at_once() -> None:
 
     def told(decision: str, worth_saving: bool) -> str:
         engine: Any = SimpleNamespace(report=lambda *_: decision)
-        scheduler = EngineScheduler(engine, lambda _: worth_saving, ended.append, Silence(None), Pulse(None, {}))
+        nodes = Nodes(dict)
+        scheduler = EngineScheduler(engine, nodes, lambda _: worth_saving, ended.append, Silence(None), Pulse(None, {}))
         trial = _TuneTrial()
         return scheduler.on_trial_result(None, trial, {"message": "report", **vars(fakes.report(1, 0.5))})
 

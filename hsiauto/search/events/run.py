@@ -54,7 +54,8 @@ class Warned(Line):
 
     event: Literal["warning"] = "warning"
     about: str
-    """The subject: split, budget, time, preset, refused, exhausted, mirror, warm start, or `memory of <trial id>`."""
+    """The subject: split, budget, time, preset, refused, exhausted, mirror, warm start, `node <name>`, or `memory of
+    <trial id>`."""
     text: str
     families: tuple[str, ...] = ()
     """The families that it concerns; of `budget` and `time`: that are left out."""

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +32,8 @@ from hsiauto.search.workers.environment import in_main_thread, kept_signals
 from hsiauto.search.workers.faults import Silence
 from hsiauto.search.workers.local_ray import ray_for_a_run, start_ray
 from hsiauto.search.workers.memory_probe import resources_for
+from hsiauto.search.workers.nodes import Nodes
+from hsiauto.search.workers.placement import able
 from hsiauto.search.workers.pulse import Pulse
 from hsiauto.search.workers.resources import Machine
 from hsiauto.search.workers.storage import Storage, open_storage
@@ -72,6 +75,7 @@ def run_search(
     resources = resources_for(run_config, machine, presets, data)
     start_ray(machine, resources, data_bytes=data.cube.nbytes)
     pulse = Pulse.of(stop)
+    nodes = Nodes(partial(able, resources))
     engine = Engine(
         journal,
         run_config,
@@ -83,6 +87,7 @@ def run_search(
         speed=Speed.of(resources.device, resources.threads),
         deadline=deadline,
         on_event=on_event,
+        may_go_on=nodes.may_go_on,
         mirror=Mirror(
             folder / "optuna.log", (f"validation {run_config.objective}", *filter(None, [run_config.second_objective]))
         ),
@@ -106,9 +111,9 @@ def run_search(
         tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(TrialWorker, setting=setting), resources.request),
             tune_config=tune.TuneConfig(
-                search_alg=EngineSearcher(engine, weights.hand_over, pulse),
+                search_alg=EngineSearcher(engine, nodes, weights.hand_over, pulse),
                 scheduler=EngineScheduler(
-                    engine, weights.worth_saving, weights.tidy, Silence(run_config.trial_timeout_s), pulse
+                    engine, nodes, weights.worth_saving, weights.tidy, Silence(run_config.trial_timeout_s), pulse
                 ),
                 num_samples=-1,  # the searcher says when
                 max_concurrent_trials=resources.concurrency,  # unset, custom searchers run slower

@@ -1,5 +1,6 @@
 """Why a worker was given up: its code raised, its process died (killed, out of memory, node lost), or it hangs."""
 
+import re
 import textwrap
 import time
 import traceback
@@ -10,6 +11,10 @@ from typing import Any
 
 from ray import cloudpickle
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+
+from hsiauto.errors import UserError
+from hsiauto.training.memory import OutOfMemory
+from hsiauto.training.trainer import Diverged
 
 LONGEST_WORDS = 400
 """Characters of a reason, which is a cell of the leaderboard."""
@@ -26,6 +31,8 @@ class WorkerEnd:
     """Code on the worker raised, and would raise again. Otherwise the process was lost."""
     words: str
     """One line, for the trial's row."""
+    address: str = ""
+    """IP address of its node, if Ray says it."""
 
 
 def end_of(trial: Any) -> WorkerEnd:
@@ -44,16 +51,26 @@ def end_by(error: BaseException) -> WorkerEnd:
     """How a worker ended, by the error that Ray raises for a call to it."""
     if isinstance(error, RayTaskError):
         cause = error.cause if isinstance(error.cause, BaseException) else error  # the error itself prints its trace
-        return WorkerEnd(True, _short(traceback.format_exception_only(cause)[-1]))
+        return WorkerEnd(True, _short(traceback.format_exception_only(cause)[-1]), _address(error))
     if isinstance(error, RayActorError):
         lines = [line.strip() for line in str(error).splitlines()][1:]  # the first says that it died
         told = [line for line in lines if line and not line.startswith(_OF_NO_USE)]
-        return WorkerEnd(error.actor_init_failed, _short(", ".join(told) or str(error)))
+        return WorkerEnd(error.actor_init_failed, _short(", ".join(told) or str(error)), _address(error))
     return WorkerEnd(False, _short(f"{type(error).__name__}: {error}"))
+
+
+def _address(error: BaseException) -> str:
+    found = re.search(r"\bip(?:=|: )([0-9a-fA-F.:]+)", str(error))
+    return found[1] if found else ""
 
 
 def _short(words: str) -> str:
     return textwrap.shorten(words.strip(), LONGEST_WORDS, placeholder=" ...")
+
+
+def is_own_fault(error: Exception) -> bool:
+    """Whether `error` is of a config on its data, and says nothing of the machine."""
+    return isinstance(error, Diverged | OutOfMemory | UserError) and not isinstance(error.__cause__, OSError)
 
 
 @dataclass

@@ -56,6 +56,8 @@ class JobResult:
     """ISO 8601, UTC."""
     model: Mapping[str, bytes] | None = None
     """Files of the fitted model on their way to `job.save_to`; None once they are there."""
+    may_be_machine: bool = False
+    """It failed before its first epoch, with an error that may be its machine's."""
     cycles: tuple[Cycle, ...] = ()
     """The cycles of a completed job with `labels`. The last one's model is the job's."""
 

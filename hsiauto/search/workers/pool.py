@@ -1,44 +1,39 @@
 """run_jobs: full trainings that are no trials (re-evaluations, refits, further splits) on a pool of Ray actors."""
 
+import logging
 import math
-import platform
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import ray
-import torch
 
 from hsiauto.config import RunConfig
-from hsiauto.models.bundle import model_files, save_files
-from hsiauto.models.predict import seconds_a_pixel
+from hsiauto.models.bundle import save_files
 from hsiauto.search.events import JobState, now
 from hsiauto.search.workers.cluster import look
 from hsiauto.search.workers.faults import WORKER_LOST, Silence, end_by
+from hsiauto.search.workers.job_worker import OUT_OF_TIME, JobWorker, StoredData, TrialType
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.search.workers.local_ray import start_ray
 from hsiauto.search.workers.memory_probe import resources_for
+from hsiauto.search.workers.nodes import Nodes
+from hsiauto.search.workers.placement import able, away_from
 from hsiauto.search.workers.pulse import Pulse
 from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.split.seal import TrialData
-from hsiauto.training.active.learn import ActiveTrial
-from hsiauto.training.trial import Report, Trial
+from hsiauto.training.trial import Trial
 
+_log = logging.getLogger(__name__)
 OVERDUE_S = 5.0
 """For this time after the deadline a job may go on before its worker is stopped."""
-JUDGED_FROM = 4
-"""Epochs after which a job is judged by its own pace: the first one carries the warm-up, one alone may be a hiccup."""
-OUT_OF_TIME = "time limit reached"
 LISTEN_S = 1.0
 """How often workers are asked how many epochs they have trained, if a silent one is ended, and the caller whether to
 stop, and Ray whether it is there."""
-
-TrialType = Callable[..., Any]
-"""`Trial`, or what a test puts in its place."""
 
 
 def run_jobs(
@@ -55,10 +50,11 @@ def run_jobs(
 
     datasets: what `job.data` names; placed once, shared by all workers. deadline: a `time.monotonic()` value; a job
     that by its predicted_seconds or by its own pace cannot end before it is skipped. machine: None: it is looked at
-    here. stop: asked every second whether to end the jobs. A job whose worker dies is tried once more; one that trains
-    no epoch for `trial_timeout_s` has failed. Closing the iterator stops the workers.
+    here. stop: asked every second whether to end the jobs. A job whose worker dies is tried once more, and so is one
+    that fails before its first epoch (`Nodes`); one that trains no epoch for `trial_timeout_s` has failed. Closing the
+    iterator stops the workers.
     Call it within `ray_for_a_run`: a generator ends when it is collected, which may be late. Raises KeyboardInterrupt
-    after `stop`, and RayLost if Ray ends.
+    after `stop`, RayLost if Ray ends, and UserError if all jobs fail before their first epoch, on every node.
     """
     if deadline is not None and deadline <= time.monotonic():  # for this no worker is started
         yield from (_without_result(job, "skipped", f"{OUT_OF_TIME}: no time is left") for job in jobs)
@@ -69,7 +65,8 @@ def run_jobs(
     of_one_scene = datasets[jobs[0].data]
     resources = resources_for(run_config, machine, [job.config for job in jobs], of_one_scene)
     start_ray(machine, resources, data_bytes=max(data.cube.nbytes for data in datasets.values()))
-    pool = _Pool(resources, datasets, trial_type, deadline, Silence(run_config.trial_timeout_s), Pulse.of(stop))
+    nodes, pulse = Nodes(partial(able, resources)), Pulse.of(stop)
+    pool = _Pool(resources, datasets, trial_type, deadline, nodes, Silence(run_config.trial_timeout_s), pulse)
     waiting = deque(jobs)
     try:
         while waiting or pool.running:
@@ -78,26 +75,20 @@ def run_jobs(
         pool.end()
 
 
-@dataclass(frozen=True)
-class StoredData:
-    """TrialData whose cube lies in Ray's object store."""
-
-    data: TrialData
-    cube: Any
-    """Its reference."""
-
-
 @dataclass
 class _Pool:
     resources: Resources
     datasets: Mapping[str, TrialData]
     trial_type: TrialType
     deadline: float | None
+    nodes: Nodes
     silence: Silence
     stop: Pulse
     running: dict[Any, tuple[Job, Any]] = field(default_factory=dict)
     """Future -> the job and its actor."""
     idle: list[Any] = field(default_factory=list)
+    places: dict[Any, Any] = field(default_factory=dict)
+    """Actor -> the answer to the question on which node it runs."""
     stored: dict[str, "StoredData"] = field(default_factory=dict)
     cubes: dict[int, Any] = field(default_factory=dict)
     """id of a cube -> where it lies in the object store."""
@@ -114,7 +105,14 @@ class _Pool:
         """Start jobs while there are places; the results of those that are not worth starting."""
         skipped = []
         while waiting and len(self.running) < self.resources.concurrency:
-            job = waiting.popleft()
+            job = next((one for one in waiting if self.nodes.may_go_on(one.key)), None)
+            if job is None:
+                if self.running:  # which may show that a node works
+                    break
+                if (none_left := self.nodes.none_left()) is not None:
+                    raise none_left
+                job = waiting[0]
+            waiting.remove(job)
             needed = job.predicted_seconds or 0.0
             if self.left <= needed:
                 reason = f"{OUT_OF_TIME}: it would take {needed:.0f} s, {max(0.0, self.left):.0f} s are left"
@@ -145,11 +143,20 @@ class _Pool:
             result: JobResult = ray.get(ready[0])
         except WORKER_LOST as death:
             self.stop.check()  # with Ray every worker ends
-            if job.key not in self.tried:
+            if not self._is_own(job, actor, end_by(death).words) or job.key not in self.tried:
                 self.tried.add(job.key)
                 waiting.appendleft(job)
                 return []
             return [_without_result(job, "failed", f"its worker died twice: {end_by(death).words}")]
+        if result.may_be_machine:
+            ray.kill(actor)  # whatever broke, another process may be spared
+            if not self._is_own(job, actor, f"{result.node}: {result.error}"):
+                waiting.appendleft(job)
+                return []
+            return [result]
+        if result.reports or result.state == "completed":
+            self.nodes.began(job.key, self._node(actor))
+            self.nodes.trained(job.key)
         if job.own_worker or not waiting:  # an idle one would hold the CPUs that a job given back may need
             ray.kill(actor)
         else:
@@ -179,6 +186,22 @@ class _Pool:
         self.pulses = {future: pulse for future, pulse in self.pulses.items() if future in self.running}
         return results
 
+    def _is_own(self, job: Job, actor: Any, error: str) -> bool:
+        """Whether its failure is the job's own, not the machine's."""
+        self.nodes.began(job.key, self._node(actor))
+        is_own = self.nodes.failed(job.key, error)
+        for _, text in self.nodes.news():
+            _log.warning("%s", text)
+        return is_own
+
+    def _node(self, actor: Any) -> str:
+        """The id of the actor's node; empty if it died before it said it."""
+        try:
+            node: str = ray.get(self.places[actor])
+        except WORKER_LOST:
+            return ""
+        return node
+
     def end(self) -> None:
         """Stop every worker."""
         if not self.stop.lost:
@@ -198,101 +221,26 @@ class _Pool:
         return self.stored[name]
 
     def _worker(self, job: Job) -> Any:
-        """An idle worker; a fresh one if there is none, or in place of an idle one if the job wants its own."""
+        """An idle worker; a fresh one if there is none, or in place of an idle one if the job wants its own or another
+        node."""
+        avoided = self.nodes.avoided(job.key)
         if self.idle:
             idle = self.idle.pop()
-            if not job.own_worker:
+            if not job.own_worker and self._node(idle) not in avoided:
                 return idle
             ray.kill(idle)
-        return self._actor()
+        return self._actor(avoided)
 
-    def _actor(self) -> Any:
+    def _actor(self, avoided: Collection[str]) -> Any:
         request = self.resources.request
         # A second thread answers while the first one trains.
         threads = 1 if self.silence.limit_s is None else 2
         worker = ray.remote(num_cpus=request["cpu"], num_gpus=request["gpu"], max_restarts=0)(JobWorker)
-        start = worker.options(max_concurrency=threads)
+        start = worker.options(max_concurrency=threads, label_selector=away_from(avoided))
         resources = self.resources
-        return start.remote(resources.device, resources.n_devices, resources.threads, self.trial_type)
-
-
-class JobWorker:
-    """One process of the pool."""
-
-    def __init__(self, device: str, n_devices: int, threads: int, trial_type: TrialType) -> None:
-        self._device, self._n_devices, self._threads, self._trial_type = device, n_devices, threads, trial_type
-        self._data: tuple[str, TrialData] | None = None
-        """The data of the last job: jobs on the same data share its preprocessing."""
-        self._epochs = 0
-
-    def epochs(self) -> int:
-        """How many epochs this process has trained so far, over all its jobs."""
-        return self._epochs
-
-    def run(self, job: Job, stored: StoredData, seconds_left: float | None) -> JobResult:
-        """Train `job`, predict, save. Whatever that raises becomes a failed result."""
-        deadline = math.inf if seconds_left is None else time.monotonic() + seconds_left
-        started = now()
-        place: dict[str, Any] = {"device": self._device, "node": platform.node(), "started_at": started}
-        try:
-            return self._trained(job, self._fetch(job.data, stored), deadline, place)
-        except Exception as error:  # noqa: BLE001 - a family may raise anything; the run reports it
-            frames = traceback.extract_tb(error.__traceback__)
-            message = "".join(traceback.format_exception_only(error)).strip()
-            where = f"{frames[-1].name}, line {frames[-1].lineno}: " if frames else ""
-            return JobResult(job.key, "failed", where + message, finished_at=now(), **place)
-        finally:
-            if torch.cuda.is_initialized():
-                torch.cuda.empty_cache()
-
-    def _fetch(self, name: str, stored: StoredData) -> TrialData:
-        if self._data is None or self._data[0] != name:
-            self._data = (name, replace(stored.data, cube=ray.get(stored.cube)))
-        return self._data[1]
-
-    def _trained(self, job: Job, data: TrialData, deadline: float, place: dict[str, Any]) -> JobResult:
-        started = time.monotonic()
-        trial = self._trial(job, data)
-        reports: list[Report] = []
-        warm = started
-        while not trial.done:
-            reports.append(report := trial.step())
-            self._epochs += 1
-            clock = time.monotonic()
-            warm = clock if report.epoch == 1 else warm
-            to_come = (clock - warm) / max(1, report.epoch - 1) * (trial.max_epochs - report.epoch)
-            hopeless = report.epoch >= JUDGED_FROM and clock + to_come > deadline
-            if not trial.done and (hopeless or clock > deadline):
-                error = f"{OUT_OF_TIME}: {report.epoch} of {trial.max_epochs} epochs took {clock - started:.0f} s"
-                return JobResult(job.key, "skipped", error, reports=tuple(reports), finished_at=now(), **place)
-        fitted = trial.fitted()
-        predicted, seconds = None, math.nan
-        if job.predict is not None:
-            predicted = fitted.probabilities(data.cube, data.valid, job.predict).argmax(axis=1)
-            seconds = seconds_a_pixel(fitted, data) * len(job.predict)
-        return JobResult(
-            job.key,
-            "completed",
-            reports=tuple(reports),
-            predicted=predicted,
-            predict_seconds=seconds,
-            finished_at=now(),
-            model=None if job.save_to is None else model_files(fitted),
-            cycles=tuple(trial.cycles) if job.labels is not None else (),
-            **place,
-        )
-
-    def _trial(self, job: Job, data: TrialData) -> Any:
-        common: dict[str, Any] = {
-            "seed": job.seed,
-            "max_epochs": job.max_epochs,
-            "device": self._device,
-            "n_threads": self._threads,
-            **({"n_devices": self._n_devices} if self._n_devices > 1 else {}),
-        }
-        if job.labels is None:
-            return self._trial_type(job.config, data, **common)
-        return ActiveTrial(job.config, data, job.labels, predict=job.predict, trial_type=self._trial_type, **common)
+        actor: Any = start.remote(resources.device, resources.n_devices, resources.threads, self.trial_type)
+        self.places[actor] = actor.node.remote()
+        return actor
 
 
 def _answer(question: Any) -> int:

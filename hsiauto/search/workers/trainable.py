@@ -1,8 +1,8 @@
 """What runs on a worker: one actor that trains one trial after another, a message an epoch.
 
-A conversation, one `step` of Tune each: `started` (the trial is built), then a `report` an epoch, or `failed`; after
-the last report of a trial worth keeping, `saved`. An epoch is saved when the next one is asked for, never before: then
-the journal has it, and no checkpoint is ahead of the journal.
+A conversation, one `step` of Tune each: `here` (on which node), `started` (the trial is built), then a `report` an
+epoch, or `failed`; after the last report of a trial worth keeping, `saved`. An epoch is saved when the next one is
+asked for, never before: then the journal has it, and no checkpoint is ahead of the journal.
 """
 
 import gc
@@ -20,6 +20,8 @@ from ray import tune
 
 from hsiauto.families.base import FamilyConfig
 from hsiauto.models.predict import seconds_a_pixel
+from hsiauto.search.workers.faults import is_own_fault
+from hsiauto.search.workers.placement import node_of_this_process
 from hsiauto.search.workers.storage import Storage
 from hsiauto.search.workers.trial_log import TrialLog
 from hsiauto.split.seal import TrialData
@@ -71,25 +73,19 @@ class TrialWorker(tune.Trainable):
     def step(self) -> dict[str, Any]:
         try:
             return self._answer()
-        except Diverged as divergence:
-            return self._failed(f"diverged: {divergence}")
-        except OutOfMemory as lack:
-            self._log.write(traceback.format_exc())
-            return self._failed(str(lack), lack.peak_memory_bytes)
         except Exception as error:
+            self._note(traceback.format_exc())
             if _device_is_lost(error):
-                self._log.write(traceback.format_exc())
                 raise  # Tune gives the next trial a new process
-            self._log.write(traceback.format_exc())
-            return self._failed(_last_lines(error))
+            return self._failed(error)
 
     def cleanup(self) -> None:
         self._release()
 
     def _assign(self, config: dict[str, Any]) -> None:
-        self._job = config
-        self._folder = self._setting.storage.begin(config["trial_id"], config["attempt"])
-        self._log = TrialLog(self._folder)
+        """Nothing that can fail: a worker that says where it is comes before that."""
+        self._job, self._is_here = config, False
+        self._log: TrialLog | None = None
         self._trial: Trial | None = None
         self._unsaved = False
         self._seconds_a_pixel: float | None = None
@@ -97,15 +93,20 @@ class TrialWorker(tune.Trainable):
 
     def _release(self) -> None:
         self._trial = None
-        self._log.close()
-        self._setting.storage.end(self._job["trial_id"], self._job["attempt"], self._folder)
+        if self._log is not None:
+            self._log.close()
+            self._setting.storage.end(self._job["trial_id"], self._job["attempt"], self._log.folder)
         gc.collect()
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
 
     def _answer(self) -> dict[str, Any]:
-        if self._trial is None:
-            self._trial = self._build()
+        if not self._is_here:
+            self._is_here = True
+            return {"message": "here", "node_id": node_of_this_process()}
+        if self._trial is None or self._log is None:
+            self._log = TrialLog(self._setting.storage.begin(self._job["trial_id"], self._job["attempt"]))
+            self._trial = self._build(self._log.folder)
             return {"message": "started", **self._place(), "note": self._trial.note}
         if self._trial.done:
             self._save(self._trial)
@@ -118,10 +119,10 @@ class TrialWorker(tune.Trainable):
         self._log.report(report)
         return {"message": "report", **asdict(report)}
 
-    def _build(self) -> Trial:
+    def _build(self, folder: Path) -> Trial:
         s = self._setting
         config = s.parse(self._job["config"])
-        self._log.write(f"{self._job['trial_id']}, attempt {self._job['attempt']}, on {platform.node()}: {config!r}")
+        self._note(f"{self._job['trial_id']}, attempt {self._job['attempt']}, on {platform.node()}: {config!r}")
 
         def build() -> Trial:
             return s.trial_type(
@@ -129,7 +130,7 @@ class TrialWorker(tune.Trainable):
                 s.data,
                 seed=s.seed,
                 max_epochs=s.max_epochs,
-                folder=self._folder,
+                folder=folder,
                 device=s.device,
                 n_threads=s.threads,
                 **({"n_devices": s.n_devices} if s.n_devices > 1 else {}),
@@ -137,10 +138,10 @@ class TrialWorker(tune.Trainable):
 
         trial = build()
         if trial.epoch > self._job["epochs_known"]:  # a power cut can take the end of the journal, not a checkpoint
-            (self._folder / CHECKPOINT).unlink()
+            (folder / CHECKPOINT).unlink()
             trial = build()
         if trial.epoch:
-            self._log.write(f"goes on from epoch {trial.epoch}")
+            self._note(f"goes on from epoch {trial.epoch}")
         return trial
 
     def _pixels_per_second(self, trial: Trial) -> float | None:
@@ -161,16 +162,23 @@ class TrialWorker(tune.Trainable):
 
     def _save(self, trial: Trial) -> None:
         trial.save()
-        if (self._folder / CHECKPOINT).exists():  # one-step families have none
-            self._setting.storage.put(self._job["trial_id"], self._job["attempt"], self._folder)
+        assert self._log is not None
+        if (self._log.folder / CHECKPOINT).exists():  # one-step families have none
+            self._setting.storage.put(self._job["trial_id"], self._job["attempt"], self._log.folder)
 
-    def _failed(self, error: str, peak_memory_bytes: int | None = None) -> dict[str, Any]:
-        self._log.write(f"failed: {error}")
+    def _note(self, text: str) -> None:
+        """Into the log, if there is one."""
+        if self._log is not None:
+            self._log.write(text)
+
+    def _failed(self, error: Exception) -> dict[str, Any]:
         self._trial = None
+        words = f"diverged: {error}" if isinstance(error, Diverged) else str(error)
         return {
             "message": "failed",
-            "error": error,
-            "peak_memory_bytes": peak_memory_bytes,
+            "error": words if isinstance(error, Diverged | OutOfMemory) else _last_lines(error),
+            "is_own": is_own_fault(error),
+            "peak_memory_bytes": error.peak_memory_bytes if isinstance(error, OutOfMemory) else None,
             **self._place(),
             "note": "",
         }

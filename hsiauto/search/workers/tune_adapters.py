@@ -5,11 +5,14 @@ from dataclasses import fields
 from typing import Any
 
 import ray
+from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from hsiauto.search.engine import Engine, Training
 from hsiauto.search.workers.faults import Silence, end_of
+from hsiauto.search.workers.nodes import Nodes
+from hsiauto.search.workers.placement import away_from, node_at
 from hsiauto.search.workers.pulse import Pulse
 from hsiauto.training.trial import Report
 
@@ -31,13 +34,19 @@ OVERDUE_S = 5.0
 class EngineSearcher(_NotRestored, Searcher):
     """Tune asks, the engine proposes. Outcomes reach the engine through the scheduler."""
 
-    def __init__(self, engine: Engine, prepare: Callable[[Training], None], stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, engine: Engine, nodes: Nodes, prepare: Callable[[Training], None], stop: Callable[[], bool]
+    ) -> None:
         super().__init__()
-        self._engine, self._prepare, self._stop = engine, prepare, stop
+        self._engine, self._nodes, self._prepare, self._stop = engine, nodes, prepare, stop
 
     def suggest(self, trial_id: str) -> Any:
         if self._stop():
             return Searcher.FINISHED
+        if (none_left := self._nodes.none_left()) is not None:
+            if self._engine.waits:  # which may show that a node works
+                return None
+            raise none_left
         training = self._engine.next()
         if training is None:
             return None if self._engine.waits else Searcher.FINISHED
@@ -61,6 +70,7 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
     def __init__(
         self,
         engine: Engine,
+        nodes: Nodes,
         worth_saving: Callable[[str], bool],
         ended: Callable[[str], None],
         silence: Silence,
@@ -68,16 +78,27 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
     ) -> None:
         super().__init__()
         self._engine, self._worth_saving, self._ended, self._silence = engine, worth_saving, ended, silence
-        self._stop = stop
+        self._nodes, self._stop = nodes, stop
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Tune has not asked for a worker yet, and gives none to a trial that asks for another place."""
+        if avoided := self._nodes.avoided(trial.config["trial_id"]):
+            bundles = trial.placement_group_factory.bundles
+            selectors = [away_from(avoided)] * len(bundles)
+            trial.update_resources(tune.PlacementGroupFactory(bundles, bundle_label_selector=selectors))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         trial_id, attempt = trial.config["trial_id"], trial.config["attempt"]
         self._silence.heard(trial)
         match result["message"]:
+            case "here":
+                self._nodes.began(trial_id, result["node_id"])
+                return str(TrialScheduler.CONTINUE)
             case "started":
                 self._start(trial_id, attempt, result)
                 return str(TrialScheduler.CONTINUE)
             case "report":
+                self._nodes.trained(trial_id)
                 report = Report(**{field.name: result[field.name] for field in fields(Report)})
                 decision = self._engine.report(trial_id, attempt, report)
                 # A completed trial whose weights are kept is asked once more: to save them.
@@ -86,7 +107,8 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
             case "failed":
                 if self._engine.trials[trial_id].attempt < attempt:
                     self._start(trial_id, attempt, result)
-                self._engine.fail(trial_id, attempt, result["error"], result["peak_memory_bytes"])
+                if result["is_own"] or self._is_own(trial_id, attempt, f"{result['node']}: {result['error']}"):
+                    self._engine.fail(trial_id, attempt, result["error"], result["peak_memory_bytes"])
             case "saved":
                 pass
         self._ended(trial_id)
@@ -95,7 +117,11 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         self._stop.check()  # with Ray every worker ends, and none of the trials is to blame
         trial_id, attempt, end = trial.config["trial_id"], trial.config["attempt"], end_of(trial)
-        if end.raised:
+        if end.address and self._engine.trials[trial_id].attempt < attempt:  # it may have died before it said where
+            self._nodes.began(trial_id, node_at(end.address))
+        if not self._is_own(trial_id, attempt, end.words):
+            pass
+        elif end.raised:
             self._engine.fail(trial_id, attempt, f"its worker gave up: {end.words}")
         else:
             self._engine.lose(trial_id, attempt, end.words)
@@ -116,9 +142,22 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
             return None
         running = [trial for trial in tune_controller.get_live_trials() if trial.status == trial.RUNNING]
         for trial in self._silence.hung(running):
-            self._engine.fail(trial.config["trial_id"], trial.config["attempt"], self._silence.reason)
+            trial_id, attempt = trial.config["trial_id"], trial.config["attempt"]
+            if self._is_own(trial_id, attempt, self._silence.reason):
+                self._engine.fail(trial_id, attempt, self._silence.reason)
             ray.kill(trial.temporary_state.ray_actor)  # Tune hears of its death and starts another worker
         return super().choose_trial_to_run(tune_controller)
+
+    def _is_own(self, trial_id: str, attempt: int, error: str) -> bool:
+        """Whether its failure is the trial's own. If it may be the machine's, it has been given back."""
+        if not self._engine.is_at_work(trial_id, attempt):  # it hung, and has been given back
+            return True
+        is_own = self._nodes.failed(trial_id, error)
+        if not is_own:
+            self._engine.give_back(trial_id, attempt, f"failed before its first epoch: {error}")
+        for about, text in self._nodes.news():
+            self._engine.warn(about, text)
+        return is_own
 
     def _start(self, trial_id: str, attempt: int, result: dict[str, Any]) -> None:
         self._engine.start(trial_id, attempt, result["node"], result["device"], result["pid"], result["note"])

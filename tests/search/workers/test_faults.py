@@ -172,10 +172,15 @@ The actor died because its node has died. Node Id: 89ab
     [
         (
             RayActorError("0123", DIED),
-            WorkerEnd(False, "pid: 77, ip: 10.0.0.1, The actor died because its node has died. Node Id: 89ab"),
+            WorkerEnd(
+                False, "pid: 77, ip: 10.0.0.1, The actor died because its node has died. Node Id: 89ab", "10.0.0.1"
+            ),
         ),
         (RayActorError("0123", "gone"), WorkerEnd(False, "gone")),
-        (RayActorError("0123", "no module\nx", actor_init_failed=True), WorkerEnd(True, "x")),
+        (
+            RayActorError("0123", "no module (pid=7, ip=10.0.0.2)\nx", actor_init_failed=True),
+            WorkerEnd(True, "x", "10.0.0.2"),
+        ),
         (ActorUnavailableError("no answer", None), None),
         (RayTaskError("step", "a trace", ValueError("CUDA error: 7")), WorkerEnd(True, "ValueError: CUDA error: 7")),
     ],

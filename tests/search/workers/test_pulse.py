@@ -2,6 +2,7 @@
 
 import socket
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_the_error_of_a_trial_whose_ray_is_lost_is_none_of_its_own() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         beat = Pulse(None, {"raylet": taken.getsockname()})
-        untouched = SimpleNamespace()  # an engine or a trial that is asked anything raises AttributeError
-        scheduler = EngineScheduler(untouched, untouched, untouched, untouched, beat)  # type: ignore[arg-type]
+        untouched: Any = SimpleNamespace()  # an engine or a trial that is asked anything raises AttributeError
+        scheduler = EngineScheduler(untouched, untouched, untouched, untouched, untouched, beat)
         with pytest.raises(RayLost):
             scheduler.on_trial_error(None, untouched)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from hsiauto.search.workers.storage import folder_storage
+from hsiauto.search.workers import trainable
+from hsiauto.search.workers.storage import Storage, folder_storage
 from hsiauto.search.workers.trainable import Setting, TrialWorker
 from hsiauto.training.memory import OutOfMemory
 from hsiauto.training.trial import Report
@@ -31,8 +32,9 @@ class GivenTrial(fakes.FakeTrial):
 
 
 @pytest.fixture
-def thawed() -> Iterator[None]:
+def thawed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A worker freezes what its process has imported."""
+    monkeypatch.setattr(trainable, "node_of_this_process", lambda: "n1")  # which may have no Ray
     yield
     gc.unfreeze()
 
@@ -60,25 +62,52 @@ def worker(folder: Path, **changes: Any) -> TrialWorker:
 @pytest.mark.usefixtures("thawed")
 @pytest.mark.parametrize(("n_devices", "threads"), [(1, 3), (2, 8)])
 def test_a_trial_gets_the_threads_and_devices_of_its_request(n_devices: int, threads: int, tmp_path: Path) -> None:
-    assert worker(tmp_path, n_devices=n_devices, threads=threads).step()["message"] == "started"
+    made = worker(tmp_path, n_devices=n_devices, threads=threads)
+    assert made.step() == {"message": "here", "node_id": "n1"}
+    assert made.step()["message"] == "started"
     assert GivenTrial.given[-1] == {"n_devices": n_devices, "n_threads": threads}
 
 
 @pytest.mark.usefixtures("thawed")
 def test_a_trial_that_memory_ends_fails_with_its_peak_and_leaves_the_worker_whole(tmp_path: Path) -> None:
     made = worker(tmp_path)
-    assert [made.step()["message"] for _ in range(2)] == ["started", "report"]
+    assert [made.step()["message"] for _ in range(3)] == ["here", "started", "report"]
     failed = made.step()
+    assert failed["is_own"]
     assert (failed["message"], failed["peak_memory_bytes"]) == ("failed", 5 << 30)
     assert failed["error"] == "out of memory with 8 samples at once, at 5.00 GiB"
     assert made.reset_config({"trial_id": "t0002", "attempt": 1, "epochs_known": 0, "config": {"family": "late"}})
-    assert made.step()["message"] == "started"
+    assert [made.step()["message"] for _ in range(2)] == ["here", "started"]
+
+
+@pytest.mark.usefixtures("thawed")
+@pytest.mark.parametrize("error", [ValueError("no such layer"), PermissionError("not yours")])
+def test_a_folder_or_a_model_that_cannot_be_made_is_a_failure_that_may_be_the_machines(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And never one of the worker's process, which says where it is before it tries."""
+
+    def fails(*_: Any, **__: Any) -> Path:
+        raise error
+
+    if isinstance(error, OSError):
+        monkeypatch.setattr(Storage, "begin", fails)
+    else:
+        monkeypatch.setattr(GivenTrial, "__init__", fails)
+    made = worker(tmp_path)
+    assert made.step()["message"] == "here"
+    failed = made.step()
+    assert (failed["message"], failed["is_own"]) == ("failed", False)
+    assert str(error) in failed["error"]
+    made.cleanup()
 
 
 @pytest.mark.usefixtures("thawed")
 def test_a_trial_that_began_anew_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GivenTrial, "note", "began anew")
-    assert worker(tmp_path).step()["note"] == "began anew"
+    made = worker(tmp_path)
+    made.step()
+    assert made.step()["note"] == "began anew"
 
 
 @pytest.mark.usefixtures("thawed")
@@ -95,9 +124,11 @@ def test_a_lack_of_memory_is_no_lost_device(tmp_path: Path, monkeypatch: pytest.
 
     made = worker(tmp_path)
     made.step()
+    made.step()
     monkeypatch.setattr(GivenTrial, "step", raises("CUDA error: out of memory"))
     assert made.step()["message"] == "failed"
     made = worker(tmp_path)
+    made.step()
     made.step()
     monkeypatch.setattr(GivenTrial, "step", raises("CUDA error: an illegal memory access was encountered"))
     with pytest.raises(RuntimeError, match="illegal"):
