@@ -14,7 +14,8 @@ from hsiauto.errors import UserError, shown
 
 _SHORT = 32
 """Characters of a file's name that a temporary one beside it takes over: it must not get longer than names may be."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the operating system says when a disk is full, or a quota."""
 _REFUSED = (
     errno.EACCES,
     errno.EPERM,
@@ -230,7 +231,7 @@ def _disk_space(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         what = f"a full disk ({error.strerror})"  # or a quota, or a limit of the shell
         raise UserError(f"writing {path} needs space", what, "Free some space and run again") from error

@@ -176,6 +176,11 @@ class Engine:
             self._end(self.trials[trial_id], "interrupted", error, attempt, worker_died=True)
             self._waiting.append(self.trials[trial_id])
 
+    def set_aside(self, trial_id: str, attempt: int, error: str) -> None:
+        """The trial cannot go on here and now; it does at a resume."""
+        if self.is_at_work(trial_id, attempt):
+            self._end(self.trials[trial_id], "interrupted", error, attempt)
+
     def warn(self, about: str, text: str) -> None:
         """Tell whoever reads the results; once for each subject."""
         self._ledger.warn(about, text)

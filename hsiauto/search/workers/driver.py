@@ -129,15 +129,18 @@ def run_search(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
+        why = ""
         try:
             tuner.fit()
         except KeyboardInterrupt as second:  # Tune takes the first one
             raise LeftAtOnce from second
         except (TuneError, RayError) as wrapped:  # in it may be an error of ours: a full disk, a lost Ray
-            raise _raised_first(wrapped) from wrapped
+            error = _raised_first(wrapped)
+            why = f"the search ended: {error}"
+            raise error from wrapped
         finally:
             interrupted = engine.any_running or engine.waits or not engine.finished
-            engine.interrupt(pulse.lost)
+            engine.interrupt(pulse.lost or why)
     if pressed:  # and what it raised was lost in code of Tune or Ray
         raise LeftAtOnce
     if interrupted:  # Tune took the signal, or was stopped, and returns as if nothing had happened
@@ -166,7 +169,12 @@ class _Weights:
 
     def hand_over(self, training: Training) -> None:
         """Copy the last attempt's checkpoint into the new one's folder: an orphan may still write to the old."""
-        self._storage.hand_over(training.trial_id, training.attempt)
+        try:
+            self._storage.hand_over(training.trial_id, training.attempt)
+        except OSError as error:
+            raise UserError(
+                "a trial that goes on needs its checkpoint, and `storage` a place for it", error, "Resume the run."
+            ) from error
 
     def worth_saving(self, trial_id: str) -> bool:
         family = self._engine.trials[trial_id].family

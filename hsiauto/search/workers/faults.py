@@ -13,6 +13,7 @@ from ray import cloudpickle
 from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
 
 from hsiauto.errors import UserError
+from hsiauto.files import FULL
 from hsiauto.training.memory import OutOfMemory
 from hsiauto.training.trainer import Diverged
 
@@ -66,6 +67,15 @@ def _address(error: BaseException) -> str:
 
 def _short(words: str) -> str:
     return textwrap.shorten(words.strip(), LONGEST_WORDS, placeholder=" ...")
+
+
+def no_space(error: BaseException | None) -> bool:
+    """Whether a full disk, or a quota, is behind `error`."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def is_own_fault(error: Exception) -> bool:

@@ -77,8 +77,11 @@ class Storage:
                 return
 
     def drop(self, trial_id: str, attempt: int) -> None:
-        """Remove the checkpoint of one attempt, if there is one."""
-        self.delete(checkpoint_name(trial_id, attempt))
+        """Remove the checkpoint of one attempt, if there is one and the filesystem allows it."""
+        try:
+            self.delete(checkpoint_name(trial_id, attempt))
+        except OSError as error:  # space is not worth a search
+            _log.warning("the checkpoint of %s, attempt %d, was not removed: %s", trial_id, attempt, error)
 
     def read(self, name: str) -> bytes | None:
         """The content of a file by its name under the storage; None if there is none."""

@@ -1,8 +1,9 @@
 """What runs on a worker: one actor that trains one trial after another, a message an epoch.
 
 A conversation, one `step` of Tune each: `here` (on which node), `started` (the trial is built), then a `report` an
-epoch, or `failed`; after the last report of a trial worth keeping, `saved`. An epoch is saved when the next one is
-asked for, never before: then the journal has it, and no checkpoint is ahead of the journal.
+epoch, or `failed`, or `unsaved` if the place of checkpoints fails; after the last report of a trial worth keeping,
+`saved`. An epoch is saved when the next one is asked for, never before: then the journal has it, and no checkpoint is
+ahead of the journal.
 """
 
 import gc
@@ -18,9 +19,10 @@ from typing import Any
 import torch
 from ray import tune
 
+from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.models.predict import seconds_a_pixel
-from hsiauto.search.workers.faults import is_own_fault
+from hsiauto.search.workers.faults import is_own_fault, no_space
 from hsiauto.search.workers.placement import node_of_this_process
 from hsiauto.search.workers.storage import Storage
 from hsiauto.search.workers.trial_log import TrialLog
@@ -55,6 +57,10 @@ class Setting:
     trial_type: TrialType = Trial
 
 
+class _NotSavedError(Exception):
+    """A checkpoint could not be kept, because of its cause."""
+
+
 class TrialWorker(tune.Trainable):
     """Tune's class API over `Trial`; the actor and its imports outlive a trial."""
 
@@ -87,7 +93,7 @@ class TrialWorker(tune.Trainable):
         self._job, self._is_here = config, False
         self._log: TrialLog | None = None
         self._trial: Trial | None = None
-        self._unsaved = False
+        self._unsaved = self._has_reported = False
         self._seconds_a_pixel: float | None = None
         self._saved_at, self._save_seconds = time.monotonic(), 0.0
 
@@ -115,7 +121,7 @@ class TrialWorker(tune.Trainable):
         report = self._trial.step()
         if self._setting.times_inference:
             report = replace(report, pixels_per_second=self._pixels_per_second(self._trial))
-        self._unsaved = True
+        self._unsaved = self._has_reported = True
         self._log.report(report)
         return {"message": "report", **asdict(report)}
 
@@ -161,10 +167,13 @@ class TrialWorker(tune.Trainable):
             self._save_seconds = self._saved_at - started
 
     def _save(self, trial: Trial) -> None:
-        trial.save()
         assert self._log is not None
-        if (self._log.folder / CHECKPOINT).exists():  # one-step families have none
-            self._setting.storage.put(self._job["trial_id"], self._job["attempt"], self._log.folder)
+        try:
+            trial.save()
+            if (self._log.folder / CHECKPOINT).exists():  # one-step families have none
+                self._setting.storage.put(self._job["trial_id"], self._job["attempt"], self._log.folder)
+        except (OSError, UserError) as error:
+            raise _NotSavedError from error
 
     def _note(self, text: str) -> None:
         """Into the log, if there is one."""
@@ -173,6 +182,10 @@ class TrialWorker(tune.Trainable):
 
     def _failed(self, error: Exception) -> dict[str, Any]:
         self._trial = None
+        full = no_space(error) and self._setting.storage.is_folder  # and with it the place of all checkpoints
+        if full or isinstance(error, _NotSavedError) or (no_space(error) and self._has_reported):
+            why = str(error.__cause__ if isinstance(error, _NotSavedError) else error)
+            return {"message": "unsaved", "error": why, "is_full": full, "node": platform.node()}
         words = f"diverged: {error}" if isinstance(error, Diverged) else str(error)
         return {
             "message": "failed",

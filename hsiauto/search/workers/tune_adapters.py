@@ -9,6 +9,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from hsiauto.errors import UserError
 from hsiauto.search.engine import Engine, Training
 from hsiauto.search.workers.faults import Silence, end_of
 from hsiauto.search.workers.nodes import Nodes
@@ -109,6 +110,14 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
                     self._start(trial_id, attempt, result)
                 if result["is_own"] or self._is_own(trial_id, attempt, f"{result['node']}: {result['error']}"):
                     self._engine.fail(trial_id, attempt, result["error"], result["peak_memory_bytes"])
+            case "unsaved":
+                self._engine.set_aside(trial_id, attempt, f"its checkpoint was not saved: {result['error']}")
+                if result["is_full"]:
+                    raise UserError(
+                        "checkpoints need space in `storage`, or else in the run folder",
+                        f"a full disk ({result['node']}: {result['error']})",
+                        "Free some space and resume the run: its trials go on.",
+                    )
             case "saved":
                 pass
         self._ended(trial_id)

@@ -66,12 +66,17 @@ def test_a_journal_that_cannot_be_written_ends_the_search_and_a_resume_goes_on(t
     assert len(reports) == len(set(reports))
 
 
-def test_a_checkpoint_that_cannot_be_written_fails_its_trial_which_says_so(tmp_path: Path) -> None:
+def test_a_full_storage_interrupts_the_search_and_a_resume_goes_on_from_the_last_checkpoint(tmp_path: Path) -> None:
+    space, settings = fakes.FakeSpace(("quick",)), {"budget": 3, "keep": "all", "scheduler": "none"}
     with Journal(tmp_path / "journal.jsonl") as journal:
-        _search(tmp_path, journal, fakes.FakeSpace(("quick",)), budget=2, keep="all", trial_type=_Unwritable)
-        found = trials(journal.events).values()
-    assert [trial.state for trial in found] == ["failed", "failed"]
-    assert all("No space left on device" in trial.error for trial in found)
+        with pytest.raises(UserError, match=r"a full disk .*No space left on device"):
+            _search(tmp_path, journal, space, trial_type=_Unwritable, **settings)
+        [found] = trials(journal.events).values()
+        assert found.state == "interrupted"
+        assert "its checkpoint was not saved: [Errno 28] No space left on device" in found.error
+        _search(tmp_path, journal, space, **settings)
+        assert {trial.state for trial in trials(journal.events).values()} == {"completed"}
+    assert "goes on from epoch 1" in (tmp_path / "trials" / "t0001" / "attempt-2" / "log.txt").read_text()
 
 
 def test_the_second_ctrl_c_leaves_at_once_with_a_whole_journal(tmp_path: Path) -> None:

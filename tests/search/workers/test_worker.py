@@ -1,5 +1,6 @@
 """TrialWorker without Ray: what a trial is given, and what its faults become."""
 
+import errno
 import gc
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from hsiauto.search.workers import trainable
-from hsiauto.search.workers.storage import Storage, folder_storage
+from hsiauto.search.workers.storage import Storage, folder_storage, open_storage
 from hsiauto.search.workers.trainable import Setting, TrialWorker
 from hsiauto.training.memory import OutOfMemory
 from hsiauto.training.trial import Report
@@ -99,6 +100,38 @@ def test_a_folder_or_a_model_that_cannot_be_made_is_a_failure_that_may_be_the_ma
     failed = made.step()
     assert (failed["message"], failed["is_own"]) == ("failed", False)
     assert str(error) in failed["error"]
+    made.cleanup()
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.usefixtures("thawed")
+@pytest.mark.parametrize(
+    ("where", "error", "is_shared", "told"),
+    [
+        ("save", FULL, True, ("unsaved", True)),
+        ("save", FULL, False, ("unsaved", False)),  # the worker's own disk, or a quota of a bucket
+        ("save", OSError(errno.EIO, "bucket away"), False, ("unsaved", False)),
+        ("save", ValueError("of the model"), True, ("failed", None)),
+        ("begin", FULL, True, ("unsaved", True)),
+        ("begin", FULL, False, ("failed", None)),  # another machine may have space
+    ],
+)
+def test_what_keeps_a_checkpoint_from_being_saved_fails_no_trial(
+    where: str, error: Exception, is_shared: bool, told: tuple[str, bool | None], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def fails(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(*{"save": (GivenTrial, "save"), "begin": (Storage, "begin")}[where], fails)
+    storage = folder_storage(tmp_path) if is_shared else open_storage(f"file://{tmp_path}", tmp_path)
+    made, last = worker(tmp_path, storage=storage, save_always=True, trial_type=GivenTrial), {"message": ""}
+    while last["message"] not in ("unsaved", "failed"):
+        last = made.step()
+    assert (last["message"], last.get("is_full")) == told
+    assert str(error) in last["error"]
     made.cleanup()
 
 
