@@ -74,6 +74,9 @@ def run(
     folder = folders.new_folder(folder, run_config.scene.dataset, f"{asked.name}-")
     if run_config.split.protocol == "fixed" and asked.splits > 1:
         raise UserError("`splits` needs a protocol that draws its split", "fixed", "Use blocks or random.")
+    if asked.splits > asked.seeds:
+        rule = "a split of a study is that of one seed or more"
+        raise UserError(rule, f"{asked.splits} `splits`, {asked.seeds} `seeds`", "Ask for more seeds, or fewer splits.")
     of_run = run_config.model_copy(
         update={
             "command": "study",

@@ -187,6 +187,7 @@ def test_as_many_train_at_a_time_as_the_machine_holds(
         (("mine.yaml", "--set", "cnn2d.width=8"), "svm"),
         (("mine.yaml", "--preset", "huge"), "huge"),
         (("mine.yaml", "--splits", "2", "--protocol", "fixed", "--train-map", "labels.npy"), "--splits"),
+        (("mine.yaml", "--seeds", "2", "--splits", "3"), "3 --splits, 2 --seeds"),
         (("--seeds", "2"), "need the name of a study"),
         (("--resume", "out", "--max-epochs", "3"), "own settings"),
         (("--resume", "nowhere"), "run folder"),
