@@ -20,7 +20,7 @@ _SETTINGS = (
     *("gpus-per-trial", "trial-timeout", "keep", "split-seed", "train-fraction", "val-fraction", "protocol", "layout"),
     *("ignore-labels", "background", "nodata", "on-nodata", "drop-bands", "labels", "dataset", "set"),
 )
-_LEGAL = {("nodata", "a negative number"), ("background", "a negative number")}
+_LEGAL = {(name, "a negative number") for name in ("nodata", "background", "ignore-labels")}
 
 
 def _config(fields: Any) -> Make:

@@ -136,8 +136,11 @@ def _legal() -> Iterator[Case]:
     yield reads("bands first, and said", file("scene.npy", turned), "scene.npy", "--layout", "CHW")
     yield reads("bands first, unsaid", file("scene.npy", turned), "scene.npy")
     members = {"a.npy": npy(cube()), "b.npy": npy(np.arange(3))}
-    for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+    for packing in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         yield reads(f".npz, packing {packing}", file("scene.npz", npz(members, packing)), "scene.npz")
+    for packing in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):  # which NumPy reads and never writes
+        packed = file("scene.npz", npz(members, packing))
+        yield classify(f".npz, packing {packing}", packed, "scene.npz", codes=EITHER)
     beside = {**members, "c.npy": npy(np.array([_Code()], object), pickled=True)}
     yield classify(".npz, a pickle beside", file("scene.npz", npz(beside)), "scene.npz", codes=EITHER)
     two = file("scene.npz", npz({"a.npy": npy(cube()), "b.npy": npy(cube()[:, :, ::-1])}))

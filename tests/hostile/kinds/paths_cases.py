@@ -60,7 +60,8 @@ def cases() -> Iterator[Case]:
         for what, (path, make) in makes.items():
             yield Case(f"{taker}: {what}", argv(path), make)
         hidden = several(lambda folder, name=name: (folder / name).write_bytes(b"x"), _hide(name))  # type: ignore[misc]
-        yield Case(f"{taker}: unreadable", argv(name), hidden, unprivileged=True, words="permission|read")
+        words = "" if "bundle" in taker or "run" in taker else "permission|read"
+        yield Case(f"{taker}: unreadable", argv(name), hidden, unprivileged=True, words=words)
         yield replace(Case(f"{taker}: in an unreadable folder", argv(f"shut/{name}"), _shut), unprivileged=True)
     yield Case(
         "a scene in the home", ("predict", "bundle", "~/cube.npy", "--out", "map.npy"), codes=(0,), writes=("map.npy",)

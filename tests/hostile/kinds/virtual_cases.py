@@ -27,8 +27,9 @@ def _server(name: str, text: str) -> Make:
 
 
 def _other(folder: Path) -> None:
-    """A raster in a folder beside that of the case's scene."""
+    """A raster in a folder beside `own`, in which the scene lies."""
     (folder / "other").mkdir()
+    (folder / "own").mkdir()
     tif(name="other/secret.tif")(folder)
     (folder / "other" / "secret.bin").write_bytes(cube().transpose(2, 0, 1).tobytes())
 
@@ -53,13 +54,14 @@ def cases() -> Iterator[Case]:
         "a VRT of its own folder", several(source, file("scene.vrt", vrt("source.tif"))), "scene.vrt", codes=EITHER
     )
     texts = {
-        "of another folder": vrt("other/../../case/other/secret.tif"),
-        "of a parent's folder": vrt("../case/other/secret.tif"),
+        "of another folder": vrt("../other/secret.tif"),
+        "of another folder by a detour": vrt("detour/../../other/secret.tif"),
+        "of another folder by a link": vrt("link/secret.tif"),
         "of an absolute path": vrt("/etc/passwd", ""),
         "of an absolute path of a raster": vrt("/tmp/secret.tif", ""),
         "of itself": vrt("scene.{}"),
         "of raw values of a system file": vrt("", inside=_RAW.format("../../../../../etc/passwd")),
-        "of raw values elsewhere": vrt("", inside=_RAW.format("other/../../case/other/secret.bin")),
+        "of raw values elsewhere": vrt("", inside=_RAW.format("../other/secret.bin")),
         "with Python": vrt("", inside=_PYTHON).replace(
             "<VRTRasterBand", '<VRTRasterBand subClass="VRTDerivedRasterBand"'
         ),
@@ -79,8 +81,9 @@ def cases() -> Iterator[Case]:
     }
     for name, text in texts.items():
         for suffix in ("tif", "vrt"):
-            made = several(source, _other, file(f"scene.{suffix}", text.replace("{}", suffix)))
-            yield classify(f"a VRT {name}, as .{suffix}", made, f"scene.{suffix}")
+            link = several(_other, lambda folder: (folder / "own" / "link").symlink_to("../other"))
+            made = several(link, tif(name="own/source.tif"), file(f"own/scene.{suffix}", text.replace("{}", suffix)))
+            yield classify(f"a VRT {name}, as .{suffix}", made, f"own/scene.{suffix}")
     for way in ("/vsicurl/http://127.0.0.1:PORT/x.tif", "http://127.0.0.1:PORT/x.tif", "WMS:http://127.0.0.1:PORT/"):
         for suffix in ("tif", "vrt"):
             made = _server(f"scene.{suffix}", vrt(way, ""))
