@@ -13,6 +13,7 @@ from hsiauto.families import FAMILIES
 from hsiauto.runs import folder as folders
 from hsiauto.scene.registry import known_scenes
 from hsiauto.search.journal import Journal
+from tests import told
 from tests.cli.conftest import Run
 from tests.search import fakes
 
@@ -25,6 +26,7 @@ def a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("run")
     run_config = fakes.run_config(budget=4)
     with Journal(folder / folders.JOURNAL) as journal:
+        journal.append(told.opened(config=run_config.model_dump(mode="json")))
         fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
     return folder
 
