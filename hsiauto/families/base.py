@@ -21,6 +21,8 @@ from hsiauto.families.hyperparameters import Above, AtLeast, allows, hyperparame
 
 Kind = Literal["torch", "classical", "reference"]
 Input = Literal["pixel", "patch", "tile", "features", "coordinates"]
+Border = Literal["reflect", "zeros"]
+"""What stands beyond the scene's border: its pixels mirrored (the border pixel not repeated), or zeros after scaling."""
 
 
 def hash_of(active: Mapping[str, Any]) -> str:
@@ -228,7 +230,7 @@ class PatchConfig(TorchConfig):
     augmentation: Literal["none", "flip", "dihedral"] = hyperparameter(
         "dihedral", "per sample: none, random flips, or one of the 8 symmetries of the square", source="hsiauto"
     )
-
+    border: Border = hyperparameter("reflect", "what a patch holds beyond the scene's border", source="hsiauto")
     noise: float = hyperparameter(
         0.0,
         "deviation of the noise added to half of the samples, relative to each channel's own",

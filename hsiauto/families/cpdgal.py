@@ -19,22 +19,20 @@ d = max(1, D // h) head width, T diffusion steps.
     alpha        ContextMask.scale                     gamma = sigmoid(alpha mean_i max_j abar_ij)
     beta         beta                                  M = sigmoid(beta (gamma - I))
     M            mask_BN                               Z_m = (1 - M) Z_final + M mask_token
-    CS           VISIBLE_WEIGHT, HIDDEN_WEIGHT         CW-MSE: mean_i CS_i ||stop_gradient(Z_i) - encoded Z_m,i||^2
+    CS           VISIBLE_WEIGHT, HIDDEN_WEIGHT         CW-MSE: mean_i CS_i ||Z_i - encoded Z_m,i||^2
     lambda       cw_mse_weight                         loss = cross-entropy + lambda CW-MSE
 
-Refinement and masking are for training only: evaluation encodes Z. As printed, I is near 1 / N for every token, so M
-hardly selects: that is `importance="paper"`; "standardised" centres I and scales it to unit variance over the tokens.
+Refinement and dynamic masking act in evaluation too: the equations never stop them, and the published 5.17 M
+multiply-adds are those of an inference pass with the denoiser. There t = T / 2, nothing is noised (a_t = 1, eps = 0).
+Static masking hides tokens in training alone. As printed, I is near 1 / N for every token, so M hardly selects and acts
+as a constant blend with the mask token: that is `importance="paper"`; "standardised" centres I and scales it to unit
+variance over the tokens. CW-MSE passes its gradient to Z too.
 
 Where the paper is silent: pre-norm without a last norm (its parameter count has none), GELU (also between the layers of
-F and of phi), a_t starts on a line from 0.95 to 0.10, alpha at 1, one t for each sample, a one-cycle learning rate, the
-symmetries of the square as augmentation. Three more fills were chosen among about 15 variants, by OA after 10 epochs on
-462 held-out pixels of Indian Pines, 8-bit, random 10 %, one seed: reasons for a default, not results.
-- Weights start from Glorot's uniform distribution and positions at half the deviation of the embedding; 0.02 for both,
-  usual for wide transformers, hardly trains at D = 32 (`vit` 0.63, with Glorot 0.83).
-- Training encodes Z_m, about a quarter of Z, and evaluation Z. The tokens start small beside what the layers add, so
-  that the two meet: with deviations near 0.3 masking alone reaches 0.75, near 1 it reaches 0.65.
-- lambda is 0.01, on the mean over the D features of a token (it then means the same at every width): 0.75; with 0.1
-  times their sum 0.49.
+F and of phi), alpha at 1, one t for each sample, a one-cycle learning rate, Glorot's uniform first weights (a deviation
+of 0.02, usual for wide transformers, hardly trains at D = 32), a_t = 0.5 for every t before training
+(`keep_start="line"`: from 0.95 to 0.10), lambda 0.1 on the mean over the D features of a token (it then means the same
+at every width; 32 times as much, the printed sum, hardly trains).
 Departures: a patch that sub-patches do not divide is padded with zeros at its end; static masking hides whole tokens;
 CW-MSE needs masking, because its weights are read from the mask.
 """
@@ -46,7 +44,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, pad
 
-from hsiauto.families.base import Criterion, PatchConfig
+from hsiauto.families.base import Border, Criterion, PatchConfig
 from hsiauto.families.hyperparameters import hyperparameter
 from hsiauto.families.parts.cpdgal_encoder import Block
 
@@ -56,6 +54,8 @@ EMBEDDING_GAIN, POSITION_STD = 0.3, 0.15
 """Deviation of the first weights: tokens start small beside what a layer adds to them."""
 KEEP_RANGE = (0.05, 0.999)
 """a_t is clipped to it."""
+SMALL = {"patch": 8, "depth": 2, "heads": 4, "batch_size": 32, "augmentation": "dihedral"}
+"""The preset that a CPU trains in a minute on a thousand pixels."""
 
 
 class _TransformerConfig(PatchConfig):
@@ -89,6 +89,12 @@ class _TransformerConfig(PatchConfig):
     )
     depth: int = hyperparameter(6, "encoder layers, L", source=f"{PAPER}, ablation (D, h, L)", ge=1, le=24)
     mlp_ratio: int = hyperparameter(4, "hidden width of a layer's MLP over D", source=PAPER, ge=1, le=8)
+    augmentation: Literal["none", "flip", "dihedral"] = hyperparameter(
+        "none",
+        "per sample: none, random flips, or one of the 8 symmetries of the square",
+        source=f"{PAPER} names none",
+    )
+    border: Border = hyperparameter("zeros", "what a patch holds beyond the scene's border", source=PAPER)
 
 
 class VitConfig(_TransformerConfig):
@@ -96,7 +102,7 @@ class VitConfig(_TransformerConfig):
 
     family: Literal["vit"] = "vit"
     source: ClassVar[str] = f"{PAPER}, the ablation without CM and DGFR"
-    presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {}, "small": {"patch": 8, "depth": 2, "heads": 4}}
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {}, "small": SMALL}
 
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
         return VisionTransformer(self, n_bands, n_classes)
@@ -108,13 +114,10 @@ class CpdgalConfig(_TransformerConfig):
     family: Literal["cpdgal"] = "cpdgal"
     source: ClassVar[str] = PAPER
     published_parameters: ClassVar[dict[tuple[int, int], int]] = {(200, 14): 87_538 + 1}  # and the masking scale
-    presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "paper": {},
-        "small": {"patch": 10, "depth": 3, "heads": 4, "batch_size": 32},
-    }
+    presets: ClassVar[dict[str, dict[str, Any]]] = {"paper": {}, "small": SMALL}
 
     dgfr: bool = hyperparameter(
-        True, "refine tokens in training by noising and denoising them", source=f"{PAPER}, DGFR"
+        True, "refine tokens by noising (in training) and denoising them", source=f"{PAPER}, DGFR"
     )
     diffusion_steps: int = hyperparameter(
         100,
@@ -124,8 +127,14 @@ class CpdgalConfig(_TransformerConfig):
         le=1000,
         when={"dgfr": True},
     )
+    keep_start: Literal["half", "line"] = hyperparameter(
+        "half",
+        "share of the tokens kept at step t before training: 0.5, or on a line from 0.95 to 0.10",
+        source="hsiauto: the paper is silent",
+        when={"dgfr": True},
+    )
     masking: Literal["dynamic", "static", "none"] = hyperparameter(
-        "dynamic", "hide tokens in training: by their importance, at random, or not", source=f"{PAPER}, CM"
+        "dynamic", "hide tokens: by their importance, at random in training, or not", source=f"{PAPER}, CM"
     )
     importance: Literal["paper", "standardised"] = hyperparameter(
         "paper",
@@ -151,7 +160,7 @@ class CpdgalConfig(_TransformerConfig):
         when={"masking": ("dynamic", "static")},
     )
     cw_mse_weight: float = hyperparameter(
-        0.01, "weight of CW-MSE, lambda", source="hsiauto: the paper is silent", gt=0, le=10, when={"cw_mse": True}
+        0.1, "weight of CW-MSE, lambda", source="hsiauto: the paper is silent", gt=0, le=10, when={"cw_mse": True}
     )
 
     def build(self, n_bands: int, n_classes: int) -> nn.Module:
@@ -197,12 +206,12 @@ class VisionTransformer(nn.Module):
 
 
 class Cpdgal(VisionTransformer):
-    """The transformer, and what only its training does: refinement, masking, reconstruction."""
+    """The transformer, with tokens refined and masked before it reads them."""
 
     def __init__(self, config: CpdgalConfig, n_bands: int, n_classes: int) -> None:
         super().__init__(config, n_bands, n_classes)
         active = config.active()
-        self.refinement = Refinement(config.width, config.diffusion_steps) if config.dgfr else None
+        self.refinement = Refinement(config.width, config.diffusion_steps, config.keep_start) if config.dgfr else None
         self.mask: ContextMask | RandomMask | None = None
         if config.masking == "dynamic":
             self.mask = ContextMask(config.beta, config.importance)
@@ -216,31 +225,42 @@ class Cpdgal(VisionTransformer):
         if self.refinement is not None:
             self.refinement.apply(_initialise)
 
+    def forward(self, x_BCPP: Tensor) -> Tensor:
+        return self.classify(self._read(self.embed(x_BCPP))[0])
+
     def training_loss(self, x_BCPP: Tensor, y_B: Tensor, criterion: Criterion) -> Tensor:
         """Cross-entropy on the refined, masked tokens + lambda CW-MSE. Draws from torch's global generator."""
         clean_BND = self.embed(x_BCPP)
-        tokens_BND = clean_BND if self.refinement is None else self.refinement(clean_BND)
-        if self.mask is None:
-            return criterion(self.classify(self.encode(tokens_BND)), y_B)
-        mask_BN = self.mask(tokens_BND, self.layers[0])
-        encoded_BND = self.encode(torch.lerp(tokens_BND, self.mask_token_D.to(tokens_BND.dtype), mask_BN[..., None]))
+        encoded_BND, mask_BN = self._read(clean_BND)
         loss = criterion(self.classify(encoded_BND), y_B)
-        if not self.cw_mse_weight:
+        if mask_BN is None or not self.cw_mse_weight:
             return loss
         weight_BN = torch.where(mask_BN <= 0.5, VISIBLE_WEIGHT, HIDDEN_WEIGHT)
-        error_BN = (clean_BND.detach() - encoded_BND).square().mean(dim=-1)
+        error_BN = (clean_BND - encoded_BND).square().mean(dim=-1)
         return loss + self.cw_mse_weight * (weight_BN * error_BN).mean()
+
+    def _read(self, clean_BND: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(encoded Z_m, M); M is None if nothing is masked."""
+        tokens_BND = clean_BND if self.refinement is None else self.refinement(clean_BND)
+        mask_BN = None if self.mask is None else self.mask(tokens_BND, self.layers[0])
+        if mask_BN is not None:
+            tokens_BND = torch.lerp(tokens_BND, self.mask_token_D.to(tokens_BND.dtype), mask_BN[..., None])
+        return self.encode(tokens_BND), mask_BN
 
 
 class Refinement(nn.Module):
-    """DGFR: noise the tokens at a random step, denoise, mix with the clean ones. (B, N, D) -> (B, N, D)."""
+    """DGFR: noise the tokens at a step t, denoise, mix with the clean ones. (B, N, D) -> (B, N, D).
+
+    In training t is drawn for each sample; in evaluation it is T / 2, and nothing is noised.
+    """
 
     DENOISER_LAYERS = 5
 
-    def __init__(self, width: int, steps: int) -> None:
+    def __init__(self, width: int, steps: int, keep_start: Literal["half", "line"]) -> None:
         super().__init__()
         self.steps = steps
-        self.keep_logit_T = nn.Parameter(torch.linspace(0.95, 0.10, steps).logit())
+        first, last = (0.95, 0.10) if keep_start == "line" else (0.5, 0.5)
+        self.keep_logit_T = nn.Parameter(torch.linspace(first, last, steps).logit())
         self.timestep = nn.Sequential(nn.Linear(1, width), nn.GELU(), nn.Linear(width, width))
         layers: list[nn.Module] = []
         for _ in range(self.DENOISER_LAYERS):
@@ -248,13 +268,16 @@ class Refinement(nn.Module):
         self.denoiser = nn.Sequential(*layers[:-1])
 
     def forward(self, tokens_BND: Tensor) -> Tensor:
-        step_B = torch.randint(self.steps, (len(tokens_BND),), device=tokens_BND.device)  # t - 1
-        keep_B11 = self.keep_logit_T[step_B].sigmoid().clamp(*KEEP_RANGE)[:, None, None]
-        share_B11 = ((step_B + 1) / self.steps)[:, None, None]
-        noisy_BND = torch.lerp(torch.randn_like(tokens_BND), tokens_BND, keep_B11.to(tokens_BND.dtype))
-        noisy_BND = noisy_BND + self.timestep(share_B11.to(tokens_BND.dtype))
-        denoised_BND = noisy_BND + self.denoiser(noisy_BND)
-        return torch.lerp(tokens_BND, denoised_BND, share_B11.to(tokens_BND.dtype))
+        noisy_BND = tokens_BND
+        if self.training:
+            step_B = torch.randint(self.steps, (len(tokens_BND),), device=tokens_BND.device)  # t - 1
+            keep_B11 = self.keep_logit_T[step_B].sigmoid().clamp(*KEEP_RANGE)[:, None, None]
+            noisy_BND = torch.lerp(torch.randn_like(tokens_BND), tokens_BND, keep_B11.to(tokens_BND.dtype))
+            share_B11 = ((step_B + 1) / self.steps)[:, None, None].to(tokens_BND.dtype)
+        else:
+            share_B11 = tokens_BND.new_full((1, 1, 1), 0.5)
+        noisy_BND = noisy_BND + self.timestep(share_B11)
+        return torch.lerp(tokens_BND, noisy_BND + self.denoiser(noisy_BND), share_B11)
 
 
 class ContextMask(nn.Module):
@@ -275,14 +298,15 @@ class ContextMask(nn.Module):
 
 
 class RandomMask(nn.Module):
-    """Static masking: each token is hidden with one probability. Tokens (B, N, D) -> M (B, N), 0 or 1."""
+    """Static masking: each token is hidden with one probability. Tokens (B, N, D) -> M (B, N), 0 or 1. Evaluation hides
+    none."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
 
-    def forward(self, tokens_BND: Tensor, layer: Block) -> Tensor:
-        return torch.full_like(tokens_BND[..., 0], self.probability).bernoulli()
+    def forward(self, tokens_BND: Tensor, layer: Block) -> Tensor | None:
+        return torch.full_like(tokens_BND[..., 0], self.probability).bernoulli() if self.training else None
 
 
 def _initialise(module: nn.Module) -> None:

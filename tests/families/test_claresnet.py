@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import gelu, multi_head_attention_forward
 
 from hsiauto.families import costs
-from hsiauto.families.claresnet import Claresnet, ClaresnetConfig, Fusion
+from hsiauto.families.claresnet import Claresnet, ClaresnetConfig
 from hsiauto.families.parts.claresnet_encoder import (
     Attention,
     EncoderLayer,
@@ -149,15 +149,23 @@ def test_fewer_components_drop_the_bound_that_no_longer_acts() -> None:
     assert (bounded.components, bounded.latent_max) == (40, 64)
 
 
-def test_linear_weights_start_small_and_biases_at_zero() -> None:
+@pytest.mark.parametrize(("width", "deviation"), [(256, 0.044), (32, 0.125)])
+def test_first_weights_are_those_of_the_published_code(width: int, deviation: float) -> None:
+    """0.02 for `nn.Linear`; q, k and v of `nn.MultiheadAttention` are none and keep Xavier's, as torch draws them."""
     torch.manual_seed(0)
-    module = ClaresnetConfig(base_channels=8, width=64, components=6, depth=2).build(6, 3)
+    module = ClaresnetConfig(base_channels=8, width=width, components=6, depth=2).build(6, 3)
+    attentions = [part for part in module.modules() if isinstance(part, Attention)]
+    projections = [projection for part in attentions for projection in (part.query, part.key_value)]
+    drawn = torch.cat([projection.weight.flatten() for projection in projections])
+    torchs = nn.MultiheadAttention(width, 8).in_proj_weight
+    assert drawn.std().item() == pytest.approx(deviation, rel=0.02)
+    assert drawn.abs().max().item() == pytest.approx(torchs.abs().max().item(), rel=0.02)
     linears = [part for part in module.modules() if isinstance(part, nn.Linear)]
-    weights = torch.cat([part.weight.flatten() for part in linears])
+    weights = torch.cat([part.weight.flatten() for part in linears if part not in projections])
     assert weights.std().item() == pytest.approx(0.02, rel=0.02)
     assert not any(part.bias.any() for part in linears if part.bias is not None)
     tables = [part.learned_CF for part in module.modules() if isinstance(part, Positions)]
-    assert [tuple(table.shape) for table in tables] == [(6, 32)] * 2
+    assert [tuple(table.shape) for table in tables] == [(6, width // 2)] * 2
 
 
 def test_glorot_weights_grow_as_the_width_shrinks() -> None:
@@ -244,7 +252,7 @@ def test_the_gate_over_pixels_reads_four_statistics_of_the_channels() -> None:
 def test_attention_is_multi_head_attention() -> None:
     """Queries shared by all samples are those queries repeated."""
     torch.manual_seed(0)
-    attention = Attention(12, heads=3)
+    attention = Attention(12, heads=3, dropout=0.0)
     queries_MD, memory_BND = torch.randn(4, 12), torch.randn(5, 7, 12)
     expected, _ = multi_head_attention_forward(
         queries_MD[:, None].expand(-1, 5, -1),
@@ -287,18 +295,37 @@ def test_recurrences_follow_one_another() -> None:
     torch.testing.assert_close(layer(x_BCD), layer.ffn_norm(y_BCD + layer.ffn(y_BCD)))
 
 
-def test_fusion_of_one_layer_is_attention_over_one_key() -> None:
+def test_one_layer_has_no_fusion() -> None:
     torch.manual_seed(0)
-    fusion, attention = Fusion(1, 8, heads=2), Attention(8, heads=2)
-    assert isinstance(fusion.attention, nn.Sequential)
-    value, out = fusion.attention
-    assert isinstance(value, nn.Linear)
-    assert isinstance(out, nn.Linear)
-    with torch.no_grad():
-        attention.key_value.weight[8:], attention.key_value.bias[8:] = value.weight, value.bias
-    attention.out = out
-    mean_B1D = torch.randn(3, 1, 8)
-    torch.testing.assert_close(fusion(mean_B1D), fusion.norm(attention(mean_B1D, mean_B1D) + mean_B1D)[:, 0])
+    module = ClaresnetConfig.preset("small").build(15, 9).eval()
+    assert isinstance(module, Claresnet)
+    x_BCPP = torch.randn(2, 15, 7, 7)
+    y_BCD = module.spatial(x_BCPP)
+    y_BCD = module.layers[0](y_BCD) + y_BCD
+    assert not [name for name, _ in module.named_parameters() if "fusion" in name]
+    torch.testing.assert_close(module(x_BCPP), module.head(y_BCD.mean(dim=1)))
+
+
+def test_attention_weights_are_dropped_out_in_training_alone() -> None:
+    """In all 28 attentions of the paper preset: three to a scale, three scales, three layers, and the fusion."""
+    module = on_meta()
+    attentions = [part for part in module.modules() if isinstance(part, Attention)]
+    assert [attention.dropout for attention in attentions] == [0.1] * 28
+    torch.manual_seed(0)
+    attention, x_BND = Attention(8, heads=2, dropout=0.5), torch.randn(2, 6, 8)
+    assert not torch.equal(attention(x_BND, x_BND), attention(x_BND, x_BND))
+    attention.eval()
+    assert torch.equal(attention(x_BND, x_BND), attention(x_BND, x_BND))
+
+
+def test_the_second_linear_of_a_layer_s_ffn_has_no_dropout_and_that_of_the_latents_has() -> None:
+    layer = on_meta().layers[0]
+    assert isinstance(layer, EncoderLayer)
+    assert isinstance(layer.attention, LatentAttention)
+    scale = layer.attention.scales[0]
+    assert isinstance(scale, ScaleAttention)
+    assert [type(part).__name__ for part in layer.ffn] == ["Linear", "GELU", "Dropout", "Linear"]
+    assert [type(part).__name__ for part in scale.ffn] == ["Linear", "GELU", "Dropout", "Linear", "Dropout"]
 
 
 def test_the_small_preset_costs_a_hundredth_of_the_paper_preset() -> None:

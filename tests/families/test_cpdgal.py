@@ -1,4 +1,4 @@
-"""cpdgal and vit against the published counts, and the parts that only training uses."""
+"""cpdgal and vit against the published counts, and what refinement and masking do in training and in evaluation."""
 
 from typing import Any
 
@@ -54,13 +54,14 @@ def test_what_is_switched_off_has_no_parameters() -> None:
     assert count(cpdgal(dgfr=False)) == vit + token + scale
 
 
-def test_the_training_pass_has_the_published_multiply_adds() -> None:
-    """5.17 M without the attention products; the mask's look at layer 1 (its q and k) comes on top."""
-    x, y = batch()
+def test_the_inference_pass_has_the_published_multiply_adds() -> None:
+    """5.17 M without the attention products, the denoiser in it; the mask's look at layer 1 (its q and k) comes on
+    top."""
+    x, _ = batch()
 
     def linear_macs(module: Cpdgal) -> int:
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            module.training_loss(x[:1], y[:1], CRITERION)
+            module.eval()(x[:1])
         by_operator = counter.get_flop_counts()["Global"]
         return int(sum(flops for op, flops in by_operator.items() if "bmm" not in str(op))) // 2
 
@@ -107,7 +108,7 @@ def test_the_attention_map_is_that_of_the_layer() -> None:
 def test_refinement_at_the_last_step_forgets_the_share_of_the_clean_tokens() -> None:
     """T = 1: l_t = 1, so Z_final = D(Z_t); with F = 0 and phi = 0 that is a Z + (1 - a) eps."""
     torch.manual_seed(0)
-    refinement = Refinement(width=4, steps=1)
+    refinement = Refinement(width=4, steps=1, keep_start="line")
     for part in (refinement.denoiser[-1], refinement.timestep[-1]):
         assert isinstance(part, nn.Linear)
         nn.init.zeros_(part.weight)
@@ -139,11 +140,55 @@ def test_static_masking_hides_its_share() -> None:
     assert mask_BN.mean().item() == pytest.approx(0.2, abs=0.02)
 
 
-def test_evaluation_is_the_plain_transformer() -> None:
+def test_evaluation_refines_at_the_middle_step_without_noise_and_masks() -> None:
     x, _ = batch()
-    module, vit = cpdgal().eval(), VitConfig().build(15, 14).eval()
-    vit.load_state_dict({name: value for name, value in module.state_dict().items() if name in vit.state_dict()})
+    module = cpdgal().eval()
+    assert module.refinement is not None
+    assert isinstance(module.mask, ContextMask)
+    clean_BND = module.embed(x)
+    noised_BND = clean_BND + module.refinement.timestep(torch.tensor([0.5]))  # a_t = 1, eps = 0
+    refined_BND = 0.5 * (noised_BND + module.refinement.denoiser(noised_BND)) + 0.5 * clean_BND
+    mask_BN1 = module.mask(refined_BND, module.layers[0])[..., None]
+    masked_BND = (1 - mask_BN1) * refined_BND + mask_BN1 * module.mask_token_D
+    torch.testing.assert_close(module(x), module.classify(module.encode(masked_BND)))
+    assert torch.equal(module(x), module(x))
+    assert not torch.allclose(module(x), module.classify(module.encode(clean_BND)))
+
+
+def test_static_masking_hides_nothing_in_evaluation() -> None:
+    x, _ = batch()
+    module = cpdgal(dgfr=False, masking="static")
+    assert not torch.equal(module(x), module(x))
+    module.eval()
+    assert torch.equal(module(x), module.classify(module.encode(module.embed(x))))
+
+
+def test_without_refinement_and_masking_it_is_vit() -> None:
+    x, _ = batch()
+    module, vit = cpdgal(dgfr=False, masking="none").eval(), VitConfig().build(15, 14).eval()
+    vit.load_state_dict(module.state_dict())
     assert torch.equal(module(x), vit(x))
+
+
+@pytest.mark.parametrize(("keep_start", "first", "last"), [("half", 0.5, 0.5), ("line", 0.95, 0.10)])
+def test_what_a_step_keeps_before_training(keep_start: Any, first: float, last: float) -> None:
+    keep_T = Refinement(4, 100, keep_start).keep_logit_T.sigmoid()
+    assert keep_T[0].item() == pytest.approx(first)
+    assert keep_T[-1].item() == pytest.approx(last)
+
+
+def test_cw_mse_moves_the_clean_tokens_too() -> None:
+    """Only through Z does a shift of the last encoded tokens' target reach the positions: no stop-gradient is printed."""
+    x, y = batch()
+
+    def gradient(weight: float) -> torch.Tensor:
+        module = cpdgal(dgfr=False, depth=1, cw_mse_weight=weight)
+        module.mask = RandomMask(1.0)  # every token hidden: the encoder sees mask tokens alone
+        module.training_loss(x, y, CRITERION).backward()
+        assert module.positions_ND.grad is not None
+        return module.positions_ND.grad
+
+    assert gradient(0.1).abs().max() > 0
 
 
 def test_cw_mse_adds_to_the_loss_by_its_weight() -> None:

@@ -43,7 +43,7 @@ class EncoderLayer(nn.Module):
                 self.recurrences.append(kind(width, width // 2, batch_first=True, bidirectional=True))
         self.attention = attention
         self.attention_norm, self.ffn_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.ffn = feed_forward(width, self.FFN_RATIO * width, dropout)
+        self.ffn = nn.Sequential(*feed_forward(width, self.FFN_RATIO * width, dropout))
 
     def forward(self, x_BCD: Tensor) -> Tensor:
         h_BCD = x_BCD
@@ -90,9 +90,9 @@ class ScaleAttention(nn.Module):
     def __init__(self, stride: int, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.stride = stride
-        self.read, self.mix, self.write = (Attention(width, heads) for _ in range(3))
+        self.read, self.mix, self.write = (Attention(width, heads, dropout) for _ in range(3))
         self.read_norm, self.mix_norm, self.write_norm = (nn.LayerNorm(width) for _ in range(3))
-        self.ffn = feed_forward(width, self.FFN_RATIO * width, dropout)
+        self.ffn = nn.Sequential(*feed_forward(width, self.FFN_RATIO * width, dropout), nn.Dropout(dropout))
 
     def forward(self, x_BCD: Tensor, latents_nD: Tensor) -> Tensor:
         tokens_BmD = x_BCD[:, :: self.stride]
@@ -111,7 +111,7 @@ class FullAttention(nn.Module):
     def __init__(self, components: int, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.positions = Positions(components, width)
-        self.attention = Attention(width, heads)
+        self.attention = Attention(width, heads, dropout)
         self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(width)
 
     def forward(self, x_BCD: Tensor) -> Tensor:
@@ -121,11 +121,14 @@ class FullAttention(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head attention. Queries (B, M, D), or (1, M, D) shared by all samples; memory (B, N, D) -> (B, M, D)."""
+    """Multi-head attention. Queries (B, M, D), or (1, M, D) shared by all samples; memory (B, N, D) -> (B, M, D).
 
-    def __init__(self, width: int, heads: int) -> None:
+    `dropout` is that of the attention weights.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.head_width = heads, max(1, width // heads)
+        self.heads, self.head_width, self.dropout = heads, max(1, width // heads), dropout
         inner = self.heads * self.head_width
         self.query, self.key_value = nn.Linear(width, inner), nn.Linear(width, 2 * inner)
         self.out = nn.Linear(inner, width)
@@ -136,9 +139,18 @@ class Attention(nn.Module):
         kv = self.key_value(memory_BND).unflatten(-1, (2, *split))
         k_BhNd, v_BhNd = kv.permute(2, 0, 3, 1, 4).unbind(0)
         q_BhMd = q_BhMd.expand(len(memory_BND), -1, -1, -1)
-        attended = scaled_dot_product_attention(q_BhMd, k_BhNd, v_BhNd)
+        dropout = self.dropout if self.training else 0.0
+        attended = scaled_dot_product_attention(q_BhMd, k_BhNd, v_BhNd, dropout_p=dropout)
         out: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return out
+
+    def start_as_torch(self) -> None:
+        """First weights of q, k and v as `nn.MultiheadAttention` draws its joint matrix: Xavier-uniform over
+        (3 h d, D), which is no `nn.Linear` there."""
+        inner, width = self.query.weight.shape
+        bound = (6 / (3 * inner + width)) ** 0.5
+        for projection in (self.query, self.key_value):
+            nn.init.uniform_(projection.weight, -bound, bound)
 
 
 class Positions(nn.Module):
@@ -161,7 +173,5 @@ def sinusoid(rows: int, width: int) -> Tensor:
     return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :width]
 
 
-def feed_forward(width: int, hidden: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width), nn.Dropout(dropout)
-    )
+def feed_forward(width: int, hidden: int, dropout: float) -> tuple[nn.Module, ...]:
+    return nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width)

@@ -49,6 +49,8 @@ def batches_for(config: TorchConfig, cube_HWC: torch.Tensor, transductive: bool 
     if isinstance(config, PixelConfig):
         return SpectrumBatches(cube_HWC, config.band_dropout)
     if isinstance(config, PatchConfig):
-        return PatchBatches(cube_HWC, config.patch, config.augmentation, config.band_dropout, config.noise)
+        return PatchBatches(
+            cube_HWC, config.patch, config.augmentation, config.band_dropout, config.noise, config.border
+        )
     assert isinstance(config, TileConfig), f"{type(config).__name__} reads neither pixels, patches nor tiles"
     return TileBatches(cube_HWC, config.tile, config.band_dropout, transductive)

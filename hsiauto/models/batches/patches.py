@@ -7,7 +7,7 @@ channels-last in memory.
 | symbol | meaning |
 |---|---|
 | B, P, C' | samples, side of the patch, channels |
-| r | P // 2, the radius of the padding (reflected, the border pixel not repeated) |
+| r | P // 2, the radius of the padding |
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from hsiauto.errors import UserError
+from hsiauto.families.base import Border
 from hsiauto.models.batches.labelled import Labelled, batch_sizes, drop_bands, shuffled, warm_start_sample
 
 Augmentation = Literal["none", "flip", "dihedral"]
@@ -45,6 +46,7 @@ class PatchBatches:
         augmentation: Augmentation = "none",
         band_dropout: float = 0.0,
         noise: float = 0.0,
+        border: Border = "reflect",
     ) -> None:
         self._height, self._width, self._channels = cube_HWC.shape
         if patch > min(self._height, self._width):
@@ -55,7 +57,7 @@ class PatchBatches:
             )
         self._patch, self._radius = patch, patch // 2
         self._padded_width = self._width + 2 * self._radius
-        self._table = _reflected(cube_HWC, self._radius).flatten(0, 1)
+        self._table = _padded(cube_HWC, self._radius, border).flatten(0, 1)
         self._offsets = _symmetric_offsets(patch, self._padded_width).to(cube_HWC.device)
         self._patch_bytes = patch**2 * self._channels * self._table.element_size()
         self._n_symmetries, self._band_dropout = SYMMETRIES[augmentation], band_dropout
@@ -115,10 +117,12 @@ def add_noise(x_BCPP: torch.Tensor, noise: float, generator: torch.Generator) ->
     return x_BCPP + (normal_BPPC * scale_BPPC).permute(0, 3, 1, 2)
 
 
-def _reflected(cube_HWC: torch.Tensor, radius: int) -> torch.Tensor:
+def _padded(cube_HWC: torch.Tensor, radius: int, border: Border) -> torch.Tensor:
     """(H + 2r, W + 2r, C'), contiguous; the cube itself for r = 0."""
     if radius == 0:
         return cube_HWC.contiguous()
+    if border == "zeros":
+        return nn.functional.pad(cube_HWC, (0, 0, radius, radius, radius, radius))
     rows, columns = (_reflected_index(size, radius).to(cube_HWC.device) for size in cube_HWC.shape[:2])
     return cube_HWC.index_select(0, rows).index_select(1, columns)
 

@@ -68,7 +68,7 @@ class TorchFitted:
     def probabilities(
         self, cube: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_], pixels: Pixels
     ) -> npt.NDArray[np.float32]:
-        """Class probabilities (N, n_classes) at `pixels`. Projects the cube (H, W, C) once. Patches reflect at its
+        """Class probabilities (N, n_classes) at `pixels`. Projects the cube (H, W, C) once. Patches are padded at its
         borders and tiles are laid from its first row: who cuts a scene into strips reads `config.rows_read`.
 
         Raises UserError if the cube has other bands than the training scene, or is smaller than a patch.

@@ -33,6 +33,14 @@ def test_gather_equals_slicing_with_the_labelled_pixel_in_the_centre(patch: int)
     assert x.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("patch", [1, 4, 5])
+def test_beyond_the_border_there_may_be_zeros(patch: int) -> None:
+    x = PatchBatches(CUBE + 1, patch, border="zeros").gather(EVERY_PIXEL)
+    inside = PatchBatches(torch.ones(H, W, 1), patch, border="zeros").gather(EVERY_PIXEL)
+    assert torch.equal(x, sliced(CUBE + 1, patch) * inside)
+    assert int(inside[0].sum()) == ((patch + 1) // 2) ** 2  # of the first pixel's patch, a quarter lies in the scene
+
+
 @pytest.mark.parametrize("patch", [3, 5])
 def test_augmentation_only_permutes_an_odd_patch(patch: int) -> None:
     batches = PatchBatches(CUBE, patch)
