@@ -67,7 +67,7 @@ def noise_scene() -> TrialData:
 
 def loader_epoch(config: PatchConfig, data: TrialData, device: torch.device) -> Callable[[], None]:
     """An epoch in the way of the field's usual toolboxes, as a function."""
-    scene = cached_scene(data, config.components, config.whiten, device)
+    scene = cached_scene(config, data, device)
     loader = DataLoader(
         SlicedPatches(scene.cube.cpu().numpy(), data, config.patch), batch_size=config.batch_size, shuffle=True
     )
@@ -89,7 +89,7 @@ def loader_epoch(config: PatchConfig, data: TrialData, device: torch.device) -> 
 
 def batching_alone(config: PatchConfig, data: TrialData, device: torch.device) -> Callable[[], None]:
     """Our batches of an epoch without the training, as a function."""
-    batches = batches_for(config, cached_scene(data, config.components, config.whiten, device).cube)
+    batches = batches_for(config, cached_scene(config, data, device).cube)
     labelled = Labelled.on(device, data.train_pixels, data.train_labels)
     generator = torch.Generator(device).manual_seed(0)
 

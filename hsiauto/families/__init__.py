@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from hsiauto.errors import UserError, refusal
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.boosting import BoostingConfig
 from hsiauto.families.claresnet import ClaresnetConfig
 from hsiauto.families.cnn1d import Cnn1dConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
@@ -16,6 +17,8 @@ from hsiauto.families.cpdgal import CpdgalConfig, VitConfig
 from hsiauto.families.cssmamba import CssMambaConfig, MambaHsiConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.hybridsn import HybridsnConfig
+from hsiauto.families.lda import LdaConfig
+from hsiauto.families.logistic import LogisticConfig
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
 from hsiauto.families.registry import Registry
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
@@ -38,6 +41,9 @@ BUILT_IN: tuple[type[FamilyConfig], ...] = (
     SsfttConfig,
     SvmConfig,
     ForestConfig,
+    LdaConfig,
+    LogisticConfig,
+    BoostingConfig,
     Coordinate1NNConfig,
     MajorityConfig,
 )

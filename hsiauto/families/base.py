@@ -21,8 +21,10 @@ from hsiauto.families.hyperparameters import Above, AtLeast, allows, hyperparame
 
 Kind = Literal["torch", "classical", "reference"]
 Input = Literal["pixel", "patch", "tile", "features", "coordinates"]
+Reduction = Literal["pca", "mnf"]
+"""Principal components, or the minimum noise fraction (Green et al., TGRS 26(1), 1988)."""
 Border = Literal["reflect", "zeros"]
-"""What stands beyond the scene's border: its pixels mirrored (the border pixel not repeated), or zeros after scaling."""
+"""What stands beyond the scene's border: its pixels mirrored, the border pixel not repeated; or zeros after scaling."""
 
 
 def hash_of(active: Mapping[str, Any]) -> str:
@@ -199,6 +201,12 @@ class TorchConfig(SmoothedConfig):
         source="hsiauto",
         when={"components": AtLeast(1)},
     )
+    reduction: Reduction = hyperparameter(
+        "pca",
+        "components: principal ones, or those of the minimum noise fraction, noise taken from neighbouring pixels",
+        source="mnf: Green et al., TGRS 26(1), 1988",
+        when={"components": AtLeast(1)},
+    )
 
     @classmethod
     def when(cls, field: str) -> Mapping[str, object]:
@@ -279,9 +287,15 @@ class ClassicalConfig(SmoothedConfig):
         le=512,
         when={"features": "multiscale"},
     )
+    reduction: Reduction = hyperparameter(
+        "pca",
+        "components: principal ones, or those of the minimum noise fraction, noise taken from neighbouring pixels",
+        source="mnf: Green et al., TGRS 26(1), 1988",
+        when={"features": "multiscale"},
+    )
     sigma: float = hyperparameter(
         4.0,
-        "widest Gaussian; the scales are 0, sigma / 4, sigma / 2, sigma",
+        "widest Gaussian; the scales are 0 and sigma, halved as long as one pixel is left",
         source="hsiauto",
         unit="pixels",
         gt=0,

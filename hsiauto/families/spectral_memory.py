@@ -9,7 +9,7 @@ K classes.
     article      here                          where
     x_c          x_BC                          each band's value -> Linear(1 -> D), + a learned position per band
     L            depth                         self-attention layers over the bands
-    q            query_BD                      mean over bands
+    q            query_BD                      mean over bands, normalised over the batch
     M            Memory.prototypes_MD          about 10 per class, from k-means on the untrained embeddings
     context      Memory.forward                softmax(q M^T / sqrt(D)) M
     head         head                          context -> logits
@@ -88,6 +88,11 @@ class SpectralMemoryConfig(PixelConfig):
         source=ARTICLE,
         when={"memory": True},
     )
+    query_norm: Literal["batch", "layer", "none"] = hyperparameter(
+        "batch",
+        "norm of the query over the batch, over its features, or none",
+        source=f"{FILL}; see the module's text",
+    )
     readout: Literal["context", "query_and_context"] = hyperparameter(
         "context", "what the head reads", source=f"{ARTICLE}; with the query: hsiauto", when={"memory": True}
     )
@@ -117,6 +122,8 @@ class SpectralMemory(nn.Module):
             EncoderBlock(D, config.heads, config.mlp_ratio * D, config.dropout) for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(D)
+        norms = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "none": nn.Identity}
+        self.query_norm = norms[config.query_norm](D)
         self.memory = Memory(config.prototypes_per_class * n_classes, D) if config.memory else None
         both = config.memory and config.readout == "query_and_context"
         self.head = nn.Sequential(nn.Linear(2 * D if both else D, D), nn.GELU(), nn.Linear(D, n_classes))
@@ -131,7 +138,11 @@ class SpectralMemory(nn.Module):
         return self.head(read)
 
     def query(self, x_BC: Tensor) -> Tensor:
-        """Embedding of a spectrum: its tokens' mean after the encoder, (B, D)."""
+        """Embedding of a spectrum: its tokens' mean after the encoder, normalised, (B, D)."""
+        normed: Tensor = self.query_norm(self._mean_token(x_BC))
+        return normed
+
+    def _mean_token(self, x_BC: Tensor) -> Tensor:
         x_BT = x_BC if self.grouping_CT is None else x_BC @ self.grouping_CT.to(x_BC.dtype)
         x_BTD = self.embedding(x_BT.unsqueeze(-1)) + self.positions_TD
         for layer in self.layers:
@@ -148,7 +159,13 @@ class SpectralMemory(nn.Module):
             return
         was_training = self.training
         self.eval()
-        embeddings_ND = torch.cat([self.query(chunk) for chunk in x.split(_CHUNK)]).float().cpu().numpy()
+        means_ND = torch.cat([self._mean_token(chunk) for chunk in x.split(_CHUNK)]).float()
+        if isinstance(self.query_norm, nn.BatchNorm1d):  # as the first batches will see them
+            assert self.query_norm.running_mean is not None
+            assert self.query_norm.running_var is not None
+            self.query_norm.running_mean.copy_(means_ND.mean(dim=0))
+            self.query_norm.running_var.copy_(means_ND.var(dim=0))
+        embeddings_ND = self.query_norm(means_ND).cpu().numpy()
         self.train(was_training)
         rng = np.random.default_rng(int(torch.randint(2**31, ())))
         M, labels = len(self.memory.prototypes_MD), y.cpu().numpy()

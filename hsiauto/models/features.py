@@ -44,7 +44,7 @@ class Features:
     ) -> tuple[Self, npt.NDArray[np.float32]]:
         """Fit on the training `pixels` (flat indices) of `cube` (H, W, C); also gives their features (N, F)."""
         components = config.components if config.features == "multiscale" else 0
-        projection = Projection.fit(cube, pixels, components=components, whiten=True)
+        projection = Projection.fit(cube, pixels, components, True, config.reduction, valid)
         n_features = len(sigmas(config)) * projection.n_channels
         plain = cls(projection, sigmas(config), np.zeros(n_features, np.float32), np.ones(n_features, np.float32))
         x = plain(cube, valid, pixels)
@@ -135,10 +135,11 @@ class Features:
 
 
 def sigmas(config: ClassicalConfig) -> tuple[float, ...]:
-    """Widths of the Gaussians in pixels."""
+    """Widths of the Gaussians in pixels, the widest last: 4 gives 0, 1, 2, 4."""
     if config.features == "spectra":
         return (0.0,)
-    return (0.0, config.sigma / 4, config.sigma / 2, config.sigma)
+    halvings = max(0, math.floor(math.log2(config.sigma)))
+    return (0.0, *(config.sigma / 2**k for k in range(halvings, -1, -1)))
 
 
 def radius(sigma: float) -> int:

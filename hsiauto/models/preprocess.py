@@ -1,7 +1,7 @@
 """Preprocessing as one affine map, fitted on training pixels only.
 
-Standardisation, PCA and whitening are all y = (x - mean) @ matrix, so that a bundle stores two arrays and a prediction
-costs one matrix product, whatever the config asked for.
+Standardisation, principal components, minimum noise fraction and whitening are all y = (x - mean) @ matrix, so that a
+bundle stores two arrays and a prediction costs one matrix product, whatever the config asked for.
 
 | symbol | meaning |
 |---|---|
@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
+from hsiauto.families.base import Reduction
+from hsiauto.models import noise
 from hsiauto.split.model import Pixels
 
 _STRIP_VALUES = 4_000_000
@@ -33,12 +35,21 @@ class Projection:
     """(C, C')"""
 
     @classmethod
-    def fit(cls, cube: npt.NDArray[np.generic], pixels: Pixels, components: int, whiten: bool) -> Self:
-        """Fit on the spectra of `cube` (H, W, C) at `pixels` alone.
+    def fit(
+        cls,
+        cube: npt.NDArray[np.generic],
+        pixels: Pixels,
+        components: int,
+        whiten: bool,
+        reduction: Reduction = "pca",
+        valid: npt.NDArray[np.bool_] | None = None,
+    ) -> Self:
+        """Fit on the spectra of `cube` (H, W, C) at `pixels`; for `mnf` on those of their neighbours too.
 
-        components = 0: each band to mean 0 and standard deviation 1. components > 0: that many principal components by
-        exact SVD; `whiten` gives each unit variance, otherwise all are divided by the first one's standard deviation.
-        A band or component without variance keeps its scale, so nothing is divided by 0.
+        components = 0: each band to mean 0 and standard deviation 1. components > 0: that many components by exact SVD,
+        principal ones or those of the minimum noise fraction (`noise`); `whiten` gives each unit variance, otherwise
+        all are divided by the first one's standard deviation. A band or component without variance keeps its scale, so
+        nothing is divided by 0. `valid` (H, W): the neighbours that hold data; None: all of them.
 
         Raises UserError if there are more components than min(bands, pixels - 1).
         """
@@ -51,12 +62,16 @@ class Projection:
                 components,
                 "Ask for fewer components, or for 0: all bands, standardised.",
             )
+        differences = np.empty((0, n_bands))
+        if components and reduction == "mnf":
+            spectra, differences = noise.with_neighbours(cube, pixels, valid)
         mean: npt.NDArray[np.float64] = spectra.mean(axis=0)
         spectra -= mean
         if components == 0:
             matrix = np.diag(1.0 / _positive(spectra.std(axis=0), instead=1.0))
         else:
-            directions, deviations = _principal(spectra)
+            mnf = len(differences) > 0
+            directions, deviations = noise.directions(spectra, differences) if mnf else _principal(spectra)
             first = float(_positive(deviations[:1], instead=1.0)[0])
             scales = _positive(deviations[:components], instead=first) if whiten else np.full(components, first)
             matrix = directions[:, :components] / scales

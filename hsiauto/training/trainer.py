@@ -93,7 +93,7 @@ class Trainer:
         self.epoch = 0
         self.most_samples = 0
         """The most samples that have gone through the module at once in a training step."""
-        scene = cached_scene(data, config.components, config.whiten, self.device)
+        scene = cached_scene(config, data, self.device)
         self.projection = scene.projection
         self._guide = guide_for(config, data.cube, data.preprocess_pixels)
         self._batches = batches_for(config, scene.cube, data.transductive)

@@ -1,4 +1,4 @@
-"""Support vector machine and forest: every hyperparameter matters, probabilities agree with scikit-learn."""
+"""The classical families: every hyperparameter matters, probabilities agree with scikit-learn."""
 
 from typing import Any
 
@@ -8,7 +8,10 @@ from sklearn.svm import SVC
 
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import ClassicalConfig
+from hsiauto.families.boosting import BoostingConfig
 from hsiauto.families.forest import ForestConfig
+from hsiauto.families.lda import LdaConfig
+from hsiauto.families.logistic import LogisticConfig
 from hsiauto.families.svm import SvmConfig, couple, stratified_subset
 from hsiauto.models.fitted.classical import fit_classical
 from tests.small_scene import small_data
@@ -33,6 +36,40 @@ MOVES: list[tuple[type[ClassicalConfig], dict[str, Any], dict[str, Any]]] = [
     (ForestConfig, {"n_trees": 5}, {"class_weighting": "balanced"}),
     (ForestConfig, {"n_trees": 5}, VOTES),
     (ForestConfig, VOTES | {"n_trees": 5}, {"smoothing_radius": 1}),
+    *(
+        (family, base | own, move)
+        for family, own in (
+            (LdaConfig, {}),
+            (LogisticConfig, {}),
+            (BoostingConfig, {"rounds": 3, "min_samples_leaf": 5}),
+            (SvmConfig, {}),
+            (ForestConfig, {"n_trees": 5}),
+        )
+        for base, move in (
+            ({}, MULTI),
+            (MULTI, {"components": 5}),
+            (MULTI, {"sigma": 2.0}),
+            (MULTI, {"reduction": "mnf"}),
+            ({}, {"class_weighting": "balanced"}),
+            ({}, VOTES),
+            (VOTES, {"smoothing_radius": 1}),
+        )
+        if family not in (SvmConfig, ForestConfig) or "reduction" in move
+    ),
+    (LdaConfig, {}, {"shrinkage": "fixed"}),
+    (LdaConfig, {"shrinkage": "fixed"}, {"shrinkage_share": 0.5}),
+    (LogisticConfig, {}, {"C": 0.1}),
+    *(
+        (BoostingConfig, {"rounds": 3, "min_samples_leaf": 5}, move)
+        for move in (
+            {"rounds": 4},
+            {"learning_rate": 0.2},
+            {"max_leaves": 3},
+            {"min_samples_leaf": 9},
+            {"max_features": 1.0},
+            {"l2": 5.0},
+        )
+    ),
 ]
 
 
@@ -69,6 +106,20 @@ def test_the_most_probable_class_is_the_one_that_svc_predicts(n_classes: int) ->
     assert np.array_equal(p.argmax(axis=1), estimator.predict(new))
     np.testing.assert_allclose(p.sum(axis=1), 1)
     assert (p >= 0).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("config", [LdaConfig(), LogisticConfig()], ids=lambda config: config.family)
+def test_affine_probabilities_are_scikit_learn_s_and_do_not_depend_on_their_neighbours(
+    config: ClassicalConfig, n_classes: int
+) -> None:
+    rng = np.random.default_rng(n_classes)
+    y = np.repeat(np.arange(n_classes), 30)
+    x = (rng.normal(size=(n_classes, 7))[y] + rng.normal(size=(len(y), 7))).astype(np.float32)
+    estimator: Any = config.fit(x, y, seed=0, n_jobs=1)
+    p = config.probabilities(estimator, x)
+    np.testing.assert_allclose(p, estimator.predict_proba(x.astype(np.float64)), rtol=1e-6, atol=1e-9)
+    assert np.array_equal(np.concatenate([config.probabilities(estimator, row[None]) for row in x]), p)
 
 
 def test_coupling_recovers_what_the_pairs_say() -> None:

@@ -178,7 +178,7 @@ def test_what_a_step_keeps_before_training(keep_start: Any, first: float, last: 
 
 
 def test_cw_mse_moves_the_clean_tokens_too() -> None:
-    """Only through Z does a shift of the last encoded tokens' target reach the positions: no stop-gradient is printed."""
+    """With every token hidden, only Z itself leads to the positions: no stop-gradient is printed."""
     x, y = batch()
 
     def gradient(weight: float) -> torch.Tensor:

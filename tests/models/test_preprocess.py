@@ -86,6 +86,45 @@ def test_a_scene_in_strips_equals_the_whole_and_invalid_pixels_are_zero(monkeypa
     assert np.allclose(scene[valid], p(cube[valid]), atol=1e-5)
 
 
+def striped(noise_of_last: float) -> np.ndarray:
+    """(40, 40, 4): two smooth signals in bands 0 and 1, and bands 2 and 3 of noise, the last one the strongest."""
+    rng = np.random.default_rng(3)
+    rows, columns = np.mgrid[:40, :40] / 6
+    signal = np.stack([np.sin(rows), np.cos(columns + rows), 0 * rows, 0 * rows], axis=-1)
+    return signal + rng.normal(size=signal.shape) * np.array([0.05, 0.05, 0.5, noise_of_last])
+
+
+def test_the_minimum_noise_fraction_puts_signal_first_where_principal_components_put_variance() -> None:
+    cube, pixels = striped(noise_of_last=20.0), np.arange(0, 1600, 2)
+    principal = Projection.fit(cube, pixels, 2, True)
+    least_noise = Projection.fit(cube, pixels, 2, True, "mnf")
+    assert np.abs(principal.matrix[3]).argmax() == 0  # the strongest noise is the first principal component
+    bands = np.abs(least_noise.matrix) * cube.std(axis=(0, 1))[:, None]
+    assert bands[2:].max() < 0.1 * bands[:2].max()
+
+
+def test_noise_is_white_along_the_directions_of_the_minimum_noise_fraction() -> None:
+    cube, pixels = striped(2.0), np.arange(1600)
+    y = Projection.fit(cube, pixels, 4, False, "mnf").project_scene(cube, np.ones((40, 40), bool))
+    across, down = (y[:, 1:] - y[:, :-1]).reshape(-1, 4), (y[1:] - y[:-1]).reshape(-1, 4)
+    covariance = np.cov(np.concatenate([across, down]).T)
+    assert np.allclose(covariance / covariance[3, 3], np.eye(4), atol=0.05)
+
+
+def test_the_minimum_noise_fraction_reads_neighbours_that_hold_data_and_nothing_further() -> None:
+    cube, valid = striped(2.0), np.ones((40, 40), bool)
+    pixels = np.arange(20) * 40 + 5
+    read = {*pixels, *(pixels + 1), *(pixels + 40)}
+    other = cube.reshape(-1, 4).copy()
+    other[np.setdiff1d(np.arange(1600), list(read))] = np.nan
+    fitted = Projection.fit(cube, pixels, 3, True, "mnf", valid)
+    assert np.array_equal(
+        Projection.fit(other.reshape(cube.shape), pixels, 3, True, "mnf", valid).matrix, fitted.matrix
+    )
+    cube[3, 6], valid[3, 6] = np.nan, False
+    assert np.isfinite(Projection.fit(cube, pixels, 3, True, "mnf", valid).matrix).all()
+
+
 def test_integers_of_any_width_are_accepted() -> None:
     p = Projection.fit(CUBE.astype(np.uint16), PIXELS, 2, True)
     assert np.isfinite(p.project_scene(CUBE.astype(np.uint16), np.ones((9, 8), bool))).all()

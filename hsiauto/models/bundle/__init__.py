@@ -2,7 +2,7 @@
 
 config.json                  format, family config, number of bands and classes
 weights.safetensors          torch families
-model.skops                  scikit-learn families; beyond skops' own list only sklearn.tree._tree.Tree is trusted
+model.skops                  scikit-learn families; beyond skops' own list only scikit-learn's trees are trusted
 preprocessing.safetensors    fitted on training pixels
 provenance.json              exported bundles: the origin of the model, and what its bands and classes are
 manifest.json                the sha256 of each of these files

@@ -17,7 +17,7 @@ from hsiauto.families.base import ClassicalConfig
 from hsiauto.models.bundle.content import AGAIN
 from hsiauto.scene.memory import require
 
-TRUSTED = ("sklearn.tree._tree.Tree",)
+TRUSTED = ("sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor")
 _PARSED = 24
 """Bytes that a byte of JSON may take as Python's objects."""
 
