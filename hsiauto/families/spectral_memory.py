@@ -18,11 +18,15 @@ Where the article is silent: above `tokens` bands, adjacent bands are averaged i
 size; pre-norm layers with GELU, FFN 2D and dropout 0.1, a layer norm before the mean; head D -> D -> K with GELU;
 AdamW 3e-3, weight decay 1e-4, cosine; positions as large as the values. Prototypes stay parameters after k-means. Fewer
 pixels than prototypes: the pixels are repeated with jitter of a hundredth of the embeddings' deviation.
+The query is normalised over the batch, as the article does not say: positions as large as the values make the mean over
+bands nearly one vector for all pixels, so that attention over prototypes is uniform and the centres of k-means
+coincide. OA on 258 held-out pixels of Indian Pines, 8-bit, random 10 %, two seeds, `small`, 60 epochs (12 CPU seconds):
+0.75 and 0.77 without a norm, 0.79 and 0.82 with it; with random prototypes 0.80 and 0.80; the head on the context alone
+0.67 and 0.71, from random prototypes 0.78 and 0.79.
 The learning rate was chosen between two, by OA on 462 held-out pixels of Indian Pines, 8-bit, random 10 %, 50 tokens,
 20 epochs, one seed: 0.48, with 1e-3 0.43 (without memory, at 1e-3: 0.52).
 With 769 training pixels it underfits: `small` has no dropout of any kind, one cycle, small batches, and gives the head
-the query too: 0.73 on 258 held-out pixels after 60 epochs (17 CPU seconds, one seed), with dropouts and batches of 32
-0.64.
+the query too.
 Departures: none; `memory=False` puts the head on the query, `readout="query_and_context"` gives it both.
 """
 

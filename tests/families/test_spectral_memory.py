@@ -55,6 +55,30 @@ def test_every_band_is_a_token_up_to_the_limit() -> None:
     assert network(tokens=5).positions_TD.shape == (5, 8)
 
 
+def test_queries_vary_by_their_norm_so_that_attention_over_prototypes_does() -> None:
+    x, y = spectra()
+
+    def spread(query_norm: Any) -> float:
+        """Deviation of the queries over pixels, in parts of their size."""
+        module = network(query_norm=query_norm, width=32, heads=4)
+        module.warm_start(0.2 * x, y)
+        query_BD = module.eval().query(0.2 * x).detach()
+        return float(query_BD.std(dim=0).norm() / query_BD.norm(dim=1).mean())
+
+    assert spread("none") < 0.5
+    assert spread("batch") == pytest.approx(1.0, rel=0.05)
+
+
+def test_prototypes_start_among_queries_as_training_will_see_them() -> None:
+    """The statistics of the batch norm are those of the sample before k-means, not 0 and 1."""
+    x, y = spectra()
+    module = network()
+    module.warm_start(x, y)
+    module.train()
+    queries_BD = module.query(x)
+    assert torch.cdist(prototypes(module), queries_BD.detach()).min(dim=1).values.max() < 1.0
+
+
 def test_bounded_asks_for_no_more_tokens_than_channels() -> None:
     assert SpectralMemoryConfig().bounded(103, 1000).tokens == 103
     assert SpectralMemoryConfig().bounded(200, 1000).tokens == 128
