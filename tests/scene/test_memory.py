@@ -20,6 +20,7 @@ import torch
 from hsiauto import runs
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
+from hsiauto.families.cnn1d import Cnn1dConfig
 from hsiauto.models.batches.cached_scene import cached_scene
 from hsiauto.models.bundle import load_model
 from hsiauto.models.bundle.content import WEIGHTS, read_files
@@ -246,9 +247,9 @@ def test_a_trial_needs_the_preprocessed_cube_in_memory(monkeypatch: pytest.Monke
     data = small_data()
     monkeypatch.setattr(memory, "available", lambda: data.cube.nbytes - 1)
     with pytest.raises(UserError, match=f"preprocessed cube {FITS}"):
-        cached_scene(data, 0, False, torch.device("cpu"))
+        cached_scene(Cnn1dConfig(), data, torch.device("cpu"))
     monkeypatch.setattr(memory, "available", lambda: data.cube.nbytes)
-    assert cached_scene(data, 0, False, torch.device("cpu")).cube.shape == data.cube.shape
+    assert cached_scene(Cnn1dConfig(), data, torch.device("cpu")).cube.shape == data.cube.shape
 
 
 def test_a_simulation_larger_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
