@@ -6,7 +6,10 @@ import torch
 
 from hsiauto.families.base import ClassicalConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.families.boosting import BoostingConfig
 from hsiauto.families.forest import ForestConfig
+from hsiauto.families.lda import LdaConfig
+from hsiauto.families.logistic import LogisticConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.classical import fit_classical
@@ -18,6 +21,9 @@ NONE = np.array([], np.int64)
 
 CLASSICAL: dict[str, ClassicalConfig] = {
     "svm": SvmConfig(C=10.0),
+    "lda": LdaConfig(),
+    "logistic": LogisticConfig(),
+    "boosting": BoostingConfig(rounds=2, min_samples_leaf=5),
     "svm_multiscale": SvmConfig(features="multiscale", components=4, sigma=1.3),
     "forest": ForestConfig(n_trees=7),
     "forest_multiscale": ForestConfig(features="multiscale", components=4, sigma=1.3, n_trees=7),

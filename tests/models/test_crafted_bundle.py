@@ -121,7 +121,62 @@ def test_a_machine_that_no_training_leaves(change: Change, words: str, tmp_path:
     refused(tmp_path / "model", words)
 
 
-@pytest.mark.parametrize("kind", ["svm", "forest"])
+def in_boosted(field: str, value: float, inner: bool = True) -> Change:
+    """Change the first node that branches, or the first leaf, of the last round's last tree."""
+
+    def change(machine: Any) -> None:
+        nodes = machine._predictors[-1][-1].nodes
+        nodes[field][np.flatnonzero((nodes["is_leaf"] == 0) == inner)[0]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (in_boosted("left", 10**9), "lead nowhere"),
+        (in_boosted("right", 0), "lead nowhere"),
+        (in_boosted("feature_idx", 10**9), "other features"),
+        (in_boosted("is_categorical", 1), "other features"),
+        (in_boosted("num_threshold", np.nan), "NaN"),
+        (in_boosted("value", np.inf, inner=False), "NaN"),
+        (setting("_predictors", lambda rounds: [trees[:-1] for trees in rounds]), "other trees than one a class"),
+        (setting("_predictors", lambda rounds: [[SVC() for _ in trees] for trees in rounds]), "without nodes"),
+        (setting("_predictors", lambda _: []), "other trees than one a class"),
+        (setting("_baseline_prediction", lambda b: b[:, :-1].copy()), "baseline"),
+        (setting("_preprocessor", lambda _: SVC()), "categories"),
+        (setting("n_trees_per_iteration_", lambda _: 10**9), "other classes"),
+        (setting("classes_", lambda c: c[:2]), "loss of another task"),
+    ],
+)
+def test_boosted_trees_that_no_training_leaves(change: Change, words: str, tmp_path: Path) -> None:
+    machine = saved("boosting", tmp_path / "model")
+    change(machine)
+    skops.io.dump(machine, tmp_path / "model" / "model.skops")
+    write_manifest(tmp_path / "model")
+    refused(tmp_path / "model", words)
+
+
+@pytest.mark.parametrize("kind", ["lda", "logistic"])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (setting("coef_", lambda a: a[:, :-1].copy()), "do not fit"),
+        (setting("coef_", lambda a: np.full_like(a, np.nan)), "NaN"),
+        (setting("intercept_", lambda a: a[:1]), "do not fit"),
+        (setting("classes_", lambda c: c[:2]), "do not fit"),
+        (setting("coef_", lambda a: a.tolist()), "no arrays"),
+    ],
+)
+def test_coefficients_that_no_training_leaves(kind: str, change: Change, words: str, tmp_path: Path) -> None:
+    machine = saved(kind, tmp_path / "model")
+    change(machine)
+    skops.io.dump(machine, tmp_path / "model" / "model.skops")
+    write_manifest(tmp_path / "model")
+    refused(tmp_path / "model", words)
+
+
+@pytest.mark.parametrize("kind", ["svm", "forest", "lda", "boosting"])
 def test_another_model_than_the_config_says(kind: str, tmp_path: Path) -> None:
     saved(kind, tmp_path / "model")
     data = small_data()

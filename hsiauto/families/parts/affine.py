@@ -26,6 +26,8 @@ def why_foreign(estimator: Any, trained: type[Any], n_features: int) -> str:
     """Why `probabilities` cannot follow `estimator`, of which the family trains the type `trained`; empty: it can."""
     if type(estimator) is not trained:
         return f"{type(estimator).__name__} where {trained.__name__} is trained"
+    if not all(isinstance(part, np.ndarray) for part in (estimator.coef_, estimator.intercept_)):
+        return "coefficients that are no arrays"
     n_classes = len(estimator.classes_)
     rows = 1 if n_classes == 2 else n_classes
     fits = np.shape(estimator.coef_) == (rows, n_features) and np.shape(estimator.intercept_) == (rows,)

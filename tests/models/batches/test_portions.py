@@ -74,7 +74,13 @@ def first_step(config: TorchConfig, micro_batch: int | None) -> tuple[float, lis
     ("config", "whole", "micro_batch"),
     [
         (Cnn3dConfig(components=8, batch_size=32, class_weighting="balanced"), 32, 5),
-        (SpectralMemoryConfig(width=8, heads=2, depth=1, dropout=0.0, label_smoothing=0.1, batch_size=64), 64, 16),
+        (
+            SpectralMemoryConfig(
+                width=8, heads=2, depth=1, dropout=0.0, query_norm="layer", label_smoothing=0.1, batch_size=64
+            ),
+            64,
+            16,
+        ),
         (LineConfig(tile=8, class_weighting="balanced", batch_size=90), 10, 3),
     ],
 )
