@@ -5,8 +5,8 @@ import numpy.typing as npt
 import torch
 
 from hsiauto.families.base import ClassicalConfig
-from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.boosting import BoostingConfig
+from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.lda import LdaConfig
 from hsiauto.families.logistic import LogisticConfig
