@@ -18,7 +18,9 @@ from hsiauto.cli.signals import exit_code
 from hsiauto.errors import UserError
 
 BAD_INPUT, INTERRUPTED = 2, 130
-_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
+_BROKEN = (errno.EIO, errno.ESTALE)
+"""A disk that fails, or a network's that has gone."""
+_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, *_BROKEN)
 
 _ESTIMATE = """Parameters, multiply-adds, memory and seconds of configs on this machine, before anything is searched.
 
@@ -97,6 +99,8 @@ def _cannot(error: OSError) -> str:
     place = error.filename
     if error.errno == errno.ENAMETOOLONG:
         return f"cannot open {str(place)[:40]}..."
+    if error.errno in _BROKEN:
+        return f"cannot read or write {place or 'a file'}"
     if isinstance(place, str | os.PathLike):
         hidden = not os.access(os.path.dirname(os.path.abspath(place)), os.X_OK)
         if hidden or (os.path.exists(place) and not os.access(place, os.R_OK)):

@@ -114,3 +114,13 @@ def test_the_system_refuses_a_file(run: Run, monkeypatch: pytest.MonkeyPatch, tm
     code, _, error = run("show", str(tmp_path))
     verb = "write" if readable else "read"
     assert (code, error) == (2, f"error: cannot {verb} {place}: Permission denied. What was done before is kept\n")
+
+
+def test_a_disk_that_fails_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(inspect, "read", fail)
+    code, _, error = run("show", str(tmp_path))
+    kept = "What was done before is kept"
+    assert (code, error) == (2, f"error: cannot read or write a file: Input/output error. {kept}\n")

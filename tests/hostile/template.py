@@ -69,8 +69,12 @@ def make(folder: Path) -> None:
         with Journal(run / folders.JOURNAL) as journal, Journal(run / folders.REFITS) as refits:
             for number in (1, 2):
                 trial = f"t{number:04}"
-                told = proposed(trial, config, number=number), started(trial), reported(trial, decision="complete")
-                for event in (*told, ended(trial)):
+                for event in (
+                    proposed(trial, config, number=number),
+                    started(trial),
+                    reported(trial, decision="complete"),
+                    ended(trial),
+                ):
                     if not journal.events:
                         journal.append(opening(prepared))
                     journal.append(event)
