@@ -23,13 +23,10 @@ from hsiauto.runs.prepare import prepare
 from hsiauto.runs.winner_map import draw_winner_map
 from hsiauto.scene import Scene
 from hsiauto.scene.source import SceneSource
-from hsiauto.search.events import Proposed, Ranked, Refit, from_line, of
+from hsiauto.search.events import Proposed, Ranked, Refit, of
 from hsiauto.search.journal import read
 from hsiauto.search.workers.jobs import JobResult
 from hsiauto.split import SplitSpec
-from tests.cli.conftest import Run, run
-
-__all__ = ["run"]
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -155,31 +152,6 @@ def test_an_overtaken_model_steps_aside(finished: runs.Result, source: SceneSour
     names = {path.name for path in folder.iterdir()}
     assert "bundle-previous" in names
     assert not names & {"bundle", "map.png"}
-
-
-def test_a_lost_bundle_is_made_again_and_not_scored_again(finished: runs.Result, run: Run) -> None:
-    folder, bundle = finished.folder, finished.folder / "bundle"
-    before, refits = load_bundle(bundle), (folder / REFITS).read_bytes()
-    bundle.rename(folder / "kept")
-    for command in ("leaderboard", "show"):
-        code, out, _ = run(command, str(folder))
-        assert code == 0
-        assert f"{bundle} is gone. --resume {folder} makes it again." in out
-    code, _, said = run("predict", str(bundle), "anything.npy", "--out", "map.npy")
-    assert code == 2
-    assert f"--resume {folder} makes it again." in said
-    (folder / "kept" / "provenance.json").write_text("{}")
-    (folder / "kept").rename(bundle)  # and now it is damaged
-    result = runs.resume(folder)
-    assert result.exit_code == 0
-    assert any(note.startswith("bundle was damaged") and "not scored again" in note for note in result.notes)
-    again = load_bundle(bundle)
-    assert again.fitted.config == before.fitted.config
-    assert again.provenance.test_scores == before.provenance.test_scores
-    assert [path.read_text() for path in folder.glob("bundle-other-*/provenance.json")] == ["{}"]
-    added = (folder / REFITS).read_bytes().removeprefix(refits).splitlines()
-    assert [from_line(line).event for line in added] == ["model"]
-    assert "is gone" not in run("show", str(folder))[1]
 
 
 def test_no_map_where_time_has_run_out(finished: runs.Result, source: SceneSource, tmp_path: Path) -> None:
