@@ -167,3 +167,11 @@ def test_a_header_that_is_made_to_be_slow_is_not(tmp_path: Path, line: str) -> N
     with pytest.raises(UserError, match="brace") if "{" in line else contextlib.nullcontext():
         np.testing.assert_array_equal(readers.read(hdr, "cube").array, f.cube())
     assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize("field", ["samples", "data type", "byte order", "header offset"])
+def test_digits_of_another_script_are_no_number(tmp_path: Path, field: str) -> None:
+    hdr = _write(tmp_path)
+    hdr.write_text(hdr.read_text().replace(f"{field} = {FIELDS[field]}", f"{field} = \u0663"))
+    with pytest.raises(UserError, match=f"`{field}` must be a whole number"):
+        readers.read(hdr, "cube")

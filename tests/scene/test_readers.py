@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,18 @@ def test_complex_numbers_are_refused(tmp_path: Path) -> None:
     for path in (f.npy(tmp_path / "scene.npy", f.cube() * 1j), tmp_path / "scene.tif"):
         with pytest.raises(UserError, match="real numbers"):
             readers.read(path, "cube")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_npz_of_any_compression_whole_and_damaged(tmp_path: Path, method: int) -> None:
+    stored = f.npy(tmp_path / "data.npy", f.cube()).read_bytes()
+    with zipfile.ZipFile(tmp_path / "scene.npz", "w", method) as archive:
+        archive.writestr("data.npy", stored)
+    np.testing.assert_array_equal(readers.read(tmp_path / "scene.npz", "cube").array, f.cube())
+    content = bytearray((tmp_path / "scene.npz").read_bytes())
+    for place in range(60, 400, 20):
+        damaged = content.copy()
+        damaged[place] ^= 0xFF
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        with pytest.raises(UserError):
+            readers.read(tmp_path / "damaged.npz", "cube")

@@ -36,7 +36,7 @@ class EnviHeader:
         text = self.fields.get(field, "").strip()
         if not text and default is not None:
             return default
-        if not re.fullmatch(r"[+-]?\d{1,15}", text) or int(text) < lowest:
+        if not re.fullmatch(r"[+-]?[0-9]{1,15}", text) or int(text) < lowest:
             raise self.refusal(field, f"must be a whole number of at least {lowest}")
         return int(text)
 

@@ -1,5 +1,6 @@
 """NumPy files: .npy memory-mapped, .npz read. Pickled objects are refused: a data file must not execute anything."""
 
+import lzma
 import math
 import tokenize
 import zipfile
@@ -16,10 +17,8 @@ from hsiauto.scene.readers.stored import Stored, unreadable
 
 _BROKEN: tuple[type[Exception], ...] = (
     *(ValueError, TypeError, EOFError, OSError, LookupError, OverflowError, RecursionError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, SyntaxError, tokenize.TokenError, RuntimeError),
 )
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""The compressions that NumPy writes; others may ask for gigabytes before the first byte."""
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -44,8 +43,6 @@ def read(path: Path, key: str) -> Stored:
             return Stored(_mapped(path))
         with zipfile.ZipFile(path) as archive:
             member = archive.getinfo(f"{key}.npy")
-            if member.compress_type not in _METHODS:
-                raise ValueError("another compression than NumPy's")
             shape, dtype = _member(archive, member.filename)
             require(math.prod(shape) * dtype.itemsize, f"{key} of {path}")
             with archive.open(member) as file:

@@ -89,7 +89,7 @@ def _copy(element: ElementTree.Element, path: Path, drivers: dict[Path, str]) ->
         copied = ElementTree.Element(element.tag, relativeToVRT="0")
         copied.text = f"vrt://{part}?if={driver}"
         return copied
-    if element.tag == "SourceBand" and not re.fullmatch(r"\s*(mask,)?\d{1,9}\s*", element.text or ""):
+    if element.tag == "SourceBand" and not re.fullmatch(r"\s*(mask,)?[0-9]{1,9}\s*", element.text or ""):
         raise _refusal(path, f"SourceBand {shown(element.text)}")
     copied = ElementTree.Element(
         element.tag, {name: element.attrib[name] for name in attributes if name in element.attrib}
