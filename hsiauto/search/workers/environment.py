@@ -76,9 +76,11 @@ def _kept_actions() -> Iterator[None]:
 @contextmanager
 def later(note: Callable[[], None]) -> Iterator[None]:
     """Call `note` for a Ctrl-C within, instead of raising KeyboardInterrupt in the midst of it."""
+    if not in_main_thread():  # which alone hears of it
+        yield
+        return
     with kept_signals():
-        if in_main_thread():
-            signal.signal(signal.SIGINT, lambda number, frame: note())
+        signal.signal(signal.SIGINT, lambda number, frame: note())
         yield
 
 
