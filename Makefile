@@ -17,7 +17,7 @@ search: $(STAMP)  ## search the embedded demo scene, retrain the best, print the
 	$(BIN)/hsiauto search --dataset demo --budget 16
 
 test: $(STAMP)
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n 2 --dist loadfile
 
 hostile: $(STAMP)  ## every hostile file, option and folder; `make test` has a part of them
 	$(BIN)/python -m tests.hostile
