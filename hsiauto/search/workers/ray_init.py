@@ -16,9 +16,6 @@ from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-d
 
 from hsiauto.search.workers.environment import kept_environment, kept_signals
 
-_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""Set to 0, a process of Ray takes 127.0.0.1 for its address, as it does by itself on those systems."""
-
 
 def join_ray(address: str) -> None:
     """Join the Ray at `address` as a driver that prints nothing."""
@@ -31,10 +28,9 @@ def init_local_ray(**settings: Any) -> None:
     the autoscaler's monitor, the log monitor (`log_to_driver`) and the API server (the dashboard, usage statistics).
     """
     needless = {"start_monitor": _nothing, "start_log_monitor": _nothing, "start_api_server": _nothing}
-    os.environ[_LOOPBACK] = "0"
     with (
         kept_signals(),
-        _replaced(ray_constants, ENABLE_RAY_CLUSTER=False),
+        _replaced(ray_constants, ENABLE_RAY_CLUSTER=False),  # as on macOS: its address is 127.0.0.1
         _replaced(node.Node, **needless),
         _replaced(worker, listen_error_messages=_nothing),
     ):
