@@ -33,7 +33,7 @@ class _Broken(fakes.ModellessTrial):
 
 
 class _BrokenHere(fakes.ModellessTrial):
-    """Fails on the bad node. On the other one it waits until that has happened once more, so that both have a share."""
+    """Fails on the bad node. On the other one it waits for that to happen once more, so that both have a share."""
 
     def __init__(self, *config: Any, **options: Any) -> None:
         super().__init__(*config, **options)
@@ -42,7 +42,7 @@ class _BrokenHere(fakes.ModellessTrial):
             with failures.open("a") as file:
                 file.write("failed\n")
             raise OSError("broken disk")
-        wanted, limit = min(IN_A_ROW, _count(failures) + 1), time.monotonic() + 20
+        wanted, limit = min(IN_A_ROW, _count(failures) + 1), time.monotonic() + 6
         while _count(failures) < wanted and time.monotonic() < limit:
             time.sleep(0.05)
 
