@@ -136,9 +136,6 @@ def _legal() -> Iterator[Case]:
 
     yield reads("scales are said", tif(scaled), "scene.tif", told="scale")
 
-    alpha = np.full((HEIGHT, WIDTH, 1), 65535, np.uint16)
-    made = tif(array=np.concatenate([cube(), alpha], axis=2), alpha="yes")
-    yield reads("an alpha band is no band", made, "scene.tif")
     half = np.ones((HEIGHT, WIDTH), bool)
     half[: HEIGHT // 2] = False
     yield Case(
