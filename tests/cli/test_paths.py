@@ -109,7 +109,7 @@ def test_the_system_refuses_a_file(run: Run, monkeypatch: pytest.MonkeyPatch, tm
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(place))
 
-    monkeypatch.setattr(inspect, "read", refuse)
+    monkeypatch.setattr(inspect.folders, "read_journal", refuse)
     monkeypatch.setattr(os, "access", lambda path, mode: readable or mode == os.X_OK)
     code, _, error = run("show", str(tmp_path))
     verb = "write" if readable else "read"
@@ -120,7 +120,7 @@ def test_a_disk_that_fails_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, tm
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(inspect, "read", fail)
+    monkeypatch.setattr(inspect.folders, "read_journal", fail)
     code, _, error = run("show", str(tmp_path))
     kept = "What was done before is kept"
     assert (code, error) == (2, f"error: cannot read or write a file: Input/output error. {kept}\n")
