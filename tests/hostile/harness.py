@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import pkgutil
 import resource
 import shutil
 import signal
@@ -58,22 +59,15 @@ def import_everything() -> None:
     """Import what commands import when they run, so that each fork has it. No thread may be at work in this process."""
     import torch
 
+    import hsiauto
+
     torch.set_num_threads(1)
     "".encode("cp437")  # of zip files, whose codec another user may not be able to import
     for name in ("h5py", "rasterio", "scipy.io", "skops.io", "pyarrow.parquet", "matplotlib.font_manager"):
         import_module(name)  # the last one starts a process when it is imported first
-    for name in ("ablation", "cli.run", "cli.estimate", "cli.inspect", "cli.study", "cli.datasets", "runs.class_map"):
-        _import(f"hsiauto.{name}")
-    for name in ("runs.run", "runs.prepare", "training.estimate", "report.maps", "space", "families", "leaderboard"):
-        _import(f"hsiauto.{name}")
-
-
-def _import(name: str) -> None:
-    try:
-        import_module(name)
-    except ModuleNotFoundError as error:  # of another checkout, which has other rooms
-        if error.name is None or not error.name.startswith("hsiauto"):
-            raise
+    for found in pkgutil.walk_packages(hsiauto.__path__, "hsiauto."):
+        if not found.name.endswith("__main__"):
+            import_module(found.name)
 
 
 def _result(case: Case, place: Path, other: bool) -> Result:
