@@ -35,6 +35,14 @@ def refused(folder: Path, words: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def refused_once_changed(kind: str, change: Change, folder: Path, words: str) -> None:
+    estimator = saved(kind, folder)
+    change(estimator)
+    skops.io.dump(estimator, folder / "model.skops")
+    write_manifest(folder)
+    refused(folder, words)
+
+
 def in_nodes(field: str, value: float, inner: bool = True) -> Change:
     """Change the first node that branches, or the first leaf, of the last tree."""
 
@@ -84,11 +92,7 @@ def setting(name: str, value: Callable[[Any], Any]) -> Change:
     ],
 )
 def test_a_forest_that_no_training_leaves(change: Change, words: str, tmp_path: Path) -> None:
-    forest = saved("forest", tmp_path / "model")
-    change(forest)
-    skops.io.dump(forest, tmp_path / "model" / "model.skops")
-    write_manifest(tmp_path / "model")
-    refused(tmp_path / "model", words)
+    refused_once_changed("forest", change, tmp_path / "model", words)
 
 
 @pytest.mark.parametrize(
@@ -114,11 +118,7 @@ def test_a_forest_that_no_training_leaves(change: Change, words: str, tmp_path: 
     ],
 )
 def test_a_machine_that_no_training_leaves(change: Change, words: str, tmp_path: Path) -> None:
-    machine = saved("svm", tmp_path / "model")
-    change(machine)
-    skops.io.dump(machine, tmp_path / "model" / "model.skops")
-    write_manifest(tmp_path / "model")
-    refused(tmp_path / "model", words)
+    refused_once_changed("svm", change, tmp_path / "model", words)
 
 
 def in_boosted(field: str, value: float, inner: bool = True) -> Change:
@@ -150,11 +150,7 @@ def in_boosted(field: str, value: float, inner: bool = True) -> Change:
     ],
 )
 def test_boosted_trees_that_no_training_leaves(change: Change, words: str, tmp_path: Path) -> None:
-    machine = saved("boosting", tmp_path / "model")
-    change(machine)
-    skops.io.dump(machine, tmp_path / "model" / "model.skops")
-    write_manifest(tmp_path / "model")
-    refused(tmp_path / "model", words)
+    refused_once_changed("boosting", change, tmp_path / "model", words)
 
 
 @pytest.mark.parametrize("kind", ["lda", "logistic"])
@@ -169,11 +165,7 @@ def test_boosted_trees_that_no_training_leaves(change: Change, words: str, tmp_p
     ],
 )
 def test_coefficients_that_no_training_leaves(kind: str, change: Change, words: str, tmp_path: Path) -> None:
-    machine = saved(kind, tmp_path / "model")
-    change(machine)
-    skops.io.dump(machine, tmp_path / "model" / "model.skops")
-    write_manifest(tmp_path / "model")
-    refused(tmp_path / "model", words)
+    refused_once_changed(kind, change, tmp_path / "model", words)
 
 
 @pytest.mark.parametrize("kind", ["svm", "forest", "lda", "boosting"])
