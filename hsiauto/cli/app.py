@@ -10,10 +10,9 @@ import warnings
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 
 from hsiauto.cli.config_file import read_config_file
-from hsiauto.cli.console import errors, say, with_options, write_anywhere
+from hsiauto.cli.console import PlainConsole, errors, say, with_options, write_anywhere
 from hsiauto.cli.signals import exit_code
 from hsiauto.errors import UserError
 
@@ -112,7 +111,7 @@ def call(arguments: Sequence[str]) -> int:
     """Call a command; its exit code. Raises UserError, in the names of options, also for what cannot be parsed."""
     try:
         code = make_app()(
-            arguments, console=Console(highlight=False), error_console=errors(), exit_on_error=False, print_error=False
+            arguments, console=PlainConsole(), error_console=errors(), exit_on_error=False, print_error=False
         )
     except CycloptsError as error:
         text = " ".join(str(error).split())

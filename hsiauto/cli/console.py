@@ -31,7 +31,7 @@ ENOUGH = 10_000
 """Columns in which every table fits."""
 
 
-class _PlainConsole(Console):
+class PlainConsole(Console):
     """A console to which every string is text: no markup, no emoji, nothing that a terminal obeys."""
 
     def __init__(self, **options: Any) -> None:
@@ -48,11 +48,11 @@ def printable(text: str) -> str:
 
 def output(*, wide: bool = False) -> Console:
     """The console of results; lines of a pipe, or if `wide`, are as long as they must be."""
-    return _PlainConsole(width=ENOUGH if wide or not Console().is_terminal else None)
+    return PlainConsole(width=ENOUGH if wide or not Console().is_terminal else None)
 
 
 def errors() -> Console:
-    return _PlainConsole(stderr=True, soft_wrap=True)
+    return PlainConsole(stderr=True, soft_wrap=True)
 
 
 def say(text: str, console: Console, *, style: str | None = None, whole: bool = False) -> None:
