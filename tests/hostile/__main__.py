@@ -13,11 +13,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="only those that CI runs")
     parser.add_argument("--kind", action="append", help="only this kind; may be given again")
     parser.add_argument("--case", default="", help="only those with this in their name")
-    parser.add_argument("--against", type=Path, help="run them on the hsiauto of another checkout")
+    parser.add_argument("--against", type=Path, help="run them on another checkout: a folder with its package")
+    parser.add_argument("--template", type=Path, help="what that checkout made of the template: bundle/, run/")
     parser.add_argument("--json", type=Path, help="write the results to this file")
     parser.add_argument("--verbose", action="store_true", help="print what each case said")
     asked = parser.parse_args()
-    if asked.against:
+    if asked.against:  # it alone: an editable install would find modules that it does not have in this one
+        sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(getattr(finder, "__module__", ""))]
         sys.path.insert(0, str(asked.against.resolve()))
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     from tests.hostile.harness import Result, results
@@ -26,7 +28,7 @@ def main() -> int:
     chosen = [case for case in every_case() if asked.case in case.name and (case.quick or not asked.quick)]
     chosen = [case for case in chosen if not asked.kind or case.kind in asked.kind]
     found: dict[str, list[Result]] = defaultdict(list)
-    for result in results(chosen, asked.against):
+    for result in results(chosen, asked.template):
         found[result.case.kind].append(result)
         if result.faults or asked.verbose:
             name = f"{result.case.kind}: {result.case.name}"

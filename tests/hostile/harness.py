@@ -11,7 +11,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -37,8 +37,8 @@ class Result:
     seconds: float = 0.0
 
 
-def results(cases: Iterable[Case], against: Path | None = None) -> Iterator[Result]:
-    """Run each case. against: another checkout, which `sys.path` already begins with."""
+def results(cases: Iterable[Case], made: Path | None = None) -> Iterator[Result]:
+    """Run each case. made: the template of another checkout, first in `sys.path`; what it lacks is left out."""
     import_everything()
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)  # what a case leaves running becomes a child of this process
     with tempfile.TemporaryDirectory(prefix="hostile-") as root, _listener():
@@ -46,13 +46,13 @@ def results(cases: Iterable[Case], against: Path | None = None) -> Iterator[Resu
         place.chmod(0o755)
         folder = place / "case"
         folder.mkdir()
-        if against is None:
+        if made is None:
             assert _wait(forked(lambda: template.make(folder)))[0] == 0, "the template could not be made"
         else:
-            template.make_with(against, folder)
+            shutil.copytree(made, folder, dirs_exist_ok=True)
         folder.rename(place / "template")
         for case in cases:
-            yield _result(case, place, against is not None)
+            yield _result(case, place, made is not None)
 
 
 def import_everything() -> None:
@@ -67,7 +67,8 @@ def import_everything() -> None:
         import_module(name)  # the last one starts a process when it is imported first
     for found in pkgutil.walk_packages(hsiauto.__path__, "hsiauto."):
         if not found.name.endswith("__main__"):
-            import_module(found.name)
+            with suppress(ModuleNotFoundError):  # of what another checkout could do without
+                import_module(found.name)
 
 
 def _result(case: Case, place: Path, other: bool) -> Result:
@@ -78,6 +79,8 @@ def _result(case: Case, place: Path, other: bool) -> Result:
     told.mkdir()
     scratch.mkdir()
     os.environ["HOSTILE_PORT"] = str(_listener.port)
+    if other and any(name in case.argv and not (folder / name).exists() for name in ("bundle", "net", "run")):
+        return Result(case, left_out="the template does not have what it changes")
     if why := _made(case, folder, told):
         return Result(case, left_out=why) if other else Result(case, (f"its files cannot be made: {why}",))
     if case.unprivileged and os.getuid() == 0:

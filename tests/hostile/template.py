@@ -1,8 +1,6 @@
 """What every case starts from: a small scene, bundles trained on it, a run folder; made once, without Ray."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,13 +83,3 @@ def make(folder: Path) -> None:
             boards.write(boards.rows(journal.events, refits.events, context), run / folders.LEADERBOARD)
     (run / "lock").unlink()
     shutil.copytree(folder / "bundle", run / folders.BUNDLE)
-
-
-def make_with(checkout: Path, folder: Path) -> None:
-    """The same as `make`, but net/, by the command line of another checkout: its formats may differ."""
-    write_scene(folder)
-    arguments = ["search", "--dataset", "cube.npy", "--labels", "labels.npy", *RANDOM, "--families", "svm"]
-    arguments += ["--budget", "2", "--winner-seeds", "1", "--further-splits", "0", "--out", "run"]
-    command = [sys.executable, "-c", "from hsiauto.cli import main; main()", *arguments]
-    subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(checkout), "PATH": "/usr/bin:/bin"}, check=True)
-    shutil.copytree(folder / "run" / "bundle", folder / "bundle")
