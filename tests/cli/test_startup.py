@@ -11,6 +11,7 @@ from hsiauto.cli import options_table
 from hsiauto.runs import folder as folders
 from hsiauto.search.journal import Journal
 from hsiauto.search.trials import trials
+from tests import told
 from tests.search import fakes
 
 HEAVY = ("torch", "ray", "sklearn", "matplotlib", "optuna", "rasterio", "tensorboardX")
@@ -25,8 +26,8 @@ def loaded(*arguments: str) -> list[str]:
         f"assert run({list(arguments)!r}) == 0\n"
         f"sys.stderr.write(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    found: list[str] = json.loads(told.stderr.splitlines()[-1])
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found: list[str] = json.loads(ran.stderr.splitlines()[-1])
     return found
 
 
@@ -52,13 +53,14 @@ def test_leaderboard_is_light() -> None:
 @pytest.mark.parametrize("room", ["scene", "split", "metrics", "config", "leaderboard", "settings", "files", "cli.app"])
 def test_rooms_that_need_no_torch_import_none(room: str) -> None:
     code = f"import sys, hsiauto.{room}; print([name for name in {HEAVY!r} if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
 
 
 def test_show_is_light(tmp_path: Path) -> None:
     run_config = fakes.run_config(budget=2)
     with Journal(tmp_path / folders.JOURNAL) as journal:
+        journal.append(told.opened(config=run_config.model_dump(mode="json")))
         fakes.run(fakes.engine(journal, run_config), run_config.max_epochs)
         (trial, *_) = trials(journal.events)
     assert loaded("show", str(tmp_path)) == []
