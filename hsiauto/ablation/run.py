@@ -77,6 +77,7 @@ def run(
     if asked.splits > asked.seeds:
         rule = "a split of a study is that of one seed or more"
         raise UserError(rule, f"{asked.splits} `splits`, {asked.seeds} `seeds`", "Ask for more seeds, or fewer splits.")
+    asked = _with_epochs(asked, run_config.max_epochs)
     of_run = run_config.model_copy(
         update={
             "command": "study",
@@ -122,6 +123,13 @@ def resume(
     )
     with earlier_run(run_config.model_copy(update=changes), folder, watch) as opened:
         return _drive(asked, _grid(asked, opened.prepared), opened)
+
+
+def _with_epochs(asked: Asked, max_epochs: int) -> Asked:
+    """`asked` with the epochs that are trained, whoever set them: the same study asked again is the same text."""
+    if "max_epochs" in asked.definition.axis_names:
+        return asked
+    return asked.model_copy(update={"definition": asked.definition.model_copy(update={"max_epochs": max_epochs})})
 
 
 def _buffered(spec: SplitSpec, definition: Definition, max_epochs: int) -> SplitSpec:

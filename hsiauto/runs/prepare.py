@@ -77,11 +77,6 @@ def reopen(
     scored = read(refits) if refits.exists() else []
     _refuse_edited_configs(refits, scored)
     prepared = prepare(run_config, progress)
-    own = (prepared.split.spec.seed, prepared.split.hash)
-    for number, event in enumerate(scored, start=1):
-        if isinstance(event, Refit) and event.split_hash and event.split_seed == own[0] and event.split_hash != own[1]:
-            rule = f"{refits} holds scores on the run's split, {own[1]}"
-            raise UserError(rule, f"line {number}: {event.split_hash}", "It is another run's: restore the run's own.")
     for opened in of(Opened, events):
         if opened.data_hash != prepared.scene.data_hash:
             raise UserError(
@@ -96,6 +91,11 @@ def reopen(
                 "Restore them, or start a new run.",
             )
         _refuse_other_settings(prepared.run_config, opened.config)
+    own = (prepared.split.spec.seed, prepared.split.hash)
+    for number, event in enumerate(scored, start=1):
+        if isinstance(event, Refit) and event.split_hash and event.split_seed == own[0] and event.split_hash != own[1]:
+            rule = f"{refits} holds scores on the run's split, {own[1]}"
+            raise UserError(rule, f"line {number}: {event.split_hash}", "It is another run's: restore the run's own.")
     return prepared
 
 
