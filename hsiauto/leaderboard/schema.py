@@ -1,9 +1,12 @@
 """The columns of a leaderboard, with what each means. The text travels in the file, as metadata of the field."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pyarrow as pa
+
+from hsiauto.config.run_config import Objective
 
 SCHEMA_VERSION = "1"
 """Raised when a column changes its meaning or goes; a new column is no new version."""
@@ -15,6 +18,16 @@ class Column(NamedTuple):
     name: str
     type: pa.DataType
     meaning: str
+    choices: tuple[str, ...] = ()
+    """All values of a column of words that code reads; empty: any text."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest number that a run writes."""
+        if self.type == pa.int64():
+            return 0, 2**63
+        accuracy = self.name.startswith("overlap_") or self.name.endswith(("_oa", "_aa", "_low", "_high", "_mean"))
+        return (-1, 1) if accuracy or self.name.endswith("_kappa") else (0, math.inf)
 
 
 _STRING, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
@@ -22,7 +35,7 @@ _STRING, _INT, _FLOAT, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 IDENTITY = (
     Column("run_id", _STRING, "the run that made this row"),
     Column("dataset", _STRING, "scene, with its variant"),
-    Column("objective", _STRING, "what the search maximised on validation: kappa, oa or aa"),
+    Column("objective", _STRING, "what the search maximised on validation: kappa, oa or aa", get_args(Objective)),
     Column("split_seed", _INT, "seed of the split; on rows of other splits than the run's, theirs"),
     Column("kind", _STRING, "trial | refit | ensemble | baseline (references, and presets that a sceptic asks for)"),
     Column("trial_id", _STRING, "the trial, or the trial that found the refitted config"),

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from hsiauto.errors import UserError, refusal
 from hsiauto.files import atomic_path, check_json
-from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
+from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION, Column
 from hsiauto.scene.memory import require
 
 _CELL_BYTES = 16
@@ -55,7 +56,22 @@ def read(path: Path) -> pa.Table:
         else:
             field = pa.field(column.name, column.type, metadata={"description": column.meaning})
             table = table.append_column(field, pa.nulls(table.num_rows, column.type))
+        _refuse_values(table, column, path)
     return table
+
+
+def _refuse_values(table: pa.Table, column: Column, path: Path) -> None:
+    """Raise UserError for values that no run writes; null and NaN are what a trial without a score has."""
+    ends = pc.min_max(table.column(column.name)) if column.type in (pa.int64(), pa.float64()) else None
+    if ends is not None:
+        low, high, least, most = ends["min"].as_py(), ends["max"].as_py(), *column.bounds
+        found = [value for value in (low, high) if value is not None and not least <= value <= most and value == value]
+        rule = f"a leaderboard's column {column.name} holds {least:g} to {most:g}"
+    else:
+        found = [*({*table.column(column.name).to_pylist()} - {None, *column.choices})] if column.choices else []
+        rule = f"a leaderboard's column {column.name} holds {', '.join(column.choices)}"
+    if found:
+        raise UserError(rule, f"{found[0]} in {path}", "Give the file as hsiauto wrote it.")
 
 
 def object_in(cell: str | None, column: str, values: Any = Any) -> dict[str, Any]:

@@ -406,6 +406,18 @@ def test_a_column_of_another_type_is_refused(column: str, values: list[Any], tab
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("test_oa", 5.0), ("test_oa", math.inf), ("val_kappa", -2.0), ("pixels_test", -5), ("objective", "speed")],
+)
+def test_a_value_that_no_run_writes_is_refused(column: str, value: Any, table: pa.Table, tmp_path: Path) -> None:
+    path = tmp_path / "leaderboard.parquet"
+    field = table.schema.field(column)
+    write(table.set_column(table.column_names.index(column), field, pa.array([value] * len(table), field.type)), path)
+    with pytest.raises(UserError, match=f"column {column} holds .*; received {value}"):
+        read(path)
+
+
 def test_a_version_that_is_no_text_is_refused(table: pa.Table, tmp_path: Path) -> None:
     write(table.replace_schema_metadata({b"hsiauto.schema_version": b"\xff\xfe"}), tmp_path / "leaderboard.parquet")
     with pytest.raises(UserError, match="schema version"):
