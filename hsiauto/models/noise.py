@@ -1,4 +1,4 @@
-"""Directions of the minimum noise fraction: where the spectra hold most signal against their noise.
+"""The noise of a scene, for the minimum noise fraction: components with most signal against their noise.
 
 Source: Green et al., IEEE TGRS 26(1), 1988. The noise is what differs between neighbouring pixels; its covariance is
 whitened, then the principal components of the whitened spectra are taken, most signal first.
@@ -37,22 +37,13 @@ def with_neighbours(
     return np.concatenate(seen), np.concatenate(differences)
 
 
-def directions(
-    centred: npt.NDArray[np.float64], differences: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Directions (C, C) as columns, in which the noise has unit variance, and the deviations (C,) of the spectra along
-    them, largest first.
+def whitening(differences: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(C, C): spectra times it have noise of unit variance in every direction.
 
-    The covariance of the noise is shrunk by Ledoit and Wolf's formula: a few hundred differences do not fill it.
+    `scale` (C,), the deviations of the noise, makes the bands alike before the covariance is shrunk by Ledoit and
+    Wolf's formula: a few hundred differences do not fill it.
     """
-    scale = np.sqrt(np.square(differences).mean(axis=0) / 2)
-    scale = np.where(scale > 1e-7 * max(scale.max(initial=0.0), np.finfo(np.float64).tiny), scale, 1.0)
     covariance, _ = ledoit_wolf(differences / scale / np.sqrt(2), assume_centered=True)
     variances, axes = np.linalg.eigh(covariance)
-    whitening = axes / np.sqrt(np.maximum(variances, 1e-10 * variances[-1]))
-    noise_free = centred / scale @ whitening
-    triangle = np.linalg.qr(noise_free, mode="r")
-    _, singular, rows = np.linalg.svd(triangle, full_matrices=False)
-    turned = (whitening @ rows.T) / scale[:, None]
-    largest = np.abs(turned).argmax(axis=0)
-    return turned * np.sign(turned[largest, np.arange(turned.shape[1])]), singular / np.sqrt(len(centred))
+    matrix: npt.NDArray[np.float64] = axes / np.sqrt(np.maximum(variances, 1e-10 * variances[-1])) / scale[:, None]
+    return matrix

@@ -70,8 +70,11 @@ class Projection:
         if components == 0:
             matrix = np.diag(1.0 / _positive(spectra.std(axis=0), instead=1.0))
         else:
-            mnf = len(differences) > 0
-            directions, deviations = noise.directions(spectra, differences) if mnf else _principal(spectra)
+            turned = None
+            if len(differences):
+                scale = _positive(np.sqrt(np.square(differences).mean(axis=0) / 2), instead=1.0)
+                turned = noise.whitening(differences, scale)
+            directions, deviations = _principal(spectra, turned)
             first = float(_positive(deviations[:1], instead=1.0)[0])
             scales = _positive(deviations[:components], instead=first) if whiten else np.full(components, first)
             matrix = directions[:, :components] / scales
@@ -139,14 +142,17 @@ def _positive(deviations: npt.NDArray[np.float64], instead: float) -> npt.NDArra
     return np.where(deviations > floor, deviations, instead)
 
 
-def _principal(centred: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Directions (C, K) as columns and standard deviations (K,), largest first, K = min(N, C).
+def _principal(
+    centred: npt.NDArray[np.float64], turned: npt.NDArray[np.float64] | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Principal directions of `centred`, or of `centred @ turned`, in the bands of `centred`: (C, K) as columns, and
+    standard deviations (K,), largest first, K = min(N, C).
 
     The SVD of R in X = QR has the singular values and right vectors of X, without the N x C left vectors. Signs: the
     largest loading of a direction is positive.
     """
-    triangle = np.linalg.qr(centred, mode="r")
+    triangle = np.linalg.qr(centred if turned is None else centred @ turned, mode="r")
     _, singular, rows = np.linalg.svd(triangle, full_matrices=False)
-    largest = np.abs(rows).argmax(axis=1)
-    rows = rows * np.sign(rows[np.arange(len(rows)), largest])[:, None]
-    return rows.T, singular / np.sqrt(len(centred))
+    directions = rows.T if turned is None else turned @ rows.T
+    largest = np.abs(directions).argmax(axis=0)
+    return directions * np.sign(directions[largest, np.arange(directions.shape[1])]), singular / np.sqrt(len(centred))
