@@ -83,6 +83,7 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Tune has not asked for a worker yet, and gives none to a trial that asks for another place."""
+        trial.init_local_path()  # else only at its start, and Tune's table of results fails on one that never starts
         if avoided := self._nodes.avoided(trial.config["trial_id"]):
             bundles = trial.placement_group_factory.bundles
             selectors = [away_from(avoided)] * len(bundles)

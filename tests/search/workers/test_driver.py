@@ -171,6 +171,18 @@ def test_stop_closes_the_books_in_any_thread_and_the_next_call_goes_on(tmp_path:
     assert _undisturbed(tmp_path / "run" / "journal.jsonl", budget=8) == _undisturbed(tmp_path / "plain", budget=8)
 
 
+def test_stop_before_a_proposed_trial_has_a_worker(tmp_path: Path) -> None:
+    """Tune has a trial then that it never names a folder for."""
+    proposed: list[Event] = []
+    with pytest.raises(KeyboardInterrupt):
+        _search(
+            tmp_path / "run", budget=8,
+            on_event=lambda event: proposed.append(event) if isinstance(event, Proposed) else None,
+            stop=lambda: bool(proposed),
+        )  # fmt: skip
+    assert not of(Reported, read(tmp_path / "run" / "journal.jsonl"))
+
+
 _DRIVER = """
 import sys
 from pathlib import Path

@@ -187,6 +187,9 @@ class _TuneTrial:
     def __init__(self, config: dict[str, Any]) -> None:
         self.config, self.placement_group_factory = config, tune.PlacementGroupFactory([{"CPU": 1}])
 
+    def init_local_path(self) -> None:
+        """No folder is needed."""
+
     def update_resources(self, resources: tune.PlacementGroupFactory) -> None:
         self.placement_group_factory = resources
 
