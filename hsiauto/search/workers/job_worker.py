@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import ray
 import torch
 
@@ -95,15 +96,18 @@ class JobWorker:
                 error = f"{OUT_OF_TIME}: {report.epoch} of {trial.max_epochs} epochs took {clock - started:.0f} s"
                 return JobResult(job.key, "skipped", error, reports=tuple(reports), finished_at=now(), **place)
         fitted = trial.fitted()
-        predicted, seconds = None, math.nan
+        predicted, seconds, p_NK = None, math.nan, None
         if job.predict is not None:
             predicted = fitted.probabilities(data.cube, data.valid, job.predict).argmax(axis=1)
             seconds = seconds_a_pixel(fitted, data) * len(job.predict)
+        if job.probabilities_at is not None:
+            p_NK = fitted.probabilities(data.cube, data.valid, job.probabilities_at).astype(np.float16)
         return JobResult(
             job.key,
             "completed",
             reports=tuple(reports),
             predicted=predicted,
+            probabilities=p_NK,
             predict_seconds=seconds,
             finished_at=now(),
             model=None if job.save_to is None else model_files(fitted),

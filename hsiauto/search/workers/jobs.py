@@ -28,6 +28,8 @@ class Job:
     """Epochs of each cycle if labels are asked for."""
     predict: Pixels | None = None
     """Predict the class at these pixels after training. Positions only: the worker never sees their labels."""
+    probabilities_at: Pixels | None = None
+    """Tell the class probabilities at these pixels after training."""
     save_to: Path | None = None
     """Save the fitted model into this folder of the driver's machine."""
     predicted_seconds: float | None = None
@@ -60,6 +62,8 @@ class JobResult:
     """It failed before its first epoch, with an error that may be its machine's."""
     cycles: tuple[Cycle, ...] = ()
     """The cycles of a completed job with `labels`. The last one's model is the job's."""
+    probabilities: npt.NDArray[np.float16] | None = None
+    """(N, n_classes) at `job.probabilities_at`, rounded as they are kept: a resume has the same numbers."""
 
     @property
     def report(self) -> Report | None:
