@@ -1,8 +1,8 @@
 """Which refits, in which order: under a deadline the first ones are those without which a table says nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from typing import Any, Literal
 
 from hsiauto.families import FAMILIES
@@ -55,19 +55,24 @@ def for_run(
     other_seeds: Sequence[int],
     split_seed: int,
     further_split_seeds: Sequence[int],
+    seconds: Callable[[FamilyConfig], float],
 ) -> list[Training]:
-    """The refits of a run, the most telling first.
+    """The refits of a run, the most telling first, and of those that tell as much the cheapest.
 
-    References; the winner (`chosen[0]`) once, each baseline once, each other config once; the winner's other seeds,
-    taking turns with its further splits; then the other seeds of all others.
+    References; the winner (`chosen[0]`) once, without which nothing is exported; each other config and each classical
+    baseline once; the winner's other seeds, taking turns with its further splits; each other baseline once; then the
+    other seeds of all others. `seconds`: of a training, infinite if not known.
     """
     winner = _seeds(chosen[0], winner_seeds, split_seed) if chosen else []
-    others = [_seeds(one, other_seeds, split_seed) for one in (*sceptics, *chosen[1:])]
     further = [replace(winner[0], split_seed=seed) for seed in further_split_seeds] if winner else []
-    turns = chain(zip_longest(winner[1:], further), zip(*(group[1:] for group in others), strict=True))
-    first = [*winner[:1], *(group[0] for group in others)]
+    others = sorted((*chosen[1:], *sceptics), key=lambda training: seconds(training.config))
+    seeds = [_seeds(training, other_seeds, split_seed) for training in others]
+    once = [group[0] for group in seeds]
+    early = [one for one in once if one.kind == "refit" or one.config.kind == "classical"]
+    late = [one for one in once if one not in early]
+    turns = [*zip_longest(winner[1:], further), late, *zip(*(group[1:] for group in seeds), strict=True)]
     rest = [training for turn in turns for training in turn if training is not None]
-    return [*_references(other_seeds[0], split_seed), *first, *rest]
+    return [*_references(other_seeds[0], split_seed), *winner[:1], *early, *rest]
 
 
 def for_split(chosen: Sequence[Training], seeds: Sequence[int], split_seed: int) -> list[Training]:

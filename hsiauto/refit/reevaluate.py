@@ -52,14 +52,14 @@ def _affordable_presets(
     work: Work, chosen: Sequence[TrialState], datasets: dict[int, TrialData], deadline: float | None
 ) -> list[TrialState]:
     """Presets of the candidates' families that are no candidates yet, in the order of the ranking."""
-    trials, known = work.trials, {trial.config_hash for trial in chosen}
+    trials, known, pace = work.trials, {trial.config_hash for trial in chosen}, work.pace()
     left_s = math.inf if deadline is None else deadline - time.monotonic()
     found: list[TrialState] = []
     for family in dict.fromkeys(trials[i].family for i in _rank(work, chosen).order):
         preset = preset_of(family, trials)
         if preset is None or preset.config_hash in known:
             continue
-        needed = [work.predicted_seconds(preset.config_hash, len(d.train_pixels)) for d in datasets.values()]
+        needed = [pace.seconds(config_from(preset.config), len(d.train_pixels)) for d in datasets.values()]
         seconds = sum(math.inf if s is None else s for s in needed) if deadline is not None else 0.0
         if seconds < left_s:
             left_s -= seconds
@@ -108,18 +108,19 @@ def _train(work: Work, chosen: Sequence[TrialState], datasets: dict[int, TrialDa
     """One validation after the other, so that a deadline leaves few candidates with unequal evidence."""
     events = of(Reevaluated, work.journal.events)
     done = {(event.trial_id, event.split_seed) for event in events if event.state != "skipped"}
-    jobs, asked = [], {}
+    jobs, asked, pace = [], {}, work.pace()
     for seed, data in datasets.items():
         for trial in chosen:
             if (trial.trial_id, seed) in done:
                 continue
+            config = config_from(trial.config)
             job = Job(
                 key=f"validation-{seed}/{trial.trial_id}",
-                config=config_from(trial.config).bounded(work.scene.n_bands, len(data.train_pixels)),
+                config=config.bounded(work.scene.n_bands, len(data.train_pixels)),
                 data=f"validation-{seed}",
                 seed=work.run_config.seed + seed,
                 max_epochs=work.run_config.max_epochs,
-                predicted_seconds=work.predicted_seconds(trial.config_hash, len(data.train_pixels)),
+                predicted_seconds=pace.seconds(config, len(data.train_pixels)),
             )
             jobs.append(job)
             asked[job.key] = (trial.trial_id, seed)

@@ -1,5 +1,6 @@
 """Refits: retrain on train + validation, score once on test."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.candidates import best_of_kind
+from hsiauto.refit.pace import Pace
 from hsiauto.refit.plan import Training, baselines, for_run, for_split, with_asked_labels
 from hsiauto.refit.reevaluate import final_order
 from hsiauto.refit.scoring import Target, record
@@ -32,6 +34,12 @@ def refit(
     saved before, and was lost. The order must be in the journal: it is settled before a test label is read.
     """
     run_config, spec, chosen = work.run_config, work.split.spec, ranked(work)
+    pace = work.pace(refits.events, measures=deadline is not None)
+
+    def seconds(config: FamilyConfig) -> float:
+        predicted = pace.seconds(config, len(work.split.pool))
+        return math.inf if predicted is None else predicted
+
     planned = for_run(
         chosen,
         _sceptics(work, chosen),
@@ -39,8 +47,9 @@ def refit(
         [run_config.seed + i for i in range(run_config.other_seeds)],
         spec.seed,
         [] if spec.protocol == "fixed" else [spec.seed + 1 + i for i in range(run_config.further_splits)],
+        seconds,
     )
-    _perform(work, refits, planned, folder / MODEL_FOLDER, deadline, saves_again)
+    _perform(work, refits, planned, folder / MODEL_FOLDER, deadline, saves_again, pace)
 
 
 def refit_on_split(
@@ -111,9 +120,11 @@ def _perform(
     winner_model: Path | None,
     deadline: float | None,
     saves_again: bool = False,
+    pace: Pace | None = None,
 ) -> None:
     """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved."""
     max_epochs = work.run_config.max_epochs
+    pace = pace or work.pace(refits.events)
     done = {event.key for event in of(Refit, refits.events) if event.state != "skipped"}
     to_do = {training.key: training for training in planned if training.key not in done}
     to_save = _winner_to_save(refits, planned, saves_again) if winner_model is not None else None
@@ -127,7 +138,7 @@ def _perform(
                 undrawn = JobResult(training.key, "failed", f"no such split: {error}")
                 record(work, refits, training, None, undrawn, max_epochs)
                 continue
-        job = _job(work, training, targets[training.split_seed])
+        job = _job(work, training, targets[training.split_seed], pace)
         if to_save is not None and training.key == to_save.key:
             job = replace(job, save_to=winner_model)
         if (
@@ -165,7 +176,7 @@ def _winner_to_save(refits: Journal, planned: Sequence[Training], again: bool) -
     return None if winner is None or (saved[-1:] == [winner.config.hash()] and not again) else winner
 
 
-def _job(work: Work, training: Training, target: Target) -> Job:
+def _job(work: Work, training: Training, target: Target, pace: Pace) -> Job:
     n_train = len(target.data.train_pixels)
     trained_on = sum(training.labels.plan(n_train, target.data.n_classes)) if training.labels else n_train
     return Job(
@@ -175,7 +186,7 @@ def _job(work: Work, training: Training, target: Target) -> Job:
         seed=training.seed,
         max_epochs=work.run_config.max_epochs,
         predict=target.split.test,
-        predicted_seconds=work.predicted_seconds(training.config.hash(), trained_on),
+        predicted_seconds=pace.seconds(training.config, trained_on),
         labels=training.labels,
     )
 

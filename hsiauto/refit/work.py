@@ -1,13 +1,15 @@
 """Work: what the phases after the search share."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hsiauto.config import RunConfig
+from hsiauto.families.base import FamilyConfig
+from hsiauto.refit.pace import Extent, Pace
 from hsiauto.scene.model import Scene
-from hsiauto.search.events import Event
+from hsiauto.search.events import Event, Refit, of
 from hsiauto.search.events.transient import OnEvent
 from hsiauto.search.journal import Journal
 from hsiauto.search.trials import TrialState, trials
@@ -38,6 +40,8 @@ class Work:
     journal: Journal
     run_jobs: RunJobs
     on_event: OnEvent = lambda event: None
+    measure: Callable[[FamilyConfig], float | None] = lambda config: None
+    """Seconds of a full training on the search's training pixels, from a short try on this machine."""
 
     @property
     def trials(self) -> dict[str, TrialState]:
@@ -54,12 +58,14 @@ class Work:
             late = deadline is not None and time.monotonic() >= deadline
             yield replace(result, state="skipped") if late and result.state == "failed" else result
 
-    def predicted_seconds(self, config_hash: str, n_train: int) -> float | None:
-        """Seconds that a full training on `n_train` pixels will take, from a trial of the same config; None unknown.
-
-        Seconds per epoch as measured in the search, in proportion to the training pixels.
-        """
-        measured = [t.seconds_per_epoch for t in self.trials.values() if t.config_hash == config_hash and t.reports]
-        if not measured:
-            return None
-        return measured[-1] * self.run_config.max_epochs * n_train / len(self.split.train)
+    def pace(self, refits: Iterable[Event] = (), *, measures: bool = False) -> Pace:
+        """What trainings take, as the search and `refits` have timed it. measures: try what nothing tells of."""
+        height, width = self.scene.labels.shape
+        return Pace.of(
+            Extent(height * width, self.scene.n_bands, len(self.split.classes)),
+            self.run_config.max_epochs,
+            self.trials.values(),
+            len(self.split.train),
+            of(Refit, refits),
+            **({"measure": self.measure} if measures else {}),
+        )

@@ -22,6 +22,7 @@ from hsiauto.runs.kept import Kept
 from hsiauto.runs.prepare import Prepared, reopen
 from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.runs.result import Result
+from hsiauto.runs.seconds_here import seconds_here
 from hsiauto.runs.watch import Watch
 from hsiauto.runs.winner_map import draw_winner_map
 from hsiauto.search.events import Ended, Event, Opened, Proposed, Refit, Reported, Resumed, Warned, of
@@ -46,7 +47,15 @@ class OpenRun:
         self.journal, self.refits = journals
         self.searches = prepared.run_config.command == "search" and self.refits.path.name == folders.REFITS
         pool = partial(run_jobs, machine=machine, stop=watch.stop)
-        self.work = Work(prepared.run_config, prepared.scene, prepared.split, self.journal, pool, watch.on_event)
+        self.work = Work(
+            prepared.run_config,
+            prepared.scene,
+            prepared.split,
+            self.journal,
+            pool,
+            watch.on_event,
+            partial(seconds_here, prepared, machine),
+        )
         self.deadlines = Deadlines.share(watch.began, prepared.run_config.time_limit_s, watch.start_s)
         self.interrupted, self.lost = False, ""
         self.kept = Kept(folder)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hsiauto.config import RunConfig
+from hsiauto.families import costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.forest import ForestConfig
@@ -24,6 +25,7 @@ from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Report
 from tests import told
 
+N_BANDS, N_CLASSES = 6, 3
 AT = "2026-01-01T00:00:00+00:00"
 CONFIG = RunConfig.model_validate(
     {
@@ -39,7 +41,7 @@ CONFIG = RunConfig.model_validate(
 
 def scene() -> Scene:
     labels = np.repeat([1, 2, 3], 4 * 12).reshape(12, 12).astype(np.int16)
-    cube = np.random.default_rng(0).normal(size=(12, 12, 6)).astype(np.float32)
+    cube = np.random.default_rng(0).normal(size=(12, 12, N_BANDS)).astype(np.float32)
     return Scene("fabricated", cube, labels, ("a", "b", "c"), (1, 2, 3), np.ones((12, 12), dtype=bool), (0, 1, 2))
 
 
@@ -52,13 +54,17 @@ def propose(
     state: str = "completed",
     epoch: int = 10,
     parameters: int | None = 100,
+    fit_seconds: float = 5.0,
 ) -> None:
     """Journal a whole trial."""
+    macs = costs.macs(config, N_BANDS, N_CLASSES)
     number, decision = len(of(Proposed, journal.events)), {"completed": "complete"}.get(state, "stop")
     for event in (
-        told.proposed(trial_id, config, parameters=parameters, macs=None, number=number, origin=origin),
+        told.proposed(trial_id, config, parameters=parameters, macs=macs, number=number, origin=origin),
         told.started(trial_id),
-        told.reported(trial_id, epoch, kappa, val_loss=0.2, fit_seconds=5.0, peak_memory_bytes=7, decision=decision),
+        told.reported(
+            trial_id, epoch, kappa, val_loss=0.2, fit_seconds=fit_seconds, peak_memory_bytes=7, decision=decision
+        ),
         told.ended(trial_id, state=state, error="boom" if state == "failed" else ""),
     ):
         journal.append(event)

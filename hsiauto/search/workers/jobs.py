@@ -39,6 +39,15 @@ class Job:
     own_worker: bool = False
     """Train in a process of its own, so that what earlier jobs left in memory does not count as this one's peak."""
 
+    def why_too_late(self, left_s: float) -> str:
+        """Why it is not started with `left_s` seconds left; empty: it is."""
+        if left_s <= 0:
+            return "no time is left"
+        if self.predicted_seconds is None or self.predicted_seconds < left_s:
+            return ""
+        needed, left = (f"{s:.2g}" if s < 10 else f"{s:.0f}" for s in (self.predicted_seconds, left_s))
+        return f"it would take {needed} s, {left} s are left"
+
 
 @dataclass(frozen=True)
 class JobResult:

@@ -113,10 +113,8 @@ class _Pool:
                     raise none_left
                 job = waiting[0]
             waiting.remove(job)
-            needed = job.predicted_seconds or 0.0
-            if self.left <= needed:
-                reason = f"{OUT_OF_TIME}: it would take {needed:.0f} s, {max(0.0, self.left):.0f} s are left"
-                skipped.append(_without_result(job, "skipped", reason))
+            if why := job.why_too_late(self.left):
+                skipped.append(_without_result(job, "skipped", f"{OUT_OF_TIME}: {why}"))
                 continue
             actor = self._worker(job)
             left = None if self.deadline is None else self.left

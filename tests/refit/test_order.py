@@ -1,0 +1,142 @@
+"""Refits under a deadline, in virtual time: what a table says nothing without is done first."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from hsiauto.families import costs
+from hsiauto.families.base import FamilyConfig
+from hsiauto.refit import reevaluate, refit
+from hsiauto.refit.pace import Extent, Pace
+from hsiauto.refit.work import Work
+from hsiauto.search.events import Refit, of
+from hsiauto.search.journal import Journal
+from hsiauto.search.workers.jobs import Job
+from tests import told
+from tests.refit.fabricated import FOREST_PRESET, MEMORY, N_BANDS, N_CLASSES, PRESET, SVM, Pool, propose, scene, work
+
+SECONDS = {"cnn2d": 350.0, "spectral_memory": 60.0, "svm": 0.2, "forest": 0.4}
+
+
+@dataclass
+class Clock:
+    """One worker's time, of which each refit takes what `seconds` says; what would end too late is not started."""
+
+    left: float
+    seconds: Callable[[FamilyConfig], float] = lambda config: SECONDS.get(config.family, 0.0)
+    refused: list[str] = field(default_factory=list)
+
+    def skips(self, job: Job) -> bool:
+        if why := job.why_too_late(self.left):
+            self.refused.append(why)
+            return True
+        self.left -= self.seconds(job.config)
+        return False
+
+
+def searched(folder: Path, pool: Pool) -> Work:
+    """After a search that timed forest, svm and spectral_memory, and not the preset of cnn2d, a baseline."""
+    made = work(folder, pool)
+    epochs = made.run_config.max_epochs
+    for trial_id, config in (("t1", FOREST_PRESET), ("t2", SVM), ("t3", MEMORY)):
+        seconds = SECONDS[config.family] * len(made.split.train) / len(made.split.pool)
+        propose(made.journal, trial_id, config, 0.9, epoch=epochs, fit_seconds=seconds)
+    reevaluate(made)
+    return made
+
+
+def scores(config: FamilyConfig, seed: int) -> float:
+    return {"forest": 0.9, "svm": 0.8, "spectral_memory": 0.7}[config.family]
+
+
+def refitted(made: Work, folder: Path, pool: Pool, clock: Clock) -> list[Refit]:
+    pool.skip = clock.skips
+    with Journal(folder / "refits.jsonl") as refits:
+        before = len(refits.events)
+        refit(made, refits, folder, deadline=math.inf)
+        return of(Refit, refits.events[before:])
+
+
+def measured(config: FamilyConfig) -> float:
+    assert config == PRESET, "all else was timed in the search"
+    return SECONDS["cnn2d"]
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool(scene(), fresh=scores)
+
+
+def test_every_ranked_config_is_scored_before_a_hand_set_network_may_use_the_time_up(
+    tmp_path: Path, pool: Pool
+) -> None:
+    made = searched(tmp_path, pool)
+    done = refitted(made, tmp_path, pool, Clock(250.0))
+    states = {(event.family, event.seed, event.split_seed): event.state for event in done}
+    assert [event.family for event in done[2:5]] == ["forest", "svm", "spectral_memory"]
+    assert all(states[name, 0, 0] == "completed" for name in ("forest", "svm", "spectral_memory"))
+    assert {states["forest", seed, 0] for seed in (1, 2)} == {states["forest", 0, split] for split in (1, 2)}
+    assert states["cnn2d", 0, 0] == "skipped"
+    assert states["svm", 1, 0] == states["spectral_memory", 1, 0] == "completed", "what is cheaper has its turn"
+
+
+def test_a_dear_winner_has_its_refit_before_what_is_cheap(tmp_path: Path) -> None:
+    pool = Pool(scene(), fresh=lambda config, seed: 0.99 if config == MEMORY else scores(config, seed))
+    made = searched(tmp_path, pool)
+    clock = Clock(60.3)
+    done = refitted(made, tmp_path, pool, clock)
+    completed = [event.family for event in done if event.state == "completed"]
+    assert completed == ["coordinate_1nn", "majority", "spectral_memory", "svm"]
+    assert "it would take 0.4 s, 0.1 s are left" in clock.refused
+
+
+def test_a_resume_knows_what_its_refits_took(tmp_path: Path, pool: Pool) -> None:
+    made = searched(tmp_path, pool)
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        cut_short = {"state": "skipped", "epochs": 4, "fit_seconds": 140.0, "labels_train": len(made.split.pool)}
+        macs = costs.macs(PRESET, N_BANDS, N_CLASSES)
+        key = f"split-0/cnn2d-{PRESET.hash()}/seed-0"
+        event = told.refit(key, family="cnn2d", config_hash=PRESET.hash(), macs=macs, max_epochs=10, **cut_short)
+        refits.append(event)
+        assert made.pace(refits.events).seconds(PRESET, len(made.split.pool)) == pytest.approx(350.0)
+    clock = Clock(345.0)
+    done = refitted(made, tmp_path, pool, clock)
+    assert [event.family for event in done if event.state == "skipped"] == ["cnn2d", "cnn2d"]
+    assert clock.refused[0].startswith("it would take 350 s")
+
+
+def test_what_nothing_was_timed_like_is_tried_under_a_deadline_alone(tmp_path: Path, pool: Pool) -> None:
+    made = work(tmp_path, pool)
+    propose(made.journal, "t2", SVM, 0.9)
+    asked: list[str] = []
+
+    def measure(config: FamilyConfig) -> float:
+        asked.append(config.family)
+        return SECONDS[config.family]
+
+    made = Work(*(getattr(made, name) for name in ("run_config", "scene", "split", "journal", "run_jobs")))
+    object.__setattr__(made, "measure", measure)
+    assert made.pace().seconds(PRESET, 40) is None
+    assert made.pace(measures=True).seconds(PRESET, len(made.split.train)) == pytest.approx(350.0)
+    assert asked == ["cnn2d"]
+
+
+def test_a_pace_is_that_of_the_config_else_of_its_family_else_of_the_networks() -> None:
+    extent = Extent(n_pixels=144, n_bands=N_BANDS, n_classes=N_CLASSES)
+    macs = costs.macs(PRESET, N_BANDS, N_CLASSES)
+    assert macs is not None
+    slow = told.trial({10: 0.9}, family="cnn2d", config_hash="other", macs=macs // 2)
+    pace = Pace.of(extent, 10, [slow], n_train=30)
+    own = told.trial({10: 0.9}, family="cnn2d", config_hash=PRESET.hash(), macs=macs)
+    both = Pace.of(extent, 10, [slow, own], n_train=30)
+    epoch = own.seconds_per_epoch
+    assert both.seconds(PRESET, 30) == pytest.approx(10 * epoch)
+    assert both.seconds(PRESET, 60) == pytest.approx(20 * epoch)
+    assert pace.seconds(PRESET, 30) == pytest.approx(20 * epoch, rel=0.01), "twice the multiply-adds"
+    assert Pace.of(extent, 10, [told.trial({10: 0.9}, family="svm", macs=None)], 30).seconds(PRESET, 30) is None
+    memory = costs.macs(MEMORY, N_BANDS, N_CLASSES)
+    assert memory is not None
+    assert pace.seconds(MEMORY, 30) == pytest.approx(20 * epoch * memory / macs, rel=0.01)
