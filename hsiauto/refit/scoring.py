@@ -1,6 +1,6 @@
 """Where a refit is trained and scored: a split with its sealed test. The only caller of `SealedTest.score`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -10,6 +10,8 @@ import numpy as np
 from hsiauto.errors import UserError
 from hsiauto.families import costs
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.references import Coordinate1NNConfig
+from hsiauto.models.fitted.reference import fit_reference
 from hsiauto.refit.plan import Training
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Cycle, Refit, of
@@ -19,6 +21,7 @@ from hsiauto.split import Split, make_split, overlap
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import SealedTest, TrialData, class_names, seal, training_data
 from hsiauto.split.validation import require_two_classes
+from hsiauto.training.active.learn import Cycle as TrainedCycle
 
 _SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class")
 
@@ -77,7 +80,7 @@ def record(
     known = {event.cycle: event for event in of(Cycle, refits.events) if event.key == training.key}
     results = {} if target is None else _results(target, trained, training.key, result, known)
     if target is not None:
-        for cycle in _cycles(target, training.key, result, results, known):
+        for cycle in _cycles(target, training, result, results, known):
             work.record(refits, cycle)
     event = Refit(
         key=training.key,
@@ -142,14 +145,14 @@ def _results(
 
 
 def _cycles(
-    target: Target, key: str, result: JobResult, results: Mapping[str, Any], known: Mapping[int, Cycle]
+    target: Target, training: Training, result: JobResult, results: Mapping[str, Any], known: Mapping[int, Cycle]
 ) -> list[Cycle]:
-    """Accuracy against labels of a training that asked for them, `known` cycles left out; empty for any other.
+    """Accuracy against labels of a `training` that asked for them, `known` cycles left out; empty for any other.
 
-    results: `_results` for `key`. The last cycle's model is the job's, so its scores are taken from there.
+    results: `_results` for its key. The last cycle's model is the job's, so its scores are taken from there.
     """
-    events = []
-    for cycle in result.cycles:
+    key, events = training.key, []
+    for i, cycle in enumerate(result.cycles):
         if cycle.number in known:
             continue
         scores: dict[str, Any] = {}
@@ -158,6 +161,8 @@ def _cycles(
         elif cycle.predicted is not None:
             scores = target.scores(f"{key}/cycle-{cycle.number}", cycle.predicted)
             del scores["test_per_class"]
+        if training.config.kind != "reference":
+            scores["canary_oa"] = _canary(target, f"{key}/cycle-{cycle.number}/canary", result.cycles[: i + 1])
         report = cycle.report
         events.append(
             Cycle(
@@ -183,7 +188,19 @@ def labelled(target: Target, result: JobResult) -> Pixels:
     """The pixels whose labels trained: all of the target's, or those that were asked for."""
     if not result.cycles:
         return target.data.train_pixels
-    return np.sort(np.concatenate([cycle.acquired for cycle in result.cycles]))
+    return _asked(result.cycles)
+
+
+def _asked(cycles: Sequence[TrainedCycle]) -> Pixels:
+    return np.sort(np.concatenate([cycle.acquired for cycle in cycles]))
+
+
+def _canary(target: Target, key: str, cycles: Sequence[TrainedCycle]) -> float:
+    """Test OA of `coordinate_1nn` on the labels that were asked for in `cycles`, scored as `key`."""
+    data, asked = target.data, _asked(cycles)
+    labels = data.train_labels[np.searchsorted(data.train_pixels, asked)]
+    canary = fit_reference(Coordinate1NNConfig(), replace(data, train_pixels=asked, train_labels=labels))
+    return target.test.score(key, canary.probabilities(data.cube, data.valid, target.split.test).argmax(axis=1)).oa
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from hsiauto.metrics import wilson
 from hsiauto.report.figure import colour, figure_file
 from hsiauto.search.events import Cycle, Event, Refit, of
 
-REFERENCES = {"coordinate_1nn": ":", "majority": "--"}
+CANARY = "coordinate_1nn"
+REFERENCES = {CANARY: ":", "majority": "--"}
 """Family -> line, in grey: what positions and class frequencies give on as many labels."""
 
 Points = list[tuple[int, float]]
@@ -26,6 +28,7 @@ def draw_labels(events: Iterable[Event], path: Path) -> bool:
     if not groups:
         return False
     n_test = next((e.pixels_test for e in of(Refit, events) if e.pixels_test), 0)
+    canaries = curves(events, "canary_oa")
     lines = {name: REFERENCES.get(name.partition(",")[0], "-") for name in groups}
     trained = [name for name in groups if lines[name] == "-"]
     with figure_file(path, 8, 5.4) as figure:
@@ -39,6 +42,9 @@ def draw_labels(events: Iterable[Event], path: Path) -> bool:
             labels, oa = mean(runs)[-1]
             low, high = wilson(oa, n_test)
             axes.vlines(labels, 100 * low, 100 * high, color=own, linewidth=1)
+            if name in canaries:
+                label = f"{CANARY} on the labels of {name}"
+                axes.plot(*_percent(mean(canaries[name])), color=own, linewidth=1.2, label=label, linestyle=":")
         axes.set_xlabel("labels that the oracle counted")
         axes.set_ylabel(
             f"test OA (%) of {n_test:,} pixels, with the interval that these allow" if n_test else "test OA (%)"
@@ -50,10 +56,11 @@ def draw_labels(events: Iterable[Event], path: Path) -> bool:
     return True
 
 
-def curves(events: Iterable[Event]) -> dict[str, list[Points]]:
+def curves(events: Iterable[Event], score: Literal["test_oa", "canary_oa"] = "test_oa") -> dict[str, list[Points]]:
     """`family, acquisition` -> a curve for each completed refit. A refit that was done again counts once."""
     events = list(events)
-    scored = {(e.key, e.cycle): (e.labels, e.test_oa) for e in of(Cycle, events) if e.test_oa is not None}
+    found = ((e, getattr(e, score)) for e in of(Cycle, events))
+    scored = {(e.key, e.cycle): (e.labels, oa) for e, oa in found if oa is not None}
     by_key: dict[str, Points] = defaultdict(list)
     for (key, _), point in sorted(scored.items()):
         by_key[key].append(point)

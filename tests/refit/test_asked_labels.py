@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 
 from hsiauto import leaderboard as boards
 from hsiauto.config import RunConfig
@@ -87,6 +88,24 @@ def test_cycles_lead_to_the_row(made: tuple[Work, list[Event]]) -> None:
         assert len(np.unique(asked)) == refit.labels_train
 
 
+def test_the_canary_learns_from_the_labels_of_each_cycle(made: tuple[Work, list[Event]]) -> None:
+    done, events = made
+    labels = done.scene.labels.ravel()
+    test = np.stack(np.divmod(done.split.test, done.scene.width), axis=1)
+    asked: dict[str, list[int]] = {}
+    for cycle in of(Cycle, events):
+        known = asked.setdefault(cycle.key, [])
+        known += cycle.acquired
+        known.sort()
+        if "svm" not in cycle.key:
+            assert cycle.canary_oa is None
+            continue
+        at = np.stack(np.divmod(np.array(known), done.scene.width), axis=1)
+        nearest = KNeighborsClassifier(1, algorithm="kd_tree").fit(at, labels[known])
+        assert cycle.canary_oa == pytest.approx(np.mean(nearest.predict(test) == labels[done.split.test]))
+    assert len(asked) == 6
+
+
 def test_the_control_starts_where_the_choice_starts(made: tuple[Work, list[Event]]) -> None:
     first = {e.key: e for e in of(Cycle, made[1]) if e.cycle == 0}
     for seed in (0, 1):
@@ -151,7 +170,8 @@ def test_a_driver_killed_before_the_refit_event_scores_no_cycle_again(
     with Journal(path) as refits:
         refit_config(done, refits, SVM, 2, tmp_path)
         again = refits.events
-    assert len(scored) == len(plan) - 1 - last_kept == 2 - last_kept
+    canaries = [name for name in scored if name.endswith("/canary")]
+    assert len(scored) - len(canaries) == len(canaries) == len(plan) - 1 - last_kept == 2 - last_kept
     assert [e.cycle for e in of(Cycle, again) if e.key == key] == list(range(len(plan)))
     [before], [after] = ([e for e in of(Refit, events) if e.key == key] for events in (made[1], again))
     for name in ("test_oa", "test_aa", "test_kappa", "test_per_class", "labels_train", "state"):

@@ -33,6 +33,13 @@ def test_curves_are_those_of_completed_trainings_by_cycle() -> None:
     assert mean(found["svm, margin-3"]) == [(10, 0.4), (15, 0.7), (20, 0.7)]
 
 
+def test_the_canary_has_the_curve_of_the_labels_it_was_given() -> None:
+    journal = events("a/seed-0", "svm", [0.5, 0.6])
+    assert curves(journal, "canary_oa") == {}
+    journal[:-1] = [told.cycle("a/seed-0", i, labels=10 + i, test_oa=0.5, canary_oa=0.4 + i / 10) for i in range(2)]
+    assert curves(journal, "canary_oa") == {"svm, margin-3": [[(10, 0.4), (11, 0.5)]]}
+
+
 def test_a_run_without_asked_labels_has_no_figure(tmp_path: Path) -> None:
     assert not draw_labels([told.refit("a")], tmp_path / "labels.png")
     assert not list(tmp_path.iterdir())

@@ -70,6 +70,8 @@ class Cycle(Line):
     test_kappa: Accuracy | None = None
     test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall; of the last cycle only."""
+    canary_oa: Accuracy | None = None
+    """Test OA of `coordinate_1nn` on the same labels; None for a reference."""
 
 
 class Refit(Line):
