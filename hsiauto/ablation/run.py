@@ -18,13 +18,14 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
 from hsiauto.runs import folder as folders
-from hsiauto.runs.opened import OpenRun, earlier_run, new_run, standing_warnings
+from hsiauto.runs.opened import OpenRun, earlier_run, new_run
 from hsiauto.runs.prepare import Prepared, prepare, validated
 from hsiauto.runs.result import INTERRUPTED, NOTHING_TRAINED, RAY_LOST
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene.memory import within_memory
 from hsiauto.search.events import Refit, of
 from hsiauto.search.events.transient import OnEvent
+from hsiauto.search.warnings import standing_warnings
 from hsiauto.search.workers.resources import BUDGET_PER_WORKER, Machine, Resources
 from hsiauto.space import SceneSize
 from hsiauto.split.model import SplitSpec

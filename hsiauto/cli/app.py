@@ -43,6 +43,7 @@ _COMMANDS = {
     "predict": ("run:predict", "Classify a scene with an exported model."),
     "estimate": ("estimate:estimate", _ESTIMATE),
     "leaderboard": ("inspect:leaderboard", "Print the leaderboard of a run."),
+    "report": ("inspect:report", "Write a run as one page that needs no network."),
     "show": ("inspect:show", "What a trial was, what became of it, and why."),
     "families": ("families:families", "List the architecture families, or the hyperparameters of one."),
     "datasets": ("datasets:app", "Known scenes: list, fetch, verify."),

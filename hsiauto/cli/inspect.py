@@ -1,4 +1,4 @@
-"""Commands that only look at a run: leaderboard, show."""
+"""Commands that only look at a run: leaderboard, report, show."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -44,6 +44,18 @@ def leaderboard(
     warnings = (f"warning: {text}" for text in boards.table_warnings(table))
     for line in (*warnings, *boards.winner_statement(table), *_without_bundle(folder)):
         say(line, console)
+
+
+def report(
+    folder: Annotated[PathName, Parameter(help="A run folder.")],
+    /,
+    *,
+    out: Annotated[PathName | None, Parameter(help="The file to write. [default: report.html in the folder]")] = None,
+) -> None:
+    """Write a run as one page that needs no network: what won, at which distance, the map, every trial."""
+    from hsiauto.runs.report import report as write
+
+    say(str(write(folder, out)), output(), whole=True)
 
 
 def show(

@@ -14,7 +14,7 @@ from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.value_range import training_range
 from hsiauto.refit import MODEL_FOLDER
 from hsiauto.report.palette import class_colours
-from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP
+from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP, MAP_DATA
 from hsiauto.runs.prepare import Prepared
 from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.search.events import Event, Model, now, of
@@ -39,7 +39,7 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
             bundle.rename(bundle.with_name(f"{BUNDLE}-other-{secrets.token_hex(3)}"))
         save_bundle(fitted, bundle, provenance_of(prepared, _own_refit(prepared, rows)))
         shutil.rmtree(model)
-        (folder / MAP).unlink(missing_ok=True)
+        _remove_map(folder)
         return load_bundle(bundle), ()
     loaded = _own(bundle, prepared)
     if loaded is None:
@@ -52,12 +52,18 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
         if restored is not None and restored.fitted.config.hash() == winner:
             # it won, was overtaken by one never exported, and wins again
             _swap(bundle, previous)
-            (folder / MAP).unlink(missing_ok=True)
+            _remove_map(folder)
             return restored, (overtaken,)
         remove(previous)
     bundle.rename(previous)
-    (folder / MAP).unlink(missing_ok=True)
+    _remove_map(folder)
     return None, (f"{overtaken}; the winner has no model yet",)
+
+
+def _remove_map(folder: Path) -> None:
+    """Remove the map of a model that is no longer the winner."""
+    for name in (MAP, MAP_DATA):
+        (folder / name).unlink(missing_ok=True)
 
 
 def why_model_lost(prepared: Prepared, folder: Path, refits: Sequence[Event]) -> str:

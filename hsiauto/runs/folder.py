@@ -16,8 +16,8 @@ from hsiauto.search.journal import read
 from hsiauto.split import Split, save_split
 
 CONFIG, SPLIT, JOURNAL, REFITS = "run.yaml", "split.npz", "journal.jsonl", "refits.jsonl"
-LEADERBOARD, MAP, SEARCH_FIGURE = "leaderboard.parquet", "map.png", "search.png"
-LABELS_FIGURE = "labels.png"
+LEADERBOARD, REPORT = "leaderboard.parquet", "report.html"
+MAP, MAP_DATA, SEARCH_FIGURE, LABELS_FIGURE = "map.png", "map.npz", "search.png", "labels.png"
 BUNDLE, BUNDLE_PREVIOUS = "bundle", "bundle-previous"
 
 

@@ -21,13 +21,15 @@ from hsiauto.runs.export import export_winner, why_model_lost
 from hsiauto.runs.kept import Kept
 from hsiauto.runs.prepare import Prepared, reopen
 from hsiauto.runs.provenance import git_commit, versions
+from hsiauto.runs.report import write_report
 from hsiauto.runs.result import Result
 from hsiauto.runs.seconds_here import seconds_here
 from hsiauto.runs.watch import Watch
 from hsiauto.runs.winner_map import draw_winner_map
-from hsiauto.search.events import Ended, Event, Opened, Proposed, Refit, Reported, Resumed, Warned, of
+from hsiauto.search.events import Ended, Opened, Refit, Reported, Resumed, Warned, of
 from hsiauto.search.events.transient import RunOpened
 from hsiauto.search.journal import Journal
+from hsiauto.search.warnings import standing_warnings
 from hsiauto.search.workers.cluster import prepare_workers
 from hsiauto.search.workers.driver import LeftAtOnce
 from hsiauto.search.workers.environment import later
@@ -124,6 +126,8 @@ class OpenRun:
             drawn = bundle is None or draw_winner_map(self.prepared, bundle, table, path, end)
 
         self.phase(draw)
+        with self.writing():
+            write_report(self.folder, self.prepared.run_config, self.journal.events, self.refits.events, table)
         return self.result(table, notes=(*notes, *self.prepared.notes, *of_export), map_left_out=not drawn)
 
     def result(self, table: pa.Table, notes: Sequence[str], map_left_out: bool = False) -> Result:
@@ -205,22 +209,6 @@ def _open(
             yield run
         finally:
             run.kept.close()
-
-
-def standing_warnings(events: Sequence[Event]) -> list[str]:
-    """Texts of the warnings in a journal that still hold: of families left out, those that have had no trial since."""
-    tried, told = {event.family for event in of(Proposed, events)}, of(Warned, events)
-    outdated = [event for event in told if event.about == "budget"][:-1]  # a larger budget was judged anew
-    standing: list[str] = []
-    for event in told:
-        text, left_out = event.text, event.families
-        if event.about in ("budget", "time"):
-            still = [family for family in left_out if family not in tried]
-            if not still or event in outdated:
-                continue
-            text = text.replace(", ".join(left_out), ", ".join(still))
-        standing.append(text)
-    return standing
 
 
 def opening(prepared: Prepared, study: dict[str, Any] | None = None) -> Opened:

@@ -1,4 +1,4 @@
-"""map.png: the winner's model on the whole scene that it was trained on, if time allows."""
+"""map.png and map.npz: the winner's model on the whole scene that it was trained on, if time allows."""
 
 import time
 from pathlib import Path
@@ -8,7 +8,9 @@ import pyarrow as pa
 
 from hsiauto.models.bundle import Bundle
 from hsiauto.models.predict import Prediction, on_fastest_device, predict_scene
-from hsiauto.report.map_figure import draw_map
+from hsiauto.report.map_figure import draw_map, false_colour
+from hsiauto.report.page import SceneMap
+from hsiauto.runs import folder as folders
 from hsiauto.runs.prepare import Prepared
 
 DRAWING_S = 5.0
@@ -39,13 +41,30 @@ def draw_winner_map(prepared: Prepared, bundle: Bundle, table: pa.Table, path: P
     except _OutOfTimeError:
         return False
     classes = np.array([0, *split.classes], np.int16)[predicted.classes]  # the model knows only the scored classes
+    drawn = Prediction(classes, predicted.confidence)
     scores = bundle.provenance.test_scores
     title = f"{scene.name}, {bundle.fitted.config.family}, {split.spec.protocol} split {split.hash}"
     if "oa_low" in scores:
         title += f"\ntest OA of this model {scores['oa']:.3f} of {bundle.provenance.test_pixels:,} pixels"
         title += f", 95 % interval {scores['oa_low']:.3f} to {scores['oa_high']:.3f}"
-    draw_map(scene, split, Prediction(classes, predicted.confidence), title, path)
+    draw_map(scene, split, drawn, title, path)
+    _as_data(prepared, drawn).save(path.with_name(folders.MAP_DATA))
     return True
+
+
+def _as_data(prepared: Prepared, drawn: Prediction) -> SceneMap:
+    scene, split = prepared.scene, prepared.split
+    side = np.zeros(scene.height * scene.width, np.uint8)
+    side[split.pool], side[split.test] = 1, 2
+    return SceneMap(
+        false_colour=false_colour(scene),
+        valid=scene.valid,
+        truth=scene.labels.astype(np.uint16),
+        side=side.reshape(scene.height, scene.width),
+        classes=drawn.classes.astype(np.uint16),
+        confidence=np.round(255 * drawn.confidence).astype(np.uint8),
+        names=np.array(scene.class_names),
+    )
 
 
 def _seconds_as_measured(table: pa.Table, n_pixels: int) -> float:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hsiauto.runs.opened import OpenRun, standing_warnings
+from hsiauto.runs.opened import OpenRun
 from hsiauto.search.events import Event, Proposed, Warned
 from hsiauto.search.journal import Journal
+from hsiauto.search.warnings import standing_warnings
 from hsiauto.search.workers.driver import LeftAtOnce
 from tests import told
 from tests.search import fakes

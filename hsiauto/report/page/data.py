@@ -1,0 +1,194 @@
+"""What stands on the page of a run: a function of its journals, its leaderboard and its map.
+
+A value is what JSON has; a number that is not finite is null. The page adds nothing but its looks.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from hsiauto.config import RunConfig
+from hsiauto.leaderboard import SummaryRow, summary
+from hsiauto.leaderboard.storage import object_in
+from hsiauto.leaderboard.summary import own_split
+from hsiauto.metrics import wilson
+from hsiauto.report.page.importance import importance
+from hsiauto.report.page.scene_map import SceneMap
+from hsiauto.report.palette import class_colours
+from hsiauto.search.events import Event, Opened, of
+from hsiauto.search.learning_curves import curve
+from hsiauto.search.trials import TrialState, trials
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run, as far as it went."""
+
+    name: str
+    """Of its folder."""
+    run_config: RunConfig
+    journal: Sequence[Event]
+    refits: Sequence[Event]
+    table: pa.Table
+    scene_map: SceneMap | None
+    statements: Sequence[str]
+    """What may be said about the winner."""
+    warnings: Sequence[str]
+    advice: Sequence[str]
+    """What to try next."""
+    command: str
+    """The command line that does the same."""
+    run_yaml: str
+
+
+def page_data(source: Source) -> Json:
+    """Everything that the page shows, as JSON has it."""
+    opened = next(iter(of(Opened, source.journal)))
+    found = trials(source.journal)
+    lines = summary(source.table)
+    data = {
+        "name": source.name,
+        "scene": opened.scene,
+        "objective": source.run_config.objective,
+        "words": {
+            "statements": list(source.statements),
+            "warnings": list(source.warnings),
+            "notes": list(opened.notes),
+            "advice": list(source.advice),
+        },
+        "board": [_line(line, source.table, found) for line in lines],
+        "trials": _trials(list(found.values()), source.run_config.objective),
+        "rungs": _rungs(source.run_config),
+        "importance": importance(list(found.values()), source.run_config.objective),
+        "classes": _classes(opened.class_names, source.table),
+        "map": source.scene_map and {**source.scene_map.layers(), "legend": _legend(source.scene_map)},
+        "reproduce": {
+            "command": source.command,
+            "run.yaml": source.run_yaml,
+            "commit": opened.git_commit,
+            "versions": opened.versions,
+            "data sha256": opened.data_hash,
+            "split": opened.split_hash,
+        },
+    }
+    finite: Json = _finite(data)
+    return finite
+
+
+def _line(line: SummaryRow, table: pa.Table, found: Mapping[str, TrialState]) -> Json:
+    """A row of the leaderboard: one config over its seeds. Accuracies are in %."""
+    interval = line.test_oa_interval
+    trial = found.get(line.trial_id or "")
+    return {
+        "rank": line.rank,
+        "family": line.family,
+        "kind": line.kind,
+        "n": line.n_seeds,
+        "test_oa": 100 * line.test_oa.mean,
+        "test_oa_std": 100 * line.test_oa.std,
+        "test_oa_low": 100 * interval.low,
+        "test_oa_high": 100 * interval.high,
+        "test_aa": 100 * line.test_aa.mean,
+        "test_kappa": 100 * line.test_kappa.mean,
+        "val": 100 * line.fresh_val_mean,
+        "parameters": line.parameters,
+        "macs": trial.macs if trial else None,
+        "fit_seconds": line.fit_seconds,
+        "pixels_per_second": line.predict_pixels_per_second,
+        "support": line.support,
+        "overlap": 100 * line.overlap_contains,
+        "note": line.note,
+        "config": _config(line.config_hash, table),
+    }
+
+
+def _config(config_hash: str, table: pa.Table) -> Json:
+    hashes, configs = table["config_hash"].to_pylist(), table["config"].to_pylist()
+    return object_in(configs[hashes.index(config_hash)], "config")
+
+
+def _trials(found: Sequence[TrialState], objective: str) -> list[Json]:
+    spent, said = 0.0, []
+    for trial in found:
+        spent += trial.fit_seconds
+        scores = curve(trial, objective)
+        said.append(
+            {
+                "id": trial.trial_id,
+                "family": trial.family,
+                "state": trial.state,
+                "origin": trial.origin,
+                "epochs": list(scores),
+                "scores": [round(100 * score, 3) for score in scores.values()],
+                "spent": round(spent, 3),
+                "parameters": trial.parameters,
+                "params": {name.partition(".")[2]: value for name, value in trial.params.items()},
+                "error": trial.errors,
+            }
+        )
+    return said
+
+
+def _rungs(run_config: RunConfig) -> list[int]:
+    """Epochs at which trials are compared."""
+    rungs, rung = [], run_config.grace_epochs
+    while run_config.scheduler == "asha" and rung < run_config.max_epochs:
+        rungs.append(rung)
+        rung *= run_config.reduction
+    return rungs
+
+
+def _classes(names: Sequence[str], table: pa.Table) -> list[Json]:
+    """Recall of the winner by class, the mean over its seeds, with the interval that the class's test pixels allow."""
+    rows = [row for row in own_split(table.to_pylist()) if row["rank"] == 1 and row["test_per_class"]]
+    if not rows:
+        return []
+    recalls = [object_in(row["test_per_class"], "test_per_class", float | None) for row in rows]
+    pixels = object_in(rows[0]["test_pixels_per_class"], "test_pixels_per_class", int)
+    said = []
+    for name in names:
+        known = [one[name] for one in recalls if one.get(name) is not None]
+        mean = float(np.mean(known)) if known else math.nan
+        interval = wilson(mean, pixels.get(name, 0))
+        said.append(
+            {
+                "name": name,
+                "pixels": pixels.get(name, 0),
+                "recall": 100 * mean,
+                "low": 100 * interval.low,
+                "high": 100 * interval.high,
+            }
+        )
+    return said
+
+
+def _legend(scene_map: SceneMap) -> list[Json]:
+    """Name and colour of each class of the scene, in the order of the map's numbers."""
+    names = [str(name) for name in scene_map.names]
+    colours = class_colours(len(names))
+    return [{"name": name, "colour": f"#{bytes(colour).hex()}"} for name, colour in zip(names, colours, strict=True)]
+
+
+def _finite(value: Any) -> Any:
+    """`value` with null for every number that is not finite."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _finite(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_finite(one) for one in value]
+    return value
+
+
+def as_json(data: Json) -> str:
+    """Strict JSON that may stand in a script element of HTML."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

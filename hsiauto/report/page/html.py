@@ -1,0 +1,49 @@
+"""The page: one file of HTML with its data, styles and scripts in it.
+
+The scripts are the modules in `static/`. An import map gives each as a `data:` address, so that they import one another
+by name, as they do from a server, and no bundler is needed.
+"""
+
+import base64
+import html
+import json
+from importlib.resources import files
+
+from hsiauto.report.page.data import Json, as_json
+
+MODULES = ("dom", "table", "plots", "map", "report")
+_STATIC = files("hsiauto.report.page") / "static"
+
+
+def page(data: Json) -> str:
+    """The whole page. Nothing of `data` is read as HTML or script: it stands in a JSON block, and is set as text."""
+    imports = {f"hsiauto/{name}.js": _address(_text(f"{name}.js")) for name in MODULES}
+    style = _text("vendor/uPlot.min.css") + _text("report.css")
+    title = html.escape(f"{data['name']}: {data['scene']}")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>{style}</style>
+<script type="importmap">{json.dumps({"imports": imports})}</script>
+</head>
+<body>
+<main id="report"><noscript><p>This page draws itself with JavaScript: switch it on.</p></noscript></main>
+<script type="application/json" id="data">{as_json(data)}</script>
+<script>{_text("vendor/uPlot.iife.min.js")}</script>
+<script type="module">import {{ render }} from "hsiauto/report.js";
+render(document.getElementById("report"), JSON.parse(document.getElementById("data").textContent));</script>
+</body>
+</html>
+"""
+
+
+def _text(name: str) -> str:
+    return _STATIC.joinpath(name).read_text(encoding="utf-8")
+
+
+def _address(source: str) -> str:
+    return "data:text/javascript;base64," + base64.b64encode(source.encode()).decode()

@@ -1,0 +1,142 @@
+/** The map of a scene: layers on a canvas, with opacity, zoom, a legend, and what lies under the pointer. */
+import { h } from "hsiauto/dom.js";
+
+const SIDES = ["not used", "may train", "test"];
+
+async function unpacked(text, kind) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new kind(await new Response(stream).arrayBuffer());
+}
+
+function channels(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+}
+
+/** map: { width, height, step, picture, truth, side, classes, confidence, legend: [{ name, colour }] }. */
+export async function sceneMap(map) {
+  const [picture, truth, side, classes, confidence] = await Promise.all([
+    unpacked(map.picture, Uint8ClampedArray), unpacked(map.truth, Uint16Array), unpacked(map.side, Uint8Array),
+    unpacked(map.classes, Uint16Array), unpacked(map.confidence, Uint8Array)]);
+  const { width, height } = map;
+  const colours = map.legend.map((one) => channels(one.colour));
+  const hidden = new Set();
+
+  function layer(paint) {
+    const canvas = h("canvas", { width, height });
+    const redraw = () => {
+      const image = new ImageData(width, height);
+      for (let i = 0; i < width * height; i++) {
+        const colour = paint(i, i % width, Math.floor(i / width));
+        if (colour) image.data.set(colour, 4 * i);
+      }
+      canvas.getContext("2d").putImageData(image, 0, 0);
+    };
+    redraw();
+    return { canvas, redraw };
+  }
+  const ofClass = (k) => (k && !hidden.has(k) ? [...colours[k - 1], 255] : null);
+  const hatched = (i, x, y) => (side[i] === 2 && (x + y) % 3 === 0 ? [0, 0, 0, 255] : null);
+  const layers = [
+    { name: "false colour", on: true, opacity: 1, ...layer((i) => picture.subarray(4 * i, 4 * i + 4)) },
+    { name: "prediction", on: true, opacity: 1, ...layer((i) => ofClass(classes[i])) },
+    { name: "ground truth (hatched: test; pale: not used)", on: false, opacity: 1,
+      ...layer((i, x, y) => {
+        const colour = ofClass(truth[i]);
+        if (!colour) return null;
+        return hatched(i, x, y) ?? (side[i] === 0 ? [...colour.slice(0, 3).map((c) => Math.round(0.35 * c + 165)), 255] : colour);
+      }) },
+    { name: "errors on test", on: false, opacity: 1,
+      ...layer((i) => (side[i] === 2 ? (truth[i] === classes[i] ? [0, 0, 0, 90] : [255, 0, 80, 255]) : null)) },
+    { name: "doubt (dark: sure)", on: false, opacity: 1,
+      ...layer((i) => (classes[i] ? [255 - confidence[i], Math.round(0.8 * (255 - confidence[i])), 60, 255] : null)) },
+  ];
+
+  const canvas = h("canvas", { class: "scene", tabindex: "0", role: "img",
+    "aria-label": "Map of the scene. Arrow keys move it, plus and minus zoom, 0 shows all of it." });
+  const reading = h("p", { role: "status", class: "reading" }, "Point at the map to read it.");
+  let zoom = 1, left = 0, top = 0;
+  const base = () => canvas.width / width;
+
+  function draw() {
+    const pen = canvas.getContext("2d");
+    const scale = base() * zoom;
+    const most = (size) => size * (1 - 1 / zoom);
+    left = Math.min(Math.max(0, left), most(width));
+    top = Math.min(Math.max(0, top), most(height));
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.imageSmoothingEnabled = false;
+    pen.setTransform(scale, 0, 0, scale, -left * scale, -top * scale);
+    for (const one of layers) {
+      if (!one.on) continue;
+      pen.globalAlpha = one.opacity;
+      pen.drawImage(one.canvas, 0, 0);
+    }
+    pen.globalAlpha = 1;
+  }
+
+  function zoomTo(wanted, x = width / 2, y = height / 2) {
+    const next = Math.min(Math.max(1, wanted), 32);
+    left = x - (x - left) * (zoom / next);
+    top = y - (y - top) * (zoom / next);
+    zoom = next;
+    draw();
+  }
+
+  function at(event) {
+    const scale = (canvas.clientWidth / width) * zoom;
+    const box = canvas.getBoundingClientRect();
+    return [left + (event.clientX - box.left) / scale, top + (event.clientY - box.top) / scale];
+  }
+
+  canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoomTo(zoom * Math.exp(-event.deltaY / 300), ...at(event)); }, { passive: false });
+  canvas.addEventListener("keydown", (event) => {
+    const step = width / zoom / 8;
+    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    if (moves[event.key]) { left += moves[event.key][0]; top += moves[event.key][1]; draw(); }
+    else if (event.key === "+" || event.key === "=") zoomTo(zoom * 1.5, left + width / zoom / 2, top + height / zoom / 2);
+    else if (event.key === "-") zoomTo(zoom / 1.5, left + width / zoom / 2, top + height / zoom / 2);
+    else if (event.key === "0") zoomTo(1);
+    else return;
+    event.preventDefault();
+  });
+  let grip = null;
+  canvas.addEventListener("pointerdown", (event) => { grip = at(event); canvas.setPointerCapture(event.pointerId); });
+  canvas.addEventListener("pointerup", () => { grip = null; });
+  canvas.addEventListener("pointermove", (event) => {
+    const [x, y] = at(event);
+    if (grip) { left += grip[0] - x; top += grip[1] - y; draw(); return; }
+    const [column, row] = [Math.floor(x), Math.floor(y)];
+    if (column < 0 || row < 0 || column >= width || row >= height) return;
+    const i = row * width + column;
+    const name = (k) => (k ? map.legend[k - 1].name : "none");
+    reading.textContent = `row ${row * map.step}, column ${column * map.step}: ${name(classes[i])}`
+      + (classes[i] ? ` (${(confidence[i] / 2.55).toFixed(0)} %)` : "")
+      + (truth[i] ? `; label ${name(truth[i])}, ${SIDES[side[i]]}` : "");
+  });
+
+  const holder = h("div", { class: "holder" }, canvas);
+  new ResizeObserver(() => requestAnimationFrame(() => {
+    const shown = Math.min(holder.clientWidth, Math.max(width, 720));
+    canvas.style.width = `${shown}px`;
+    canvas.width = Math.round(shown * devicePixelRatio);
+    canvas.height = Math.round((shown * devicePixelRatio * height) / width);
+    draw();
+  })).observe(holder);
+
+  const controls = layers.map((one) =>
+    h("div", { class: "layer" },
+      h("label", {}, h("input", { type: "checkbox", checked: one.on, onchange: (event) => { one.on = event.target.checked; draw(); } }), one.name),
+      h("input", { type: "range", min: "0", max: "100", value: "100", "aria-label": `Opacity of ${one.name}`,
+        oninput: (event) => { one.opacity = event.target.value / 100; draw(); } })));
+  const legend = h("ul", { class: "legend" }, map.legend.map((one, i) =>
+    h("li", {}, h("label", {},
+      h("input", { type: "checkbox", checked: true, onchange: (event) => {
+        event.target.checked ? hidden.delete(i + 1) : hidden.add(i + 1);
+        layers.forEach((layer) => layer.redraw());
+        draw();
+      } }), h("span", { class: "dot", style: `--c:${one.colour}` }), one.name))));
+  return h("div", { class: "map" }, holder, h("div", { class: "side" }, reading,
+    h("fieldset", {}, h("legend", {}, "Layers"), controls), h("fieldset", {}, h("legend", {}, "Classes"), legend)));
+}
