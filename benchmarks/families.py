@@ -14,7 +14,7 @@ Seconds are of CPU time, which a busy machine changes little; fit_seconds in the
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -152,7 +152,11 @@ def _epoch_seconds(config: TorchConfig, data: TrialData) -> float:
 
 
 def _one_by_one(
-    jobs: Sequence[Job], datasets: Mapping[str, TrialData], run_config: RunConfig, deadline: float | None = None
+    jobs: Sequence[Job],
+    datasets: Mapping[str, TrialData],
+    run_config: RunConfig,
+    deadline: float | None = None,
+    kept_free: Callable[[], float] = lambda: 0.0,
 ) -> Iterator[JobResult]:
     """Each training in a fresh process, so that its peak memory is its own. What a training raises is raised here."""
     context = get_context("forkserver")

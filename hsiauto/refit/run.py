@@ -1,7 +1,7 @@
 """Refits: retrain on train + validation, score once on test."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.refit.candidates import best_of_kind
+from hsiauto.refit.map_reserve import MapReserve
 from hsiauto.refit.pace import Pace
 from hsiauto.refit.plan import Training, baselines, for_run, for_split, with_asked_labels
 from hsiauto.refit.reevaluate import final_order
@@ -25,13 +26,20 @@ MODEL_FOLDER = "bundle-model"
 
 
 def refit(
-    work: Work, refits: Journal, folder: Path, deadline: float | None = None, *, saves_again: bool = False
+    work: Work,
+    refits: Journal,
+    folder: Path,
+    deadline: float | None = None,
+    *,
+    end: float | None = None,
+    saves_again: bool = False,
 ) -> None:
     """Refit the ranked configs, baselines and references, and the winner on further splits (order: `plan.for_run`).
 
     Appends one `refit` event each to `refits`. What is there as completed or failed is not done again; what a deadline
     (time.monotonic) skipped is. The winner's first model goes to `folder / MODEL_FOLDER`; `saves_again`: also if it was
-    saved before, and was lost. The order must be in the journal: it is settled before a test label is read.
+    saved before, and was lost. end: when map and tables are to be done; from the winner's first refit on, what its map
+    takes is kept free of refits. The order must be in the journal: it is settled before a test label is read.
     """
     run_config, spec, chosen = work.run_config, work.split.spec, ranked(work)
     pace = work.pace(refits.events, measures=deadline is not None)
@@ -49,7 +57,8 @@ def refit(
         [] if spec.protocol == "fixed" else [spec.seed + 1 + i for i in range(run_config.further_splits)],
         seconds,
     )
-    _perform(work, refits, planned, folder / MODEL_FOLDER, deadline, saves_again, pace)
+    reserve = MapReserve.of(work, refits, chosen[:1], deadline, end)
+    _perform(work, refits, planned, folder / MODEL_FOLDER, deadline, saves_again, pace, reserve.seconds)
 
 
 def refit_on_split(
@@ -121,6 +130,7 @@ def _perform(
     deadline: float | None,
     saves_again: bool = False,
     pace: Pace | None = None,
+    kept_free: Callable[[], float] = lambda: 0.0,
 ) -> None:
     """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved."""
     max_epochs = work.run_config.max_epochs
@@ -149,7 +159,7 @@ def _perform(
     if not jobs:
         return
     datasets = {_name(seed): target.data for seed, target in targets.items()}
-    for result in work.train(jobs, datasets, deadline):
+    for result in work.train(jobs, datasets, deadline, kept_free):
         if result.key in to_do:
             training = to_do[result.key]
             record(work, refits, training, targets[training.split_seed], result, max_epochs)

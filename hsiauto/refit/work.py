@@ -27,6 +27,7 @@ class RunJobs(Protocol):
         datasets: Mapping[str, TrialData],
         run_config: RunConfig,
         deadline: float | None = None,
+        kept_free: Callable[[], float] = ...,
     ) -> Iterator[JobResult]: ...
 
 
@@ -51,10 +52,14 @@ class Work:
         self.on_event(journal.append(event))
 
     def train(
-        self, jobs: Sequence[Job], datasets: Mapping[str, TrialData], deadline: float | None
+        self,
+        jobs: Sequence[Job],
+        datasets: Mapping[str, TrialData],
+        deadline: float | None,
+        kept_free: Callable[[], float] = lambda: 0.0,
     ) -> Iterator[JobResult]:
         """Results of `jobs`. What failed when its time was up counts as skipped: that says nothing of a config."""
-        for result in self.run_jobs(jobs, datasets, self.run_config, deadline=deadline):
+        for result in self.run_jobs(jobs, datasets, self.run_config, deadline, kept_free):
             late = deadline is not None and time.monotonic() >= deadline
             yield replace(result, state="skipped") if late and result.state == "failed" else result
 

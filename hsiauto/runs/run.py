@@ -188,7 +188,11 @@ def _drive(run: OpenRun, found: warm_start.Gathered | None) -> Result:
     run.write_board()
     run.phase(lambda: reevaluate(run.work, deadlines.reevaluation))
     lost = why_model_lost(prepared, run.folder, run.refits.events)
-    run.phase(lambda: refit_ranked(run.work, run.refits, run.folder, deadlines.refit, saves_again=bool(lost)))
+    run.phase(
+        lambda: refit_ranked(
+            run.work, run.refits, run.folder, deadlines.refit, end=deadlines.end, saves_again=bool(lost)
+        )
+    )
     return run.finish(lost=lost)
 
 

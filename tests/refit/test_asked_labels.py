@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ class Training(Pool):
         datasets: Mapping[str, TrialData],
         run_config: RunConfig,
         deadline: float | None = None,
+        kept_free: Callable[[], float] = lambda: 0.0,
     ) -> Iterator[JobResult]:
         for job in jobs:
             result = JobWorker("cpu", 1, 1, Trial)._trained(job, datasets[job.data], math.inf, {})

@@ -326,9 +326,9 @@ def test_a_worker_never_gets_a_test_label(after_search: Work, pool: Pool, tmp_pa
     data = []
     train = pool.__call__
 
-    def watch(jobs, datasets, run_config, deadline=None):  # type: ignore[no-untyped-def]
+    def watch(jobs, datasets, run_config, deadline=None, kept_free=lambda: 0.0):  # type: ignore[no-untyped-def]
         data.extend((job, datasets[job.data]) for job in jobs)
-        return train(jobs, datasets, run_config, deadline)
+        return train(jobs, datasets, run_config, deadline, kept_free)
 
     watched = Work(after_search.run_config, after_search.scene, after_search.split, after_search.journal, watch)
     reevaluate(watched)

@@ -41,6 +41,7 @@ def run_jobs(
     datasets: Mapping[str, TrialData],
     run_config: RunConfig,
     deadline: float | None = None,
+    kept_free: Callable[[], float] = lambda: 0.0,
     *,
     machine: Machine | None = None,
     stop: Callable[[], bool] | None = None,
@@ -49,7 +50,8 @@ def run_jobs(
     """Train every job, in the order given, and yield results as they finish: one for each job.
 
     datasets: what `job.data` names; placed once, shared by all workers. deadline: a `time.monotonic()` value; a job
-    that by its predicted_seconds or by its own pace cannot end before it is skipped. machine: None: it is looked at
+    that by its predicted_seconds or by its own pace cannot end before it is skipped. kept_free: seconds before it, as
+    they are known when a job is started, that are not for jobs. machine: None: it is looked at
     here. stop: asked every second whether to end the jobs. A job whose worker dies is tried once more, and so is one
     that fails before its first epoch (`Nodes`); one that trains no epoch for `trial_timeout_s` has failed. Closing the
     iterator stops the workers.
@@ -66,7 +68,8 @@ def run_jobs(
     resources = resources_for(run_config, machine, [job.config for job in jobs], of_one_scene)
     start_ray(machine, resources, data_bytes=max(data.cube.nbytes for data in datasets.values()))
     nodes, pulse = Nodes(partial(able, resources)), Pulse.of(stop)
-    pool = _Pool(resources, datasets, trial_type, deadline, nodes, Silence(run_config.trial_timeout_s), pulse)
+    silence = Silence(run_config.trial_timeout_s)
+    pool = _Pool(resources, datasets, trial_type, deadline, kept_free, nodes, silence, pulse)
     waiting = deque(jobs)
     try:
         while waiting or pool.running:
@@ -81,6 +84,7 @@ class _Pool:
     datasets: Mapping[str, TrialData]
     trial_type: TrialType
     deadline: float | None
+    kept_free: Callable[[], float]
     nodes: Nodes
     silence: Silence
     stop: Pulse
@@ -113,12 +117,13 @@ class _Pool:
                     raise none_left
                 job = waiting[0]
             waiting.remove(job)
-            if why := job.why_too_late(self.left):
+            left = self.left - self.kept_free()
+            if why := job.why_too_late(left):
                 skipped.append(_without_result(job, "skipped", f"{OUT_OF_TIME}: {why}"))
                 continue
             actor = self._worker(job)
-            left = None if self.deadline is None else self.left
-            self.running[actor.run.remote(job, self._store(job.data), left)] = (job, actor)
+            until = None if self.deadline is None else left
+            self.running[actor.run.remote(job, self._store(job.data), until)] = (job, actor)
         return skipped
 
     def finished(self, waiting: deque[Job]) -> list[JobResult]:

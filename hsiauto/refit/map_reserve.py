@@ -1,0 +1,48 @@
+"""Time of the refits that is kept for the map of the winner."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from hsiauto.refit.plan import Training
+from hsiauto.refit.work import Work
+from hsiauto.search.events import Refit, of
+from hsiauto.search.journal import Journal
+
+BESIDE_S = 10.0
+"""What the end of a run takes beside the classification of the scene: the last worker, table, export, drawing."""
+LARGEST_SHARE = 1 / 2
+"""Of the time of the refits. A map that takes longer is left to a resume."""
+
+
+@dataclass(frozen=True)
+class MapReserve:
+    """Seconds to keep free of refits, at the pace that the winner's refits had over their test pixels."""
+
+    refits: Journal
+    winner_hash: str
+    n_pixels: int
+    """Of the scene, those that the map shows."""
+    kept_s: float
+    """Seconds that are kept for the end of the run anyway."""
+    most_s: float
+
+    @classmethod
+    def of(
+        cls, work: Work, refits: Journal, winner: Sequence[Training], deadline: float | None, end: float | None
+    ) -> Self:
+        """deadline, end: of the refits and of the run (time.monotonic); None: nothing is kept."""
+        most_s = 0.0 if deadline is None or end is None else LARGEST_SHARE * max(0.0, deadline - time.monotonic())
+        kept_s = 0.0 if deadline is None or end is None else end - deadline
+        winner_hash = winner[0].config.hash() if winner else ""
+        return cls(refits, winner_hash, int(work.scene.valid.sum()), kept_s, most_s)
+
+    def seconds(self) -> float:
+        """Beyond what is kept anyway; 0 before the winner's first refit."""
+        own = (event for event in of(Refit, self.refits.events) if event.config_hash == self.winner_hash)
+        paces = [pace for event in own if (pace := event.predict_pixels_per_second)]
+        if not paces:
+            return 0.0
+        needed = self.n_pixels / max(paces) + BESIDE_S - self.kept_s
+        return min(self.most_s, max(0.0, needed))
