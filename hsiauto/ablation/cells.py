@@ -13,7 +13,7 @@ from typing import Any
 from hsiauto.ablation.definition import LABELS, RUN_AXES, Definition, setting, spelt
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
-from hsiauto.families.base import FamilyConfig
+from hsiauto.families.base import SEARCHED, FamilyConfig
 from hsiauto.space import SceneSize
 from hsiauto.training.active.recipe import ActiveLabels
 
@@ -166,9 +166,9 @@ def _labels(definition: Definition, settings: Mapping[str, Any]) -> ActiveLabels
 def _check_names(definition: Definition) -> None:
     """Raise UserError for a family, preset, axis or pin that does not exist."""
     for family in definition.families:
-        if family not in FAMILIES or FAMILIES[family].kind == "reference":
-            known = ", ".join(name for name, config in FAMILIES.items() if config.kind != "reference")
-            raise UserError("a study trains families that can be trained", repr(family), f"Choose from {known}.")
+        if family not in FAMILIES or FAMILIES[family].kind not in SEARCHED:
+            known = ", ".join(name for name, config in FAMILIES.items() if config.kind in SEARCHED)
+            raise UserError("a study compares families that can be searched", repr(family), f"Choose from {known}.")
         presets = FAMILIES[family].presets
         if definition.preset not in presets:
             raise UserError(f"unknown preset of {family}", repr(definition.preset), f"Known: {', '.join(presets)}.")

@@ -50,7 +50,8 @@ def families(
 
 
 def _hyperparameters(config: Any, ranges: Any) -> Iterator[tuple[Any, ...]]:
-    paper = config.preset("paper").active()
+    preset = config.preset("paper")
+    paper = {name: getattr(preset, name) for name in preset.active()}
     for name, info in config.model_fields.items():
         if name == "family":
             continue
@@ -60,9 +61,14 @@ def _hyperparameters(config: Any, ranges: Any) -> Iterator[tuple[Any, ...]]:
         yield (
             name,
             str(ranges[name]) if name in ranges else None,
-            info.default,
-            paper.get(name),
+            _shown(info.default),
+            _shown(paper.get(name)),
             f"{info.description or ''}{unit}",
             active or None,
             extra.get("source"),
         )
+
+
+def _shown(value: Any) -> Any:
+    """A value of a hyperparameter; configs by their families."""
+    return ", ".join(member.family for member in value) if isinstance(value, tuple) else value

@@ -34,7 +34,7 @@ def preset_of(family: str, preset: str) -> dict[str, object]:
 
 
 def refuse_idle_transductive(run_config: RunConfig, config: FamilyConfig) -> None:
-    if run_config.transductive and config.input != "tile":
+    if run_config.transductive and "tile" not in {part.input for part in config.parts}:
         tiles = ", ".join(name for name, other in FAMILIES.items() if other.input == "tile")
         rule = "`transductive` belongs to tile families"
         raise UserError(rule, config.family, f"Leave it out, or train one of {tiles}.")

@@ -15,6 +15,7 @@ from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.cnn3d import Cnn3dConfig
 from hsiauto.families.cpdgal import CpdgalConfig, VitConfig
 from hsiauto.families.cssmamba import CssMambaConfig, MambaHsiConfig
+from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.hybridsn import HybridsnConfig
 from hsiauto.families.lda import LdaConfig
@@ -44,6 +45,7 @@ BUILT_IN: tuple[type[FamilyConfig], ...] = (
     LdaConfig,
     LogisticConfig,
     BoostingConfig,
+    EnsembleConfig,
     Coordinate1NNConfig,
     MajorityConfig,
 )

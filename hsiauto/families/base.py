@@ -19,8 +19,10 @@ from torch import nn
 from hsiauto.families import tiling
 from hsiauto.families.hyperparameters import Above, AtLeast, allows, hyperparameter, in_words
 
-Kind = Literal["torch", "classical", "reference"]
-Input = Literal["pixel", "patch", "tile", "features", "coordinates"]
+Kind = Literal["torch", "classical", "reference", "ensemble"]
+SEARCHED: tuple[Kind, ...] = ("torch", "classical")
+"""Kinds that a space holds, a study compares and an ensemble takes its members from."""
+Input = Literal["pixel", "patch", "tile", "features", "coordinates", "members"]
 Reduction = Literal["pca", "mnf"]
 """Principal components, or the minimum noise fraction (Green et al., TGRS 26(1), 1988)."""
 Border = Literal["reflect", "zeros"]
@@ -91,6 +93,16 @@ class FamilyConfig(BaseModel):
     def hash(self) -> str:
         """Identifies what the config does: 16 hex digits over `active()`."""
         return hash_of(self.active())
+
+    @property
+    def parts(self) -> "tuple[FamilyConfig, ...]":
+        """The configs that are trained for it, each once: itself, or the members of an ensemble."""
+        return (self,)
+
+    @property
+    def reads(self) -> str:
+        """`input`; of an ensemble those of its members, joined by ` + `."""
+        return " + ".join(sorted({part.input for part in self.parts}))
 
     @property
     def support(self) -> int:

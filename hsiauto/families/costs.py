@@ -21,19 +21,27 @@ _BATCH_NORM_NEEDS = 2
 
 
 def parameters(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
-    """Trainable parameters; None for a classical family. `n_bands` counts the bands of the scene."""
-    if not isinstance(config, TorchConfig):
-        return None
-    module = _on_meta(config, n_bands, n_classes)
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+    """Trainable parameters, those of an ensemble's networks together; None without a network. `n_bands` counts the
+    bands of the scene."""
+    networks = _networks(config)
+    modules = (_on_meta(network, n_bands, n_classes) for network in networks)
+    return sum(p.numel() for module in modules for p in module.parameters() if p.requires_grad) if networks else None
 
 
 def macs(config: FamilyConfig, n_bands: int, n_classes: int) -> int | None:
     """Multiply-adds of one prediction (forward, one labelled pixel): matrix products, convolutions and attention, as
-    torch's counter sees them. A tile's are divided by its pixels. None for a classical family.
+    torch's counter sees them. A tile's are divided by its pixels; those of an ensemble's networks are added up. None
+    without a network.
     """
-    if not isinstance(config, TorchConfig):
-        return None
+    networks = _networks(config)
+    return sum(_macs(network, n_bands, n_classes) for network in networks) if networks else None
+
+
+def _networks(config: FamilyConfig) -> list[TorchConfig]:
+    return [part for part in config.parts if isinstance(part, TorchConfig)]
+
+
+def _macs(config: TorchConfig, n_bands: int, n_classes: int) -> int:
     module, n_channels = _on_meta(config, n_bands, n_classes).eval().requires_grad_(False), _channels(config, n_bands)
     shape, n_pixels = _input_shape(config, n_channels)
     with FlopCounterMode(display=False) as counter, torch.no_grad():

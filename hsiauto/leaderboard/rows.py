@@ -180,7 +180,7 @@ def _of_config(trained: TrialState | Refit, config: Mapping[str, Any], run_confi
         "config": json.dumps(config),
         "config_hash": trained.config_hash,
         "support": trained.support,
-        "transductive": run_config.transductive and trained.input == "tile",
+        "transductive": run_config.transductive and "tile" in trained.input.split(" + "),
         **params,
     }
 

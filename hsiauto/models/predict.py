@@ -8,7 +8,7 @@ import math
 import mmap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
 from hsiauto.models.fitted.base import Fitted
+from hsiauto.models.fitted.ensemble import EnsembleFitted
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.scene.memory import require
 from hsiauto.split.seal import TrialData
@@ -145,7 +146,9 @@ def seconds_a_pixel(fitted: Fitted, data: TrialData) -> float:
 
 
 def on_fastest_device(fitted: Fitted) -> Fitted:
-    """`fitted`, a network on the GPU if there is one."""
+    """`fitted`, its networks on the GPU if there is one."""
+    if isinstance(fitted, EnsembleFitted):
+        return replace(fitted, members=tuple(on_fastest_device(member) for member in fitted.members))
     if isinstance(fitted, TorchFitted) and torch.cuda.is_available():
         return fitted.to("cuda")
     return fitted

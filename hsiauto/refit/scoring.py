@@ -89,7 +89,7 @@ def record(
         rank=training.rank,
         cell=None if training.cell is None else dict(training.cell),
         family=training.config.family,
-        input=training.config.input,
+        input=training.config.reads,
         config=training.config.active(),
         config_hash=training.config.hash(),
         trained_config=None if trained == training.config else trained.active(),

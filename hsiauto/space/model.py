@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from hsiauto.errors import UserError, refusal
 from hsiauto.families import FAMILIES
-from hsiauto.families.base import FamilyConfig
+from hsiauto.families.base import SEARCHED, FamilyConfig
 from hsiauto.settings import scalar
 from hsiauto.space import load
 from hsiauto.space.family import FamilySpace
@@ -36,7 +36,7 @@ class Space:
         family or hyperparameter, a value out of bounds, a pin that is inactive in every config.
         """
         file, blocks = load.read(name_or_path)
-        candidates = {name: c for name, c in FAMILIES.items() if c.kind != "reference"}
+        candidates = {name: c for name, c in FAMILIES.items() if c.kind in SEARCHED}
         for name in blocks:
             if name not in candidates:
                 raise UserError(f"{file}: must be a family", name, f"Known: {', '.join(candidates)}.")

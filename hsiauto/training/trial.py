@@ -34,7 +34,7 @@ from hsiauto.training.parallel import ParallelTrainer
 from hsiauto.training.threads import use_threads
 from hsiauto.training.trainer import Diverged, Epoch, Trainer
 
-__all__ = ["CHECKPOINT", "Diverged", "OutOfMemory", "Report", "Trial"]
+__all__ = ["CHECKPOINT", "Diverged", "OutOfMemory", "Report", "Trial", "validated"]
 
 AnyTrainer = Trainer | ParallelTrainer
 MICRO_SHARE = 4
@@ -233,7 +233,7 @@ class Trial:
         else:
             assert isinstance(self.config, Coordinate1NNConfig | MajorityConfig), f"{self.config.family}: unknown kind"
             self._fitted = fit_reference(self.config, self.data)
-        loss, val_scores = _validate(self._fitted, self.data)
+        loss, val_scores = validated(self._fitted, self.data)
         return Epoch(self.max_epochs, math.nan, loss, val_scores, time.perf_counter() - started)
 
 
@@ -243,7 +243,7 @@ def _last(epochs: Iterator[Epoch]) -> Epoch:
     return replace(done[-1], seconds=sum(epoch.seconds for epoch in done))
 
 
-def _validate(fitted: Fitted, data: TrialData) -> tuple[float, Scores | None]:
+def validated(fitted: Fitted, data: TrialData) -> tuple[float, Scores | None]:
     """Log loss and scores on the validation pixels."""
     if len(data.val_pixels) == 0:
         return math.nan, None

@@ -87,7 +87,7 @@ class Refit(Line):
     """`hsiauto study`: axis -> value of the cell; None outside an ablation."""
     family: str
     input: str
-    """What the family reads: pixel, patch, tile, features, coordinates or nothing."""
+    """What the family reads: pixel, patch, tile, features or coordinates; of an ensemble several, joined by ` + `."""
     config: dict[str, Any]
     config_hash: str
     trained_config: dict[str, Any] | None = None

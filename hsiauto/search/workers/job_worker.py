@@ -20,6 +20,7 @@ from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.search.workers.placement import node_of_this_process
 from hsiauto.split.seal import TrialData
 from hsiauto.training.active.learn import ActiveTrial
+from hsiauto.training.ensemble import begun
 from hsiauto.training.trial import Report
 
 JUDGED_FROM = 4
@@ -124,5 +125,5 @@ class JobWorker:
             **({"n_devices": self._n_devices} if self._n_devices > 1 else {}),
         }
         if job.labels is None:
-            return self._trial_type(job.config, data, **common)
+            return begun(job.config, data, self._trial_type, **common)
         return ActiveTrial(job.config, data, job.labels, predict=job.predict, trial_type=self._trial_type, **common)

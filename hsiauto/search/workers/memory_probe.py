@@ -65,7 +65,7 @@ def gpu_memory(
     """Memory of a GPU of `machine`, and what the largest of `configs` needs of it; None if it does not matter."""
     if not machine.gpu_bytes or run_config.gpus_per_trial is not None:
         return None
-    networks = [config for config in configs if isinstance(config, TorchConfig)]
+    networks = [part for config in configs for part in config.parts if isinstance(part, TorchConfig)]
     if not networks:
         return None
     largest = max(networks, key=lambda config: predicted_bytes(config, data))

@@ -27,6 +27,7 @@ from hsiauto.split.seal import TrialData
 from hsiauto.training.active.acquisition import acquire
 from hsiauto.training.active.oracle import Oracle
 from hsiauto.training.active.recipe import ActiveLabels
+from hsiauto.training.ensemble import begun
 from hsiauto.training.trial import Report, Trial
 
 
@@ -116,9 +117,10 @@ class ActiveTrial:
         self._acquired = pixels
         known_pixels, known_labels = self._oracle.revealed
         start = {} if go_on_from is None else {"go_on_from": go_on_from}
-        self._trial = self._trial_type(
+        self._trial = begun(
             self.config,
             replace(self._data, train_pixels=known_pixels, train_labels=known_labels),
+            self._trial_type,
             seed=self.seed if not self.cycles else self._rng(_TRAINING).integers(2**31).item(),
             max_epochs=self._epochs_a_cycle,
             device=self._device,
