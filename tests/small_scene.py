@@ -7,14 +7,17 @@ import torch
 from hsiauto.families.base import ClassicalConfig
 from hsiauto.families.boosting import BoostingConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.families.forest import ForestConfig
 from hsiauto.families.lda import LdaConfig
 from hsiauto.families.logistic import LogisticConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.classical import fit_classical
+from hsiauto.models.fitted.ensemble import EnsembleFitted
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.models.preprocess import Projection
+from hsiauto.models.smoothing import guide_for
 from hsiauto.split.seal import TrialData
 
 NONE = np.array([], np.int64)
@@ -28,7 +31,9 @@ CLASSICAL: dict[str, ClassicalConfig] = {
     "forest": ForestConfig(n_trees=7),
     "forest_multiscale": ForestConfig(features="multiscale", components=4, sigma=1.3, n_trees=7),
 }
-KINDS = (*CLASSICAL, "cnn2d")
+KINDS = (*CLASSICAL, "cnn2d", "ensemble")
+MEMBERS = ("cnn2d", "forest_multiscale", "svm")
+"""Kinds in the ensemble, as its config orders them."""
 
 
 def labels(height: int = 29, width: int = 17) -> npt.NDArray[np.int64]:
@@ -53,6 +58,8 @@ def fitted(kind: str, data: TrialData) -> Fitted:
     """A small trained model; the network has random weights, large enough for its input to decide."""
     if kind in CLASSICAL:
         return fit_classical(CLASSICAL[kind], data, seed=0)
+    if kind == "ensemble":
+        return _ensemble(tuple(fitted(member, data) for member in MEMBERS), data)
     config = Cnn2dConfig(components=4, width=8, depth=2, patch=7)
     projection = Projection.fit(data.cube, data.train_pixels, 4, True)
     torch.manual_seed(0)
@@ -61,3 +68,10 @@ def fitted(kind: str, data: TrialData) -> Fitted:
         if weights.ndim > 1:
             torch.nn.init.kaiming_normal_(weights)
     return TorchFitted(config, projection, module, data.cube.shape[2], data.n_classes)
+
+
+def _ensemble(members: tuple[Fitted, ...], data: TrialData) -> Fitted:
+    """The last member counts twice."""
+    configs = tuple(member.config for member in members)
+    config = EnsembleConfig(members=(*configs, configs[-1]), smoothing="guided", smoothing_radius=1)
+    return EnsembleFitted(config, members, guide_for(config, data.cube, data.train_pixels))

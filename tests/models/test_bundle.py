@@ -14,7 +14,16 @@ from sklearn.tree import DecisionTreeClassifier
 
 from hsiauto.errors import UserError
 from hsiauto.families.references import MajorityConfig
-from hsiauto.models.bundle import MANIFEST, Provenance, load_bundle, load_model, save_bundle, save_model
+from hsiauto.models.bundle import (
+    MANIFEST,
+    Provenance,
+    load_bundle,
+    load_model,
+    model_files,
+    save_bundle,
+    save_files,
+    save_model,
+)
 from hsiauto.models.bundle.content import write_manifest
 from hsiauto.models.fitted.reference import fit_reference
 from tests.small_scene import CLASSICAL, KINDS, fitted, small_data
@@ -55,6 +64,10 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "bundle"
 
 
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_round_trip_keeps_every_bit(kind: str, tmp_path: Path) -> None:
     data = small_data()
@@ -90,6 +103,56 @@ def test_an_older_model_is_replaced_and_a_foreign_folder_is_not(tmp_path: Path) 
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "mine"
 
 
+@pytest.mark.parametrize("kind", ["svm", "ensemble"])
+def test_a_model_goes_to_another_machine_as_files(kind: str, tmp_path: Path) -> None:
+    model = fitted(kind, small_data())
+    save_files(model_files(model), tmp_path / "model")
+    assert load_model(tmp_path / "model").config == model.config
+
+
+@pytest.fixture
+def ensemble(tmp_path: Path) -> Path:
+    save_model(fitted("ensemble", small_data()), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_an_ensemble_holds_the_files_of_its_members(ensemble: Path) -> None:
+    assert {path.relative_to(ensemble).as_posix() for path in files(ensemble)} == {
+        *("config.json", "manifest.json", "preprocessing.safetensors"),
+        *(f"members/{i}/{name}" for i in range(3) for name in ("config.json", "preprocessing.safetensors")),
+        *("members/0/weights.safetensors", "members/1/model.skops", "members/2/model.skops"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("config", CLASSICAL["forest"].active(), "configs of ensemble and member"),
+        ("n_classes", 4, "classes of ensemble and member"),
+        ("config", {"family": "ensemble"}, "configs of ensemble and member"),
+    ],
+)
+def test_a_member_of_another_ensemble_is_refused(field: str, value: object, said: str, ensemble: Path) -> None:
+    path = ensemble / "members" / "1" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    with pytest.raises(UserError, match="sha256"):
+        load_model(ensemble)
+    write_manifest(ensemble)
+    with pytest.raises(UserError, match=said):
+        load_model(ensemble)
+
+
+def test_another_file_among_the_members_is_refused_or_left_alone(ensemble: Path) -> None:
+    (ensemble / "members" / "0" / "model.skops").write_bytes(b"not in the manifest")
+    with pytest.raises(UserError, match=r"every file of a model is in its manifest.*members/0/model\.skops"):
+        load_model(ensemble)
+    (ensemble / "members" / "0" / "model.skops").unlink()
+    (ensemble / "members" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="other files"):
+        save_model(fitted("svm", small_data()), ensemble)
+    assert (ensemble / "members" / "notes.txt").read_text() == "mine"
+
+
 def test_a_failed_save_leaves_the_older_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_model(fitted("svm", small_data()), tmp_path / "model")
     before = {p.name: p.read_bytes() for p in (tmp_path / "model").iterdir()}
@@ -111,7 +174,7 @@ def test_a_reference_is_never_exported(tmp_path: Path) -> None:
 
 
 def test_damage_to_any_file_is_reported(saved: Path) -> None:
-    for path in sorted(saved.iterdir()):
+    for path in files(saved):
         whole = path.read_bytes()
         for damaged in (b"", whole[: len(whole) // 2], b"\x80\x04" + whole[2:], b"[1, 2]"):
             path.write_bytes(damaged)
@@ -152,7 +215,7 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
 def test_a_pickle_in_a_bundle_is_not_executed(saved: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     attack = pickle.dumps(Hostile(trace))
-    for path in sorted(saved.iterdir()):
+    for path in files(saved):
         whole = path.read_bytes()
         path.write_bytes(attack)
         if path.name != MANIFEST:

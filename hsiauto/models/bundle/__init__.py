@@ -4,6 +4,7 @@ config.json                  format, family config, number of bands and classes
 weights.safetensors          torch families
 model.skops                  scikit-learn families; beyond skops' own list only scikit-learn's trees are trusted
 preprocessing.safetensors    fitted on training pixels
+members/<i>/                 ensembles: these files of each member; the ensemble's own are its config and its guide
 provenance.json              exported bundles: the origin of the model, and what its bands and classes are
 manifest.json                the sha256 of each of these files
 """

@@ -8,13 +8,19 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hsiauto.errors import UserError, shown
+from hsiauto.families.ensemble import MOST_MEMBERS
 from hsiauto.files import read_json, regular_file
 from hsiauto.scene.memory import require
 
 FORMAT = 2
 CARD, WEIGHTS, MODEL = "config.json", "weights.safetensors", "model.skops"
 PREPROCESSING, PROVENANCE, MANIFEST = "preprocessing.safetensors", "provenance.json", "manifest.json"
-FILES = frozenset({CARD, WEIGHTS, MODEL, PREPROCESSING, PROVENANCE})
+MEMBERS = "members"
+_OF_A_MODEL = {CARD, WEIGHTS, MODEL, PREPROCESSING}
+_FOLDERS = {f"{MEMBERS}/{i}" for i in range(MOST_MEMBERS)}
+FILES = frozenset({*_OF_A_MODEL, PROVENANCE, *(f"{folder}/{name}" for folder in _FOLDERS for name in _OF_A_MODEL)})
+OWN = FILES | _FOLDERS | {MANIFEST, MEMBERS}
+"""What may lie in a model's folder, folders too."""
 AGAIN = "Export the model again, or name the folder `bundle` of a finished run."
 _LARGEST_MANIFEST = 1 << 16
 _LARGEST_JSON = 1 << 26

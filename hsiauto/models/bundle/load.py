@@ -16,12 +16,14 @@ from pydantic_core import from_json
 
 from hsiauto.errors import UserError, shown
 from hsiauto.families import config_from
-from hsiauto.families.base import ClassicalConfig, TorchConfig
+from hsiauto.families.base import ClassicalConfig, FamilyConfig, SmoothedConfig, TorchConfig
+from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.files import check_json
 from hsiauto.models.bundle.content import (
     AGAIN,
     CARD,
     FORMAT,
+    MEMBERS,
     MODEL,
     PREPROCESSING,
     PROVENANCE,
@@ -34,6 +36,7 @@ from hsiauto.models.bundle.provenance import Bundle, Provenance
 from hsiauto.models.features import Features
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.classical import ClassicalFitted
+from hsiauto.models.fitted.ensemble import EnsembleFitted
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.models.preprocess import Projection
 from hsiauto.models.smoothing import guide_arrays, guide_from_arrays
@@ -76,15 +79,22 @@ def load_bundle(folder: Path) -> Bundle:
     return Bundle(fitted, provenance)
 
 
-def _model(folder: Path, files: Mapping[str, bytes]) -> Fitted:
-    card = _card(folder / CARD, files[CARD])
+def _model(folder: Path, files: Mapping[str, bytes], member: FamilyConfig | None = None) -> Fitted:
+    """`member`: the config that an ensemble says the model has."""
+    card = _card(folder / CARD, _content(folder, files, CARD))
     config = config_from(card.config)
-    if not isinstance(config, TorchConfig | ClassicalConfig):
-        raise UserError("a bundle holds a torch or a classical family", f"{config.family!r} in {folder}", AGAIN)
+    with _whole(folder / CARD):
+        _agree(member in (None, config), "configs of ensemble and member")
+    if not isinstance(config, TorchConfig | ClassicalConfig | EnsembleConfig):
+        raise UserError(
+            "a bundle holds a family that is searched, or an ensemble", f"{config.family!r} in {folder}", AGAIN
+        )
     with _whole(folder / PREPROCESSING):
         arrays = safetensors.numpy.load(_content(folder, files, PREPROCESSING))
         _agree(all(array.dtype == np.float32 for array in arrays.values()), "types of preprocessing and float32")
         _finite(arrays.items())
+    if isinstance(config, EnsembleConfig):
+        return _ensemble(folder, files, card, config, arrays)
     if isinstance(config, TorchConfig):
         return _torch(folder, files, card, config, arrays)
     return _classical(folder, files, card, config, arrays)
@@ -118,7 +128,23 @@ def _classical(folder: Path, files: Mapping[str, bytes], card: Card, config: Cla
         return ClassicalFitted(config, features, estimator, card.n_bands, card.n_classes, guide)
 
 
-def _guide(card: Card, config: TorchConfig | ClassicalConfig, arrays: Arrays) -> Projection | None:
+def _ensemble(folder: Path, files: Mapping[str, bytes], card: Card, config: EnsembleConfig, arrays: Arrays) -> Fitted:
+    with _whole(folder):
+        guide = _guide(card, config, arrays)
+        _alike(arrays, guide_arrays(guide))
+    members = []
+    for i, part in enumerate(config.parts):
+        own = f"{MEMBERS}/{i}/"
+        its = {name.removeprefix(own): content for name, content in files.items() if name.startswith(own)}
+        member = _model(folder / own, its, part)
+        with _whole(folder / own):
+            _agree(member.n_bands == card.n_bands, "bands of ensemble and member")
+            _agree(member.n_classes == card.n_classes, "classes of ensemble and member")
+        members.append(member)
+    return EnsembleFitted(config, tuple(members), guide)
+
+
+def _guide(card: Card, config: SmoothedConfig, arrays: Arrays) -> Projection | None:
     guide = guide_from_arrays(config, arrays)
     _agree(guide is None or guide.n_bands == card.n_bands, "bands of config and guide")
     return guide

@@ -16,9 +16,9 @@ from hsiauto.errors import UserError
 from hsiauto.files import writing
 from hsiauto.models.bundle.content import (
     CARD,
-    FILES,
-    MANIFEST,
+    MEMBERS,
     MODEL,
+    OWN,
     PREPROCESSING,
     PROVENANCE,
     WEIGHTS,
@@ -28,6 +28,7 @@ from hsiauto.models.bundle.content import (
 from hsiauto.models.bundle.provenance import Provenance
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.classical import ClassicalFitted
+from hsiauto.models.fitted.ensemble import EnsembleFitted
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.models.smoothing import guide_arrays
 
@@ -45,13 +46,15 @@ def model_files(fitted: Fitted) -> dict[str, bytes]:
     """The files of `save_model` as {name: content}, for a model on its way to another machine."""
     with tempfile.TemporaryDirectory(prefix="hsiauto-model-") as temporary:
         _write_model(fitted, Path(temporary))
-        return {path.name: path.read_bytes() for path in sorted(Path(temporary).iterdir())}
+        files = (path for path in sorted(Path(temporary).rglob("*")) if path.is_file())
+        return {path.relative_to(temporary).as_posix(): path.read_bytes() for path in files}
 
 
 def save_files(files: Mapping[str, bytes], folder: Path) -> None:
     """Write `model_files` of another process into `folder`, as `save_model` does."""
     with _atomic_folder(Path(folder)) as temporary:
         for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             (temporary / name).write_bytes(content)
 
 
@@ -70,8 +73,13 @@ def _write_model(fitted: Fitted, folder: Path) -> None:
     elif isinstance(fitted, ClassicalFitted):
         skops.io.dump(fitted.estimator, folder / MODEL)
         arrays = {**fitted.features.arrays(), **guide_arrays(fitted.guide)}
+    elif isinstance(fitted, EnsembleFitted):
+        for i, member in enumerate(fitted.members):
+            (folder / MEMBERS / str(i)).mkdir(parents=True)
+            _write_model(member, folder / MEMBERS / str(i))
+        arrays = guide_arrays(fitted.guide)
     else:
-        raise UserError("a reference is never exported", fitted.config.family, "Export a torch or a classical family.")
+        raise UserError("a reference is never exported", fitted.config.family, "Export a family that is searched.")
     (folder / PREPROCESSING).write_bytes(safetensors.numpy.save(arrays))
     card = Card(config=fitted.config.active(), n_bands=fitted.n_bands, n_classes=fitted.n_classes)
     (folder / CARD).write_text(card.model_dump_json(indent=2) + "\n")
@@ -81,7 +89,7 @@ def _write_model(fitted: Fitted, folder: Path) -> None:
 def _atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield a new folder beside `folder`; on success it takes its place, on failure it vanishes."""
     with writing(folder):
-        if folder.exists() and not {entry.name for entry in folder.iterdir()} <= {*FILES, MANIFEST}:
+        if folder.exists() and not {entry.relative_to(folder).as_posix() for entry in folder.rglob("*")} <= OWN:
             raise UserError("a model is not written into a folder with other files", folder, "Name another folder.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
@@ -89,7 +97,7 @@ def _atomic_folder(folder: Path) -> Iterator[Path]:
         try:
             yield temporary
             write_manifest(temporary)
-            for path in temporary.iterdir():
+            for path in filter(Path.is_file, temporary.rglob("*")):
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
             _take_place(temporary, folder)
