@@ -68,9 +68,13 @@ class Pace:
         return cls(extent, max_epochs, timed, measure, n_train)
 
     def seconds(self, config: FamilyConfig, n_train: int) -> float | None:
-        """Seconds of a full training of `config` on `n_train` pixels; None if nothing tells."""
+        """Seconds of a full training of `config` on `n_train` pixels, those of an ensemble's members together; None if
+        nothing tells."""
         if config.kind == "reference":
             return 0.0
+        if config.kind == "ensemble":
+            each = [self.seconds(member, n_train) for member in config.parts]
+            return sum(seconds for seconds in each if seconds is not None) if None not in each else None
         macs = _macs(config.bounded(self.extent.n_bands, n_train), self.extent.n_bands, self.extent.n_classes)
         alike = self._alike(config, is_network=macs is not None) or self._measured(config, macs)
         if not alike:
@@ -101,6 +105,8 @@ def _of_trials(extent: Extent, trials: Iterable[TrialState], n_train: int) -> It
 
 def _of_refits(extent: Extent, refits: Iterable[Refit]) -> Iterator[Timed]:
     for event in refits:
+        if FAMILIES[event.family].kind == "ensemble":  # its seconds are those of several families
+            continue
         if event.epochs and event.fit_seconds is not None and event.labels_train and event.acquisition is None:
             work = extent.work(event.family, event.macs, event.labels_train) * event.epochs
             yield Timed(event.family, event.config_hash, event.macs is not None, event.fit_seconds / work)

@@ -10,6 +10,7 @@ import pytest
 
 from hsiauto.families import costs
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.refit import reevaluate, refit
 from hsiauto.refit.map_reserve import BESIDE_S
 from hsiauto.refit.pace import Extent, Pace
@@ -142,6 +143,21 @@ def test_a_pace_is_that_of_the_config_else_of_its_family_else_of_the_networks() 
     memory = costs.macs(MEMORY, N_BANDS, N_CLASSES)
     assert memory is not None
     assert pace.seconds(MEMORY, 30) == pytest.approx(20 * epoch * memory / macs, rel=0.01)
+
+
+def test_an_ensemble_takes_what_its_members_take_and_tells_nothing_of_others() -> None:
+    extent = Extent(n_pixels=144, n_bands=N_BANDS, n_classes=N_CLASSES)
+    svm = told.trial({10: 0.9}, family="svm", config_hash=SVM.hash(), macs=None)
+    net = told.trial({10: 0.9}, family="cnn2d", config_hash=PRESET.hash(), macs=costs.macs(PRESET, N_BANDS, N_CLASSES))
+    both = EnsembleConfig(members=(SVM, SVM, PRESET))
+    refit = told.refit("key", family="ensemble", macs=7, labels_train=30, epochs=10, fit_seconds=1e6)
+    pace = Pace.of(extent, 10, [svm, net], n_train=30, refits=[refit])
+    each = [pace.seconds(member, 30) for member in (SVM, PRESET)]
+    assert None not in each
+    assert pace.seconds(both, 30) == pytest.approx(sum(each))  # type: ignore[arg-type]
+    assert pace.seconds(MEMORY, 30) is not None
+    assert Pace.of(extent, 10, [svm], 30, [refit]).seconds(MEMORY, 30) is None
+    assert Pace.of(extent, 10, [svm], n_train=30).seconds(both, 30) is None
 
 
 def test_the_winners_map_has_its_time_from_its_first_refit_on(tmp_path: Path, pool: Pool) -> None:
