@@ -41,6 +41,7 @@ _COMMANDS = {
         "Hand a command to a Ray cluster as a job, and follow its log to the end; the exit code is the job's.",
     ),
     "predict": ("run:predict", "Classify a scene with an exported model."),
+    "bundle": ("bundle:app", "Exported models: show what one is, verify its files."),
     "estimate": ("estimate:estimate", _ESTIMATE),
     "leaderboard": ("inspect:leaderboard", "Print the leaderboard of a run."),
     "report": ("inspect:report", "Write a run as one page that needs no network."),

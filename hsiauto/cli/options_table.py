@@ -30,7 +30,7 @@ def rows(command: str = "") -> Iterator[Row]:
     for name, app in _commands(make_app()):
         if command not in ("", name):
             continue
-        for argument in app.assemble_argument_collection():
+        for argument in app.assemble_argument_collection() if app.default_command else ():
             about = argument.parameter
             told = about.show_default(None) if callable(about.show_default) else ""
             group = ", ".join(getattr(one, "name", str(one)) for one in tuple(about.group or ()))  # type: ignore[arg-type]

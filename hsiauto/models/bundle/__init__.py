@@ -6,12 +6,14 @@ model.skops                  scikit-learn families; beyond skops' own list only 
 preprocessing.safetensors    fitted on training pixels
 members/<i>/                 ensembles: these files of each member; the ensemble's own are its config and its guide
 provenance.json              exported bundles: the origin of the model, and what its bands and classes are
+README.md                    exported bundles: the model card
 manifest.json                the sha256 of each of these files
 """
 
 from hsiauto.models.bundle.content import CARD, MANIFEST, PREPROCESSING
 from hsiauto.models.bundle.load import load_bundle, load_model
 from hsiauto.models.bundle.provenance import Bundle, Provenance
+from hsiauto.models.bundle.readme import readme
 from hsiauto.models.bundle.save import model_files, remove, save_bundle, save_files, save_model
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "load_bundle",
     "load_model",
     "model_files",
+    "readme",
     "remove",
     "save_bundle",
     "save_files",

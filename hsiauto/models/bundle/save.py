@@ -21,11 +21,13 @@ from hsiauto.models.bundle.content import (
     OWN,
     PREPROCESSING,
     PROVENANCE,
+    README,
     WEIGHTS,
     Card,
     write_manifest,
 )
 from hsiauto.models.bundle.provenance import Provenance
+from hsiauto.models.bundle.readme import readme
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.classical import ClassicalFitted
 from hsiauto.models.fitted.ensemble import EnsembleFitted
@@ -64,6 +66,7 @@ def save_bundle(fitted: Fitted, folder: Path, provenance: Provenance) -> None:
     with _atomic_folder(Path(folder)) as temporary:
         _write_model(fitted, temporary)
         (temporary / PROVENANCE).write_text(provenance.model_dump_json(indent=2) + "\n")
+        (temporary / README).write_text(readme(fitted, provenance), encoding="utf-8")
 
 
 def _write_model(fitted: Fitted, folder: Path) -> None:
