@@ -8,7 +8,7 @@ from typing import Any
 
 from hsiauto.ablation import record
 from hsiauto.ablation.cells import Grid, grid
-from hsiauto.ablation.definition import Definition, setting
+from hsiauto.ablation.definition import setting
 from hsiauto.ablation.figure import draw
 from hsiauto.ablation.plan import runs, trainings
 from hsiauto.ablation.record import Asked
@@ -28,7 +28,6 @@ from hsiauto.search.events.transient import OnEvent
 from hsiauto.search.warnings import standing_warnings
 from hsiauto.search.workers.resources import BUDGET_PER_WORKER, Machine, Resources
 from hsiauto.space import SceneSize
-from hsiauto.split.model import SplitSpec
 
 TABLE, FIGURE = "table.csv", "study.png"
 
@@ -84,7 +83,6 @@ def run(
             "command": "study",
             "families": asked.definition.families,
             "pins": {},
-            "split": _buffered(run_config.split, asked.definition, run_config.max_epochs),
         }
     )
     prepared = prepare(of_run, watch.downloading)
@@ -131,14 +129,6 @@ def _with_epochs(asked: Asked, max_epochs: int) -> Asked:
     if "max_epochs" in asked.definition.axis_names:
         return asked
     return asked.model_copy(update={"definition": asked.definition.model_copy(update={"max_epochs": max_epochs})})
-
-
-def _buffered(spec: SplitSpec, definition: Definition, max_epochs: int) -> SplitSpec:
-    """An automatic buffer: twice the largest support of the study's cells, those that `cells` leaves for later too."""
-    if not spec.buffer_auto:
-        return spec
-    widest = max(cell.config.support for cell in grid(definition, max_epochs).cells)
-    return spec.model_copy(update={"buffer": 2 * widest, "buffer_auto": False})  # settled: a resume reads it
 
 
 def _grid(asked: Asked, prepared: Prepared) -> Grid:

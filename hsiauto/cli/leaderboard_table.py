@@ -14,7 +14,7 @@ from hsiauto.leaderboard.summary import Spread
 from hsiauto.metrics import Interval
 
 _TEXT = ("rank", "family", "cell", "kind", "labels")
-_DROPPED_FIRST = ("pixels/s", "fit s", "parameters", "fresh val", "val OA", "kappa", "overlap", "AA")
+_DROPPED_FIRST = ("pixels/s", "fit s", "parameters", "folds val", "val OA", "kappa", "overlap", "AA")
 """Columns that a terminal may be too narrow for. The others are always there, and no figure is ever cut."""
 
 
@@ -62,8 +62,8 @@ def _words(
         caption.append("labels: how many were asked for, and how they were chosen")
     if "val OA" in columns:
         caption.append("val OA: on the search's validation")
-    if "fresh val" in columns:
-        caption.append(f"fresh val: mean {objective} over fresh validations")
+    if "folds val" in columns:
+        caption.append(f"folds val: mean {objective} over further validation folds")
     if left_out:
         caption.append(f"a wider terminal also shows {', '.join(left_out)}")
     trained_on = "trained without the validation part" if validated else "retrained on train + validation"
@@ -100,7 +100,7 @@ def _columns(lines: list[SummaryRow]) -> dict[str, list[str]]:
     columns["overlap"] = [_percent(line.overlap_contains) for line in lines]
     costs = {
         "val OA": [_percent(line.val_oa) for line in lines],
-        "fresh val": [_percent(line.fresh_val_mean) for line in lines],
+        "folds val": [_percent(line.val_folds_mean) for line in lines],
         "parameters": [f"{line.parameters:,}" if line.parameters else "-" for line in lines],
         "fit s": [_number(line.fit_seconds, ".1f") for line in lines],
         "pixels/s": [_number(line.predict_pixels_per_second, ",.0f") for line in lines],

@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import Group, Parameter
 from cyclopts.token import Token
@@ -140,9 +141,9 @@ def parameter(one: Declared) -> Any:
 
 
 def kind(one: Declared) -> tuple[type, tuple[str, ...]]:
-    """The plain type of a setting, None aside, and its choices."""
+    """The plain type of a setting, of several the first but None, and its choices."""
     hint: Any = one.info.annotation
-    while get_origin(hint) is Annotated or type(None) in get_args(hint):
+    while get_origin(hint) in (Annotated, Union, UnionType):
         hint = next(part for part in get_args(hint) if part is not type(None))
     choices = get_args(hint) if get_origin(hint) is Literal and not one.setting.metavar else ()
     return (hint if isinstance(hint, type) else str), choices

@@ -97,8 +97,6 @@ def flat(run_config: RunConfig) -> dict[str, Any]:
             value = to_jsonable_python(one.value_in(run_config))
             if value is not None and value != [] and value != {}:
                 found[name] = value
-    if run_config.split.buffer_auto:
-        found["buffer"] = "auto"
     if run_config.second_objective is not None:
         found["objective"] = [run_config.objective, run_config.second_objective]
     if run_config.labels is not None and run_config.labels.acquisition != "margin":

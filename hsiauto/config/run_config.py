@@ -108,8 +108,9 @@ class RunConfig(Settings):
     """Train each seed on as many random labels too, from the same initial ones."""
     top_k: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 3
     """Families that are retrained."""
-    fresh_validations: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_REFIT, _ONLY)] = 2
-    """Validation parts, drawn anew, on which each candidate is measured before the ranking."""
+    further_folds: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_REFIT, _ONLY)] = 3
+    """Validation folds beside the search's own, disjoint from it, on which each candidate is measured before the
+    ranking; fewer if the pool bears no more."""
     winner_seeds: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 5
     """Retrainings of the winner."""
     other_seeds: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 3

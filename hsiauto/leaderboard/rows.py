@@ -50,14 +50,14 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     ranks = _ranks(journal_events)
     latest = {event.key: event for event in of(Refit, refit_events)}
     spec = context.split.spec
-    in_blocks = spec.protocol == "blocks"
+    squares = spec.squares if spec.protocol == "blocks" else None
     shared = {
         "run_id": context.run_id,
         "dataset": context.dataset,
         "objective": context.run_config.objective,
         "protocol": spec.protocol,
-        "block_size": spec.block_size if in_blocks else None,
-        "buffer": spec.buffer if in_blocks else None,
+        "block_size": squares and squares.block_size,
+        "buffer": squares and squares.buffer,
         "versions": json.dumps(provenance.get("versions", {})),
     }
     shares = cache(lambda support: overlap(context.split, support))
@@ -71,8 +71,8 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     home = home_split([event.split_seed for event in latest.values()], spec.seed)
     refits = [shared | _refit(event, chosen, home, context) for event in latest.values()]
     records += [row | _further(refits, context.run_config, home) if row["rank"] == 1 else row for row in refits]
-    fresh = _fresh(journal_events, context.run_config.objective)
-    records = [row | fresh.get(str(row["trial_id"]), {}) if row["rank"] is not None else row for row in records]
+    on_folds = _on_folds(journal_events, context.run_config.objective)
+    records = [row | on_folds.get(str(row["trial_id"]), {}) if row["rank"] is not None else row for row in records]
     metadata = {
         f"hsiauto.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()
     }
@@ -206,14 +206,18 @@ def _further(refits: Iterable[Record], run_config: RunConfig, home: int) -> Reco
     }
 
 
-def _fresh(events: Iterable[Event], objective: str) -> dict[str, Record]:
-    """Trial id -> its mean objective over the fresh validations that it completed."""
+def _on_folds(events: Iterable[Event], objective: str) -> dict[str, Record]:
+    """Trial id -> its objective over the further validation folds that it completed."""
     scores: dict[str, dict[int, float]] = {}
     for event in of(Reevaluated, events):
         if event.state == "completed" and math.isfinite(score := event.score(objective)):
-            scores.setdefault(event.trial_id, {})[event.split_seed] = score
+            scores.setdefault(event.trial_id, {})[event.fold] = score
     return {
-        trial_id: {"fresh_val_mean": statistics.fmean(of_trial.values()), "fresh_val_n": len(of_trial)}
+        trial_id: {
+            "val_folds_mean": statistics.fmean(of_trial.values()),
+            "val_folds_std": statistics.stdev(of_trial.values()) if len(of_trial) > 1 else None,
+            "val_folds_n": len(of_trial),
+        }
         for trial_id, of_trial in scores.items()
     }
 

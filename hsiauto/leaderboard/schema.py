@@ -72,12 +72,13 @@ RESULTS = (
     Column("val_kappa", _FLOAT, "Cohen's kappa on validation, at the last epoch"),
     Column("val_loss", _FLOAT, "cross-entropy on validation in nats, at the last epoch"),
     Column(
-        "fresh_val_mean",
+        "val_folds_mean",
         _FLOAT,
-        "mean objective, at full fidelity, over fresh validations, which did not choose the config; on the rows that "
-        "have a rank",
+        "mean objective, at full fidelity, over further validation folds, which did not choose the config; on the rows "
+        "that have a rank",
     ),
-    Column("fresh_val_n", _INT, "fresh validations in the same"),
+    Column("val_folds_std", _FLOAT, "its standard deviation over these folds"),
+    Column("val_folds_n", _INT, "their number"),
     Column("test_oa", _FLOAT, "overall accuracy on the sealed test pixels; refits and baselines only"),
     Column(
         "test_oa_low",

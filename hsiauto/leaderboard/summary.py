@@ -58,9 +58,9 @@ class SummaryRow:
     """Validation score of the trial; NaN for a config that was no trial, as are the next two."""
     val_aa: float
     val_kappa: float
-    fresh_val_mean: float
-    """Mean objective over `fresh_val_n` fresh validations; NaN for a config that was not ranked."""
-    fresh_val_n: int
+    val_folds_mean: float
+    """Mean objective over `val_folds_n` further validation folds; NaN for a config that was not ranked."""
+    val_folds_n: int
     parameters: int | None
     """None for a classical family."""
     fit_seconds: float
@@ -122,8 +122,8 @@ def _line(group: Sequence[Row], trial: Row | None) -> SummaryRow:
         test_aa=_spread([row["test_aa"] for row in scored]),
         test_kappa=_spread([row["test_kappa"] for row in scored]),
         **{f"val_{name}": value(trial, f"val_{name}") for name in ("oa", "aa", "kappa")},
-        fresh_val_mean=value(first, "fresh_val_mean"),
-        fresh_val_n=first["fresh_val_n"] or 0,
+        val_folds_mean=value(first, "val_folds_mean"),
+        val_folds_n=first["val_folds_n"] or 0,
         parameters=first["parameters"],
         fit_seconds=_spread([row["fit_seconds"] for row in scored]).mean,
         predict_pixels_per_second=_spread([row["predict_pixels_per_second"] for row in scored]).mean,

@@ -1,11 +1,10 @@
-"""Re-evaluation: the best candidates on validations that did not choose them, then the final order."""
+"""Re-evaluation: the best candidates on validation folds that did not choose them, then the final order."""
 
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.refit.candidates import candidates, preset_of
 from hsiauto.refit.ranking import Ranking, rank
@@ -13,9 +12,9 @@ from hsiauto.refit.work import Work
 from hsiauto.search.events import Ended, Event, Ranked, Reevaluated, of
 from hsiauto.search.trials import TrialState
 from hsiauto.search.workers.jobs import Job, JobResult
-from hsiauto.split import revalidate
+from hsiauto.split import folds
 from hsiauto.split.seal import TrialData, class_names, seal
-from hsiauto.split.validation import require_two_classes, validation_warnings
+from hsiauto.split.validation import fewer_folds, validation_warnings
 
 
 def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
@@ -23,14 +22,14 @@ def reevaluate(work: Work, deadline: float | None = None) -> Ranking:
 
     Candidates: the best of each of the best `top_k` families, the preset of whichever family then leads, and the
     presets of the others as far as their predicted seconds fit before `deadline` (time.monotonic). Each trains on
-    `fresh_validations` fresh divisions of the same pool, with the same seed for all. What the deadline leaves out is
+    `further_folds` folds of the same pool, with the same seed for all. What the deadline leaves out is
     journalled as skipped. Behind the leading family, the better one of a family's config and its preset is ranked.
     """
     if (final := final_order(work.journal.events)) is not None:
         return final
     trials, run_config = work.trials, work.run_config
     chosen = candidates(trials, run_config)
-    datasets, notes = _fresh_data(work)
+    datasets, notes = _further_folds(work)
     seen: set[str] = set()
     while chosen:
         _train(work, [trial for trial in chosen if trial.trial_id not in seen], datasets, deadline)
@@ -87,54 +86,48 @@ def final_order(events: Sequence[Event]) -> Ranking | None:
     return None
 
 
-def _fresh_data(work: Work) -> tuple[dict[int, TrialData], list[str]]:
-    """{seed: data with a fresh validation}, and what one lacks or why it could not be drawn."""
-    datasets: dict[int, TrialData] = {}
-    notes: list[str] = []
-    for seed in range(1, work.run_config.fresh_validations + 1):
-        try:
-            split = revalidate(work.split, work.scene.labels, seed)
-            data, names = seal(work.scene, split, work.run_config.transductive)[0], class_names(work.scene, split)
-            require_two_classes(data, names, split.spec)
-        except UserError as error:
-            notes.append(f"fresh validation {seed} could not be drawn: {error}")
-            continue
-        datasets[seed] = data
-        notes += validation_warnings(data, names, f"fresh validation {seed}")
+def _further_folds(work: Work) -> tuple[dict[int, TrialData], list[str]]:
+    """{number of a fold: its data}, from 2, and what one lacks or why there are fewer."""
+    asked, names = work.run_config.further_folds, class_names(work.scene, work.split)
+    found = folds(work.split, work.scene.labels, 1 + asked)[1:]
+    datasets = {n: seal(work.scene, split, work.run_config.transductive)[0] for n, split in enumerate(found, start=2)}
+    notes = fewer_folds(len(found), asked)
+    for number, data in datasets.items():
+        notes += validation_warnings(data, names, f"validation fold {number}")
     return datasets, notes
 
 
 def _train(work: Work, chosen: Sequence[TrialState], datasets: dict[int, TrialData], deadline: float | None) -> None:
-    """One validation after the other, so that a deadline leaves few candidates with unequal evidence."""
+    """One fold after the other, so that a deadline leaves few candidates with unequal evidence."""
     events = of(Reevaluated, work.journal.events)
-    done = {(event.trial_id, event.split_seed) for event in events if event.state != "skipped"}
+    done = {(event.trial_id, event.fold) for event in events if event.state != "skipped"}
     jobs, asked, pace = [], {}, work.pace()
-    for seed, data in datasets.items():
+    for fold, data in datasets.items():
         for trial in chosen:
-            if (trial.trial_id, seed) in done:
+            if (trial.trial_id, fold) in done:
                 continue
             config = config_from(trial.config)
             job = Job(
-                key=f"validation-{seed}/{trial.trial_id}",
+                key=f"fold-{fold}/{trial.trial_id}",
                 config=config.bounded(work.scene.n_bands, len(data.train_pixels)),
-                data=f"validation-{seed}",
-                seed=work.run_config.seed + seed,
+                data=f"fold-{fold}",
+                seed=work.run_config.seed + fold - 1,
                 max_epochs=work.run_config.max_epochs,
                 predicted_seconds=pace.seconds(config, len(data.train_pixels)),
             )
             jobs.append(job)
-            asked[job.key] = (trial.trial_id, seed)
+            asked[job.key] = (trial.trial_id, fold)
     if not jobs:
         return
-    named = {f"validation-{seed}": data for seed, data in datasets.items()}
+    named = {f"fold-{fold}": data for fold, data in datasets.items()}
     for result in work.train(jobs, named, deadline):
         _record(work, *asked[result.key], result)
 
 
-def _record(work: Work, trial_id: str, seed: int, result: JobResult) -> None:
+def _record(work: Work, trial_id: str, fold: int, result: JobResult) -> None:
     copied = ("val_oa", "val_aa", "val_kappa", "fit_seconds")
     measured = {name: getattr(result.report, name) for name in copied} if result.report else {}
-    event = Reevaluated(trial_id=trial_id, split_seed=seed, state=result.state, error=result.error, **measured)
+    event = Reevaluated(trial_id=trial_id, fold=fold, state=result.state, error=result.error, **measured)
     work.record(work.journal, event)
 
 
@@ -144,7 +137,7 @@ def _rank(work: Work, chosen: Sequence[TrialState]) -> Ranking:
     for event in of(Reevaluated, work.journal.events):
         score = event.score(work.run_config.objective)
         if event.state == "completed" and math.isfinite(score):
-            fresh.setdefault(event.trial_id, {})[event.split_seed] = score
+            fresh.setdefault(event.trial_id, {})[event.fold] = score
         elif event.state != "skipped":
             failed[event.trial_id] = event.error or f"the {work.run_config.objective} was not finite"
     return rank(chosen, work.run_config.objective, fresh, failed)

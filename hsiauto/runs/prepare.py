@@ -19,7 +19,7 @@ from hsiauto.scene.memory import SMALLER, require, within_memory
 from hsiauto.search.events import Event, Opened, Proposed, Refit, of
 from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
-from hsiauto.split import Split, SplitSpec, make_split
+from hsiauto.split import Choice, Split, SplitSpec, choose, make_split, settled
 from hsiauto.split.seal import TrialData, class_names, seal
 from hsiauto.split.validation import few_pixels, require_two_classes, validation_warnings
 
@@ -35,13 +35,16 @@ class Prepared:
     data: TrialData
     warnings: tuple[str, ...] = ()
     """Why scores on this split may say less than they seem to."""
+    choice: Choice | None = None
+    """Block and buffer of the split, as far as they are automatic."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the results must know: about the scene, the classes, the space."""
+        """What a reader of the results must know: about the scene, the split, the classes, the space."""
         names = self.scene.class_names
+        chosen = () if self.choice is None else (str(self.choice),)
         left_out = tuple(f"class {names[k - 1]} is left out: {reason}" for k, reason in self.split.left_out)
-        return self.scene.notes + left_out
+        return (*self.scene.notes, *chosen, *left_out)
 
 
 @within_memory("a run")
@@ -51,12 +54,13 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     space = Space.load(run_config.space, run_config.families, run_config.pins)
     scene = open_scene(run_config.scene, progress)
     require(scene.cube.nbytes, "the copy of the cube that workers share", SMALLER)
-    run_config = run_config.model_copy(update={"split": _resolved(run_config.split, space)})
-    split = make_split(scene.labels, run_config.split, *_fixed_maps(run_config.split, scene))
+    maps = _fixed_maps(run_config.split, scene)
+    choice = choose(scene.labels, run_config.split, *maps)
+    split = make_split(scene.labels, settled(run_config.split, choice), *maps)
     data, test = seal(scene, split, run_config.transductive)
     bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes)
     rare = few_pixels("test", zip(class_names(scene, split), test.pixels_by_class, strict=True))
-    prepared = Prepared(run_config, scene, split, bound, data, tuple(rare))
+    prepared = Prepared(run_config, scene, split, bound, data, tuple(rare), choice)
     return validated(prepared) if run_config.command == "search" else prepared
 
 
@@ -159,7 +163,3 @@ def _fixed_maps(spec: SplitSpec, scene: Scene) -> tuple[npt.NDArray[np.int64] | 
     if spec.train_map is None or spec.test_map is None:
         raise UserError("protocol fixed needs two label maps", "one or none", "Set `train_map` and `test_map`.")
     return read_label_map(spec.train_map, like=scene), read_label_map(spec.test_map, like=scene)
-
-
-def _resolved(spec: SplitSpec, space: Space) -> SplitSpec:
-    return spec.model_copy(update={"buffer": 2 * space.largest_support()}) if spec.buffer_auto else spec

@@ -59,7 +59,7 @@ class Story:
                 return f"{trial.trial_id} {why}" if why else ""
             case Reevaluated():
                 return self._why_unfinished([event.trial_id]) or self._why_twice(
-                    f"{event.trial_id} on split {event.split_seed}", event.state != "skipped"
+                    f"{event.trial_id} on fold {event.fold}", event.state != "skipped"
                 )
             case Ranked():
                 twice = "" if len(set(event.order)) == len(event.order) else "a trial stands twice in the order"

@@ -63,17 +63,6 @@ class Space:
     def families(self) -> tuple[str, ...]:
         return tuple(self.parts)
 
-    def largest_support(self) -> int:
-        """The widest radius in pixels that any config of this space reads, for a buffer that suits them all."""
-        supports = [0]
-        for part in self.parts.values():
-            supports.append(part.preset().support)
-            for name in part.searched:
-                context = part.context(name)
-                configs = (part.witness({**context, name: value}) for value in part.ranges[name].probes)
-                supports += [config.support for config in configs if config]
-        return max(supports)
-
     def bind(self, n_bands: int, n_pixels: int, height: int, width: int, n_classes: int) -> "Space":
         """This space for a scene: what it cannot feed is clipped or left out.
 

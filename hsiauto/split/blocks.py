@@ -4,10 +4,11 @@ Rare classes are placed first: blocks are held out for the class that stands in 
 share is reached. A block is never held out if that would take the last training pixel of a class that stands in
 several blocks. The buffer comes off the training side only, after the test blocks are drawn, so the test pixels of a
 class are the same for every buffer; the draw prefers blocks that leave each class training pixels half a block away,
-so that most classes outlast most buffers.
+with a whole block between two of them, so that most classes outlast most buffers and can be validated.
 """
 
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,70 +23,94 @@ _DRAWS = 20
 
 def divide(labels: Labels, spec: SplitSpec, draw_rng: np.random.Generator, budget_rng: np.random.Generator) -> Sides:
     """About `test_fraction` of the blocks that have labels test; the budget is drawn from what the buffer leaves."""
-    grid = _Grid(labels, spec.block_size)
+    block_size, buffer = spec.squares
+    grid = _Grid(labels, block_size)
     several = np.flatnonzero((grid.counts > 0).sum(axis=0) >= 2)
-    test = grid.hold_out(spec.test_fraction, margins=(spec.block_size // 2, 0), keep=several, rng=draw_rng)
-    outside = (labels > 0) & ~near(test, spec.buffer)
+    half = block_size // 2
+    test = grid.hold_out(spec.test_fraction, (_Keep(half, apart=True), _Keep(half), _Keep(0)), several, draw_rng)
+    outside = (labels > 0) & ~near(test, buffer)
     pool = choose(np.where(outside, labels, 0), quota(labels, spec, default_fraction=None), budget_rng)
     return Sides(pool, test, rest="within the buffer or over the budget")
 
 
-def carve(pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> tuple[Mask, Mask]:
+def carve(
+    pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator, barred: Mask | None = None
+) -> tuple[Mask, Mask]:
     """(train, val) of the pool by the same rule: blocks validate, the buffer comes off train, no class leaves it.
 
     Of several draws the first that validates every class which a block can validate, else the one with most classes.
+    barred: (H, W) pixels whose blocks validate in another fold, and not in this one.
     """
-    grid, classes = _Grid(pool_labels, spec.block_size), np.flatnonzero(np.bincount(pool_labels[pool_labels > 0]))
-    possible = sum(grid.can_hold(k, spec.buffer, keep=classes) for k in classes.tolist())
+    block_size, buffer = spec.squares
+    grid = _Grid(pool_labels, block_size, barred)
+    classes = np.flatnonzero(np.bincount(pool_labels[pool_labels > 0]))
+    possible = sum(grid.can_hold(k, buffer, keep=classes) for k in classes.tolist())
     val, most = np.zeros(pool_labels.shape, dtype=bool), 0
     for _ in range(_DRAWS):
         if most == possible:
             break
-        drawn = grid.hold_out(spec.val_fraction, margins=(spec.buffer,), keep=classes, rng=rng)
+        drawn = grid.hold_out(spec.val_fraction, (_Keep(buffer),), classes, rng)
         if (n_classes := len(np.unique(pool_labels[drawn]))) > most:
             val, most = drawn, n_classes
-    return (pool_labels > 0) & ~near(val, spec.buffer), val
+    return (pool_labels > 0) & ~near(val, buffer), val
 
 
 def block_ids(shape: tuple[int, int], block_size: int) -> npt.NDArray[np.int64]:
     """(H, W) number of each pixel's block. A remainder under half a block joins the last block: no slivers."""
-    rows, columns = (np.arange(side) // block_size for side in shape)
-    n_rows, n_columns = (max(1, int(side / block_size + 0.5)) for side in shape)
-    rows, columns = np.minimum(rows, n_rows - 1), np.minimum(columns, n_columns - 1)
-    return rows[:, None] * n_columns + columns[None, :]
+    rows, columns = _block_lines(shape, block_size)
+    return rows[:, None] * (columns[-1] + 1) + columns[None, :]
+
+
+def _block_lines(shape: tuple[int, int], block_size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The row of blocks of each row, the column of blocks of each column."""
+    rows, columns = (
+        np.minimum(np.arange(side) // block_size, max(1, int(side / block_size + 0.5)) - 1) for side in shape
+    )
+    return rows, columns
+
+
+class _Keep(NamedTuple):
+    """What held blocks leave of a class: a pixel further away than `margin`, or two with a block between them."""
+
+    margin: int
+    apart: bool = False
 
 
 class _Grid:
-    """Labelled pixels by block, and the drawing of blocks."""
+    """Labelled pixels by block, and the drawing of blocks. Those with a pixel in `barred` are not held."""
 
-    def __init__(self, labels: Labels, block_size: int) -> None:
+    def __init__(self, labels: Labels, block_size: int, barred: Mask | None = None) -> None:
         from scipy import ndimage  # see distance.py
 
-        self.labels = labels
-        self.ids = block_ids((labels.shape[0], labels.shape[1]), block_size)
+        shape = (labels.shape[0], labels.shape[1])
+        self.labels, self.lines = labels, _block_lines(shape, block_size)
+        self.ids = block_ids(shape, block_size)
         self.windows = ndimage.find_objects(self.ids + 1)
         n_blocks, n_values = len(self.windows), int(labels.max()) + 1
         pairs = self.ids.ravel() * n_values + labels.ravel()
         self.counts = np.bincount(pairs, minlength=n_blocks * n_values).reshape(n_blocks, n_values)
         """(blocks, K + 1) pixels of each class; column 0 is no class and stays 0."""
         self.counts[:, 0] = 0
+        self.free = np.ones(n_blocks, dtype=bool)
+        if barred is not None:
+            self.free[self.ids[barred]] = False
 
     def hold_out(
-        self, fraction: float, margins: tuple[int, ...], keep: npt.NDArray[np.int64], rng: np.random.Generator
+        self, fraction: float, keeps: tuple[_Keep, ...], classes: npt.NDArray[np.int64], rng: np.random.Generator
     ) -> Mask:
         """(H, W) labelled pixels of the blocks held out; none if no block can be.
 
-        Every class in `keep` is in a held block if one allows it, and keeps a pixel further than a margin from all held
-        ones: at the first margin if that can be had, else the next. At the last margin it always does.
+        Every one of `classes` is in a held block if one allows it, and keeps what the first of `keeps` says if that can
+        be had, else the next. What the last one says it always keeps.
         """
         held = np.zeros(self.labels.shape, dtype=bool)
         taken = np.zeros(len(self.counts), dtype=bool)
-        remaining = [_Remaining(self.labels, self.counts.sum(axis=0)) for _ in margins]
-        levels = range(len(margins))
+        remaining = [_Remaining(self.labels, self.lines, keep.apart) for keep in keeps]
+        levels = range(len(keeps))
 
         def take(block: int, level: int) -> bool:
-            changes = [(left, *self._loss(block, margin)) for left, margin in zip(remaining, margins, strict=True)]
-            if any(left.would_empty(window, lost, keep) for left, window, lost in changes[level:]):
+            changes = [(left, *self._loss(block, keep.margin)) for left, keep in zip(remaining, keeps, strict=True)]
+            if any(left.would_empty(window, lost, classes) for left, window, lost in changes[level:]):
                 return False
             for left, window, lost in changes:
                 left.remove(window, lost)
@@ -94,15 +119,15 @@ class _Grid:
             taken[block] = True
             return True
 
-        for k in sorted(keep, key=lambda k: (np.count_nonzero(self.counts[:, k]), self.counts[:, k].sum())):
-            standing = np.flatnonzero(self.counts[:, k])
+        for k in sorted(classes, key=lambda k: (np.count_nonzero(self.counts[:, k]), self.counts[:, k].sum())):
+            standing = self._holding(k)
             if not taken[standing].any():
                 for level, block in product(levels, rng.permutation(standing)):
                     if take(block, level):
                         break
-        occupied = np.flatnonzero(self.counts.any(axis=1))
-        wanted = max(1, int(fraction * len(occupied) + 0.5))
-        for level, block in product(levels, rng.permutation(occupied)):
+        occupied = self.counts.any(axis=1)
+        wanted = max(1, int(fraction * np.count_nonzero(occupied) + 0.5))
+        for level, block in product(levels, rng.permutation(np.flatnonzero(occupied & self.free))):
             if taken.sum() >= wanted:
                 break
             if not taken[block]:
@@ -111,9 +136,13 @@ class _Grid:
 
     def can_hold(self, k: int, margin: int, keep: npt.NDArray[np.int64]) -> bool:
         """Whether a block with class `k` can be held out, if it is the first one."""
-        untouched = _Remaining(self.labels, self.counts.sum(axis=0))
-        blocks = np.flatnonzero(self.counts[:, k]).tolist()
+        untouched = _Remaining(self.labels, self.lines)
+        blocks = self._holding(k).tolist()
         return any(not untouched.would_empty(*self._loss(block, margin), keep) for block in blocks)
+
+    def _holding(self, k: int) -> npt.NDArray[np.int64]:
+        """The blocks with class `k` that may be held."""
+        return np.flatnonzero((self.counts[:, k] > 0) & self.free)
 
     def _loss(self, block: int, margin: int) -> tuple[tuple[slice, slice], Mask]:
         """A window, and what of it lies within `margin` of the block's labelled pixels."""
@@ -126,21 +155,49 @@ class _Grid:
 
 
 class _Remaining:
-    """Labelled pixels further than some margin from all held blocks, and their number by class."""
+    """Labelled pixels further than some margin from all held blocks; their number by class and line of blocks."""
 
-    def __init__(self, labels: Labels, counts: npt.NDArray[np.int64]) -> None:
-        self.labels = labels
+    def __init__(
+        self, labels: Labels, lines: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], apart: bool = False
+    ) -> None:
+        self.labels, self.lines, self.apart = labels, lines, apart
         self.mask = labels > 0
-        self.counts = counts
+        self.n_values = int(labels.max()) + 1
+        whole = (slice(None), slice(None))
+        self.counts = self._by_line(whole, self.mask)
 
-    def would_empty(self, window: tuple[slice, slice], lost: Mask, keep: npt.NDArray[np.int64]) -> bool:
-        """Whether losing `lost` takes the last pixel of a class in `keep`, or of all."""
-        after = self.counts - self._lost(window, lost)
-        return bool(((self.counts > 0) & (after == 0))[keep].any() or not after.any())
+    def would_empty(self, window: tuple[slice, slice], lost: Mask, classes: npt.NDArray[np.int64]) -> bool:
+        """Whether losing `lost` takes what is to be kept of one of `classes`, or the last pixel of all."""
+        after = [n - gone for n, gone in zip(self.counts, self._lost(window, lost), strict=True)]
+        before, left = self._kept(self.counts), self._kept(after)
+        return bool((before & ~left)[classes].any() or not after[0].any())
 
     def remove(self, window: tuple[slice, slice], lost: Mask) -> None:
-        self.counts = self.counts - self._lost(window, lost)
+        self.counts = [n - gone for n, gone in zip(self.counts, self._lost(window, lost), strict=True)]
         self.mask[window] &= ~lost
 
-    def _lost(self, window: tuple[slice, slice], lost: Mask) -> npt.NDArray[np.int64]:
-        return np.bincount(self.labels[window][self.mask[window] & lost], minlength=len(self.counts))
+    def _kept(self, counts: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.bool_]:
+        """(K + 1,) whether each class has a pixel left; if they are to be `apart`, two with a line of blocks between.
+
+        Two lines further: more than a block lies between the pixels, so one may validate while the other trains.
+        """
+        present = counts[0].sum(axis=1) > 0
+        return present & (np.maximum(*map(_spread, counts)) >= 2) if self.apart else present
+
+    def _lost(self, window: tuple[slice, slice], lost: Mask) -> list[npt.NDArray[np.int64]]:
+        return self._by_line(window, self.mask[window] & lost)
+
+    def _by_line(self, window: tuple[slice, slice], mask: Mask) -> list[npt.NDArray[np.int64]]:
+        """[(K + 1, rows of blocks), (K + 1, columns of blocks)] pixels of `mask`, which is of `window`."""
+        labels, places, found = self.labels[window][mask], np.nonzero(mask), []
+        for line, part, place in zip(self.lines, window, places, strict=True):
+            n_lines = int(line[-1]) + 1
+            pairs = labels.astype(np.int64) * n_lines + line[part][place]
+            found.append(np.bincount(pairs, minlength=self.n_values * n_lines).reshape(self.n_values, n_lines))
+        return found
+
+
+def _spread(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """(K + 1,) lines between the first and the last with a pixel, of (K + 1, lines) counts."""
+    present = counts > 0
+    return present.shape[1] - 1 - present[:, ::-1].argmax(axis=1) - present.argmax(axis=1)

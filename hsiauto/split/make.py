@@ -1,16 +1,17 @@
-"""make_split: labels and a spec become a Split. revalidate: the same split with another validation."""
+"""make_split: labels and a spec become a Split. folds: the same split with other validations."""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
 from hsiauto.errors import UserError
-from hsiauto.split import blocks, fixed, stratified
+from hsiauto.split import auto, blocks, fixed, stratified
 from hsiauto.split.budget import Labels
 from hsiauto.split.model import Mask, Pixels, Sides, Split, SplitSpec
 
 # One stream of random numbers per decision: a budget or a buffer never changes which pixels test.
-_TEST, _BUDGET, _VALIDATION, _FRESH_VALIDATION = range(1, 5)
+_TEST, _BUDGET, _VALIDATION, _FURTHER_FOLD = range(1, 5)
 
 
 def make_split(
@@ -18,7 +19,8 @@ def make_split(
 ) -> Split:
     """Divide the labelled pixels of `labels` (H, W; 0 = unlabelled, k = class k). Deterministic from `spec.seed`.
 
-    `train_map` and `test_map` (H, W), numbered like `labels`, are read by the `fixed` protocol alone.
+    `train_map` and `test_map` (H, W), numbered like `labels`, are read by the `fixed` protocol alone. Block and buffer
+    that are automatic are numbers in the split's spec: `auto.choose`.
 
     Raises UserError: both budgets given; fewer than two classes before or after the split; nothing left to test, to
     train or to validate; fixed maps that are missing, of another shape, or in conflict with `labels`.
@@ -33,6 +35,7 @@ def make_split(
             f"{np.count_nonzero(n_labelled)}",
             "Check the ground truth and the ignored labels.",
         )
+    spec = settled(spec, choose(labels, spec, train_map, test_map))
     sides = _divide(labels, spec, train_map, test_map)
     _not_empty(sides, spec)
     classes, left_out = _scored(labels, sides)
@@ -48,20 +51,55 @@ def make_split(
     return _assemble(spec, train, val, pool, test, classes, left_out)
 
 
-def revalidate(split: Split, labels: Labels, seed: int) -> Split:
-    """A fresh validation out of `split.pool` by the same rule; pool, test and classes stay. Reads pool labels only."""
+def choose(
+    labels: Labels,
+    spec: SplitSpec,
+    train_map: Labels | None = None,
+    test_map: Labels | None = None,
+    every: bool = False,
+) -> auto.Choice | None:
+    """What `auto.choose` finds for `spec`; None if nothing is automatic. Arguments and errors as of `make_split`."""
+    if spec.protocol == "fixed" and "auto" in (spec.block_size, spec.buffer):
+        labels = np.where(_divide(labels, spec, train_map, test_map).pool, labels, 0)
+    return auto.choose(labels, spec, every)
+
+
+def settled(spec: SplitSpec, choice: auto.Choice | None) -> SplitSpec:
+    """`spec` with block and buffer as numbers, if it has them."""
+    return spec if choice is None else spec.model_copy(update=choice.chosen.squares._asdict())
+
+
+def folds(split: Split, labels: Labels, k: int) -> tuple[Split, ...]:
+    """Up to `k` splits that differ in validation alone: `split` itself, then such by the same rule out of its pool.
+
+    No pixel (of `blocks` and `fixed`: no block) validates twice. Fewer than `k` when the pool bears no more: a fold
+    holds two classes. Reads pool labels only.
+    """
     pool, test = _mask(split.pool, split.shape), _mask(split.test, split.shape)
-    rng = np.random.default_rng([_FRESH_VALIDATION, split.spec.seed, seed])
-    train, val = _carve(np.where(pool, labels, 0), split.spec, rng)
-    return _assemble(split.spec, train, val, pool, test, split.classes, split.left_out)
+    pool_labels, validated, found = np.where(pool, labels, 0), _mask(split.val, split.shape), [split]
+    for number in range(2, k + 1):
+        rng = np.random.default_rng([_FURTHER_FOLD, split.spec.seed, number])
+        train, val = _carver(split.spec)(pool_labels, split.spec, rng, validated)
+        if len(np.unique(labels[val])) < 2:
+            break
+        validated |= val
+        found.append(_assemble(split.spec, train, val, pool, test, split.classes, split.left_out))
+    return tuple(found)
 
 
 def split_hash(
-    shape: tuple[int, int], train: Pixels, val: Pixels, pool: Pixels, test: Pixels, classes: tuple[int, ...]
+    spec: SplitSpec,
+    shape: tuple[int, int],
+    train: Pixels,
+    val: Pixels,
+    pool: Pixels,
+    test: Pixels,
+    classes: tuple[int, ...],
 ) -> str:
-    """sha256 over grid, sets and classes, 16 hex digits."""
+    """sha256 over grid, sets, classes, block and buffer (which bounds what may be trained), 16 hex digits."""
     digest = hashlib.sha256()
-    for part in (shape, train, val, pool, test, classes):
+    squares = () if spec.protocol == "random" else spec.squares
+    for part in (shape, train, val, pool, test, classes, squares):
         values = np.asarray(part, dtype="<i8")
         digest.update(np.asarray(values.size, dtype="<i8").tobytes() + values.tobytes())
     return digest.hexdigest()[:16]
@@ -78,8 +116,7 @@ def _divide(labels: Labels, spec: SplitSpec, train_map: Labels | None, test_map:
 
 
 def _carve(pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> tuple[Mask, Mask]:
-    carve = stratified.carve if spec.protocol == "random" else blocks.carve
-    train, val = carve(pool_labels, spec, rng)
+    train, val = _carver(spec)(pool_labels, spec, rng, None)
     if not val.any():
         raise UserError(
             "a split must leave something to validate without taking a class out of training",
@@ -87,6 +124,10 @@ def _carve(pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> tu
             remedy(spec),
         )
     return train, val
+
+
+def _carver(spec: SplitSpec) -> Callable[[Labels, SplitSpec, np.random.Generator, Mask | None], tuple[Mask, Mask]]:
+    return stratified.carve if spec.protocol == "random" else blocks.carve
 
 
 def _not_empty(sides: Sides, spec: SplitSpec) -> None:
@@ -104,7 +145,8 @@ def remedy(spec: SplitSpec) -> str:
     """What to change if a part of the split lacks something."""
     if spec.protocol == "random":
         return "Allow more labels."
-    smaller = f"a block size below {spec.block_size}" + (f" or a buffer below {spec.buffer}" if spec.buffer else "")
+    block_size, buffer = spec.squares
+    smaller = f"a block size below {block_size}" + (f" or a buffer below {buffer}" if buffer else "")
     return f"Use {smaller}, or " + ("check the maps." if spec.protocol == "fixed" else "the random protocol.")
 
 
@@ -153,6 +195,6 @@ def _assemble(
         shape=shape,
         classes=classes,
         left_out=left_out,
-        hash=split_hash(shape, classes=classes, **sets),
+        hash=split_hash(spec, shape, classes=classes, **sets),
         **sets,
     )

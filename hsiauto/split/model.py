@@ -1,11 +1,11 @@
 """SplitSpec: how to divide the labelled pixels. Split: the pixels, divided. Sides: those that may train and test."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from hsiauto.settings import MOST_PIXELS, AbsolutePath, Seed, Setting, Settings
 
@@ -14,6 +14,13 @@ Pixels = npt.NDArray[np.int64]
 
 Mask = npt.NDArray[np.bool_]
 """(H, W)."""
+
+
+class Squares(NamedTuple):
+    """Side of a block, and the buffer around held ones, in pixels."""
+
+    block_size: int
+    buffer: int
 
 
 _GROUP, _COMMANDS = "Evaluation protocol", ("search", "train", "study", "estimate")
@@ -39,16 +46,17 @@ class SplitSpec(Settings):
     val_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS)] = 0.25
     """Share of the training pool that validates: of its pixels (random) or of its blocks (blocks, fixed)."""
     block_size: Annotated[
-        int, Field(ge=2, le=MOST_PIXELS), Setting(_GROUP, _COMMANDS, protocols=("blocks", "fixed"))
-    ] = 16
-    """Side of a block in pixels (blocks, and the validation of fixed)."""
+        Annotated[int, Field(ge=2, le=MOST_PIXELS)] | Literal["auto"],
+        Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed")),
+    ] = "auto"
+    """Side of a block in pixels (blocks, and the validation of fixed). auto: with the buffer the first of (32, 16),
+    (32, 12), (16, 12), (16, 8), (16, 5) that leaves enough classes and labels on the training side."""
     buffer: Annotated[
-        int, Field(ge=0, le=MOST_PIXELS), Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed"))
-    ] = 5
+        Annotated[int, Field(ge=0, le=MOST_PIXELS)] | Literal["auto"],
+        Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed")),
+    ] = "auto"
     """Training pixels at most so many pixels (Chebyshev) from a test pixel (blocks) or a validation pixel (blocks,
-    fixed) are dropped. auto: twice the largest support of the space, or of a study's cells."""
-    buffer_auto: bool = False
-    """Whether `buffer` was given as auto; the number is worked out when the space is known."""
+    fixed) are dropped. auto: with the block."""
     train_map: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
     """Label map of the training pixels (fixed)."""
     test_map: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
@@ -56,12 +64,12 @@ class SplitSpec(Settings):
     drop_conflicts: Annotated[bool, Setting(_GROUP, _COMMANDS, protocols=("fixed",))] = False
     """Drop pixels of the maps that contradict the ground truth or lie outside it, instead of an error (fixed)."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _auto(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and fields.get("buffer") == "auto":
-            return {**{name: value for name, value in fields.items() if name != "buffer"}, "buffer_auto": True}
-        return fields
+    @property
+    def squares(self) -> Squares:
+        """Block and buffer of `blocks` and `fixed` as numbers: `auto.choose` has settled those that were automatic."""
+        assert isinstance(self.block_size, int)
+        assert isinstance(self.buffer, int)
+        return Squares(self.block_size, self.buffer)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def load_split(path: Path) -> Split:
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:  # pydantic's is a ValueError too
         raise UserError("a split must be readable", f"{path}: {error}", "Restore the file, or start anew.") from error
-    found = split_hash(split.shape, split.train, split.val, split.pool, split.test, split.classes)
+    found = split_hash(split.spec, split.shape, split.train, split.val, split.pool, split.test, split.classes)
     if found != split.hash:
         raise UserError(
             f"the sets in {path} must have the hash stored with them, {split.hash}",

@@ -17,10 +17,15 @@ def divide(labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> Sides:
     return Sides(pool, (labels > 0) & ~pool, rest="not used")
 
 
-def carve(pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> tuple[Mask, Mask]:
-    """(train, val) of the pool: `val_fraction` of each class that has two pixels or more, at least one on each side."""
+def carve(
+    pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator, barred: Mask | None = None
+) -> tuple[Mask, Mask]:
+    """(train, val) of the pool: `val_fraction` of each class that has two pixels or more, at least one on each side.
+
+    barred: (H, W) pixels that validate in another fold, and not in this one.
+    """
     totals = np.bincount(pool_labels.ravel())
     share = np.floor(spec.val_fraction * totals + 0.5).astype(np.int64)
     numbers = np.clip(share, np.minimum(1, np.maximum(totals - 1, 0)), np.maximum(totals - 1, 0))
-    val = choose(pool_labels, numbers, rng)
+    val = choose(pool_labels if barred is None else np.where(barred, 0, pool_labels), numbers, rng)
     return (pool_labels > 0) & ~val, val

@@ -33,6 +33,14 @@ def validation_warnings(data: TrialData, class_names: Sequence[str], part: str =
     return found
 
 
+def fewer_folds(found: int, asked: int) -> list[str]:
+    """What must be said of `found` further validation folds, of as many as were asked for."""
+    if found >= asked:
+        return []
+    bears = f"{found or 'no'} further validation fold{'s' if found > 1 else ''} of two classes or more"
+    return [f"the training pool bears {bears}, {asked} were asked for: the choice among candidates rests on less"]
+
+
 def require_two_classes(data: TrialData, class_names: Sequence[str], spec: SplitSpec) -> None:
     """Raise UserError for a validation of one class: kappa is 0 there whatever is predicted, and by OA, AA and loss a
     model that knows no other class is best."""

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from hsiauto.ablation import load, shipped
 from hsiauto.cli.app import main
@@ -127,18 +126,6 @@ def test_what_ctrl_c_left_goes_on_and_is_extended(run: Run, pool: Pretence) -> N
     assert len(pool.jobs) == 20
     events = of(Refit, read(Path("out/refits.jsonl")))
     assert len(events) == len({event.key for event in events}) == 20
-
-
-def test_buffer_auto_is_for_the_cells_of_the_study(run: Run, pool: Pretence) -> None:
-    of_cells = "cells of an svm on spectra read one pixel; the space's widest smoothing reads more"
-    blocks = ("--protocol", "blocks", "--block-size", "4", "--buffer", "auto")
-    code, said, erred = run("mine.yaml", *SCENE[:4], *blocks, "--max-epochs", "5", "--seeds", "1", "--out", "out")
-    assert code == 0, said + erred
-    written = yaml.safe_load(Path("out/run.yaml").read_text())
-    assert written["buffer"] == 0, of_cells
-    code, said, erred = run("--resume", "out", "--seeds", "2")
-    assert code == 0, said + erred
-    assert yaml.safe_load(Path("out/run.yaml").read_text()) == {**written, "seeds": 2}
 
 
 def test_a_study_that_validates_on_one_class_is_refused(run: Run, pool: Pretence) -> None:

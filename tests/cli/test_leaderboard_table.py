@@ -13,7 +13,7 @@ from hsiauto.errors import UserError
 from hsiauto.leaderboard import COLUMNS
 
 SEARCH = [
-    {"family": "spectral_memory", "rank": 1, "seed": seed, "fresh_val_mean": 0.95, "parameters": 12345}
+    {"family": "spectral_memory", "rank": 1, "seed": seed, "val_folds_mean": 0.95, "parameters": 12345}
     for seed in range(3)
 ]
 ASKED = [
@@ -61,10 +61,10 @@ def test_nothing_is_cut(rows: list[dict[str, Any]], width: int) -> None:
 
 def test_a_narrow_terminal_names_what_it_leaves_out() -> None:
     assert "wider terminal" not in said(SEARCH, 200)
-    for words in ("pixels/s", "1,234,567", "12345.6", "95.00", "mean kappa over fresh"):
+    for words in ("pixels/s", "1,234,567", "12345.6", "95.00", "mean kappa over further validation folds"):
         assert words in said(SEARCH, 200)
     narrow = said(SEARCH, 80)
-    assert "a wider terminal also shows kappa, fresh val, parameters, fit s, pixels/s" in " ".join(narrow.split())
+    assert "a wider terminal also shows kappa, folds val, parameters, fit s, pixels/s" in " ".join(narrow.split())
     assert "43.21" in narrow, "leakage is left out last"
     assert "1,234,567" not in narrow
 

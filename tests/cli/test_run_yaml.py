@@ -54,7 +54,7 @@ def again(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_of_a_search(scene: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pins = [f"--set=spectral_memory.{name}={value}" for name, value in SMALL.items()]
     few = "--families svm,spectral_memory --set svm.features=spectra --budget 3 --max-epochs 2 --grace-epochs 1"
-    less = "--concurrency 1 --top-k 1 --winner-seeds 1 --other-seeds 1 --further-splits 0 --fresh-validations 1"
+    less = "--concurrency 1 --top-k 1 --winner-seeds 1 --other-seeds 1 --further-splits 0 --further-folds 1"
     assert call(["search", *scene, *few.split(), *less.split(), *pins, "--space", "tiny", "--out", "first"]) == 0
     again("search", monkeypatch)
 

@@ -18,7 +18,7 @@ _SHORT = {"--max-epochs": "1"}
 _BLOCKS = {"--block-size": "10", "--buffer": "1"}
 """Blocks of a scene of 40 x 40 pixels, whose fields are 10 pixels wide."""
 _SEARCH = {"--families": "svm,forest", "--winner-seeds": "1", "--other-seeds": "1", "--further-splits": "0"}
-_SEARCH |= {"--fresh-validations": "0", "--concurrency": "1"}  # each phase starts as many processes
+_SEARCH |= {"--further-folds": "0", "--concurrency": "1"}  # each phase starts as many processes
 QUICK = {
     "search": _SHORT | _SEARCH,
     "train": _SHORT,
@@ -32,7 +32,7 @@ _FAMILY = {"estimate": ["svm"]}
 """A family where a page leaves out an argument that means all of them."""
 _DOWNLOADED = set(known_scenes()) - {"demo"}
 _PYTHON = "budget=2, families=('svm', 'forest'), max_epochs=1, winner_seeds=1, other_seeds=1, further_splits=0"
-_PYTHON += ", fresh_validations=0, concurrency=1"
+_PYTHON += ", further_folds=0, concurrency=1"
 _PYTHON += ", split=hsiauto.SplitSpec(block_size=10, buffer=1)"
 
 

@@ -46,8 +46,9 @@ CONTRACT = [
     "val_aa",
     "val_kappa",
     "val_loss",
-    "fresh_val_mean",
-    "fresh_val_n",
+    "val_folds_mean",
+    "val_folds_std",
+    "val_folds_n",
     "test_oa",
     "test_oa_low",
     "test_oa_high",
@@ -209,24 +210,25 @@ def test_a_config_of_an_earlier_run_says_so(tmp_path: Path) -> None:
     assert d.drop("t1")["found_by"].isna().all()
 
 
-def test_fresh_validations_stand_where_a_rank_does(table: pa.Table) -> None:
+def test_further_folds_stand_where_a_rank_does(table: pa.Table) -> None:
     d = table.to_pandas()
     ranked = d[d["rank"].notna()]
     assert set(ranked.kind) == {"trial", "refit"}
     fresh = {"forest": 0.95, "cnn2d": 0.9, "svm": 0.8}
-    assert ranked.fresh_val_mean.tolist() == pytest.approx([fresh[family] for family in ranked.family])
-    assert (ranked.fresh_val_n == 2).all()
-    assert d[d["rank"].isna()].fresh_val_mean.isna().all()
-    assert summary(table)[0].fresh_val_mean == pytest.approx(0.95)
+    assert ranked.val_folds_mean.tolist() == pytest.approx([fresh[family] for family in ranked.family])
+    assert (ranked.val_folds_n == 3).all()
+    assert ranked.val_folds_std.tolist() == pytest.approx([0.0] * len(ranked))
+    assert d[d["rank"].isna()].val_folds_mean.isna().all()
+    assert summary(table)[0].val_folds_mean == pytest.approx(0.95)
     wide, narrow = (
         Console(width=200, record=True, file=io.StringIO(), force_terminal=True),
         Console(width=80, record=True, file=io.StringIO(), force_terminal=True),
     )
     for console in (wide, narrow):
         print_leaderboard(table, console)
-    assert "fresh val" in (shown := wide.export_text())
+    assert "folds val" in (shown := wide.export_text())
     assert "95.00" in shown
-    assert "mean kappa over fresh validations" in shown
+    assert "mean kappa over further validation folds" in shown
     assert "95.00" not in narrow.export_text()
 
 
@@ -236,10 +238,10 @@ def test_blocks_alone_have_a_size_and_a_buffer_and_tiles_alone_are_transductive(
 ) -> None:
     made = work(tmp_path, Pool(scene()), transductive=True)
     propose(made.journal, "t1", TUNED, 0.9)
-    spec = made.split.spec.model_copy(update={"protocol": protocol})
+    spec = made.split.spec.model_copy(update={"protocol": protocol, "block_size": 16, "buffer": 8})
     context = Context("run", "fabricated", made.run_config, replace(made.split, spec=spec))
     [row] = rows(made.journal.events, [], context).to_pylist()
-    assert (row["block_size"], row["buffer"]) == ((spec.block_size, spec.buffer) if kept else (None, None))
+    assert (row["block_size"], row["buffer"]) == (spec.squares if kept else (None, None))
     assert row["transductive"] is False  # a patch family never sees the unlabelled pixels of a tile
 
 

@@ -57,9 +57,9 @@ def test_best_of_each_family_and_the_leaders_preset_are_reevaluated(after_search
     order = reevaluate(after_search)
     assert order.order == ("t3", "t1", "t2"), "forest leads and has no preset trial; cnn2d beats its own, t0"
     seen = Counter(event.trial_id for event in of(Reevaluated, after_search.journal.events))
-    assert seen == {"t1": 2, "t2": 2, "t3": 2, "t0": 2}
+    assert seen == {"t1": 3, "t2": 3, "t3": 3, "t0": 3}
     first_round = [job.data for job in pool.jobs[:3]]
-    assert len(set(first_round)) == 1, "one validation after the other"
+    assert len(set(first_round)) == 1, "one fold after the other"
     assert of(Ranked, after_search.journal.events)[0].order == ("t3", "t1", "t2")
 
 
@@ -98,35 +98,35 @@ def test_the_order_is_final_until_the_search_goes_on(after_search: Work, pool: P
     assert len(pool.jobs) == trained
     propose(after_search.journal, "t7", SpectralMemoryConfig(depth=2), 0.97)
     assert reevaluate(after_search).order[0] == "t7"
-    assert len(pool.jobs) == trained + 2, "only the newcomer was trained"
+    assert len(pool.jobs) == trained + 3, "only the newcomer was trained"
 
 
 def test_what_time_left_out_is_journalled_and_made_up_for(after_search: Work, pool: Pool) -> None:
     pool.skip = lambda job: job.seed == 2
     reevaluate(after_search)
     states = Counter(event.state for event in of(Reevaluated, after_search.journal.events))
-    assert states == {"completed": 4, "skipped": 4}
+    assert states == {"completed": 8, "skipped": 4}
 
 
-def test_a_fresh_validation_of_one_class_decides_nothing(
+def test_folds_that_the_pool_does_not_bear_are_missing_and_said(
     after_search: Work, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def of_one_class(split: Split, labels: np.ndarray, seed: int) -> Split:
-        return replace(split, val=split.val[labels.ravel()[split.val] <= seed])
+    def of_two_classes(split: Split, labels: np.ndarray, k: int) -> tuple[Split, ...]:
+        return split, replace(split, val=split.val[labels.ravel()[split.val] <= 2])
 
-    monkeypatch.setattr(import_module("hsiauto.refit.reevaluate"), "revalidate", of_one_class)
+    monkeypatch.setattr(import_module("hsiauto.refit.reevaluate"), "folds", of_two_classes)
     reevaluate(after_search)
-    assert {job.data for job in pool.jobs} == {"validation-2"}
+    assert {job.data for job in pool.jobs} == {"fold-2"}
     notes = of(Ranked, after_search.journal.events)[0].notes
-    assert "fresh validation 1 could not be drawn: validation must hold two classes" in notes[0]
-    assert notes[1].startswith("fresh validation 2 holds no pixel of c")
+    assert notes[0].startswith("the training pool bears 1 further validation fold of two classes or more, 3 were asked")
+    assert notes[1].startswith("validation fold 2 holds no pixel of c")
 
 
 def test_a_training_cut_off_by_the_deadline_is_no_failure(after_search: Work, pool: Pool) -> None:
     pool.fail = lambda job: job.config == SVM
     order = reevaluate(after_search, deadline=time.monotonic() - 1)
     states = Counter((e.trial_id, e.state) for e in of(Reevaluated, after_search.journal.events))
-    assert states[("t2", "skipped")] == 2
+    assert states[("t2", "skipped")] == 3
     assert "failed" not in order.reasons["t2"]
 
 

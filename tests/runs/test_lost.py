@@ -60,7 +60,7 @@ def folder(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A finished run."""
     monkeypatch.setattr(phases, "run_search", _search)
     monkeypatch.setattr(opened, "run_jobs", _train)
-    config = prepared.run_config.model_copy(update={"further_splits": 0, "winner_seeds": 1, "fresh_validations": 1})
+    config = prepared.run_config.model_copy(update={"further_splits": 0, "winner_seeds": 1, "further_folds": 1})
     assert runs.search(config, tmp_path / "run").exit_code == 0
     return tmp_path / "run"
 
@@ -124,7 +124,7 @@ def test_a_run_whose_folder_is_removed_under_it_ends_with_all_of_it(
 
     monkeypatch.setattr(phases, "run_search", _search)
     monkeypatch.setattr(opened, "run_jobs", train)
-    config = prepared.run_config.model_copy(update={"further_splits": 0, "winner_seeds": 1, "fresh_validations": 1})
+    config = prepared.run_config.model_copy(update={"further_splits": 0, "winner_seeds": 1, "further_folds": 1})
     result = runs.search(config, folder)
     assert result.exit_code == 0
     assert len(removed) == 3

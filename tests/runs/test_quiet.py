@@ -127,7 +127,7 @@ def test_stop_ends_a_run_as_ctrl_c_does_and_resume_goes_on(
         if event.event == moment:
             stop.set()
 
-    config = tiny_study(source, families=("svm",), budget=3, further_splits=0, fresh_validations=2)
+    config = tiny_study(source, families=("svm",), budget=3, further_splits=0, further_folds=2)
     result = runs.search(config, str(tmp_path / "run"), on_event=watch, stop=stop)
     assert (result.interrupted, result.exit_code) == (True, 130)
     assert (tmp_path / "run" / LEADERBOARD).exists()

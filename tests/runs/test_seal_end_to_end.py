@@ -33,7 +33,7 @@ def prepared(ray_session: None, source: Any) -> Prepared:  # noqa: F811
             families=("spectral_memory",),
             split=SplitSpec(protocol="random", train_fraction=0.2),
             budget=2,
-            fresh_validations=1,
+            further_folds=1,
             winner_seeds=1,
             further_splits=0,
         )

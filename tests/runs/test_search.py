@@ -62,7 +62,7 @@ def tiny_study(source: SceneSource, **changes: Any) -> RunConfig:
         "winner_seeds": 2,
         "other_seeds": 1,
         "further_splits": 1,
-        "fresh_validations": 1,
+        "further_folds": 1,
     }
     fields |= changes
     fields["pins"] = {pin: value for pin, value in fields["pins"].items() if pin.split(".")[0] in fields["families"]}

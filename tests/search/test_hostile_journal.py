@@ -42,8 +42,8 @@ RUN: list[Event] = [
     told.started(T2, attempt=2),
     told.reported(T2, epoch=2, attempt=2, decision="complete"),
     told.ended(T2, attempt=2),
-    Reevaluated(trial_id=T1, split_seed=1, state="completed", val_oa=0.5, val_aa=0.5, val_kappa=0.5, fit_seconds=1.0),
-    Reevaluated(trial_id=T2, split_seed=1, state="skipped", error="no time"),
+    Reevaluated(trial_id=T1, fold=2, state="completed", val_oa=0.5, val_aa=0.5, val_kappa=0.5, fit_seconds=1.0),
+    Reevaluated(trial_id=T2, fold=2, state="skipped", error="no time"),
     Ranked(order=(T2, T1), reasons={T1: "second"}, notes=("one",)),
 ]
 REFITS: list[Event] = [

@@ -190,11 +190,6 @@ def test_a_missing_file_names_the_shipped_spaces() -> None:
         Space.load("nowhere.yaml")
 
 
-def test_largest_support_is_that_of_the_widest_config() -> None:
-    assert Space.load("unified", families=["cnn2d"]).largest_support() == 7
-    assert Space.load("unified", families=["forest"]).largest_support() == 32
-
-
 def test_an_axis_that_no_scene_of_few_bands_lets_act_is_not_asked(tmp_path: Path) -> None:
     file = tmp_path / "latents.yaml"
     file.write_text("claresnet:\n  components: {low: 5, high: 120, step: 5}\n  latent_max: {choices: [32, 64, 128]}\n")

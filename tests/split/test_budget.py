@@ -7,6 +7,8 @@ from hsiauto.errors import UserError
 from hsiauto.split import SplitSpec, make_split
 from tests.split.maps import LabelMap, fields, real
 
+WHOLE = SplitSpec(block_size=16, buffer=5)
+
 
 def per_class(labels: LabelMap, pixels: np.ndarray) -> list[int]:
     return np.bincount(labels.ravel()[pixels], minlength=labels.max() + 1)[1:].tolist()
@@ -54,8 +56,8 @@ def test_budgets_are_nested() -> None:
 @pytest.mark.parametrize("budget", [{"train_per_class": 5}, {"train_fraction": 0.02}])
 def test_a_budget_limits_blocks_without_touching_test(budget: dict[str, float]) -> None:
     labels = fields(160, 160, side=8)
-    full = make_split(labels, SplitSpec())
-    few = make_split(labels, SplitSpec.model_validate(budget))
+    full = make_split(labels, WHOLE)
+    few = make_split(labels, WHOLE.model_copy(update=budget))
     np.testing.assert_array_equal(few.test, full.test)
     assert set(few.pool) < set(full.pool)
     total = np.bincount(labels.ravel())[1:]
@@ -65,7 +67,7 @@ def test_a_budget_limits_blocks_without_touching_test(budget: dict[str, float]) 
 
 def test_a_fraction_beyond_the_training_side_takes_all_of_it() -> None:
     labels = fields(160, 160, side=8)
-    full, most = make_split(labels, SplitSpec()), make_split(labels, SplitSpec(train_fraction=0.99))
+    full, most = make_split(labels, WHOLE), make_split(labels, WHOLE.model_copy(update={"train_fraction": 0.99}))
     np.testing.assert_array_equal(full.pool, most.pool)
 
 
@@ -83,8 +85,8 @@ def test_indian_pines_ten_percent() -> None:
         (strip(50), SplitSpec(), "two classes with labelled pixels; received 1"),
         (np.zeros((20, 20), dtype=np.int16), SplitSpec(), "two classes with labelled pixels; received 0"),
         (strip(50, 1), SplitSpec(protocol="random"), "two classes must be in both train and test.*class 2"),
-        (strip(8, 8), SplitSpec(), "something to test"),
-        (fields(64, 64), SplitSpec(buffer=60), "something to train"),
+        (strip(8, 8), WHOLE, "something to test"),
+        (fields(64, 64), SplitSpec(block_size=16, buffer=60), "something to train"),
         (strip(2, 2), SplitSpec(protocol="random"), "something to validate"),
         (fields(64, 64), SplitSpec(train_fraction=0.1, train_per_class=5), "train_fraction 0.1 and train_per_class 5"),
     ],
@@ -100,4 +102,4 @@ def test_a_validation_that_cannot_be_buffered_says_so() -> None:
     labels[4:8, 4:8], labels[8:12, 4:8] = 1, 2
     labels[52:56, 52:56], labels[56:60, 52:56] = 1, 2
     with pytest.raises(UserError, match=r"something to validate.*random protocol"):
-        make_split(labels, SplitSpec())
+        make_split(labels, WHOLE)

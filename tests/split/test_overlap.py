@@ -38,7 +38,7 @@ def test_shares_are_those_of_the_definition(data: st.DataObject, height: int, wi
 
 def test_a_buffer_of_the_support_leaves_no_patch_with_a_training_pixel() -> None:
     labels = fields(96, 96, side=8)
-    split = make_split(labels, SplitSpec(buffer=5))
+    split = make_split(labels, SplitSpec(block_size=16, buffer=5))
     assert overlap(split, 5).contains == 0
     assert overlap(split, 6).contains > 0
     assert overlap(split, 2).shares == 0

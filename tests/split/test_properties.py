@@ -6,7 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hsiauto.errors import UserError
-from hsiauto.split import Split, SplitSpec, make_split, revalidate
+from hsiauto.split import Split, SplitSpec, folds, make_split
+from hsiauto.split.blocks import block_ids
 from hsiauto.split.distance import distance_to
 from hsiauto.split.make import split_hash
 from tests.split.maps import LabelMap, fields, label_maps
@@ -60,8 +61,8 @@ def test_sets_are_disjoint_sorted_labelled_and_scored(labels: LabelMap, spec: Sp
 @given(labels=label_maps(), spec=specs)
 def test_buffer_is_respected_between_training_and_what_judges_it(labels: LabelMap, spec: SplitSpec) -> None:
     split = divided(labels, spec.model_copy(update={"protocol": "blocks"}))
-    assert within(split, split.pool, split.test) > spec.buffer
-    assert within(split, split.train, split.val) > spec.buffer
+    assert within(split, split.pool, split.test) > spec.squares.buffer
+    assert within(split, split.train, split.val) > spec.squares.buffer
 
 
 @settings(max_examples=100, deadline=None)
@@ -80,34 +81,47 @@ def test_test_pixels_do_not_depend_on_buffer_budget_or_validation(
 
 
 @settings(max_examples=100, deadline=None)
-@given(labels=label_maps(), spec=specs, seed=st.integers(0, 5))
-def test_revalidation_keeps_pool_and_test(labels: LabelMap, spec: SplitSpec, seed: int) -> None:
+@given(labels=label_maps(), spec=specs, k=st.integers(1, 6))
+def test_folds_are_disjoint_and_keep_pool_and_test(labels: LabelMap, spec: SplitSpec, k: int) -> None:
     split = divided(labels, spec)
-    try:
-        fresh = revalidate(split, labels, seed)
-    except UserError:
-        assume(False)
-        raise
-    np.testing.assert_array_equal(fresh.pool, split.pool)
-    np.testing.assert_array_equal(fresh.test, split.test)
-    assert (fresh.classes, fresh.left_out, fresh.spec) == (split.classes, split.left_out, split.spec)
-    assert set(labels.ravel()[fresh.train]) == set(split.classes)
-    assert not set(fresh.train) & set(fresh.val)
-    assert len(fresh.val) > 0
-    if spec.protocol == "blocks":
-        assert within(fresh, fresh.train, fresh.val) > spec.buffer
-    assert revalidate(split, labels, seed) == fresh
+    found = folds(split, labels, k)
+    assert 1 <= len(found) <= k
+    assert found[0] is split
+    validated: set[int] = set()
+    for fold in found:
+        np.testing.assert_array_equal(fold.pool, split.pool)
+        np.testing.assert_array_equal(fold.test, split.test)
+        assert (fold.classes, fold.left_out, fold.spec) == (split.classes, split.left_out, split.spec)
+        assert set(labels.ravel()[fold.train]) == set(split.classes)
+        assert not set(fold.train) & set(fold.val)
+        assert not validated & set(fold.val)
+        validated |= set(fold.val)
+        if spec.protocol == "blocks":
+            assert within(fold, fold.train, fold.val) > spec.squares.buffer
+    assert all(len(set(labels.ravel()[fold.val])) >= 2 for fold in found[1:])
+    assert folds(split, labels, k) == found
 
 
 @pytest.mark.parametrize("protocol", ["blocks", "random"])
-def test_revalidation_is_fresh_and_blind_to_test_labels(protocol: str) -> None:
+def test_folds_are_blind_to_test_labels_and_cover_the_pool(protocol: str) -> None:
     labels = fields(96, 96, side=8)
-    split = make_split(labels, SplitSpec.model_validate({"protocol": protocol, "buffer": 2}))
+    split = make_split(labels, SplitSpec.model_validate({"protocol": protocol, "block_size": 12, "buffer": 2}))
     poisoned = labels.copy()
     poisoned.ravel()[split.test] = 1
-    hashes = {split.hash} | {revalidate(split, labels, seed).hash for seed in range(4)}
-    assert len(hashes) == 5
-    assert revalidate(split, poisoned, 3) == revalidate(split, labels, 3)
+    found = folds(split, labels, 4)
+    assert len({fold.hash for fold in found}) == 4
+    assert folds(split, poisoned, 4) == found
+    covered = np.concatenate([fold.val for fold in found])
+    assert len(covered) > 0.95 * len(split.pool)
+    np.testing.assert_array_equal(np.unique(covered), np.sort(covered))
+
+
+def test_no_block_validates_twice() -> None:
+    labels = fields(96, 96, side=8)
+    split = make_split(labels, SplitSpec(block_size=12, buffer=2))
+    ids = block_ids(split.shape, 12).ravel()
+    held = [set(ids[fold.val].tolist()) for fold in folds(split, labels, 4)]
+    assert sum(map(len, held)) == len(set.union(*held))
 
 
 @settings(max_examples=50, deadline=None)
@@ -118,21 +132,26 @@ def test_same_seed_gives_the_same_split(labels: LabelMap, spec: SplitSpec) -> No
 
 @pytest.mark.parametrize("protocol", ["blocks", "random"])
 def test_another_seed_gives_another_test_set(protocol: str) -> None:
-    specs = [SplitSpec.model_validate({"protocol": protocol, "buffer": 2, "seed": seed}) for seed in range(5)]
+    specs = [
+        SplitSpec.model_validate({"protocol": protocol, "block_size": 16, "buffer": 2, "seed": seed})
+        for seed in range(5)
+    ]
     labels = fields(96, 96, side=8)
     assert len({make_split(labels, spec).test.tobytes() for spec in specs}) == 5
 
 
 members = st.sets(st.integers(0, 6)).map(sorted).map(tuple)
+hashed = st.tuples(*[members] * 5, st.sampled_from([(8, 2), (8, 3), (9, 2)]))
 
 
-@given(one=st.tuples(*[members] * 5), other=st.tuples(*[members] * 5))
-def test_hash_changes_exactly_with_the_sets_and_classes(
+@given(one=hashed, other=hashed)
+def test_hash_changes_exactly_with_the_sets_the_classes_and_the_squares(
     one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...], ...]
 ) -> None:
     def of(sets: tuple[tuple[int, ...], ...]) -> str:
         train, val, pool, test = (np.array(pixels, dtype=np.int64) for pixels in sets[:4])
-        return split_hash((9, 9), train, val, pool, test, classes=sets[4])
+        spec = SplitSpec(block_size=sets[5][0], buffer=sets[5][1])
+        return split_hash(spec, (9, 9), train, val, pool, test, classes=sets[4])
 
     assert (of(one) == of(other)) == (one == other)
     assert len(of(one)) == 16

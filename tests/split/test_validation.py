@@ -8,6 +8,7 @@ from hsiauto.split import SplitSpec, make_split
 from hsiauto.split.seal import TrialData
 from hsiauto.split.validation import few_pixels, require_two_classes, validation_warnings
 
+SPEC = SplitSpec(block_size=16, buffer=5)
 NAMES = ("oats", "corn", "grass")
 
 
@@ -37,13 +38,13 @@ def test_lacking_and_rare_classes_are_named() -> None:
 
 
 def test_validation_of_one_class_is_refused_with_what_was_found() -> None:
-    require_two_classes(of_counts([90, 3, 3], [30, 1, 0]), NAMES, SplitSpec())
+    require_two_classes(of_counts([90, 3, 3], [30, 1, 0]), NAMES, SPEC)
     with pytest.raises(UserError, match="validation must hold two classes") as refused:
-        require_two_classes(of_counts([3, 4000, 5], [0, 1383, 0]), NAMES, SplitSpec())
+        require_two_classes(of_counts([3, 4000, 5], [0, 1383, 0]), NAMES, SPEC)
     assert "1,383 pixels of corn alone" in str(refused.value)
     assert "none of oats (3 in training), grass (5 in training)" in str(refused.value)
     assert "block size below 16" in refused.value.remedy
 
 
 def test_classes_of_one_name_are_two() -> None:
-    require_two_classes(of_counts([9, 9], [3, 4]), ("field", "field"), SplitSpec())
+    require_two_classes(of_counts([9, 9], [3, 4]), ("field", "field"), SPEC)

@@ -14,8 +14,8 @@ class Reevaluated(Line):
 
     event: Literal["reevaluated"] = "reevaluated"
     trial_id: TrialId
-    split_seed: Count
-    """Seed of the fresh validation."""
+    fold: Count
+    """Number of the validation fold; the search scores on fold 1."""
     state: JobState
     error: str = ""
     val_oa: Accuracy | None = None

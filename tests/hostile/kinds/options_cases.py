@@ -8,7 +8,7 @@ from tests.hostile.template import RANDOM
 
 _NUMBERS = (str(10**30), "9" * 400, "nan", "inf", "-inf", "1e400", "", " ", "-5", "٣", "0x10", "three", "1,5", "[]")
 _WHOLE = (
-    *("budget", "max-epochs", "reduction", "grace-epochs", "top-k", "fresh-validations", "winner-seeds"),
+    *("budget", "max-epochs", "reduction", "grace-epochs", "top-k", "further-folds", "winner-seeds"),
     *("other-seeds", "further-splits", "concurrency", "cpus-per-trial", "seed", "split-seed", "simulator-seed"),
 )
 _PARTS = ("max-gpu-hours", "gpus-per-trial", "min-pixels-per-second", "time-limit", "trial-timeout")

@@ -1,0 +1,120 @@
+"""Automatic block and buffer: the widest that the label map bears.
+
+Pixels that a user maps lie far from the nearest label, and models are told apart only beyond their own windows: so the
+ladder begins with large blocks and a wide buffer, and goes down where a scene would lose its classes. Every rung is
+judged over the same few draws, never the split's own, and without a label budget: one scene, one choice.
+"""
+
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from hsiauto.split import blocks
+from hsiauto.split.budget import Labels
+from hsiauto.split.model import SplitSpec, Squares
+
+LADDER = (Squares(32, 16), Squares(32, 12), Squares(16, 12), Squares(16, 8), Squares(16, 5))
+LEAST_BLOCKS = 20
+"""With labelled pixels: every split seed of a scene of fewer draws much the same blocks again."""
+LEAST_CLASSES = 0.8
+"""Of those that stand in two blocks or more, on both sides."""
+LEAST_VALIDATED = 0.75
+"""Of these, in a validation fold."""
+LEAST_LABELS = 0.25
+"""Of all labelled pixels, in the pool."""
+_DRAWS = 5
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What a split with this block and buffer keeps, as means over draws."""
+
+    squares: Squares
+    blocks: int
+    """Blocks with labelled pixels; of `fixed`, of the train map."""
+    classes: int
+    """Classes that stand in two blocks or more; of `fixed`, in the train map."""
+    scored: float
+    """Of these, classes on both sides."""
+    validated: float
+    """Of the scored ones, classes in a validation fold."""
+    labels: float
+    """Share of the labelled pixels in the pool."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether enough is kept."""
+        return bool(
+            self.blocks >= LEAST_BLOCKS
+            and self.scored >= LEAST_CLASSES * self.classes
+            and self.validated >= LEAST_VALIDATED * self.scored > 0
+            and self.labels >= LEAST_LABELS
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rung that was chosen, and what those that were judged would have kept."""
+
+    chosen: Rung
+    rungs: tuple[Rung, ...]
+    automatic: tuple[str, ...]
+    """Of block_size and buffer, those that were."""
+
+    def __str__(self) -> str:
+        rung, what = self.chosen, " and ".join(name.replace("_", " ") for name in self.automatic)
+        size, buffer = rung.squares
+        kept = (
+            f"{rung.scored:.3g} of {rung.classes} classes on both sides, {rung.validated:.3g} of them validated, "
+            f"{100 * rung.labels:.0f} % of the labels on the training side"
+        )
+        if rung.fits:
+            return f"blocks of {size} and a buffer of {buffer} ({what} automatic) keep {kept}"
+        return (
+            f"no {what} of the ladder keeps enough of this label map; with blocks of {size} and a buffer of {buffer}, "
+            f"the last, it is {kept}"
+        )
+
+
+def choose(labels: Labels, spec: SplitSpec, every: bool = False) -> Choice | None:
+    """The first rung that keeps enough of `labels` (H, W), else the last; None if nothing is automatic.
+
+    A number that was given stands in every rung. labels: of `fixed` those of the train map, blocks of which validate.
+    every: judge the rungs below the chosen one too.
+    """
+    given = {"block_size": spec.block_size, "buffer": spec.buffer}
+    automatic = tuple(name for name, value in given.items() if value == "auto")
+    if not automatic or spec.protocol == "random":
+        return None
+    asked = (rung._replace(**{name: n for name, n in given.items() if n != "auto"}) for rung in LADDER)
+    rungs: list[Rung] = []
+    for squares in dict.fromkeys(asked):
+        if every or not any(rung.fits for rung in rungs):
+            rungs.append(_judged(labels, spec, squares))
+    return Choice(next((rung for rung in rungs if rung.fits), rungs[-1]), tuple(rungs), automatic)
+
+
+def _judged(labels: Labels, spec: SplitSpec, squares: Squares) -> Rung:
+    tried = spec.model_copy(update={**squares._asdict(), "train_fraction": None, "train_per_class": None})
+    ids = blocks.block_ids((labels.shape[0], labels.shape[1]), squares.block_size)
+    standing = np.unique(np.stack([labels[labels > 0], ids[labels > 0]]), axis=1)
+    possible = np.flatnonzero(np.bincount(standing[0]) >= (2 if spec.protocol == "blocks" else 1))
+    draws = [_draw(labels, tried, draw) for draw in range(_DRAWS)]
+    scored, validated, pool = (fmean(column) for column in zip(*draws, strict=True))
+    n_blocks = len(np.unique(standing[1]))
+    return Rung(squares, n_blocks, len(possible), scored, validated, pool / max(1, int(np.count_nonzero(labels))))
+
+
+def _draw(labels: Labels, spec: SplitSpec, draw: int) -> tuple[int, int, int]:
+    """Classes scored, classes validated and pixels in the pool of one draw."""
+    rng, pool = np.random.default_rng([draw]), labels > 0
+    scored = np.unique(labels[pool])
+    if spec.protocol == "blocks":
+        sides = blocks.divide(labels, spec, rng, rng)
+        scored = np.intersect1d(labels[sides.pool], labels[sides.test])
+        pool = sides.pool & np.isin(labels, scored)
+    if not pool.any():
+        return 0, 0, 0
+    val = blocks.carve(np.where(pool, labels, 0), spec, rng)[1]
+    return len(scored), len(np.unique(labels[val])), int(np.count_nonzero(pool))
