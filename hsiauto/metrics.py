@@ -76,7 +76,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(share: float, n: int) -> Interval:
+def wilson(share: float, n: float) -> Interval:
     """Wilson's score interval of a `share` of `n` pixels, as of n independent ones. JASA 22 (1927), 209-212.
 
     Pixels of one field are alike, so that less is known than it says. NaN without a pixel or a share.
@@ -87,6 +87,26 @@ def wilson(share: float, n: int) -> Interval:
     half_width = math.sqrt(z2_n * (share * (1 - share) + z2_n / 4))
     low, high = ((share + z2_n / 2 + side * half_width) / (1 + z2_n) for side in (-1, 1))
     return Interval(max(0.0, low), min(1.0, high))  # rounding passes 0 and 1
+
+
+def clustered(right: npt.NDArray[np.bool_], cluster: npt.NDArray[np.integer]) -> Interval:
+    """Wilson's interval of the share of `right` (N,) among pixels that are alike within a `cluster` (N,), its number.
+
+    N is taken for the number of independent pixels whose share varies as much as the clusters say it does, less what so
+    few clusters can tell of that (Korn and Graubard, Survey Methodology 24 (1998), 193-201); for one cluster, and
+    if all or none are right, for the number of clusters. NaN without a pixel.
+    """
+    n = len(right)
+    if not n:
+        return Interval(math.nan, math.nan)
+    _, member = np.unique(cluster, return_inverse=True)
+    size, hits = np.bincount(member), np.bincount(member, weights=right)
+    share, n_clusters = float(right.mean()), len(size)
+    if n_clusters == 1 or share in (0.0, 1.0):
+        return wilson(share, n_clusters)
+    variance = n_clusters / (n_clusters - 1) * float(np.square(hits - share * size).sum()) / n**2
+    effective = min(n, share * (1 - share) / max(variance, np.finfo(np.float64).tiny))
+    return wilson(share, effective * float(ndtri(0.975) / stdtrit(n_clusters - 1, 0.975)) ** 2)
 
 
 ROUNDING = 1e-12

@@ -82,6 +82,8 @@ class Progress:
         self._opened, self._objective = opened, opened.run_config.objective
         if opened.searches:
             self._budget, self._phase = opened.run_config.budget, "search"
+        for line in opened.told:
+            self._console.print(line, markup=False, highlight=False)
         for event in opened.past:
             self._take(event)
         if self._console.is_terminal:

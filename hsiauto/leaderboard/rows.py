@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from hsiauto.config import RunConfig
+from hsiauto.leaderboard.map_accuracy import distance_columns
 from hsiauto.leaderboard.schema import PARAM, schema
 from hsiauto.metrics import wilson
 from hsiauto.search.events import Event, Opened, Ranked, Reevaluated, Refit, of
@@ -24,6 +25,7 @@ _COPIED = (
     *("split_seed", "state", "seed", "max_epochs", "epochs", *_VALIDATION, "fit_seconds", "peak_memory_bytes"),
     *("test_oa", "test_aa", "test_kappa", "split_hash", "labels_train", "labels_val", "pixels_test", "classes_scored"),
     *("overlap_contains", "overlap_shares", "predict_pixels_per_second", "parameters", "macs"),
+    *("test_distance_min", "test_distance_max", "map_distance_median"),
 )
 _WORDS = ("acquisition", "error", "device", "node", "started_at", "finished_at")
 """Columns of a `refit` event: as they are, and null if empty."""
@@ -165,6 +167,7 @@ def _refit(
         "test_oa_high": oa.high,
         "test_pixels_per_class": None if n_test is None else json.dumps(n_test),
         "test_per_class": None if recalls is None else json.dumps({k: _known(v) for k, v in recalls.items()}),
+        **distance_columns(event),
     }
 
 

@@ -26,7 +26,9 @@ class Column(NamedTuple):
         """The least and the greatest number that a run writes."""
         if self.type == pa.int64():
             return 0, 2**63
-        accuracy = self.name.startswith("overlap_") or self.name.endswith(("_oa", "_aa", "_low", "_high", "_mean"))
+        accuracy = self.name.startswith(("overlap_", "map_share_")) or self.name.endswith(
+            ("_oa", "_aa", "_low", "_high", "_mean")
+        )
         return (-1, 1) if accuracy or self.name.endswith("_kappa") else (0, math.inf)
 
 
@@ -91,6 +93,30 @@ RESULTS = (
     Column("test_kappa", _FLOAT, "Cohen's kappa on test; refits and baselines only"),
     Column("test_per_class", _STRING, "JSON {class name: recall on test}; refits and baselines only"),
     Column("test_pixels_per_class", _STRING, "JSON {class name: test pixels}, of which test_per_class is the share"),
+    Column(
+        "test_oa_by_distance",
+        _STRING,
+        "JSON {pixels to the nearest training pixel: test OA of the test pixels that lie so far}, null without one",
+    ),
+    Column(
+        "test_interval_by_distance",
+        _STRING,
+        "JSON {the same: [low, high]}, its 95 % interval, for which the pixels of one block are alike",
+    ),
+    Column("test_pixels_by_distance", _STRING, "JSON {pixels to the nearest training pixel: test pixels}"),
+    Column("map_pixels_by_distance", _STRING, "the same of the pixels of the scene that hold data"),
+    Column("test_distance_min", _INT, "pixels from the nearest test pixel to training (Chebyshev)"),
+    Column("test_distance_max", _INT, "pixels from the furthest test pixel to training"),
+    Column("map_distance_median", _INT, "pixels from training within which half of the scene lies"),
+    Column(
+        "map_oa",
+        _FLOAT,
+        "expected accuracy of the map of this scene: test_oa_by_distance weighted by map_pixels_by_distance; nearer "
+        "pixels than any tested one count as the nearest tested ones, and what lies further away is left out",
+    ),
+    Column("map_oa_low", _FLOAT, "lower end of its 95 % interval, from those of test_interval_by_distance"),
+    Column("map_oa_high", _FLOAT, "upper end of the same"),
+    Column("map_share_beyond", _FLOAT, "share of the map that lies further from training than any test pixel"),
     Column("protocol", _STRING, "blocks | random | fixed"),
     Column("split_hash", _STRING, "identifies the pixels of train, validation and test"),
     Column("block_size", _INT, "side of a block in pixels; null unless protocol is blocks"),

@@ -1,16 +1,19 @@
 """What may be said about the winner, and about labels that were asked for, in sentences."""
 
 import math
+import statistics
 from collections.abc import Sequence
 
 import pyarrow as pa
 
 from hsiauto.leaderboard.summary import CANARY, Row, Spread, SummaryRow, own_split, summary, value
 from hsiauto.metrics import ROUNDING, paired
+from hsiauto.split.distance import statement
 
 
 def winner_statement(table: pa.Table) -> list[str]:
-    """Sentences: the winner against the runner-up, over further splits, against the canary. Empty without a winner."""
+    """Sentences: the winner against the runner-up, over further splits, on the map, against the canary. Empty without a
+    winner."""
     lines = summary(table)
     winner = next((line for line in lines if line.rank == 1 and line.n_seeds), None)
     if winner is None:
@@ -27,10 +30,19 @@ def winner_statement(table: pa.Table) -> list[str]:
     if runner_up is not None:
         said.append(_against(winner, runner_up, own_split(table.to_pylist())))
     said += _further(table.to_pylist())
+    said += _of_map([row for row in own_split(table.to_pylist()) if row["rank"] == 1])
     canary = next((line for line in lines if line.family == CANARY and line.n_seeds), None)
     if canary is not None:
         said.append(_canary(winner, canary, table["protocol"][0].as_py()))
     return said
+
+
+def distance_statement(table: pa.Table) -> str:
+    """What the accuracies of the run's own split are accuracies of; empty if that is not known."""
+    rows = (row for row in own_split(table.to_pylist()) if row["test_distance_max"] is not None)
+    row = next(rows, None)
+    places = ("test_distance_min", "test_distance_max", "map_distance_median")
+    return "" if row is None else statement(*(row[name] for name in places))
 
 
 def label_statement(table: pa.Table, n_pool: int) -> list[str]:
@@ -96,6 +108,27 @@ def _further(everything: Sequence[Row]) -> list[str]:
     spread = Spread(winner["further_splits_oa_mean"], value(winner, "further_splits_oa_std"), n)
     of = f", of {_pixels(sizes)} each" if sizes else ""
     return [f"On {_count(n, 'further split')} its config has test OA {_percent(spread)}{of}."]
+
+
+def _of_map(winner: Sequence[Row]) -> list[str]:
+    """The expected accuracy of its map; the mean over its seeds, which share pixels, also of the ends."""
+    rows = [row for row in winner if row["map_oa"] is not None]
+    if not rows:
+        return []
+    oa, low, high, beyond = (
+        100 * statistics.fmean(row[name] for row in rows)
+        for name in ("map_oa", "map_oa_low", "map_oa_high", "map_share_beyond")
+    )
+    said = (
+        f"Expected accuracy of the map: {oa:.1f} % (95 % interval {low:.1f} to {high:.1f}) of ground that is of these "
+        "classes: test OA by distance from training, weighted by the map's own distances."
+    )
+    if (nearest := rows[0]["test_distance_min"]) > 1:
+        said += f" What lies nearer than {nearest} pixels counts as the nearest that was tested."
+    if beyond:
+        share = f"{beyond:.0f}" if beyond >= 1 else "less than 1"
+        said += f" {share} % of it lies further away than any test pixel: nothing is known there."
+    return [said]
 
 
 _INSTEAD = {

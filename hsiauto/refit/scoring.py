@@ -12,18 +12,20 @@ from hsiauto.families import costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.references import Coordinate1NNConfig
 from hsiauto.models.fitted.reference import fit_reference
+from hsiauto.refit.by_distance import by_distance
 from hsiauto.refit.plan import Training
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Cycle, Refit, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import JobResult
 from hsiauto.split import Split, make_split, overlap
-from hsiauto.split.model import Pixels
+from hsiauto.split.distance import Distances
+from hsiauto.split.model import Mask, Pixels
 from hsiauto.split.seal import SealedTest, TrialData, class_names, seal, training_data
 from hsiauto.split.validation import require_two_classes
 from hsiauto.training.active.learn import Cycle as TrainedCycle
 
-_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class")
+_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class", "by_distance")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Target:
     test: SealedTest
     class_names: tuple[str, ...]
     """Names of the split's classes, in their order."""
+    valid: Mask
+    """(H, W): what a map of the scene draws."""
 
     @classmethod
     def of(cls, work: Work, split_seed: int, *, validates: bool = False) -> "Target":
@@ -53,13 +57,21 @@ class Target:
             require_two_classes(data, names, split.spec)
         else:
             data = training_data(work.scene, split, work.run_config.transductive)
-        return cls(split, data, test, names)
+        return cls(split, data, test, names, work.scene.valid)
 
-    def scores(self, key: str, predicted: Pixels) -> dict[str, Any]:
-        """The test scores of `predicted`, by name. Raises RuntimeError if `key` was scored before."""
-        scores = self.test.score(key, predicted)
+    def distances(self, trained_on: Pixels) -> Distances:
+        """Of test and map from the pixels that a model was trained on."""
+        return Distances.of(self.split, self.valid, trained_on)
+
+    def scores(self, key: str, predicted: Pixels, distances: Distances) -> dict[str, Any]:
+        """The test scores of `predicted`, by name. Raises RuntimeError if `key` was scored before.
+
+        distances: from what trained the model.
+        """
+        scores, bins = self.test.score(key, predicted, distances.test)
         per_class = dict(zip(self.class_names, scores.per_class.tolist(), strict=True))
-        return dict(zip(_SCORES, (scores.oa, scores.aa, scores.kappa, per_class), strict=True))
+        values = (scores.oa, scores.aa, scores.kappa, per_class, by_distance(distances, bins))
+        return dict(zip(_SCORES, values, strict=True))
 
 
 def record(
@@ -115,8 +127,9 @@ def _results(
     target: Target, config: FamilyConfig, key: str, result: JobResult, known: Mapping[int, Cycle]
 ) -> dict[str, Any]:
     """Fields of a `refit` event: what trained, its costs and, once a key, its scores."""
-    trained_on = labelled(target, result)
+    trained_on = labelled(target, result.cycles)
     shares = overlap(replace(target.split, pool=trained_on), config.support)
+    distances = target.distances(trained_on)
     fields: dict[str, Any] = {
         "split_hash": target.split.hash,
         "labels_train": len(trained_on),
@@ -126,6 +139,10 @@ def _results(
         "classes_scored": len(target.split.classes),
         "overlap_contains": shares.contains,
         "overlap_shares": shares.shares,
+        "test_distance_min": distances.test_range[0],
+        "test_distance_max": distances.test_range[1],
+        "map_distance_median": distances.map_median,
+        "by_distance": by_distance(distances),
     }
     if (report := result.report) is not None:
         copied = ["fit_seconds", "peak_memory_bytes"]
@@ -138,7 +155,7 @@ def _results(
         if last is not None and last.test_per_class is not None:
             fields |= {name: getattr(last, name) for name in _SCORES}
         else:
-            fields |= target.scores(key, result.predicted)
+            fields |= target.scores(key, result.predicted, distances)
         seconds, n = result.predict_seconds, len(result.predicted)
         fields["predict_pixels_per_second"] = n / seconds if seconds > 0 else None
     return fields
@@ -159,7 +176,8 @@ def _cycles(
         if cycle.predicted is not None and cycle is result.cycles[-1]:
             scores = {name: results[name] for name in _SCORES}
         elif cycle.predicted is not None:
-            scores = target.scores(f"{key}/cycle-{cycle.number}", cycle.predicted)
+            distances = target.distances(labelled(target, result.cycles[: i + 1]))
+            scores = target.scores(f"{key}/cycle-{cycle.number}", cycle.predicted, distances)
             del scores["test_per_class"]
         if training.config.kind != "reference":
             scores["canary_oa"] = _canary(target, f"{key}/cycle-{cycle.number}/canary", result.cycles[: i + 1])
@@ -184,23 +202,20 @@ def _cycles(
     return events
 
 
-def labelled(target: Target, result: JobResult) -> Pixels:
-    """The pixels whose labels trained: all of the target's, or those that were asked for."""
-    if not result.cycles:
+def labelled(target: Target, cycles: Sequence[TrainedCycle]) -> Pixels:
+    """The pixels whose labels trained: all of the target's, or those that were asked for in `cycles`."""
+    if not cycles:
         return target.data.train_pixels
-    return _asked(result.cycles)
-
-
-def _asked(cycles: Sequence[TrainedCycle]) -> Pixels:
     return np.sort(np.concatenate([cycle.acquired for cycle in cycles]))
 
 
 def _canary(target: Target, key: str, cycles: Sequence[TrainedCycle]) -> float:
     """Test OA of `coordinate_1nn` on the labels that were asked for in `cycles`, scored as `key`."""
-    data, asked = target.data, _asked(cycles)
+    data, asked = target.data, labelled(target, cycles)
     labels = data.train_labels[np.searchsorted(data.train_pixels, asked)]
     canary = fit_reference(Coordinate1NNConfig(), replace(data, train_pixels=asked, train_labels=labels))
-    return target.test.score(key, canary.probabilities(data.cube, data.valid, target.split.test).argmax(axis=1)).oa
+    predicted = canary.probabilities(data.cube, data.valid, target.split.test).argmax(axis=1)
+    return float(target.scores(key, predicted, target.distances(asked))["test_oa"])
 
 
 @cache

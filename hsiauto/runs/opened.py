@@ -198,7 +198,7 @@ def _open(
     with Journal(folder / folders.JOURNAL) as journal, Journal(folder / refits) as refit_journal:
         run = OpenRun(prepared, folder, (journal, refit_journal), machine, watch)
         past = (*journal.events, *refit_journal.events) if run.searches else ()
-        watch.on_event(RunOpened(run_config, run.searches, run.deadlines.end, past))
+        watch.on_event(RunOpened(run_config, run.searches, run.deadlines.end, past, prepared.told))
         if not journal.events:
             run.work.record(journal, opening(prepared, study))
             for text in prepared.warnings:

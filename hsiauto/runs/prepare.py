@@ -20,6 +20,7 @@ from hsiauto.search.events import Event, Opened, Proposed, Refit, of
 from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space
 from hsiauto.split import Choice, Split, SplitSpec, choose, make_split, settled
+from hsiauto.split.distance import Distances
 from hsiauto.split.seal import TrialData, class_names, seal
 from hsiauto.split.validation import few_pixels, require_two_classes, validation_warnings
 
@@ -45,6 +46,11 @@ class Prepared:
         chosen = () if self.choice is None else (str(self.choice),)
         left_out = tuple(f"class {names[k - 1]} is left out: {reason}" for k, reason in self.split.left_out)
         return (*self.scene.notes, *chosen, *left_out)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What is said of scene and split before anything is trained."""
+        return (Distances.of(self.split, self.scene.valid).statement,)
 
 
 @within_memory("a run")

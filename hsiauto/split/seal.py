@@ -1,14 +1,16 @@
 """The seal: what a trial may see, and the test labels, which only a refit may read."""
 
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
-from hsiauto.metrics import Scores, scores
+from hsiauto.metrics import Interval, Scores, clustered, scores
 from hsiauto.scene.model import Scene
+from hsiauto.split.blocks import block_ids
+from hsiauto.split.distance import BINS, bin_of
 from hsiauto.split.model import Pixels, Split
 
 
@@ -38,18 +40,36 @@ class TrialData:
         return self.train_pixels if self.fitted_on is None else self.fitted_on
 
 
+class BinScore(NamedTuple):
+    """Test pixels of a bin of distances."""
+
+    pixels: int
+    oa: float
+    """NaN without a pixel."""
+    interval: Interval
+    """95 %: `metrics.clustered`, by block."""
+
+
 class SealedTest:
     """The only holder of test labels. Positions and counts are public; labels answer once per key, only as scores.
 
     Stays in the process that made it: pickling and copying raise TypeError, so it cannot reach a worker.
     """
 
-    __slots__ = ("_labels", "_n_classes", "_opened", "pixels")
+    __slots__ = ("_blocks", "_labels", "_n_classes", "_opened", "pixels")
 
-    def __init__(self, pixels: Pixels, labels: npt.NDArray[np.int64], n_classes: int) -> None:
+    def __init__(
+        self,
+        pixels: Pixels,
+        labels: npt.NDArray[np.int64],
+        n_classes: int,
+        blocks: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        """`blocks` (N,): the block that each pixel lies in; None: one holds all of them."""
         assert pixels.shape == labels.shape
         self.pixels = pixels
         """(N,) flat indices."""
+        self._blocks = np.zeros_like(pixels) if blocks is None else blocks
         self._labels = labels
         self._n_classes = n_classes
         self._opened: set[str] = set()
@@ -59,8 +79,11 @@ class SealedTest:
         """How many test pixels each class has; a split is said to be small before anything is scored."""
         return np.bincount(self._labels, minlength=self._n_classes).tolist()
 
-    def score(self, key: str, predicted: npt.NDArray[np.integer]) -> Scores:
-        """Scores of `predicted` (N,), 0-based classes at `pixels`, for the refit named `key`.
+    def score(
+        self, key: str, predicted: npt.NDArray[np.integer], distance: npt.NDArray[np.integer]
+    ) -> tuple[Scores, tuple[BinScore, ...]]:
+        """Scores of `predicted` (N,), 0-based classes at `pixels`, for the refit named `key`; and its accuracy in each
+        bin of the `distance` (N,) from `pixels` to what trained it, in the order of `BINS`.
 
         Raises RuntimeError when `key` was scored before: a model meets the test labels once.
         """
@@ -68,7 +91,13 @@ class SealedTest:
             raise RuntimeError(f"{key} has been scored on test before; a refit is scored once")
         result = scores(self._labels, predicted, self._n_classes)
         self._opened.add(key)
-        return result
+        right, bins = predicted == self._labels, bin_of(distance)
+        return result, tuple(self._bin_score(right, bins == place) for place in range(len(BINS)))
+
+    def _bin_score(self, right: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> BinScore:
+        n = int(inside.sum())
+        oa = float(right[inside].mean()) if n else float("nan")
+        return BinScore(n, oa, clustered(right[inside], self._blocks[inside]))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("test labels cannot be pickled or copied: a trial must not receive them")
@@ -83,7 +112,8 @@ def seal(scene: Scene, split: Split, transductive: bool = False) -> tuple[TrialD
     Raises UserError if the split was drawn on another grid or holds pixels of a class that it does not score.
     """
     data = _trial_data(scene, split, split.train, split.val, transductive)
-    return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes))
+    blocks = block_ids(split.shape, split.spec.block_size).ravel()[split.test]
+    return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes), blocks)
 
 
 def training_data(scene: Scene, split: Split, transductive: bool = False) -> TrialData:

@@ -47,10 +47,10 @@ def test_a_search_that_goes_on_counts_what_its_journal_has() -> None:
 def test_what_the_split_lacks_is_said_before_the_first_trial() -> None:
     file = io.StringIO()
     with Progress(Console(file=file, width=200)) as progress:
-        progress(RunOpened(fakes.run_config(), searches=True, end=None))
+        progress(RunOpened(fakes.run_config(), searches=True, end=None, told=("test pixels lie far away",)))
         progress(Warned(about="split", text="validation holds no pixel of oats"))
         progress(Warned(about="mirror", text="told at the end"))
-    assert file.getvalue().startswith("warning: validation holds no pixel of oats\n")
+    assert file.getvalue().startswith("test pixels lie far away\nwarning: validation holds no pixel of oats\n")
     assert "told at the end" not in file.getvalue()
 
 

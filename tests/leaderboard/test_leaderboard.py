@@ -15,7 +15,17 @@ from scipy import stats
 
 from hsiauto.cli.leaderboard_table import print_leaderboard
 from hsiauto.errors import UserError
-from hsiauto.leaderboard import COLUMNS, Context, read, rows, summary, table_warnings, winner_statement, write
+from hsiauto.leaderboard import (
+    COLUMNS,
+    Context,
+    distance_statement,
+    read,
+    rows,
+    summary,
+    table_warnings,
+    winner_statement,
+    write,
+)
 from hsiauto.refit import reevaluate, refit
 from hsiauto.scene import memory
 from hsiauto.search.events import Proposed, Reported
@@ -56,6 +66,17 @@ CONTRACT = [
     "test_kappa",
     "test_per_class",
     "test_pixels_per_class",
+    "test_oa_by_distance",
+    "test_interval_by_distance",
+    "test_pixels_by_distance",
+    "map_pixels_by_distance",
+    "test_distance_min",
+    "test_distance_max",
+    "map_distance_median",
+    "map_oa",
+    "map_oa_low",
+    "map_oa_high",
+    "map_share_beyond",
     "protocol",
     "split_hash",
     "block_size",
@@ -297,6 +318,21 @@ def test_a_test_figure_stands_beside_its_size_and_the_interval_that_it_allows(ta
     assert said[1].startswith("102 test pixels allow 93.1 to 99.5 % (95 %, Wilson) if they are independent")
     assert said[3].endswith("of 102 test pixels each.")
     assert table_warnings(table) == []
+
+
+def test_a_test_figure_stands_beside_its_distance(table: pa.Table) -> None:
+    d = table.to_pandas()
+    scored = d[d.test_oa.notna()]
+    for row in scored.itertuples():
+        oa, pixels = json.loads(row.test_oa_by_distance), json.loads(row.test_pixels_by_distance)
+        assert sum(pixels.values()) == row.pixels_test
+        assert sum((oa[name] or 0) * n for name, n in pixels.items()) / row.pixels_test == pytest.approx(row.test_oa)
+        assert sum(json.loads(row.map_pixels_by_distance).values()) == 144
+        assert row.map_oa_low <= row.map_oa <= row.map_oa_high
+    assert (scored.test_distance_min == 1).all()
+    assert d[d.kind == "trial"][["test_oa_by_distance", "map_oa", "test_distance_max"]].isna().all(axis=None)
+    assert distance_statement(table).startswith("test pixels lie 1 to ")
+    assert "Expected accuracy of the map: 98." in winner_statement(table)[4]
 
 
 def test_few_test_pixels_of_a_class_are_said_of_a_table_alone(table: pa.Table) -> None:

@@ -23,7 +23,7 @@ from hsiauto.search.journal import Journal
 from hsiauto.search.workers.job_worker import JobWorker
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split import overlap
-from hsiauto.split.seal import SealedTest, TrialData
+from hsiauto.split.seal import BinScore, SealedTest, TrialData
 from hsiauto.training.active.recipe import ActiveLabels
 from hsiauto.training.trial import Trial
 from tests.refit.fabricated import SVM, Pool, scene, work
@@ -141,7 +141,7 @@ def test_a_cycle_meets_the_test_labels_once(made: tuple[Work, list[Event]], tmp_
     assert len(cycles) == len(result.cycles)
     for key in (cycles[0].key, f"{cycles[0].key}/cycle-0"):
         with pytest.raises(RuntimeError, match="scored once"):
-            target.scores(key, np.zeros_like(done.split.test))
+            target.scores(key, np.zeros_like(done.split.test), target.distances(done.split.pool))
     with pytest.raises(RuntimeError, match="scored once"):
         _recorded(done, target, SVM, tmp_path / "second")
 
@@ -162,9 +162,9 @@ def test_a_driver_killed_before_the_refit_event_scores_no_cycle_again(
                 refits.append(event)
     score = SealedTest.score
 
-    def watched(self: SealedTest, name: str, predicted: np.ndarray) -> Scores:
+    def watched(self: SealedTest, name: str, *given: np.ndarray) -> tuple[Scores, tuple[BinScore, ...]]:
         scored.append(name)
-        return score(self, name, predicted)
+        return score(self, name, *given)
 
     monkeypatch.setattr(SealedTest, "score", watched)
     done = work(tmp_path, Training(scene()), labels=LABELS, random_control=True)

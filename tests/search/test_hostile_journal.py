@@ -20,11 +20,18 @@ from hsiauto.search.events import (
     Warned,
     to_line,
 )
+from hsiauto.search.events.refits import DistanceBin
 from hsiauto.search.journal import Journal, read
 from hsiauto.search.trials import trials
 from tests import told
 
 T1, T2 = told.T1, "t0002"
+BINS = tuple(
+    DistanceBin(test_pixels=4, test_oa=0.5, interval=(0.1, 0.9), map_pixels=9, map_beyond=2)
+    if place == 1
+    else DistanceBin(test_pixels=0, map_pixels=9, map_beyond=9)
+    for place in range(5)
+)
 RUN: list[Event] = [
     told.opened(),
     WarmStart(configs=(FoundConfig(config={"a": 1}, found_by="run/t0001"),)),
@@ -49,7 +56,13 @@ RUN: list[Event] = [
 REFITS: list[Event] = [
     told.refit("a", state="skipped"),
     told.cycle("a", 0, test_oa=0.5),
-    told.refit("a", trial_id=T1, rank=1, test_oa=0.5, test_per_class={"corn": 0.5}, val_losses=(1.0,), epochs=1),
+    told.refit(
+        "a",
+        trial_id=T1,
+        rank=1,
+        **{"test_oa": 0.5, "test_per_class": {"corn": 0.5}, "val_losses": (1.0,), "epochs": 1, "pixels_test": 4},
+        **{"test_distance_min": 5, "test_distance_max": 7, "map_distance_median": 3, "by_distance": BINS},
+    ),
     Model(key="a", config_hash="a"),
     told.refit("b", kind="baseline"),
 ]

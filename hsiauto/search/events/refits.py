@@ -1,12 +1,50 @@
 """Events after the search. Test scores stand in `cycle` and `refit` alone, which are in refits.jsonl alone."""
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+
+from hsiauto.metrics import ROUNDING
 from hsiauto.search.events.line import Accuracy, Amount, Count, Line, Number, Ordinal, Time, TrialId
+from hsiauto.split.distance import BINS
 
 JobState = Literal["completed", "failed", "skipped"]
 """skipped: a deadline left it out; a later call trains it."""
+
+
+class DistanceBin(BaseModel):
+    """Test and map at some distance: pixels (Chebyshev) to the nearest training pixel."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
+
+    test_pixels: Count
+    test_oa: Accuracy | None = None
+    """None without a test pixel, and unless it was scored; and so is the next."""
+    interval: tuple[Accuracy, Accuracy] | None = None
+    """Of 95 %, for which pixels of one block are alike."""
+    map_pixels: Count
+    """Pixels of the scene that hold data, training pixels among them."""
+    map_beyond: Count
+    """Of these, further away than any test pixel."""
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        if (self.test_oa is None) != (self.interval is None) or (self.interval and not self.test_pixels):
+            raise ValueError("an accuracy has pixels and an interval")
+        if self.map_beyond > self.map_pixels:
+            raise ValueError("more than all of the map's pixels lie beyond the test")
+        return self
+
+
+def _one_for_each_bin(bins: tuple[DistanceBin, ...]) -> tuple[DistanceBin, ...]:
+    if bins and len(bins) != len(BINS):
+        raise ValueError(f"there are {len(BINS)} bins of distances")
+    return bins
+
+
+ByDistance = Annotated[tuple[DistanceBin, ...], AfterValidator(_one_for_each_bin)]
+"""One for each of `split.distance.BINS`; empty: not known."""
 
 
 class Reevaluated(Line):
@@ -70,6 +108,7 @@ class Cycle(Line):
     test_kappa: Accuracy | None = None
     test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall; of the last cycle only."""
+    by_distance: ByDistance = ()
     canary_oa: Accuracy | None = None
     """Test OA of `coordinate_1nn` on the same labels; None for a reference."""
 
@@ -109,7 +148,7 @@ class Refit(Line):
     started_at: Time = ""
     finished_at: Time = ""
     split_hash: str | None = None
-    """None if no such split can be drawn; and so are the next seven."""
+    """None if no such split can be drawn; and so are the next ten."""
     labels_train: Count | None = None
     labels_val: Count | None = None
     pixels_test: Count | None = None
@@ -120,6 +159,12 @@ class Refit(Line):
     """Share of test patches that contain a training pixel."""
     overlap_shares: Accuracy | None = None
     """Share of test patches that share a pixel with a training patch."""
+    test_distance_min: Count | None = None
+    """Pixels from training (Chebyshev) to the nearest test pixel."""
+    test_distance_max: Count | None = None
+    """To the furthest one."""
+    map_distance_median: Count | None = None
+    """Within which half of the scene's pixels lie."""
     epochs: Count | None = None
     fit_seconds: Amount | None = None
     peak_memory_bytes: Count | None = None
@@ -135,7 +180,18 @@ class Refit(Line):
     test_kappa: Accuracy | None = None
     test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall."""
+    by_distance: ByDistance = ()
     predict_pixels_per_second: Amount | None = None
+
+    @model_validator(mode="after")
+    def _bins_add_up(self) -> Self:
+        if self.by_distance and sum(one.test_pixels for one in self.by_distance) != self.pixels_test:
+            raise ValueError("the bins of distances hold the test pixels")
+        if self.by_distance and self.test_oa is not None:
+            right = sum((one.test_oa or 0.0) * one.test_pixels for one in self.by_distance)
+            if not abs(right / max(1, self.pixels_test or 0) - self.test_oa) < ROUNDING:
+                raise ValueError("test_oa is that of the bins of distances together")
+        return self
 
 
 class Model(Line):

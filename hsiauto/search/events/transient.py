@@ -31,6 +31,8 @@ class RunOpened:
     """When the time limit ends, as a `time.monotonic()` value; None without one."""
     past: tuple[Event, ...] = ()
     """The journal of a search that goes on."""
+    told: tuple[str, ...] = ()
+    """What a reader must know of scene and split before the first training ends."""
 
 
 @dataclass(frozen=True)
