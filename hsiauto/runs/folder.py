@@ -17,7 +17,8 @@ from hsiauto.split import Split, save_split
 
 CONFIG, SPLIT, JOURNAL, REFITS = "run.yaml", "split.npz", "journal.jsonl", "refits.jsonl"
 LEADERBOARD, REPORT = "leaderboard.parquet", "report.html"
-MAP, MAP_DATA, SEARCH_FIGURE, LABELS_FIGURE = "map.png", "map.npz", "search.png", "labels.png"
+MAP, MAP_DATA, SEARCH_FIGURE = "map.png", "map.npz", "search.png"
+LABELS_FIGURE, DISTANCE_FIGURE = "labels.png", "distance.png"
 BUNDLE, BUNDLE_PREVIOUS = "bundle", "bundle-previous"
 
 

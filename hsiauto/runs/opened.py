@@ -13,6 +13,7 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import RayLost
 from hsiauto.files import run_lock
 from hsiauto.refit import Work
+from hsiauto.report.distance_figure import draw_distance
 from hsiauto.report.labels_figure import draw_labels
 from hsiauto.report.search_figure import draw_search
 from hsiauto.runs import folder as folders
@@ -118,6 +119,7 @@ class OpenRun:
             if of(Reported, self.journal.events):
                 draw_search(self.journal.events, self.prepared.run_config, self.folder / folders.SEARCH_FIGURE)
             draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
+            draw_distance(table, self.folder / folders.DISTANCE_FIGURE)
         drawn = True
 
         def draw() -> None:

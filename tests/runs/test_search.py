@@ -78,7 +78,7 @@ def finished(ray_session: None, source: SceneSource, tmp_path_factory: pytest.Te
 def test_leaves_everything(finished: runs.Result) -> None:
     names = {path.name for path in finished.folder.iterdir()}
     expected = {"run.yaml", "split.npz", JOURNAL, REFITS, "leaderboard.parquet", "map.png", "search.png", "bundle"}
-    expected |= {"map.npz", "report.html"}
+    expected |= {"map.npz", "distance.png", "report.html"}
     assert expected <= names
     assert finished.exit_code == 0
 
