@@ -68,9 +68,9 @@ class Target:
 
         distances: from what trained the model.
         """
-        scores, bins = self.test.score(key, predicted, distances.test)
+        scores = self.test.score(key, predicted, distances.test)
         per_class = dict(zip(self.class_names, scores.per_class.tolist(), strict=True))
-        values = (scores.oa, scores.aa, scores.kappa, per_class, by_distance(distances, bins))
+        values = (scores.oa, scores.aa, scores.kappa, per_class, by_distance(distances, scores.by_distance))
         return dict(zip(_SCORES, values, strict=True))
 
 
@@ -214,8 +214,7 @@ def _canary(target: Target, key: str, cycles: Sequence[TrainedCycle]) -> float:
     data, asked = target.data, labelled(target, cycles)
     labels = data.train_labels[np.searchsorted(data.train_pixels, asked)]
     canary = fit_reference(Coordinate1NNConfig(), replace(data, train_pixels=asked, train_labels=labels))
-    predicted = canary.probabilities(data.cube, data.valid, target.split.test).argmax(axis=1)
-    return float(target.scores(key, predicted, target.distances(asked))["test_oa"])
+    return target.test.score(key, canary.probabilities(data.cube, data.valid, target.split.test).argmax(axis=1)).oa
 
 
 @cache

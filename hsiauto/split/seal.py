@@ -40,6 +40,10 @@ class TrialData:
         return self.train_pixels if self.fitted_on is None else self.fitted_on
 
 
+_ALIKE = 32
+"""Side in pixels of the squares whose pixels are taken as alike on a split without blocks."""
+
+
 class BinScore(NamedTuple):
     """Test pixels of a bin of distances."""
 
@@ -48,6 +52,14 @@ class BinScore(NamedTuple):
     """NaN without a pixel."""
     interval: Interval
     """95 %: `metrics.clustered`, by block."""
+
+
+@dataclass(frozen=True, eq=False)
+class SealedScores(Scores):
+    """Scores on test."""
+
+    by_distance: tuple[BinScore, ...] = ()
+    """For each of `BINS`; empty if distances were not given."""
 
 
 class SealedTest:
@@ -80,10 +92,10 @@ class SealedTest:
         return np.bincount(self._labels, minlength=self._n_classes).tolist()
 
     def score(
-        self, key: str, predicted: npt.NDArray[np.integer], distance: npt.NDArray[np.integer]
-    ) -> tuple[Scores, tuple[BinScore, ...]]:
-        """Scores of `predicted` (N,), 0-based classes at `pixels`, for the refit named `key`; and its accuracy in each
-        bin of the `distance` (N,) from `pixels` to what trained it, in the order of `BINS`.
+        self, key: str, predicted: npt.NDArray[np.integer], distance: npt.NDArray[np.integer] | None = None
+    ) -> SealedScores:
+        """Scores of `predicted` (N,), 0-based classes at `pixels`, for the refit named `key`; also in each bin of
+        `distance` (N,), that of `pixels` from what trained it.
 
         Raises RuntimeError when `key` was scored before: a model meets the test labels once.
         """
@@ -91,8 +103,11 @@ class SealedTest:
             raise RuntimeError(f"{key} has been scored on test before; a refit is scored once")
         result = scores(self._labels, predicted, self._n_classes)
         self._opened.add(key)
+        if distance is None:
+            return SealedScores(result.confusion)
         right, bins = predicted == self._labels, bin_of(distance)
-        return result, tuple(self._bin_score(right, bins == place) for place in range(len(BINS)))
+        by_distance = tuple(self._bin_score(right, bins == place) for place in range(len(BINS)))
+        return SealedScores(result.confusion, by_distance)
 
     def _bin_score(self, right: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> BinScore:
         n = int(inside.sum())
@@ -112,7 +127,8 @@ def seal(scene: Scene, split: Split, transductive: bool = False) -> tuple[TrialD
     Raises UserError if the split was drawn on another grid or holds pixels of a class that it does not score.
     """
     data = _trial_data(scene, split, split.train, split.val, transductive)
-    blocks = block_ids(split.shape, split.spec.block_size).ravel()[split.test]
+    side = split.spec.block_size
+    blocks = block_ids(split.shape, _ALIKE if side == "auto" else side).ravel()[split.test]
     return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes), blocks)
 
 

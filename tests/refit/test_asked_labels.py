@@ -12,7 +12,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from hsiauto import leaderboard as boards
 from hsiauto.config import RunConfig
 from hsiauto.families.svm import SvmConfig
-from hsiauto.metrics import Scores
 from hsiauto.models.bundle import save_files
 from hsiauto.refit import MODEL_FOLDER, Work, refit_config
 from hsiauto.refit import plan as plans
@@ -23,7 +22,7 @@ from hsiauto.search.journal import Journal
 from hsiauto.search.workers.job_worker import JobWorker
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.split import overlap
-from hsiauto.split.seal import BinScore, SealedTest, TrialData
+from hsiauto.split.seal import SealedScores, SealedTest, TrialData
 from hsiauto.training.active.recipe import ActiveLabels
 from hsiauto.training.trial import Trial
 from tests.refit.fabricated import SVM, Pool, scene, work
@@ -162,7 +161,7 @@ def test_a_driver_killed_before_the_refit_event_scores_no_cycle_again(
                 refits.append(event)
     score = SealedTest.score
 
-    def watched(self: SealedTest, name: str, *given: np.ndarray) -> tuple[Scores, tuple[BinScore, ...]]:
+    def watched(self: SealedTest, name: str, *given: np.ndarray) -> SealedScores:
         scored.append(name)
         return score(self, name, *given)
 

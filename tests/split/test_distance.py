@@ -24,8 +24,8 @@ def test_distances_are_those_of_the_definition(data: st.DataObject, height: int,
     def nearest(pixel: int) -> int:
         return min(max(abs(pixel // width - p // width), abs(pixel % width - p % width)) for p in pool)
 
-    assert found.test.tolist() == [nearest(p) for p in test]
-    assert found.map.tolist() == [nearest(p) for p in np.flatnonzero(valid)]
+    assert found.test.tolist() == [nearest(p) for p in test.tolist()]
+    assert found.map.tolist() == [nearest(p) for p in np.flatnonzero(valid).tolist()]
 
 
 def test_labels_that_were_asked_for_are_what_distances_count_from() -> None:

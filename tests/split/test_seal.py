@@ -34,10 +34,6 @@ def truth(scene: Scene, split: Split) -> np.ndarray:
     return np.searchsorted(split.classes, scene.labels.ravel()[split.test])
 
 
-def oa(sealed: SealedTest, key: str, predicted: np.ndarray) -> float:
-    return sealed.score(key, predicted, np.ones_like(sealed.pixels))[0].oa
-
-
 def test_classes_are_numbered_by_their_place_in_the_split(scene: Scene, split: Split) -> None:
     data, sealed = seal(scene, split)
     assert split.classes == (1, 3, 4)
@@ -49,7 +45,7 @@ def test_classes_are_numbered_by_their_place_in_the_split(scene: Scene, split: S
     for pixels, labels in ((data.train_pixels, data.train_labels), (data.val_pixels, data.val_labels)):
         np.testing.assert_array_equal(classes[labels], scene.labels.ravel()[pixels])
         assert labels.dtype == np.int64
-    assert oa(sealed, "perfect", truth(scene, split)) == 1.0
+    assert sealed.score("perfect", truth(scene, split)).oa == 1.0
 
 
 def test_a_trial_gets_no_test_pixel_and_no_label_map(scene: Scene, split: Split) -> None:
@@ -73,7 +69,7 @@ def test_poisoned_test_labels_change_nothing_that_a_trial_gets(scene: Scene, spl
     for one, other in ((clean, same), (training_data(scene, split), training_data(poisoned, split))):
         assert pickle.dumps(one) == pickle.dumps(other)
     predicted = truth(scene, split)
-    assert (oa(clean_test, "a", predicted), oa(other_test, "a", predicted)) == (1.0, 0.0)
+    assert (clean_test.score("a", predicted).oa, other_test.score("a", predicted).oa) == (1.0, 0.0)
 
 
 def test_a_refit_trains_on_the_pool(scene: Scene, split: Split) -> None:
@@ -88,11 +84,11 @@ def test_a_key_is_scored_once(scene: Scene, split: Split) -> None:
     _, sealed = seal(scene, split)
     predicted = np.zeros(len(sealed.pixels), dtype=np.int64)
     with pytest.raises(ValueError, match="received"):
-        oa(sealed, "winner seed 0", predicted[:-1])  # a refused prediction has read nothing
-    first = oa(sealed, "winner seed 0", predicted)
+        sealed.score("winner seed 0", predicted[:-1])  # a refused prediction has read nothing
+    first = sealed.score("winner seed 0", predicted)
     with pytest.raises(RuntimeError, match="winner seed 0 has been scored"):
-        oa(sealed, "winner seed 0", predicted)
-    assert oa(sealed, "winner seed 1", predicted) == first
+        sealed.score("winner seed 0", predicted)
+    assert sealed.score("winner seed 1", predicted).oa == first.oa
 
 
 def test_scores_by_distance_are_those_of_each_bin(scene: Scene, split: Split) -> None:
@@ -100,8 +96,9 @@ def test_scores_by_distance_are_those_of_each_bin(scene: Scene, split: Split) ->
     wrong = np.arange(len(sealed.pixels)) % 3 == 0
     predicted = np.where(wrong, (truth(scene, split) + 1) % 3, truth(scene, split))
     distance = np.resize([4, 5, 5, 40], len(sealed.pixels))
-    whole, bins = sealed.score("a", predicted, distance)
-    assert whole.oa == pytest.approx((~wrong).mean())
+    found = sealed.score("a", predicted, distance)
+    bins = found.by_distance
+    assert found.oa == pytest.approx((~wrong).mean())
     assert [one.pixels for one in bins] == [(distance == 4).sum(), (distance == 5).sum(), 0, 0, (distance == 40).sum()]
     assert [bins[place].oa for place in (0, 1, 4)] == pytest.approx(
         [(~wrong[distance == d]).mean() for d in (4, 5, 40)]
@@ -110,6 +107,16 @@ def test_scores_by_distance_are_those_of_each_bin(scene: Scene, split: Split) ->
     assert all(one.interval.low < one.oa < one.interval.high for one in bins if one.pixels)
     with pytest.raises(RuntimeError, match="scored once"):
         sealed.score("a", predicted, distance)
+
+
+def test_a_split_without_blocks_is_scored_by_distance_too(scene: Scene) -> None:
+    random = make_split(scene.labels, SplitSpec(protocol="random"))
+    _, sealed = seal(scene, random)
+    predicted = truth(scene, random)
+    predicted[::3] = (predicted[::3] + 1) % 3
+    (near, *further) = sealed.score("a", predicted, np.ones_like(random.test)).by_distance
+    assert near.interval.low < near.oa < near.interval.high
+    assert {one.pixels for one in further} == {0}
 
 
 def test_the_test_set_cannot_leave_its_process(scene: Scene, split: Split) -> None:
