@@ -156,7 +156,7 @@ def _one_by_one(
     datasets: Mapping[str, TrialData],
     run_config: RunConfig,
     deadline: float | None = None,
-    kept_free: Callable[[], float] = lambda: 0.0,
+    kept_free: Callable[[Job], float] = lambda job: 0.0,
 ) -> Iterator[JobResult]:
     """Each training in a fresh process, so that its peak memory is its own. What a training raises is raised here."""
     context = get_context("forkserver")

@@ -56,12 +56,12 @@ def for_run(
     split_seed: int,
     further_split_seeds: Sequence[int],
     seconds: Callable[[FamilyConfig], float],
-) -> list[Training]:
-    """The refits of a run, the most telling first, and of those that tell as much the cheapest.
+) -> tuple[list[Training], list[Training]]:
+    """The refits of a run, those first without which its table says nothing; of those that tell as much the cheapest.
 
-    References; the winner (`chosen[0]`) once, without which nothing is exported; each other config and each classical
-    baseline once; the winner's other seeds, taking turns with its further splits; each other baseline once; then the
-    other seeds of all others. `seconds`: of a training, infinite if not known.
+    First: references; the winner (`chosen[0]`) once, without which nothing is exported; each other config and each
+    classical baseline once. The rest: the winner's other seeds, taking turns with its further splits; each other
+    baseline once; then the other seeds of all others. `seconds`: of a training, infinite if not known.
     """
     winner = _seeds(chosen[0], winner_seeds, split_seed) if chosen else []
     further = [replace(winner[0], split_seed=seed) for seed in further_split_seeds] if winner else []
@@ -72,7 +72,7 @@ def for_run(
     late = [one for one in once if one not in early]
     turns = [*zip_longest(winner[1:], further), late, *zip(*(group[1:] for group in seeds), strict=True)]
     rest = [training for turn in turns for training in turn if training is not None]
-    return [*_references(other_seeds[0], split_seed), *winner[:1], *early, *rest]
+    return [*_references(other_seeds[0], split_seed), *winner[:1], *early], rest
 
 
 def for_split(chosen: Sequence[Training], seeds: Sequence[int], split_seed: int) -> list[Training]:

@@ -38,8 +38,8 @@ def refit(
 
     Appends one `refit` event each to `refits`. What is there as completed or failed is not done again; what a deadline
     (time.monotonic) skipped is. The winner's first model goes to `folder / MODEL_FOLDER`; `saves_again`: also if it was
-    saved before, and was lost. end: when map and tables are to be done; from the winner's first refit on, what its map
-    takes is kept free of refits. The order must be in the journal: it is settled before a test label is read.
+    saved before, and was lost. end: when map and tables are to be done (`MapReserve`). The order must be in the
+    journal: it is settled before a test label is read.
     """
     run_config, spec, chosen = work.run_config, work.split.spec, ranked(work)
     pace = work.pace(refits.events, measures=deadline is not None)
@@ -48,7 +48,7 @@ def refit(
         predicted = pace.seconds(config, len(work.split.pool))
         return math.inf if predicted is None else predicted
 
-    planned = for_run(
+    first, rest = for_run(
         chosen,
         _sceptics(work, chosen),
         [run_config.seed + i for i in range(run_config.winner_seeds)],
@@ -57,8 +57,8 @@ def refit(
         [] if spec.protocol == "fixed" else [spec.seed + 1 + i for i in range(run_config.further_splits)],
         seconds,
     )
-    reserve = MapReserve.of(work, refits, chosen[:1], deadline, end)
-    _perform(work, refits, planned, folder / MODEL_FOLDER, deadline, saves_again, pace, reserve.seconds)
+    reserve = MapReserve.of(work, refits, first, deadline, end)
+    _perform(work, refits, [*first, *rest], folder / MODEL_FOLDER, deadline, saves_again, pace, reserve.seconds)
 
 
 def refit_on_split(
@@ -130,7 +130,7 @@ def _perform(
     deadline: float | None,
     saves_again: bool = False,
     pace: Pace | None = None,
-    kept_free: Callable[[], float] = lambda: 0.0,
+    kept_free: Callable[[Job], float] = lambda job: 0.0,
 ) -> None:
     """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved."""
     max_epochs = work.run_config.max_epochs

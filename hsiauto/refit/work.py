@@ -27,7 +27,7 @@ class RunJobs(Protocol):
         datasets: Mapping[str, TrialData],
         run_config: RunConfig,
         deadline: float | None = None,
-        kept_free: Callable[[], float] = ...,
+        kept_free: Callable[[Job], float] = ...,
     ) -> Iterator[JobResult]: ...
 
 
@@ -56,7 +56,7 @@ class Work:
         jobs: Sequence[Job],
         datasets: Mapping[str, TrialData],
         deadline: float | None,
-        kept_free: Callable[[], float] = lambda: 0.0,
+        kept_free: Callable[[Job], float] = lambda job: 0.0,
     ) -> Iterator[JobResult]:
         """Results of `jobs`. What failed when its time was up counts as skipped: that says nothing of a config."""
         for result in self.run_jobs(jobs, datasets, self.run_config, deadline, kept_free):

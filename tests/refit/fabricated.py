@@ -80,7 +80,7 @@ class Pool:
     skip: Callable[[Job], bool] = lambda job: False
     fail: Callable[[Job], bool] = lambda job: False
     jobs: list[Job] = field(default_factory=list)
-    kept_free: Callable[[], float] = lambda: 0.0
+    kept_free: Callable[[Job], float] = lambda job: 0.0
 
     def __call__(
         self,
@@ -88,7 +88,7 @@ class Pool:
         datasets: Mapping[str, TrialData],
         run_config: RunConfig,
         deadline: float | None = None,
-        kept_free: Callable[[], float] = lambda: 0.0,
+        kept_free: Callable[[Job], float] = lambda job: 0.0,
     ) -> Iterator[JobResult]:
         assert len({job.key for job in jobs}) == len(jobs)
         self.kept_free = kept_free

@@ -40,7 +40,7 @@ class Training(Pool):
         datasets: Mapping[str, TrialData],
         run_config: RunConfig,
         deadline: float | None = None,
-        kept_free: Callable[[], float] = lambda: 0.0,
+        kept_free: Callable[[Job], float] = lambda job: 0.0,
     ) -> Iterator[JobResult]:
         for job in jobs:
             result = JobWorker("cpu", 1, 1, Trial)._trained(job, datasets[job.data], math.inf, {})

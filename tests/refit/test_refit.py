@@ -326,7 +326,7 @@ def test_a_worker_never_gets_a_test_label(after_search: Work, pool: Pool, tmp_pa
     data = []
     train = pool.__call__
 
-    def watch(jobs, datasets, run_config, deadline=None, kept_free=lambda: 0.0):  # type: ignore[no-untyped-def]
+    def watch(jobs, datasets, run_config, deadline=None, kept_free=lambda job: 0.0):  # type: ignore[no-untyped-def]
         data.extend((job, datasets[job.data]) for job in jobs)
         return train(jobs, datasets, run_config, deadline, kept_free)
 

@@ -39,14 +39,19 @@ class Job:
     own_worker: bool = False
     """Train in a process of its own, so that what earlier jobs left in memory does not count as this one's peak."""
 
-    def why_too_late(self, left_s: float) -> str:
-        """Why it is not started with `left_s` seconds left; empty: it is."""
+    def why_too_late(self, left_s: float, kept_s: float = 0.0) -> str:
+        """Why it is not started with `left_s` seconds left, of which `kept_s` are for something else; empty: it is."""
         if left_s <= 0:
             return "no time is left"
-        if self.predicted_seconds is None or self.predicted_seconds < left_s:
+        if (self.predicted_seconds or 0.0) < left_s - kept_s:
             return ""
-        needed, left = (f"{s:.2g}" if s < 10 else f"{s:.0f}" for s in (self.predicted_seconds, left_s))
-        return f"it would take {needed} s, {left} s are left"
+        kept = f", {_rounded(kept_s)} s of them kept free" if kept_s else ""
+        needed = "" if self.predicted_seconds is None else f"it would take {_rounded(self.predicted_seconds)} s, "
+        return f"{needed}{_rounded(left_s)} s are left{kept}"
+
+
+def _rounded(seconds: float) -> str:
+    return f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def run_jobs(
     datasets: Mapping[str, TrialData],
     run_config: RunConfig,
     deadline: float | None = None,
-    kept_free: Callable[[], float] = lambda: 0.0,
+    kept_free: Callable[[Job], float] = lambda job: 0.0,
     *,
     machine: Machine | None = None,
     stop: Callable[[], bool] | None = None,
@@ -51,7 +51,7 @@ def run_jobs(
 
     datasets: what `job.data` names; placed once, shared by all workers. deadline: a `time.monotonic()` value; a job
     that by its predicted_seconds or by its own pace cannot end before it is skipped. kept_free: seconds before it, as
-    they are known when a job is started, that are not for jobs. machine: None: it is looked at
+    they are known when a job is started, that this job may not use. machine: None: it is looked at
     here. stop: asked every second whether to end the jobs. A job whose worker dies is tried once more, and so is one
     that fails before its first epoch (`Nodes`); one that trains no epoch for `trial_timeout_s` has failed. Closing the
     iterator stops the workers.
@@ -84,7 +84,7 @@ class _Pool:
     datasets: Mapping[str, TrialData]
     trial_type: TrialType
     deadline: float | None
-    kept_free: Callable[[], float]
+    kept_free: Callable[[Job], float]
     nodes: Nodes
     silence: Silence
     stop: Pulse
@@ -117,12 +117,12 @@ class _Pool:
                     raise none_left
                 job = waiting[0]
             waiting.remove(job)
-            left = self.left - self.kept_free()
-            if why := job.why_too_late(left):
+            kept = self.kept_free(job)
+            if why := job.why_too_late(self.left, kept):
                 skipped.append(_without_result(job, "skipped", f"{OUT_OF_TIME}: {why}"))
                 continue
             actor = self._worker(job)
-            until = None if self.deadline is None else left
+            until = None if self.deadline is None else self.left - kept
             self.running[actor.run.remote(job, self._store(job.data), until)] = (job, actor)
         return skipped
 
