@@ -33,9 +33,11 @@ def make(folder: Path) -> None:
     from hsiauto import leaderboard as boards
     from hsiauto.config import RunConfig
     from hsiauto.families.cnn2d import Cnn2dConfig
+    from hsiauto.families.ensemble import EnsembleConfig
     from hsiauto.families.svm import SvmConfig
     from hsiauto.models.bundle import save_bundle
     from hsiauto.models.fitted.classical import fit_classical
+    from hsiauto.models.fitted.ensemble import EnsembleFitted
     from hsiauto.models.fitted.torch import TorchFitted
     from hsiauto.models.preprocess import Projection
     from hsiauto.runs import folder as folders
@@ -54,12 +56,15 @@ def make(folder: Path) -> None:
     split = SplitSpec(protocol="random", train_fraction=0.5)
     prepared = prepare(RunConfig(scene=source, split=split, families=("svm",), budget=2))
     data, config = training_data(prepared.scene, prepared.split), SvmConfig(C=10.0)
-    save_bundle(fit_classical(config, data, seed=0), folder / "bundle", provenance_of(prepared, None))
+    machine = fit_classical(config, data, seed=0)
+    save_bundle(machine, folder / "bundle", provenance_of(prepared, None))
     network = Cnn2dConfig(components=4, width=8, depth=2, patch=7)
     projection = Projection.fit(data.cube, data.train_pixels, 4, True)
     module = network.build(projection.n_channels, data.n_classes)
     net = TorchFitted(network, projection, module, BANDS, data.n_classes)
     save_bundle(net, folder / "net", provenance_of(prepared, None))
+    both = EnsembleFitted(EnsembleConfig(members=(network, config)), (net, machine))
+    save_bundle(both, folder / "both", provenance_of(prepared, None))
 
     run = folder / "run"
     with folders.claimed(run):

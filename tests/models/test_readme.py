@@ -35,6 +35,12 @@ def test_a_class_name_is_no_markup(name: str) -> None:
     assert not any(c in inside.replace(f"\\{c}", "") for c in "|<#[*")
 
 
+def test_an_ensemble_names_its_members() -> None:
+    card = readme(fitted("ensemble", small_data()), PROVENANCE)
+    assert "the mean of those of its members: cnn2d, forest, svm (counts 2 times)." in card
+    assert "members" not in readme(fitted("svm", small_data()), PROVENANCE)
+
+
 def test_a_model_without_a_score_says_so() -> None:
     card = readme(fitted("svm", small_data()), PROVENANCE.model_copy(update={"test_scores": {}}))
     assert "scored on no test pixels" in card

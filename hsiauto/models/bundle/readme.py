@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.models.bundle.provenance import Provenance
 from hsiauto.models.fitted.base import Fitted
 
@@ -24,6 +25,9 @@ def _lines(fitted: Fitted, provenance: Provenance) -> Iterator[str]:
     yield f"# {fitted.config.family} for {_plain(provenance.dataset)}"
     yield ""
     yield "A classifier of hyperspectral pixels, made by hsiauto. Loading it executes nothing of this folder."
+    if isinstance(fitted.config, EnsembleConfig):
+        named = [f"{m.family} (counts {n} times)" if n > 1 else m.family for m, n in fitted.config.counted.items()]
+        yield f"Its answer is the mean of those of its members: {', '.join(named)}."
     yield ""
     yield "```console"
     yield "$ hsiauto predict BUNDLE SCENE --out map.tif"

@@ -90,6 +90,7 @@ def cases() -> Iterator[Case]:
             yield Case(f"{name} empty, and in the manifest", predict, again(written(name, b"")))
             yield Case(f"{name} of noise, and in the manifest", predict, again(written(name, os.urandom(99))))
     yield from _manifests(predict)
+    yield from _ensembles()
     cards: dict[str, dict[str, Any]] = {
         "another format": {"format": 1},
         "a format of the future": {"format": 99},
@@ -183,6 +184,52 @@ def cases() -> Iterator[Case]:
     )
     sparse = changed(lambda bundle: os.truncate(bundle / "model.skops", 1 << 40))
     yield Case("a model of a terabyte", predict, sparse)
+
+
+def _ensembles() -> Iterator[Case]:
+    predict = ("predict", "both", "cube.npy", "--out", "map.npy")
+    yield Case("ensemble: whole", predict, codes=(0,), check=right_map, writes=("map.npy",))
+    for name in ("members/0/config.json", "members/0/weights.safetensors", "members/1/model.skops"):
+        lost = changed(lambda bundle, name=name: (bundle / name).unlink(), bundle="both")  # type: ignore[misc]
+        yield Case(f"ensemble: {name} missing", predict, lost)
+        unnamed = again(lambda bundle, name=name: (bundle / name).unlink(), bundle="both")  # type: ignore[misc]
+        yield Case(f"ensemble: {name} missing, and not in the manifest", predict, unnamed)
+        yield Case(
+            f"ensemble: {name} changed by a byte", predict, changed(_flipped(name), bundle="both"), words="sha256"
+        )
+        zeros = changed(_replaced(name, lambda path: path.symlink_to("/dev/zero")), bundle="both")
+        yield Case(f"ensemble: {name} a link to zeros", predict, zeros)
+    nested: dict[str, Any] = {"family": "svm"}
+    for _ in range(200):
+        nested = {"family": "ensemble", "members": [{"family": "lda"}, nested]}
+    members: dict[str, Any] = {
+        "none": [],
+        "a number": 7,
+        "numbers": [1, 2],
+        "one": [{"family": "svm"}],
+        "ensembles": [{"family": "ensemble"}] * 2,
+        "ensembles of ensembles": nested["members"],
+        "references": [{"family": "majority"}] * 2,
+        "others than it holds": [{"family": "svm"}, {"family": "lda"}],
+        "more than it holds": [{"family": "svm", "C": 10.0 + i} for i in range(10)],
+        "11": [{"family": "svm", "C": 10.0 + i} for i in range(11)],
+        "100,000": [{"family": "svm"}] * 100_000,
+    }
+    for name, listed in members.items():
+        card = again(in_json("config.json", config={"family": "ensemble", "members": listed}), bundle="both")
+        yield Case(f"ensemble: members: {name}", predict, card)
+    as_member = again(in_json("members/1/config.json", config={"family": "ensemble"}), bundle="both")
+    yield Case("ensemble: a member that says it is one", predict, as_member)
+    climbs = written("manifest.json", json.dumps({"sha256": {"members/../../bundle/config.json": "0" * 64}}))
+    yield Case("ensemble: a member that climbs", predict, changed(climbs, bundle="both"))
+    linked = changed(lambda bundle: _linked(bundle / "members" / "0", bundle.parent / "net"), bundle="both")
+    right = {"codes": (0,), "check": right_map, "writes": ("map.npy",)}
+    yield Case("ensemble: a member that is a link to the same network", predict, linked, **right)  # type: ignore[arg-type]
+
+
+def _linked(folder: Path, target: Path) -> None:
+    shutil.rmtree(folder)
+    folder.symlink_to(target, target_is_directory=True)
 
 
 def _manifests(predict: tuple[str, ...]) -> Iterator[Case]:
