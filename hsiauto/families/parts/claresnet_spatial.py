@@ -6,6 +6,8 @@ pooling), D width of a token.
 What is done once instead of often, with the same result:
 - the published code holds the components apart; here all B * C images pass together, channels last in memory, and the
   four BatchNorms of the stem are one (a BatchNorm treats channels apart);
+- statistics are taken of maps seen as (N, P, P, c): the gradient of a mean of (N, c, P, P) comes back channels first,
+  and every sum with another gradient transposes a map;
 - in evaluation a BatchNorm is an affine map: it goes into the convolution before it, on every call, from the weights
   as they stand (up to a tenth of a block's seconds on a CPU);
 - in evaluation the images pass in slices whose maps stay near the caches: no memory for N whole maps.
@@ -123,20 +125,27 @@ class Cbam(nn.Module):
 
     def forward(self, x_NcPP: Tensor) -> Tensor:
         x_NcPP = self.excite(x_NcPP)
-        mean = x_NcPP.mean(1, keepdim=True)
-        variance = (x_NcPP - mean).square().sum(1, keepdim=True) / (
-            x_NcPP.shape[1] - 1
-        )  # var_mean takes 3 times as long
-        most, least = x_NcPP.max(1, keepdim=True).values, x_NcPP.min(1, keepdim=True).values
-        statistics_N4PP = torch.cat([mean, most, (variance + SPREAD_FLOOR).sqrt(), least], dim=1)
+        statistics_N4PP = _spread_over_channels(x_NcPP)
+        if not self.training:  # so narrow a convolution is faster forwards, and slower backwards, with channels first
+            statistics_N4PP = statistics_N4PP.contiguous()
         h_N2PP = gelu(_convolve_and_norm(statistics_N4PP, self.first, self.norm))
         gate_N1PP: Tensor = self.second(h_N2PP).sigmoid()
         return x_NcPP * gate_N1PP
 
 
+def _spread_over_channels(x_NcPP: Tensor) -> Tensor:
+    """(N, 4, P, P) mean, maximum, deviation and minimum over the channels."""
+    x_NPPc = x_NcPP.permute(0, 2, 3, 1)
+    mean = x_NPPc.mean(-1, keepdim=True)
+    variance = (x_NPPc - mean).square().sum(-1, keepdim=True) / (x_NPPc.shape[-1] - 1)  # var_mean takes 3 times as long
+    most, least = x_NPPc.max(-1, keepdim=True).values, x_NPPc.min(-1, keepdim=True).values
+    return torch.cat([mean, most, (variance + SPREAD_FLOOR).sqrt(), least], dim=-1).permute(0, 3, 1, 2)
+
+
 def _mean_and_max(x_NcPP: Tensor) -> Tensor:
     """(N, 2c) mean and maximum over the pixels. max_pool2d remembers its maximum: backwards it is faster than amax."""
-    return torch.cat([x_NcPP.mean(dim=(2, 3)), adaptive_max_pool2d(x_NcPP, 1).flatten(1)], dim=1)
+    x_NMc = x_NcPP.permute(0, 2, 3, 1).flatten(1, 2)
+    return torch.cat([x_NMc.mean(dim=1), adaptive_max_pool2d(x_NcPP, 1).flatten(1)], dim=1)
 
 
 def _convolve_and_norm(x: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> Tensor:
