@@ -25,7 +25,7 @@ from hsiauto.split.seal import SealedTest, TrialData, class_names, seal, trainin
 from hsiauto.split.validation import require_two_classes
 from hsiauto.training.active.learn import Cycle as TrainedCycle
 
-_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class", "by_distance")
+_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class", "confused", "by_distance")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,11 @@ class Target:
         """
         scores = self.test.score(key, predicted, distances.test)
         per_class = dict(zip(self.class_names, scores.per_class.tolist(), strict=True))
-        values = (scores.oa, scores.aa, scores.kappa, per_class, by_distance(distances, scores.by_distance))
+        truth, called = np.nonzero(scores.confusion)
+        pixels = scores.confusion[truth, called]
+        confused = tuple(zip(truth.tolist(), called.tolist(), pixels.tolist(), strict=True))
+        bins = by_distance(distances, scores.by_distance)
+        values = (scores.oa, scores.aa, scores.kappa, per_class, confused, bins)
         return dict(zip(_SCORES, values, strict=True))
 
 
@@ -178,7 +182,7 @@ def _cycles(
         elif cycle.predicted is not None:
             distances = target.distances(labelled(target, result.cycles[: i + 1]))
             scores = target.scores(f"{key}/cycle-{cycle.number}", cycle.predicted, distances)
-            del scores["test_per_class"]
+            del scores["test_per_class"], scores["confused"]
         if training.config.kind != "reference":
             scores["canary_oa"] = _canary(target, f"{key}/cycle-{cycle.number}/canary", result.cycles[: i + 1])
         report = cycle.report

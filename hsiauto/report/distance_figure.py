@@ -40,7 +40,7 @@ def draw_distance(table: pa.Table, path: Path) -> bool:
     if not winner:
         return False
     canary = [row for row in own if row["family"] == CANARY]
-    n_test, n_map = (_counts(winner[0], name) for name in ("test_pixels_by_distance", "map_pixels_by_distance"))
+    n_test, n_map = (counts(winner[0], name) for name in ("test_pixels_by_distance", "map_pixels_by_distance"))
     with figure_file(path, 10, 4.6) as figure:
         left, right = figure.subplots(1, 2)
         _draw_curve(left, curve(winner), -0.1, "o-", _WINNER, f"winner: {winner[0]['family']}")
@@ -114,6 +114,7 @@ def _expected(winner: Sequence[Row]) -> str:
     return said + (f"\n{beyond:.0f} % of it lies further away than any test pixel" if beyond >= 0.5 else "")
 
 
-def _counts(row: Row, column: str) -> Array:
+def counts(row: Row, column: str) -> Array:
+    """(bins,) pixels of a column of counts by distance."""
     told = object_in(row[column], column, int)
     return np.array([told.get(name, 0) for name in BINS], np.float64)

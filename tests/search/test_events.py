@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hsiauto.search.events import Event, FoundConfig, Opened, from_line, to_line
 from hsiauto.search.events.line import Accuracy, Amount, Count, Number, Ordinal, Time, TrialId
-from hsiauto.search.events.refits import ByDistance
+from hsiauto.search.events.refits import ByDistance, Confused
 from tests import told
 
 _json = st.recursive(
@@ -34,6 +34,7 @@ _DRAWN: dict[Any, st.SearchStrategy[Any]] = {
     Time: st.just("") | st.datetimes(timezones=st.timezones()).map(lambda at: at.isoformat()),
     TrialId: st.from_regex("[A-Za-z0-9_-]{1,64}", fullmatch=True),
     ByDistance: st.just(()),  # bins agree with the scores beside them: tests/search/test_hostile_journal.py has some
+    Confused: st.none(),  # likewise
     FoundConfig: st.builds(FoundConfig, config=_config),
     dict[str, Any]: _config,
 }

@@ -61,6 +61,7 @@ REFITS: list[Event] = [
         trial_id=T1,
         rank=1,
         **{"test_oa": 0.5, "test_per_class": {"corn": 0.5}, "val_losses": (1.0,), "epochs": 1, "pixels_test": 4},
+        **{"classes_scored": 2, "confused": ((0, 0, 2), (0, 1, 1), (1, 1, 1))},
         **{"test_distance_min": 5, "test_distance_max": 7, "map_distance_median": 3, "by_distance": BINS},
     ),
     Model(key="a", config_hash="a"),

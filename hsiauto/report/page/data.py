@@ -13,16 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from hsiauto.config import RunConfig
-from hsiauto.leaderboard import SummaryRow, summary
+from hsiauto.leaderboard import SummaryRow, distance_statement, summary
 from hsiauto.leaderboard.storage import object_in
-from hsiauto.leaderboard.summary import own_split
+from hsiauto.leaderboard.summary import CANARY, own_split
 from hsiauto.metrics import wilson
+from hsiauto.report import distance_figure
 from hsiauto.report.page.importance import importance
 from hsiauto.report.page.scene_map import SceneMap
 from hsiauto.report.palette import class_colours
-from hsiauto.search.events import Event, Opened, of
+from hsiauto.search.events import Event, Opened, Refit, of
 from hsiauto.search.learning_curves import curve
 from hsiauto.search.trials import TrialState, trials
+from hsiauto.split.distance import BINS
 
 Json = dict[str, Any]
 
@@ -67,7 +69,8 @@ def page_data(source: Source) -> Json:
         "trials": _trials(list(found.values()), source.run_config.objective),
         "rungs": _rungs(source.run_config),
         "importance": importance(list(found.values()), source.run_config.objective),
-        "classes": _classes(opened.class_names, source.table),
+        "distance": _distance(source.table),
+        "classes": _classes(opened.class_names, source),
         "map": source.scene_map and {**source.scene_map.layers(), "legend": _legend(source.scene_map)},
         "reproduce": {
             "command": source.command,
@@ -97,7 +100,7 @@ def _line(line: SummaryRow, table: pa.Table, found: Mapping[str, TrialState]) ->
         "test_oa_high": 100 * interval.high,
         "test_aa": 100 * line.test_aa.mean,
         "test_kappa": 100 * line.test_kappa.mean,
-        "val": 100 * line.fresh_val_mean,
+        "val": 100 * line.val_folds_mean,
         "parameters": line.parameters,
         "macs": trial.macs if trial else None,
         "fit_seconds": line.fit_seconds,
@@ -145,15 +148,55 @@ def _rungs(run_config: RunConfig) -> list[int]:
     return rungs
 
 
-def _classes(names: Sequence[str], table: pa.Table) -> list[Json]:
-    """Recall of the winner by class, the mean over its seeds, with the interval that the class's test pixels allow."""
-    rows = [row for row in own_split(table.to_pylist()) if row["rank"] == 1 and row["test_per_class"]]
+_PLACES = (2, 6, 12, 24, 48)
+"""Where each of `BINS` is drawn on the axis of distances, in pixels."""
+
+
+def _distance(table: pa.Table) -> Json | None:
+    """Accuracy of winner and canary, and the pixels of the map, by distance from training; None if not scored."""
+    own = [row for row in own_split(table.to_pylist()) if row["test_oa_by_distance"] and row["test_oa"] is not None]
+    winner = [row for row in own if row["rank"] == 1]
+    if not winner:
+        return None
+    canary = [row for row in own if row["family"] == CANARY]
+    on_map = distance_figure.counts(winner[0], "map_pixels_by_distance")
+    return {
+        "words": [f"{distance_statement(table)}."],
+        "curves": [
+            {
+                "name": name,
+                "points": [
+                    p for p in zip(_PLACES, *map(list, distance_figure.curve(rows)), strict=True) if math.isfinite(p[1])
+                ],
+            }
+            for name, rows in ((f"winner: {winner[0]['family']}", winner), (f"canary: {CANARY}", canary))
+            if rows
+        ],
+        "map": [[f"{name} pixels", 100 * n / on_map.sum()] for name, n in zip(BINS, on_map.tolist(), strict=True)],
+    }
+
+
+def _points(told: distance_figure.Curve) -> list[tuple[float, ...]]:
+    """(place on the axis, OA, low, high) of each bin that holds test pixels."""
+    points = zip(_PLACES, *(ends.tolist() for ends in told), strict=True)
+    return [point for point in points if math.isfinite(point[1])]
+
+
+def _classes(names: Sequence[str], source: Source) -> list[Json]:
+    """Recall of the winner by class, the mean over its seeds, with the interval that the class's test pixels allow; and
+    what its test pixels were called, over all seeds."""
+    rows = [row for row in own_split(source.table.to_pylist()) if row["rank"] == 1 and row["test_per_class"]]
     if not rows:
         return []
     recalls = [object_in(row["test_per_class"], "test_per_class", float | None) for row in rows]
     pixels = object_in(rows[0]["test_pixels_per_class"], "test_pixels_per_class", int)
+    confusion = np.zeros((len(names), len(names)), np.int64)
+    for event in of(Refit, source.refits):
+        if event.config_hash == rows[0]["config_hash"] and event.split_hash == rows[0]["split_hash"]:
+            for truth, called, n in event.confused or ():
+                confusion[truth, called] += n
     said = []
-    for name in names:
+    for name, row in zip(names, confusion.tolist(), strict=True):
         known = [one[name] for one in recalls if one.get(name) is not None]
         mean = float(np.mean(known)) if known else math.nan
         interval = wilson(mean, pixels.get(name, 0))
@@ -164,6 +207,7 @@ def _classes(names: Sequence[str], table: pa.Table) -> list[Json]:
                 "recall": 100 * mean,
                 "low": 100 * interval.low,
                 "high": 100 * interval.high,
+                "called": row,
             }
         )
     return said

@@ -47,6 +47,10 @@ ByDistance = Annotated[tuple[DistanceBin, ...], AfterValidator(_one_for_each_bin
 """One for each of `split.distance.BINS`; empty: not known."""
 
 
+Confused = tuple[tuple[Count, Count, Count], ...]
+"""The confusion matrix: (class in truth, class predicted, test pixels) wherever there are any; classes are 0-based."""
+
+
 class Reevaluated(Line):
     """A candidate was trained anew and validated on pixels that did not choose it."""
 
@@ -107,7 +111,8 @@ class Cycle(Line):
     test_aa: Accuracy | None = None
     test_kappa: Accuracy | None = None
     test_per_class: dict[str, Accuracy] | None = None
-    """Class name -> recall; of the last cycle only."""
+    """Class name -> recall; of the last cycle only, and so is the next."""
+    confused: Confused | None = None
     by_distance: ByDistance = ()
     canary_oa: Accuracy | None = None
     """Test OA of `coordinate_1nn` on the same labels; None for a reference."""
@@ -180,6 +185,7 @@ class Refit(Line):
     test_kappa: Accuracy | None = None
     test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall."""
+    confused: Confused | None = None
     by_distance: ByDistance = ()
     predict_pixels_per_second: Amount | None = None
 
@@ -191,6 +197,15 @@ class Refit(Line):
             right = sum((one.test_oa or 0.0) * one.test_pixels for one in self.by_distance)
             if not abs(right / max(1, self.pixels_test or 0) - self.test_oa) < ROUNDING:
                 raise ValueError("test_oa is that of the bins of distances together")
+        return self
+
+    @model_validator(mode="after")
+    def _confusion_adds_up(self) -> Self:
+        if self.confused is not None:
+            if any(max(pair) >= (self.classes_scored or 0) for *pair, _ in self.confused):
+                raise ValueError("classes of the confusion matrix are scored")
+            if sum(pixels for *_, pixels in self.confused) != self.pixels_test:
+                raise ValueError("the confusion matrix holds the test pixels")
         return self
 
 

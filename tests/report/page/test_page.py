@@ -14,8 +14,9 @@ from hsiauto import leaderboard as boards
 from hsiauto.leaderboard import summary
 from hsiauto.report.page import SceneMap, Source, page, page_data
 from hsiauto.report.page.data import as_json
-from hsiauto.search.events import Opened, from_line
+from hsiauto.search.events import Opened, Refit, from_line
 from tests.leaderboard.test_leaderboard import finished
+from tests.refit.fabricated import scene
 from tests.search.fakes import run_config
 
 
@@ -24,8 +25,8 @@ def _opened(**changes: Any) -> Opened:
         "config": {"scene": {}},
         "scene": "fabricated",
         "data_hash": "0" * 64,
-        "n_classes": 2,
-        "class_names": ("corn", "oats"),
+        "n_classes": 3,
+        "class_names": scene().class_names,
         "split_hash": "1" * 16,
         "notes": (),
         "versions": {"python": "3"},
@@ -70,11 +71,16 @@ def test_the_page_holds_the_leaderboard_and_every_trial(tmp_path: Path) -> None:
     assert len(data["trials"]) == 7
     assert {trial["state"] for trial in data["trials"]} == {"completed", "stopped", "failed"}
     assert data["words"]["statements"] == list(source.statements)
+    winner = [event for event in source.refits if isinstance(event, Refit) and event.rank == 1]
+    scored = sum(event.pixels_test or 0 for event in winner if event.split_hash == winner[0].split_hash)
+    assert sum(sum(one["called"]) for one in data["classes"]) == scored > 0
+    assert [curve["name"] for curve in data["distance"]["curves"]] == ["winner: forest", "canary: coordinate_1nn"]
+    assert sum(share for _, share in data["distance"]["map"]) == pytest.approx(100)
 
 
 def test_names_that_are_markup_stay_text(tmp_path: Path) -> None:
     bad = "</script><script>alert(1)</script>"
-    html = page(page_data(_source(tmp_path, _opened(scene=bad, class_names=(bad, "<!--"), notes=(bad,)))))
+    html = page(page_data(_source(tmp_path, _opened(scene=bad, class_names=(bad, "<!--", "c"), notes=(bad,)))))
     assert "alert(1)</script>" not in html
     assert _stored(html)["words"]["notes"] == [bad]
 

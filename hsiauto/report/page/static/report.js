@@ -75,11 +75,10 @@ function distance(found) {
 
 function classes(found) {
   if (!found.length) return null;
-  const { names, confusion } = found[0].confusion ? { names: found.map((one) => one.name), confusion: found.map((one) => one.confusion) } : {};
   return [
     bars({ title: "Recall of the winner by class (line: 95 %, Wilson)",
       rows: found.map((one) => ({ label: one.name, value: one.recall, low: one.low, high: one.high, note: `${one.pixels} test pixels` })) }),
-    confusion ? matrix(names, confusion) : null,
+    matrix(found.map((one) => one.name), found.map((one) => one.called)),
   ];
 }
 
