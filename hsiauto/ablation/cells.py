@@ -14,7 +14,7 @@ from hsiauto.ablation.definition import LABELS, RUN_AXES, Definition, setting, s
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import SEARCHED, FamilyConfig
-from hsiauto.space import SceneSize
+from hsiauto.space import SceneSize, why_clipped
 from hsiauto.training.active.recipe import ActiveLabels
 
 BASE = "base"
@@ -83,7 +83,7 @@ def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None
     for settings in definition.settings():
         cell = _cell(definition, settings, max_epochs, scene)
         clipped |= {
-            f"{axis} is {spelt(value)} instead of {spelt(settings[axis])}: the scene holds no more": None
+            f"{axis} is {spelt(value)} instead of {spelt(settings[axis])}: {why_clipped(axis)}": None
             for axis, value in cell.values.items()
             if value != settings[axis]
         }

@@ -136,9 +136,8 @@ def _grid(asked: Asked, prepared: Prepared) -> Grid:
     scene, split = prepared.scene, prepared.split
     grid(asked.definition, prepared.run_config.max_epochs)  # refuses what no scene mends
     n_pixels = len(split.train if asked.definition.validates else split.pool)
-    whole = grid(
-        asked.definition, prepared.run_config.max_epochs, SceneSize(scene.n_bands, n_pixels, scene.height, scene.width)
-    )
+    size = SceneSize(scene.n_bands, n_pixels, scene.height, scene.width, prepared.run_config.unlabelled)
+    whole = grid(asked.definition, prepared.run_config.max_epochs, size)
     for cell in whole.cells:
         if cell.labels is not None:
             cell.labels.plan(n_pixels, len(split.classes))

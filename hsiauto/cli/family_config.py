@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from hsiauto.config import RunConfig
 from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import FamilyConfig
@@ -31,10 +30,3 @@ def preset_of(family: str, preset: str) -> dict[str, object]:
     if preset not in presets:
         raise UserError(f"unknown preset of {family}", shown(preset), f"Known: {', '.join(presets)}.")
     return dict(presets[preset])
-
-
-def refuse_idle_transductive(run_config: RunConfig, config: FamilyConfig) -> None:
-    if run_config.transductive and "tile" not in {part.input for part in config.parts}:
-        tiles = ", ".join(name for name, other in FAMILIES.items() if other.input == "tile")
-        rule = "`transductive` belongs to tile families"
-        raise UserError(rule, config.family, f"Leave it out, or train one of {tiles}.")

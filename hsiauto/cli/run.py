@@ -54,10 +54,9 @@ def train(
     if family is None:
         raise UserError("train takes a family", None, "`hsiauto families` lists them; for example hsiauto train svm.")
     run_config = run_config_from("train", given.settings, recipe).model_copy(update={"winner_seeds": seeds})
-    from hsiauto.cli.family_config import family_config, refuse_idle_transductive
+    from hsiauto.cli.family_config import family_config
 
     chosen, explicit = family_config(family, preset, set_ or [])
-    refuse_idle_transductive(run_config, chosen)
     with watching() as progress:
         result = runs.train(run_config, chosen, out, explicit=explicit, on_event=progress, stop=received)
     return end_run(result)

@@ -100,8 +100,11 @@ class RunConfig(Settings):
     """ASHA keeps one in so many trials at each rung."""
     grace_epochs: Annotated[Epochs, Setting(_ADVANCED, _ONLY)] = 4
     """Epochs of ASHA's first rung."""
-    transductive: Annotated[bool, Setting("Evaluation protocol", ("search", "train", "study"))] = False
-    """Tile families may see the spectra of unlabelled pixels."""
+    unlabelled: Annotated[Literal["scene", "none"], Setting("Evaluation protocol", ("search", "train", "study"))] = (
+        "scene"
+    )
+    """What configs may see beside training pixels: the spectra of the scene, for a map of this scene, never a label; or
+    none, for maps of other scenes."""
     labels: ActiveLabels | None = None
     """Trainings ask for the labels of their pool; None: all are known. Not of a search, whose trials read them all."""
     random_control: Annotated[bool, Setting("Labels (active learning)", ("train",), name="control")] = False

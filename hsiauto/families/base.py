@@ -27,6 +27,12 @@ Reduction = Literal["pca", "mnf"]
 """Principal components, or the minimum noise fraction (Green et al., TGRS 26(1), 1988)."""
 Border = Literal["reflect", "zeros"]
 """What stands beyond the scene's border: its pixels mirrored, the border pixel not repeated; or zeros after scaling."""
+Seen = Literal["training", "scene"]
+"""Pixels whose spectra a training sees: training pixels, or every pixel of the scene that holds data. No label beyond
+those of the training pixels in either case."""
+
+SEES_UNLABELLED = ("fitted_on", "context")
+"""The hyperparameters, of type `Seen`, that may show unlabelled ground to a training."""
 
 
 def hash_of(active: Mapping[str, Any]) -> str:
@@ -103,6 +109,16 @@ class FamilyConfig(BaseModel):
     def reads(self) -> str:
         """`input`; of an ensemble those of its members, joined by ` + `."""
         return " + ".join(sorted({part.input for part in self.parts}))
+
+    @property
+    def transductive(self) -> bool:
+        """Whether training sees spectra of unlabelled ground: a hyperparameter in `SEES_UNLABELLED` is `scene`."""
+        return any(getattr(part, name, None) == "scene" for part in self.parts for name in SEES_UNLABELLED)
+
+    def blind(self) -> Self:
+        """The nearest config whose training sees no unlabelled ground."""
+        seen = [name for name in SEES_UNLABELLED if getattr(self, name, None) == "scene"]
+        return self.model_copy(update=dict.fromkeys(seen, "training")) if seen else self
 
     @property
     def support(self) -> int:
@@ -202,7 +218,7 @@ class TorchConfig(SmoothedConfig):
     )
     components: int = hyperparameter(
         0,
-        "principal components, fitted on training pixels; 0 = all bands, standardised",
+        "principal components; 0 = all bands, standardised",
         source="hsiauto",
         ge=0,
         le=512,
@@ -217,6 +233,12 @@ class TorchConfig(SmoothedConfig):
         "pca",
         "components: principal ones, or those of the minimum noise fraction, noise taken from neighbouring pixels",
         source="mnf: Green et al., TGRS 26(1), 1988",
+        when={"components": AtLeast(1)},
+    )
+    fitted_on: Seen = hyperparameter(
+        "training",
+        "pixels that components and the guide of smoothing are fitted on: training ones (mnf: with neighbours), or all",
+        source="hsiauto",
         when={"components": AtLeast(1)},
     )
 
@@ -270,6 +292,11 @@ class TileConfig(TorchConfig):
     input: ClassVar[Input] = "tile"
 
     tile: int = hyperparameter(64, "side of the square tile", source="hsiauto", unit="pixels", ge=4, le=4096)
+    context: Seen = hyperparameter(
+        "scene",
+        "pixels that the tiles of training show: all of the scene, or training pixels alone; the loss is on these",
+        source="scene: the published code of MambaHSI, arXiv 2501.04944",
+    )
 
     @property
     def model_support(self) -> int:
@@ -303,6 +330,12 @@ class ClassicalConfig(SmoothedConfig):
         "pca",
         "components: principal ones, or those of the minimum noise fraction, noise taken from neighbouring pixels",
         source="mnf: Green et al., TGRS 26(1), 1988",
+        when={"features": "multiscale"},
+    )
+    fitted_on: Seen = hyperparameter(
+        "training",
+        "pixels that components and the guide of smoothing are fitted on: training ones (mnf: with neighbours), or all",
+        source="hsiauto",
         when={"features": "multiscale"},
     )
     sigma: float = hyperparameter(

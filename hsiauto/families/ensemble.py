@@ -86,6 +86,10 @@ class EnsembleConfig(SmoothedConfig):
         different rows."""
         return 0, height
 
+    def blind(self) -> Self:
+        members = tuple(member.blind() for member in self.members)
+        return self if members == self.members else self.with_members(members)
+
     def bounded(self, n_bands: int, n_pixels: int) -> Self:
         members = tuple(member.bounded(n_bands, n_pixels) for member in self.members)
         return self if members == self.members else self.with_members(members)

@@ -108,7 +108,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
     last = trial.reports[-1] if trial.reports else None
     overlaps = shares(trial.support)
     return {
-        **_of_config(trial, trial.config, context.run_config),
+        **_of_config(trial, trial.config),
         "kind": "trial",
         "split_seed": context.split.spec.seed,
         "trial_id": trial.trial_id,
@@ -156,7 +156,7 @@ def _refit(
     recalls, n_test = event.test_per_class, event.test_pixels_per_class
     oa = wilson(math.nan if event.test_oa is None else event.test_oa, event.pixels_test or 0)
     return {
-        **_of_config(event, event.trained_config or event.config, context.run_config),
+        **_of_config(event, event.trained_config or event.config),
         **{name: getattr(event, name) for name in _COPIED},
         **{name: getattr(event, name) or None for name in _WORDS},
         "kind": kind,
@@ -171,7 +171,7 @@ def _refit(
     }
 
 
-def _of_config(trained: TrialState | Refit, config: Mapping[str, Any], run_config: RunConfig) -> Record:
+def _of_config(trained: TrialState | Refit, config: Mapping[str, Any]) -> Record:
     """`config`: as trained."""
     params = {
         f"{PARAM}{trained.family}.{name}": value if isinstance(value, bool | int | float | str) else json.dumps(value)
@@ -183,9 +183,15 @@ def _of_config(trained: TrialState | Refit, config: Mapping[str, Any], run_confi
         "config": json.dumps(config),
         "config_hash": trained.config_hash,
         "support": trained.support,
-        "transductive": run_config.transductive and "tile" in trained.input.split(" + "),
+        "transductive": _transductive(config),
         **params,
     }
+
+
+def _transductive(config: Mapping[str, Any]) -> bool:
+    """Whether a training of `config`, or of a member of it, sees unlabelled ground: `FamilyConfig.transductive`."""
+    parts = config.get("members", [config])
+    return any("scene" in (part.get("fitted_on"), part.get("context")) for part in parts)
 
 
 def _known(value: Any) -> Any:

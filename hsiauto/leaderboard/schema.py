@@ -127,7 +127,7 @@ RESULTS = (
     Column(
         "transductive",
         _BOOL,
-        "whether training saw spectra of unlabelled pixels, test pixels among them; tile families only",
+        "whether training saw spectra of unlabelled ground, test pixels among them; never a label",
     ),
     Column("classes_scored", _INT, "classes in both training and test"),
     Column(

@@ -1,7 +1,7 @@
 """Features of the classical families: standardised spectra, or principal components smoothed at several widths.
 
-Fitted on training pixels alone. The smoothed ones read neighbouring spectra, up to the declared support (4 sigma of the
-widest Gaussian), but no label.
+Fitted on training pixels; the projection on all pixels of the scene, if `fitted_on` says so. The smoothed ones read
+neighbouring spectra, up to the declared support (4 sigma of the widest Gaussian), but no label.
 """
 
 import math
@@ -41,10 +41,14 @@ class Features:
         cube: npt.NDArray[np.generic],
         valid: npt.NDArray[np.bool_],
         pixels: Pixels,
+        seen: Pixels | None = None,
     ) -> tuple[Self, npt.NDArray[np.float32]]:
-        """Fit on the training `pixels` (flat indices) of `cube` (H, W, C); also gives their features (N, F)."""
+        """Fit on the training `pixels` (flat indices) of `cube` (H, W, C); also gives their features (N, F).
+
+        `seen`: the pixels whose spectra the projection is fitted on, if they are others.
+        """
         components = config.components if config.features == "multiscale" else 0
-        projection = Projection.fit(cube, pixels, components, True, config.reduction, valid)
+        projection = Projection.fit(cube, pixels if seen is None else seen, components, True, config.reduction, valid)
         n_features = len(sigmas(config)) * projection.n_channels
         plain = cls(projection, sigmas(config), np.zeros(n_features, np.float32), np.ones(n_features, np.float32))
         x = plain(cube, valid, pixels)

@@ -12,29 +12,27 @@ from sklearn.covariance import ledoit_wolf
 
 from hsiauto.split.model import Pixels
 
-MOST_PIXELS = 50_000
-"""A covariance of a few hundred bands gains nothing from more; they are taken evenly from those given."""
-
 
 def with_neighbours(
     cube: npt.NDArray[np.generic], pixels: Pixels, valid: npt.NDArray[np.bool_] | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """(spectra of `pixels` and of their right and lower neighbours, differences between the two), float64.
+    """(spectra of `pixels` and of their right and lower neighbours, each once; differences between the two), float64.
 
     Neighbours without data, or beyond the border of `cube` (H, W, C), are left out.
     """
-    pixels = pixels[:: -(-len(pixels) // MOST_PIXELS)]
-    rows, columns = np.divmod(pixels, cube.shape[1])
-    spectra = cube[rows, columns].astype(np.float64)
-    seen, differences = [spectra], []
+    height, width, _ = cube.shape
+    rows, columns = np.divmod(pixels, width)
+    own = cube[rows, columns].astype(np.float64)
+    seen, differences = [pixels], []
     for down, right in ((0, 1), (1, 0)):
-        inside = (rows + down < cube.shape[0]) & (columns + right < cube.shape[1])
+        inside = (rows + down < height) & (columns + right < width)
         if valid is not None:
             inside[inside] = valid[rows[inside] + down, columns[inside] + right]
-        neighbours = cube[rows[inside] + down, columns[inside] + right].astype(np.float64)
+        neighbours = pixels[inside] + down * width + right
         seen.append(neighbours)
-        differences.append(spectra[inside] - neighbours)
-    return np.concatenate(seen), np.concatenate(differences)
+        differences.append(own[inside] - cube[np.divmod(neighbours, width)].astype(np.float64))
+    spectra = cube[np.divmod(np.unique(np.concatenate(seen)), width)].astype(np.float64)
+    return spectra, np.concatenate(differences)
 
 
 def whitening(differences: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

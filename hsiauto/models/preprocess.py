@@ -1,4 +1,4 @@
-"""Preprocessing as one affine map, fitted on training pixels only.
+"""Preprocessing as one affine map, fitted on training pixels, or on all pixels of a scene if the config says so.
 
 Standardisation, principal components, minimum noise fraction and whitening are all y = (x - mean) @ matrix, so that a
 bundle stores two arrays and a prediction costs one matrix product, whatever the config asked for.
@@ -23,6 +23,8 @@ from hsiauto.split.model import Pixels
 
 _STRIP_VALUES = 4_000_000
 """Values of the cube that are in flight as float32 at a time: 16 MB."""
+_MOST_PIXELS = 50_000
+"""A covariance of a few hundred bands gains nothing from more; they are taken evenly from those given."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,13 @@ class Projection:
 
         Raises UserError if there are more components than min(bands, pixels - 1).
         """
+        pixels = pixels[:: max(1, -(-len(pixels) // _MOST_PIXELS))]
         spectra = _spectra(cube, pixels).astype(np.float64)
         n_pixels, n_bands = spectra.shape
         most = min(n_bands, n_pixels - 1)
         if components > max(most, 0):
             raise UserError(
-                f"components must be at most min(bands, training pixels - 1) = {most}",
+                f"components must be at most min(bands, pixels - 1) = {most}",
                 components,
                 "Ask for fewer components, or for 0: all bands, standardised.",
             )

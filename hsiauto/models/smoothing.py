@@ -8,8 +8,8 @@ lie in fields, so smoothing trades on position as patches do. What it reads coun
   more: it settles ties, and leaves no class at 0 that a pixel of the window holds possible.
 * guided: the guided filter of He, Sun and Tang (TPAMI 35(6), 2013), with principal components as the guide, after Kang,
   Li and Benediktsson (TGRS 52(5), 2014): edges in the guide stay edges. They scale the guide to [0, 1], epsilon 0.01;
-  here its components have unit variance on the training pixels, and epsilon is a share of that. The result, which may
-  leave [0, 1] by a little, is clipped and scaled to sum 1.
+  here its components have unit variance on the pixels of `fitted_on`, and epsilon is a share of that. The result, which
+  may leave [0, 1] by a little, is clipped and scaled to sum 1.
 
 Pixels without data neither vote nor guide. A prediction of a few pixels costs those around them too: all within reach
 are asked of the model, in validation as in a map, so that both see the same filter.
@@ -44,7 +44,7 @@ Probabilities = Callable[[Pixels], npt.NDArray[np.float32]]
 
 
 def guide_for(config: SmoothedConfig, cube: npt.NDArray[np.generic], pixels: Pixels) -> Projection | None:
-    """The projection of `cube` (H, W, C) onto the guide, fitted on training `pixels`; None if none is needed."""
+    """The projection of `cube` (H, W, C) onto the guide, fitted on `pixels`; None if none is needed."""
     if config.smoothing != "guided":
         return None
     return Projection.fit(cube, pixels, components=min(GUIDES, cube.shape[2], len(pixels) - 1), whiten=True)

@@ -90,7 +90,7 @@ def _further_folds(work: Work) -> tuple[dict[int, TrialData], list[str]]:
     """{number of a fold: its data}, from 2, and what one lacks or why there are fewer."""
     asked, names = work.run_config.further_folds, class_names(work.scene, work.split)
     found = folds(work.split, work.scene.labels, 1 + asked)[1:]
-    datasets = {n: seal(work.scene, split, work.run_config.transductive)[0] for n, split in enumerate(found, start=2)}
+    datasets = {n: seal(work.scene, split)[0] for n, split in enumerate(found, start=2)}
     notes = fewer_folds(len(found), asked)
     for number, data in datasets.items():
         notes += validation_warnings(data, names, f"validation fold {number}")

@@ -51,12 +51,12 @@ class Target:
             if spec.protocol == "fixed":
                 raise UserError("another split seed needs a protocol that draws its split", "fixed", "Use blocks.")
             split = make_split(work.scene.labels, spec.model_copy(update={"seed": split_seed}))
-        data, test = seal(work.scene, split, work.run_config.transductive)
+        data, test = seal(work.scene, split)
         names = class_names(work.scene, split)
         if validates:
             require_two_classes(data, names, split.spec)
         else:
-            data = training_data(work.scene, split, work.run_config.transductive)
+            data = training_data(work.scene, split)
         return cls(split, data, test, names, work.scene.valid)
 
     def distances(self, trained_on: Pixels) -> Distances:

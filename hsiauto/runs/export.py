@@ -130,5 +130,6 @@ def provenance_of(prepared: Prepared, refit: dict[str, Any] | None) -> Provenanc
         rgb_bands=scene.rgb_bands,
         test_scores={name: refit[f"test_{name}"] for name in _SCORES} if refit else {},
         test_pixels=refit["pixels_test"] if refit else None,
+        transductive=refit["transductive"] if refit else None,
         created_at=now(),
     )

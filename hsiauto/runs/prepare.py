@@ -12,13 +12,13 @@ import numpy.typing as npt
 from hsiauto.config import Declared, RunConfig, declared
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
-from hsiauto.families.base import FamilyConfig, hash_of
+from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, hash_of
 from hsiauto.runs import folder as folders
 from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.scene.memory import SMALLER, require, within_memory
 from hsiauto.search.events import Event, Opened, Proposed, Refit, of
 from hsiauto.search.journal import read
-from hsiauto.space import SceneSize, Space
+from hsiauto.space import SceneSize, Space, why_clipped
 from hsiauto.split import Choice, Split, SplitSpec, choose, make_split, settled
 from hsiauto.split.distance import Distances
 from hsiauto.split.seal import TrialData, class_names, seal
@@ -63,8 +63,10 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     maps = _fixed_maps(run_config.split, scene)
     choice = choose(scene.labels, run_config.split, *maps)
     split = make_split(scene.labels, settled(run_config.split, choice), *maps)
-    data, test = seal(scene, split, run_config.transductive)
-    bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes)
+    data, test = seal(scene, split)
+    bound = space.bind(
+        scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes, run_config.unlabelled
+    )
     rare = few_pixels("test", zip(class_names(scene, split), test.pixels_by_class, strict=True))
     prepared = Prepared(run_config, scene, split, bound, data, tuple(rare), choice)
     return validated(prepared) if run_config.command == "search" else prepared
@@ -144,18 +146,18 @@ def feedable(
     Raises UserError if it would change a hyperparameter in `explicit` (None: any).
     """
     scene = prepared.scene
-    size = SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width)
+    unlabelled = prepared.run_config.unlabelled
+    size = SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width, unlabelled)
     if size.fits(config):
         return config, ()
     asked, nearest = config.active(), size.nearest(config)
     changed = {name: value for name, value in nearest.items() if value != asked.get(name)}
     for name, value in changed.items():
         if explicit is None or name in explicit:
-            raise UserError(
-                f"{name} of {config.family} on {scene.name} is at most {value}", asked[name], f"Set {name}={value}."
-            )
+            bound = f"is {value} if `unlabelled` is none" if name in SEES_UNLABELLED else f"is at most {value}"
+            raise UserError(f"{name} of {config.family} on {scene.name} {bound}", asked[name], f"Set {name}={value}.")
     return config_from(nearest), tuple(
-        f"{name} is {value} instead of the preset's {asked[name]}: the scene holds no more"
+        f"{name} is {value} instead of the preset's {asked[name]}: {why_clipped(name)}"
         for name, value in changed.items()
     )
 

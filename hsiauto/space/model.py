@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import BaseTrial
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from hsiauto.errors import UserError, refusal
 from hsiauto.families import FAMILIES
-from hsiauto.families.base import SEARCHED, FamilyConfig
+from hsiauto.families.base import SEARCHED, SEES_UNLABELLED, FamilyConfig
 from hsiauto.settings import scalar
 from hsiauto.space import load
 from hsiauto.space.family import FamilySpace
@@ -63,13 +63,28 @@ class Space:
     def families(self) -> tuple[str, ...]:
         return tuple(self.parts)
 
-    def bind(self, n_bands: int, n_pixels: int, height: int, width: int, n_classes: int) -> "Space":
-        """This space for a scene: what it cannot feed is clipped or left out.
+    def bind(
+        self,
+        n_bands: int,
+        n_pixels: int,
+        height: int,
+        width: int,
+        n_classes: int,
+        unlabelled: Literal["scene", "none"] = "scene",
+    ) -> "Space":
+        """This space for a scene: what it cannot feed is clipped or left out, and what sees unlabelled pixels if
+        `unlabelled` is none.
 
         components <= min(n_bands, n_pixels - 1) for `n_pixels` training pixels; patch <= min(height, width).
         Raises UserError for a pin that the scene cannot feed. `n_classes` bounds nothing yet.
         """
-        scene = SceneSize(n_bands, n_pixels, height, width)
+        scene = SceneSize(n_bands, n_pixels, height, width, unlabelled)
+        for part in self.parts.values():
+            seen = [f"{part.name}.{name}" for name in SEES_UNLABELLED if part.pins.get(name) == "scene"]
+            if seen and unlabelled == "none":
+                raise UserError(
+                    "`set`: `unlabelled` is none, so no config sees the scene", f"{seen[0]}=scene", "Leave one out."
+                )
         parts = {name: part.restricted(scene) for name, part in self.parts.items()}
         for part in parts.values():
             part.preset()

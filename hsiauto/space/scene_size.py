@@ -1,14 +1,14 @@
-"""SceneSize: the bounds that a scene sets to a config."""
+"""SceneSize: the bounds that a scene, and what a run may see of it, set to a config."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from hsiauto.families.base import FamilyConfig, PatchConfig, TileConfig
+from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, PatchConfig, TileConfig
 
 
 @dataclass(frozen=True)
 class SceneSize:
-    """The bounds of a config: bands, pixels that train, and the sides of the scene.
+    """The bounds of a config: bands, pixels that train, the sides of the scene, and whether unlabelled pixels are seen.
 
     A patch must fit the shorter side. A tile is cut to the scene, so one beyond the longer side is the same as that.
     """
@@ -17,14 +17,19 @@ class SceneSize:
     n_pixels: int
     height: int
     width: int
+    unlabelled: Literal["scene", "none"] = "scene"
+    """`RunConfig.unlabelled`: with `none`, configs see training pixels alone."""
 
     def fits(self, config: FamilyConfig) -> bool:
         """Whether the scene can feed `config` as it is: components within bands and pixels, patch or tile within the
-        scene."""
-        return self._feeds(config) and not self._too_large(config)
+        scene, unlabelled pixels seen only if they may be."""
+        seen = self.unlabelled == "scene" or not config.transductive
+        return seen and self._feeds(config) and not self._too_large(config)
 
     def nearest(self, config: FamilyConfig) -> dict[str, Any]:
         """The active values of `config`, clipped to the scene. They may break a rule between hyperparameters."""
+        if self.unlabelled == "none":
+            config = config.blind()
         return {**config.bounded(self.n_bands, self.n_pixels).active(), **self._too_large(config)}
 
     def _feeds(self, config: FamilyConfig) -> bool:
@@ -46,3 +51,8 @@ class SceneSize:
 def fit_preset(config: FamilyConfig, scene: SceneSize) -> FamilyConfig:
     """The nearest config to `config` that the scene can feed, outside any space (the sceptic's baselines)."""
     return type(config)(**scene.nearest(config))
+
+
+def why_clipped(name: str) -> str:
+    """Why the hyperparameter `name` of a config had to change, in words."""
+    return "`unlabelled` is none" if name in SEES_UNLABELLED else "the scene holds no more"

@@ -1,7 +1,7 @@
 """The seal: what a trial may see, and the test labels, which only a refit may read."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,8 @@ from hsiauto.split.model import Pixels, Split
 
 @dataclass(frozen=True)
 class TrialData:
-    """The data of a trial. Classes are 0-based here, in the order of `Split.classes`. No test pixel or label."""
+    """The data of a trial. Classes are 0-based here, in the order of `Split.classes`. No test label, and nothing that
+    tells a test pixel from other unlabelled ones."""
 
     cube: npt.NDArray[np.generic]
     """(H, W, C) as in the scene."""
@@ -28,16 +29,22 @@ class TrialData:
     val_pixels: Pixels
     """Empty in a refit."""
     val_labels: npt.NDArray[np.int64]
-    transductive: bool = False
-    """Tile families only: see unlabelled pixels of the tile too, test pixels among them."""
-    fitted_on: Pixels | None = None
-    """Pixels whose spectra preprocessing is fitted on, if these are more than `train_pixels`: a pool of training
-    pixels whose labels are not all known yet."""
+    pool: Pixels | None = None
+    """Training pixels, if they are more than `train_pixels`: the labels of the others are not known yet."""
+
+    def pixels_of(self, seen: Literal["training", "scene"]) -> Pixels:
+        """The pixels whose spectra preprocessing is fitted on: training pixels, the pool's among them, or every pixel
+        that holds data, test pixels too, which only a config that says so asks for."""
+        if seen == "scene":
+            return np.flatnonzero(self.valid)
+        return self.train_pixels if self.pool is None else self.pool
 
     @property
-    def preprocess_pixels(self) -> Pixels:
-        """The pixels that preprocessing is fitted on; never a test pixel."""
-        return self.train_pixels if self.fitted_on is None else self.fitted_on
+    def outside_training(self) -> npt.NDArray[np.bool_]:
+        """(H, W) pixels with data that are no training pixels."""
+        outside = self.valid.copy()
+        outside.reshape(-1)[self.train_pixels] = False
+        return outside
 
 
 _ALIKE = 32
@@ -121,20 +128,20 @@ class SealedTest:
         return f"SealedTest({len(self.pixels)} pixels, scored {len(self._opened)} times)"
 
 
-def seal(scene: Scene, split: Split, transductive: bool = False) -> tuple[TrialData, SealedTest]:
+def seal(scene: Scene, split: Split) -> tuple[TrialData, SealedTest]:
     """The data that trials of a search see, and the test set that they do not see.
 
     Raises UserError if the split was drawn on another grid or holds pixels of a class that it does not score.
     """
-    data = _trial_data(scene, split, split.train, split.val, transductive)
+    data = _trial_data(scene, split, split.train, split.val)
     side = split.spec.block_size
     blocks = block_ids(split.shape, _ALIKE if side == "auto" else side).ravel()[split.test]
     return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes), blocks)
 
 
-def training_data(scene: Scene, split: Split, transductive: bool = False) -> TrialData:
+def training_data(scene: Scene, split: Split) -> TrialData:
     """The data that a refit sees: the whole pool to train on, nothing to validate. Raises UserError like `seal`."""
-    return _trial_data(scene, split, split.pool, np.empty(0, dtype=np.int64), transductive)
+    return _trial_data(scene, split, split.pool, np.empty(0, dtype=np.int64))
 
 
 def class_names(scene: Scene, split: Split) -> tuple[str, ...]:
@@ -142,7 +149,7 @@ def class_names(scene: Scene, split: Split) -> tuple[str, ...]:
     return tuple(scene.class_names[k - 1] for k in split.classes)
 
 
-def _trial_data(scene: Scene, split: Split, train: Pixels, val: Pixels, transductive: bool) -> TrialData:
+def _trial_data(scene: Scene, split: Split, train: Pixels, val: Pixels) -> TrialData:
     return TrialData(
         cube=scene.cube,
         valid=scene.valid,
@@ -151,7 +158,6 @@ def _trial_data(scene: Scene, split: Split, train: Pixels, val: Pixels, transduc
         train_labels=_zero_based(scene, split, train),
         val_pixels=val,
         val_labels=_zero_based(scene, split, val),
-        transductive=transductive,
     )
 
 

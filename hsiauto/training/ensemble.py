@@ -80,7 +80,7 @@ class EnsembleTrial:
     def _whole(self) -> Report:
         """The report of the ensemble."""
         started = time.perf_counter()
-        guide = guide_for(self.config, self.data.cube, self.data.preprocess_pixels)
+        guide = guide_for(self.config, self.data.cube, self.data.pixels_of("training"))
         self._fitted = EnsembleFitted(self.config, tuple(self._members), guide)
         loss, scores = validated(self._fitted, self.data)
         oa, aa, kappa = (scores.oa, scores.aa, scores.kappa) if scores is not None else (math.nan,) * 3

@@ -147,7 +147,7 @@ def _step_seconds(trainer: Trainer, most: int, limit_s: float) -> tuple[float, i
 def _validation_seconds(trainer: Trainer, data: TrialData, device: torch.device, limit_s: float) -> tuple[float, int]:
     """(seconds for all validation pixels, pixels that were predicted): on more and more of them while time allows."""
     config, module = trainer.config, trainer.module.eval()
-    batches = batches_for(config, cached_scene(config, data, device).cube, data.transductive)
+    batches = batches_for(config, cached_scene(config, data, device).cube)
     pixels = torch.from_numpy(np.array(data.val_pixels)).to(device)
     n = len(pixels)
     some = math.ceil(n / _GROWTH) if isinstance(config, TileConfig) else min(n, _FEW_PIXELS)  # a tile is shared

@@ -28,6 +28,7 @@ from hsiauto.families.base import Criterion, TileConfig, TorchConfig
 from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.models.batches import IGNORE, Labelled, batches_for, cached_scene
 from hsiauto.models.batches.portions import Portion, portions, runs
+from hsiauto.models.fitted.base import shown
 from hsiauto.models.fitted.torch import TorchFitted, channels_last
 from hsiauto.models.smoothing import guide_for, smooth
 from hsiauto.split.model import Pixels
@@ -95,8 +96,9 @@ class Trainer:
         """The most samples that have gone through the module at once in a training step."""
         scene = cached_scene(config, data, self.device)
         self.projection = scene.projection
-        self._guide = guide_for(config, data.cube, data.preprocess_pixels)
-        self._batches = batches_for(config, scene.cube, data.transductive)
+        self._guide = guide_for(config, data.cube, data.pixels_of(config.fitted_on))
+        self._shown = shown(config, data)
+        self._batches = batches_for(config, scene.cube, torch.from_numpy(self._shown).to(self.device))
         self._train = Labelled.on(self.device, data.train_pixels, data.train_labels)
         self._val = Labelled.on(self.device, data.val_pixels, data.val_labels)
         self.steps_per_epoch = self._batches.steps(self._train, config.batch_size)
@@ -261,7 +263,7 @@ class Trainer:
             loss = float(nn.functional.cross_entropy(logits_NK, self._val.labels))
             predicted = logits_NK.argmax(1).cpu().numpy()
         else:
-            p_NK = smooth(self.config, self._guide, self._probabilities, data.cube, data.valid, data.val_pixels)
+            p_NK = smooth(self.config, self._guide, self._probabilities, data.cube, self._shown, data.val_pixels)
             loss, predicted = log_loss(data.val_labels, p_NK), p_NK.argmax(axis=1)
         if not math.isfinite(loss):
             raise Diverged(f"the validation loss became {loss} in epoch {self.epoch}")

@@ -23,7 +23,7 @@ from hsiauto.families.base import ClassicalConfig, FamilyConfig, TorchConfig
 from hsiauto.families.references import Coordinate1NNConfig, MajorityConfig
 from hsiauto.metrics import Scores, log_loss, scores
 from hsiauto.models.batches.cached_scene import forget_cached_scenes
-from hsiauto.models.fitted.base import Fitted
+from hsiauto.models.fitted.base import Fitted, scored
 from hsiauto.models.fitted.classical import fit_classical
 from hsiauto.models.fitted.reference import fit_reference
 from hsiauto.models.fitted.torch import TorchFitted
@@ -247,5 +247,5 @@ def validated(fitted: Fitted, data: TrialData) -> tuple[float, Scores | None]:
     """Log loss and scores on the validation pixels."""
     if len(data.val_pixels) == 0:
         return math.nan, None
-    p_NK = fitted.probabilities(data.cube, data.valid, data.val_pixels)
+    p_NK = scored(fitted, data, data.val_pixels)
     return log_loss(data.val_labels, p_NK), scores(data.val_labels, p_NK.argmax(axis=1), data.n_classes)

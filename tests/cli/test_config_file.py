@@ -23,13 +23,13 @@ def in_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_any_option_may_stand_in_it(run_config: Any) -> None:
     file = write(
         "dataset: salinas\nbudget: 1k\ntime-limit: 2h\nfamilies: [svm, cnn2d]\nset: {svm.C: 3, cnn2d: {depth: 2}}\n"
-        "objective: [oa, macs]\nprotocol: random\ntrain-fraction: 0.2\ntransductive: true\nignore-labels: 0\n"
+        "objective: [oa, macs]\nprotocol: random\ntrain-fraction: 0.2\nunlabelled: none\nignore-labels: 0\n"
         "warm-start: runs/x\nreduction: 3\n"
     )
     made = run_config("--config", file, command="search")
     typed = (
         "--dataset salinas --budget 1000 --time-limit 7200 --families svm,cnn2d --set svm.C=3 --set cnn2d.depth=2 "
-        "--objective oa --objective macs --protocol random --train-fraction 0.2 --transductive --ignore-labels 0 "
+        "--objective oa --objective macs --protocol random --train-fraction 0.2 --unlabelled none --ignore-labels 0 "
         "--warm-start runs/x --reduction 3"
     )
     assert made == run_config(*typed.split(), command="search")
@@ -37,10 +37,21 @@ def test_any_option_may_stand_in_it(run_config: Any) -> None:
 
 
 def test_the_command_line_wins(run_config: Any) -> None:
-    file = write("budget: 7\nprotocol: blocks\nblock-size: 8\ntrain-fraction: 0.2\ntransductive: true\n")
-    typed = ("--config", file, "--budget", "9", "--protocol", "random", "--train-per-class", "3", "--no-transductive")
+    file = write("budget: 7\nprotocol: blocks\nblock-size: 8\ntrain-fraction: 0.2\nunlabelled: none\n")
+    typed = (
+        "--config",
+        file,
+        "--budget",
+        "9",
+        "--protocol",
+        "random",
+        "--train-per-class",
+        "3",
+        "--unlabelled",
+        "scene",
+    )
     made = run_config(*typed, command="search")
-    assert (made.budget, made.split.protocol, made.transductive) == (9, "random", False)
+    assert (made.budget, made.split.protocol, made.unlabelled) == (9, "random", "scene")
     assert (made.split.train_fraction, made.split.train_per_class) == (None, 3)
 
 

@@ -22,7 +22,7 @@ from hsiauto.training.active.recipe import RECIPES, ActiveLabels
         ("search", {"buffer": "auto", "ignore-labels": "0,255", "trial-timeout": 60}, None),
         ("search", {"protocol": "random", "train-per-class": 9, "max-macs": "5M", "storage": "s3://bucket/run"}, None),
         ("search", {"protocol": "fixed", "train-map": "a.npy", "test-map": "b.npy", "drop-conflicts": True}, None),
-        ("train", {"labels": "gt.npy", "dataset": "cube.npy", "transductive": True}, None),
+        ("train", {"labels": "gt.npy", "dataset": "cube.npy", "unlabelled": "none"}, None),
         ("train", {"labels": "active", "control": True, "label-budget": 90}, None),
         ("train", {"acquisition": "entropy", "labels": "gt.npy"}, None),
         ("train", {"cycles": 3}, "cpdgal-salinas"),

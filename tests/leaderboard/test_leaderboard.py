@@ -15,6 +15,8 @@ from scipy import stats
 
 from hsiauto.cli.leaderboard_table import print_leaderboard
 from hsiauto.errors import UserError
+from hsiauto.families import FAMILIES
+from hsiauto.families.cssmamba import MambaHsiConfig
 from hsiauto.leaderboard import (
     COLUMNS,
     Context,
@@ -254,16 +256,33 @@ def test_further_folds_stand_where_a_rank_does(table: pa.Table) -> None:
 
 
 @pytest.mark.parametrize(("protocol", "kept"), [("blocks", True), ("random", False), ("fixed", False)])
-def test_blocks_alone_have_a_size_and_a_buffer_and_tiles_alone_are_transductive(
+def test_blocks_alone_have_a_size_and_a_buffer(
     tmp_path: Path, protocol: Literal["blocks", "random", "fixed"], kept: bool
 ) -> None:
-    made = work(tmp_path, Pool(scene()), transductive=True)
+    made = work(tmp_path, Pool(scene()))
     propose(made.journal, "t1", TUNED, 0.9)
     spec = made.split.spec.model_copy(update={"protocol": protocol, "block_size": 16, "buffer": 8})
     context = Context("run", "fabricated", made.run_config, replace(made.split, spec=spec))
     [row] = rows(made.journal.events, [], context).to_pylist()
     assert (row["block_size"], row["buffer"]) == (spec.squares if kept else (None, None))
-    assert row["transductive"] is False  # a patch family never sees the unlabelled pixels of a tile
+
+
+def test_a_row_is_transductive_if_its_own_config_saw_unlabelled_ground(tmp_path: Path) -> None:
+    made = work(tmp_path, Pool(scene()))
+    configs = [
+        TUNED,
+        TUNED.model_copy(update={"fitted_on": "scene"}),
+        MambaHsiConfig(),
+        MambaHsiConfig(context="training"),
+        MambaHsiConfig(context="training", components=3, fitted_on="scene"),
+        *(FAMILIES[name].preset() for name in ("coordinate_1nn", "majority", "svm")),
+    ]
+    for number, config in enumerate(configs):
+        propose(made.journal, f"t{number}", config, 0.9)
+    context = Context("run", "fabricated", made.run_config, made.split)
+    found = rows(made.journal.events, [], context).to_pylist()
+    assert [row["transductive"] for row in found] == [config.transductive for config in configs]
+    assert [config.transductive for config in configs] == [False, True, True, False, True, False, False, False]
 
 
 def test_further_splits_stand_on_the_winners_refits(table: pa.Table) -> None:

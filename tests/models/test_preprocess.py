@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import eigh
+from sklearn.covariance import ledoit_wolf
 
 from hsiauto.errors import UserError
 from hsiauto.models.preprocess import Projection
@@ -123,6 +125,34 @@ def test_the_minimum_noise_fraction_reads_neighbours_that_hold_data_and_nothing_
     )
     cube[3, 6], valid[3, 6] = np.nan, False
     assert np.isfinite(Projection.fit(cube, pixels, 3, True, "mnf", valid).matrix).all()
+
+
+def test_the_minimum_noise_fraction_of_a_scene_is_that_of_all_its_pixels() -> None:
+    """Written out: noise from all pairs of neighbours with data, covariance of all pixels with data, each once."""
+    cube, valid = striped(2.0), np.ones((40, 40), bool)
+    valid[5, 6:9] = valid[20:23, 39] = False
+    cube[~valid] = np.nan
+    pairs = [(cube[:, 1:] - cube[:, :-1]).reshape(-1, 4), (cube[1:] - cube[:-1]).reshape(-1, 4)]
+    noise = np.concatenate(pairs)
+    noise = noise[np.isfinite(noise).all(axis=1)]
+    scale = np.sqrt(np.square(noise).mean(axis=0) / 2)
+    shrunk, _ = ledoit_wolf(noise / scale / np.sqrt(2), assume_centered=True)
+    of_noise = shrunk * np.outer(scale, scale)
+    of_scene = np.cov(cube[valid].T, bias=True)
+    ratios, directions = eigh(of_scene, of_noise)  # of_scene v = ratio of_noise v, v' of_noise v = 1
+    fitted = Projection.fit(cube, np.flatnonzero(valid), 3, False, "mnf", valid)
+    expected = directions[:, ::-1][:, :3] / np.sqrt(ratios[-1])
+    expected *= np.sign(expected[np.abs(fitted.matrix).argmax(axis=0), range(3)])
+    assert np.allclose(fitted.mean, cube[valid].mean(axis=0), atol=1e-5)
+    assert np.allclose(
+        fitted.matrix * np.sign(fitted.matrix[np.abs(fitted.matrix).argmax(axis=0), range(3)]), expected, atol=1e-4
+    )
+
+
+def test_of_a_large_scene_some_pixels_are_taken_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hsiauto.models.preprocess._MOST_PIXELS", 30)
+    p, q = Projection.fit(CUBE, np.arange(72), 3, True), Projection.fit(CUBE, np.arange(0, 72, 3), 3, True)
+    assert np.array_equal(p.matrix, q.matrix)
 
 
 def test_integers_of_any_width_are_accepted() -> None:

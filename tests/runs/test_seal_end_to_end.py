@@ -22,15 +22,18 @@ from tests.told import without
 
 _TIMES = ("at", "fit_seconds", "started_at", "finished_at", "predict_pixels_per_second", "peak_memory_bytes", "pid")
 _TEST = ("test_oa", "test_aa", "test_kappa", "test_per_class", "test_pixels_per_class", "by_distance")
+_SCENE = {"components": 8, "reduction": "mnf", "fitted_on": "scene"}
+_PINS = {"tokens": 8, "width": 8, "depth": 1, "heads": 2, **_SCENE}
 
 
 @pytest.fixture
 def prepared(ray_session: None, source: Any) -> Prepared:  # noqa: F811
-    # a network alone, so that weights can be compared; few refits
+    # a network alone, so that weights can be compared, on components of every pixel of the scene; few refits
     return prepare(
         tiny_study(
             source,
             families=("spectral_memory",),
+            pins={f"spectral_memory.{name}": value for name, value in _PINS.items()},
             split=SplitSpec(protocol="random", train_fraction=0.2),
             budget=2,
             further_folds=1,

@@ -4,6 +4,7 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
 
+from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.cssmamba import MambaHsiConfig
@@ -41,6 +42,35 @@ def test_a_space_offers_no_two_bounds_of_latents_that_are_the_same(n_bands: int,
     asked = part.distributions(config)["claresnet.latent_max"]
     assert isinstance(asked, CategoricalDistribution)
     assert asked.choices == offered
+
+
+def test_without_unlabelled_pixels_a_config_sees_training_pixels_alone() -> None:
+    blind = SceneSize(30, 200, 24, 40, "none")
+    tiles, components = MambaHsiConfig(tile=16), Cnn2dConfig(components=9, fitted_on="scene")
+    assert fit_preset(tiles, blind) == MambaHsiConfig(tile=16, context="training")
+    assert fit_preset(components, blind) == Cnn2dConfig(components=9)
+    for config in (tiles, components):
+        assert SCENE.fits(config)
+        assert not blind.fits(config)
+        assert blind.fits(fit_preset(config, blind))
+
+
+@pytest.mark.parametrize("family", [name for name, config in FAMILIES.items() if config.kind != "reference"])
+def test_a_space_bound_without_unlabelled_pixels_holds_no_config_that_sees_them(family: str) -> None:
+    space = Space.load("unified", families=[family])
+    blind, open_ = (space.bind(30, 200, 24, 40, 4, unlabelled) for unlabelled in ("none", "scene"))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert not any(blind.suggest(study.ask(), family).transductive for _ in range(12))
+    assert not any(config.transductive for config in blind.presets(family))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert any(open_.suggest(study.ask(), family).transductive for _ in range(12))
+
+
+def test_a_pin_that_sees_the_scene_is_refused_where_none_may() -> None:
+    space = Space.load("unified", families=["svm"], pins={"svm.features": "multiscale", "svm.fitted_on": "scene"})
+    assert space.bind(30, 200, 24, 40, 4).preset("svm").transductive
+    with pytest.raises(UserError, match=r"`unlabelled` is none.*received svm.fitted_on=scene"):
+        space.bind(30, 200, 24, 40, 4, "none")
 
 
 @pytest.mark.parametrize("family", [name for name, config in FAMILIES.items() if config.kind != "reference"])

@@ -73,11 +73,21 @@ def test_poisoned_test_labels_change_nothing_that_a_trial_gets(scene: Scene, spl
 
 
 def test_a_refit_trains_on_the_pool(scene: Scene, split: Split) -> None:
-    data = training_data(scene, split, transductive=True)
+    data = training_data(scene, split)
     np.testing.assert_array_equal(data.train_pixels, split.pool)
     assert len(data.val_pixels) == len(data.val_labels) == 0
-    assert data.transductive
-    assert not training_data(scene, split).transductive
+
+
+def test_pixels_of_training_and_of_the_scene(scene: Scene, split: Split) -> None:
+    scene.valid[3, :7] = False
+    data, _ = seal(scene, split)
+    np.testing.assert_array_equal(data.pixels_of("training"), split.train)
+    np.testing.assert_array_equal(replace(data, pool=split.pool).pixels_of("training"), split.pool)
+    np.testing.assert_array_equal(data.pixels_of("scene"), np.flatnonzero(scene.valid))
+    np.testing.assert_array_equal(
+        np.flatnonzero(data.outside_training), np.setdiff1d(np.flatnonzero(scene.valid), split.train)
+    )
+    assert data.valid.ravel()[split.train].any()  # a copy
 
 
 def test_a_key_is_scored_once(scene: Scene, split: Split) -> None:

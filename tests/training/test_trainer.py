@@ -10,7 +10,10 @@ from torch import nn
 
 from hsiauto.families.base import Criterion, PixelConfig, TileConfig, TorchConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.families.cssmamba import MambaHsiConfig
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
+from hsiauto.metrics import log_loss
+from hsiauto.models.fitted.base import scored
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trainer import Diverged, Epoch, Trainer
 from tests.small_scene import labels, small_data
@@ -162,13 +165,38 @@ def test_validation_labels_and_pixels_change_no_weight() -> None:
     assert same(reference, weights(trained(CNN, none)[0]))
 
 
-def test_unseen_pixels_change_no_weight_of_a_tile_family_unless_transductive() -> None:
+def test_unseen_pixels_change_no_weight_of_a_tile_family_in_the_context_of_training() -> None:
     rest = np.setdiff1d(np.arange(DATA.valid.size), DATA.train_pixels)
     cube = DATA.cube.copy().reshape(-1, 10)
     cube[rest] = 99.0
     other = replace(DATA, cube=cube.reshape(DATA.cube.shape))
-    config = LineConfig(tile=8)
+    config = MambaHsiConfig(tile=8, width=8, blocks=1, scan="ssd", context="training")
     assert same(weights(trained(config)[0]), weights(trained(config, other)[0]))
+    config = config.model_copy(update={"context": "scene"})
+    assert not same(weights(trained(config)[0]), weights(trained(config, other)[0]))
+
+
+@pytest.mark.parametrize("smoothing", ["none", "guided"])
+@pytest.mark.parametrize("context", ["training", "scene"])
+def test_a_tile_family_is_scored_with_training_pixels_absent_from_its_tiles(context: Any, smoothing: Any) -> None:
+    config = MambaHsiConfig(tile=8, width=8, blocks=1, scan="ssd", context=context, smoothing=smoothing)
+    trainer, [epoch] = trained(config, epochs=1)
+    fitted, poisoned = trainer.fitted(), DATA.cube.copy().reshape(-1, 10)
+    poisoned[DATA.train_pixels] = 99.0
+    clean, same_p = (
+        scored(fitted, data, DATA.val_pixels) for data in (DATA, replace(DATA, cube=poisoned.reshape(DATA.cube.shape)))
+    )
+    assert np.array_equal(clean, same_p)
+    assert epoch.scores is not None
+    assert epoch.scores.oa == pytest.approx((clean.argmax(1) == DATA.val_labels).mean())
+    assert epoch.val_loss == pytest.approx(log_loss(DATA.val_labels, clean), rel=1e-4)
+    assert not np.allclose(clean, fitted.probabilities(DATA.cube, DATA.valid, DATA.val_pixels), atol=1e-4)
+
+
+def test_a_patch_family_is_scored_on_the_scene_as_it_is() -> None:
+    fitted = trained(CNN, epochs=1)[0].fitted()
+    asked = fitted.probabilities(DATA.cube, DATA.valid, DATA.val_pixels)
+    assert np.array_equal(scored(fitted, DATA, DATA.val_pixels), asked)
 
 
 def test_it_learns_and_scores_come_from_validation() -> None:

@@ -41,8 +41,10 @@ class Batches(Protocol):
         ...
 
 
-def batches_for(config: TorchConfig, cube_HWC: torch.Tensor, transductive: bool = False) -> Batches:
+def batches_for(config: TorchConfig, cube_HWC: torch.Tensor, shown_HW: torch.Tensor | None = None) -> Batches:
     """The batches that `config` reads, from the preprocessed cube (H, W, C') on its device.
+
+    shown_HW: bool, what the tiles of `logits` show, as `hsiauto.models.fitted.base.shown` says; None: everything.
 
     Raises UserError if the patch is larger than the scene.
     """
@@ -53,4 +55,4 @@ def batches_for(config: TorchConfig, cube_HWC: torch.Tensor, transductive: bool 
             cube_HWC, config.patch, config.augmentation, config.band_dropout, config.noise, config.border
         )
     assert isinstance(config, TileConfig), f"{type(config).__name__} reads neither pixels, patches nor tiles"
-    return TileBatches(cube_HWC, config.tile, config.band_dropout, transductive)
+    return TileBatches(cube_HWC, config.tile, config.band_dropout, config.context, shown_HW)

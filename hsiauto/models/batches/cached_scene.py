@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from hsiauto.families.base import TorchConfig
+from hsiauto.families.base import Seen, TorchConfig
 from hsiauto.models.preprocess import Projection
 from hsiauto.scene.memory import require
 from hsiauto.split.seal import TrialData
@@ -18,7 +18,7 @@ _KEPT = 2
 
 @dataclass(frozen=True)
 class CachedScene:
-    """A projection fitted on training pixels, and the scene seen through it."""
+    """A projection, and the scene seen through it."""
 
     projection: Projection
     cube: torch.Tensor
@@ -29,7 +29,7 @@ class CachedScene:
 class _Entry:
     of: "tuple[weakref.ref[npt.NDArray[Any]], ...]"
     """Cube, valid mask and pixels: the arrays themselves, for comparing a cube would cost more than projecting it."""
-    key: tuple[int, bool, str, torch.device]
+    key: tuple[int, bool, str, Seen, torch.device]
     value: CachedScene
 
     def is_of(self, arrays: tuple[npt.NDArray[Any], ...]) -> bool:
@@ -43,16 +43,21 @@ def cached_scene(config: TorchConfig, data: TrialData, device: torch.device) -> 
     """Fit and project as `config` asks, or take what a former trial on the same arrays has left. Not to be written
     to."""
     components = config.components
-    key = (components, config.whiten and components > 0, config.reduction if components else "", device)
-    arrays = (data.cube, data.valid, data.preprocess_pixels)
+    key = (
+        components,
+        config.whiten and components > 0,
+        config.reduction if components else "",
+        config.fitted_on,
+        device,
+    )
+    arrays = (data.cube, data.valid, data.pixels_of("training"))
     alive = [entry for entry in _recent if all(ref() is not None for ref in entry.of)]
     found = next((entry for entry in alive if entry.is_of(arrays) and entry.key == key), None)
     if found is None:
         del alive[_KEPT - 1 :]  # before the new one is made: the peak counts
         _recent[:] = alive
-        projection = Projection.fit(
-            data.cube, data.preprocess_pixels, components, config.whiten, config.reduction, data.valid
-        )
+        pixels = data.pixels_of(config.fitted_on)
+        projection = Projection.fit(data.cube, pixels, components, config.whiten, config.reduction, data.valid)
         require(4 * data.valid.size * projection.n_channels, "the preprocessed cube")
         cube = torch.from_numpy(projection.project_scene(data.cube, data.valid)).to(device)
         found = _Entry(tuple(weakref.ref(array) for array in arrays), key, CachedScene(projection, cube))

@@ -1,17 +1,16 @@
 """Batches for tile families: (B, C', T, T) with label maps (B, T, T), IGNORE wherever no training label is.
 
 **Training.** Tiles lie side by side on a grid that is shifted at random from epoch to epoch, so that a pixel is not
-always seen at one place of one tile; those at the scene's ends are moved inwards, and each label is in one tile. All
-pixels but the training ones are 0 (their mean), unless the run is transductive: nothing is fitted on a spectrum that
-is not a training pixel's. A trial does not know which of the others are test pixels, so pixels without any label are 0
-as well.
+always seen at one place of one tile; those at the scene's ends are moved inwards, and each label is in one tile. If the
+config's `context` is the scene, tiles are whole, unlabelled pixels in them. If it is the training pixels, all others
+are 0 (their mean): nothing is fitted on a spectrum that is not a training pixel's.
 
-**Evaluation** (validation, test, map: one path). Tiles overlap on a fixed grid and are fed whole; the logits of a pixel
-are the mean over the tiles that cover it, weighted by `hsiauto.families.tiling`: no seams. The mean of logits, not of
-probabilities: a class must be likely in every tile. Feeding whole tiles fits nothing: it is what a patch family does
-with the neighbours of a test pixel. Such a tile is fuller than those of training, so a module should read a pixel of
-zeros as absent, not as a spectrum (`hsiauto.families.parts.presence`). Validation shows what remains, since it is fed
-as the test is.
+**Evaluation** (validation, test, map: one path). Tiles overlap on a fixed grid; the logits of a pixel are the mean over
+the tiles that cover it, weighted by `hsiauto.families.tiling`: no seams. The mean of logits, not of probabilities: a
+class must be likely in every tile. Where pixels are scored, the training pixels are 0 in their tiles: else a tile
+around a test pixel would hold what the model was fitted on. A map shows everything. So tiles differ between training,
+scores and map, and a module should read a pixel of zeros as absent, not as a spectrum
+(`hsiauto.families.parts.presence`).
 
 | symbol | meaning |
 |---|---|
@@ -26,6 +25,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from hsiauto.families.base import Seen
 from hsiauto.families.tiling import shifts, side_by_side, starts, taper
 from hsiauto.models.batches.labelled import IGNORE, SAMPLE_BYTES, Labelled, drop_bands
 
@@ -51,9 +51,15 @@ class _Trained(NamedTuple):
 
 class TileBatches:
     def __init__(
-        self, cube_HWC: torch.Tensor, tile: int, band_dropout: float = 0.0, transductive: bool = False
+        self,
+        cube_HWC: torch.Tensor,
+        tile: int,
+        band_dropout: float = 0.0,
+        context: Seen = "scene",
+        shown_HW: torch.Tensor | None = None,
     ) -> None:
-        self._cube, self._band_dropout, self._transductive = cube_HWC, band_dropout, transductive
+        self._cube, self._band_dropout, self._context = cube_HWC, band_dropout, context
+        self._shown = None if shown_HW is None else shown_HW[..., None]
         self._height, self._width, self._channels = cube_HWC.shape
         self._tile, self._tile_height, self._tile_width = tile, min(tile, self._height), min(tile, self._width)
 
@@ -111,7 +117,10 @@ class TileBatches:
         at_once = max(1, INFERENCE_PIXELS[self._cube.device.type] // self._tile_pixels)
         for first in range(0, len(corners), at_once):
             some = corners[first : first + at_once]
-            yield from zip(some, module(self._gather(self._cube, some)).float(), strict=True)
+            x_BCTT = self._gather(self._cube, some)
+            if self._shown is not None:
+                x_BCTT = x_BCTT * self._gather(self._shown, some)
+            yield from zip(some, module(x_BCTT).float(), strict=True)
 
     def _covering(self, pixels: torch.Tensor) -> list[Corner]:
         """The tiles of the fixed grid that hold any of `pixels`, in raster order. Counted by sums over rectangles."""
@@ -154,7 +163,7 @@ class TileBatches:
 
     def _seen(self, labelled: Labelled) -> torch.Tensor:
         """The cube as training may see it."""
-        if self._transductive:
+        if self._context == "scene":
             return self._cube
         seen = torch.zeros_like(self._cube).flatten(0, 1)
         seen[labelled.pixels] = self._cube.flatten(0, 1)[labelled.pixels]

@@ -40,6 +40,8 @@ class Provenance(BaseModel):
     low and high: the leaderboard's `test_oa_low` and `test_oa_high`."""
     test_pixels: int | None = None
     """Pixels that it was scored on."""
+    transductive: bool | None = None
+    """Whether it was trained with spectra of unlabelled ground of its scene, test pixels among them; None: not said."""
     created_at: str
     """ISO 8601, UTC."""
 

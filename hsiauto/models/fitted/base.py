@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from hsiauto.families.base import FamilyConfig
 from hsiauto.split.model import Pixels
+from hsiauto.split.seal import TrialData
 
 
 class Fitted(Protocol):
@@ -36,3 +37,16 @@ class Fitted(Protocol):
         `cube` is a whole scene, or the rows of it that `config.rows_read` names for the rows of `pixels`.
         """
         ...
+
+
+def shown(config: FamilyConfig, data: TrialData) -> npt.NDArray[np.bool_]:
+    """(H, W) pixels that a model may read when pixels of `data` are scored: those with data, of a tile family, or an
+    ensemble with one, without the training pixels: else the tile around a test pixel would hold what the model was
+    fitted on. Other families keep away from them by the buffer."""
+    tiles = any(part.input == "tile" for part in config.parts)
+    return data.outside_training if tiles else data.valid
+
+
+def scored(fitted: Fitted, data: TrialData, pixels: Pixels) -> npt.NDArray[np.float32]:
+    """Class probabilities (N, n_classes) at `pixels` of the scene that `fitted` was trained on, for a score."""
+    return fitted.probabilities(data.cube, shown(fitted.config, data), pixels)

@@ -51,9 +51,10 @@ class ClassicalFitted:
 
 def fit_classical(config: ClassicalConfig, data: TrialData, seed: int, n_jobs: int = 1) -> ClassicalFitted:
     """Train `config` on the training pixels of `data`. The same for every `n_jobs`."""
-    features, x = Features.fit(config, data.cube, data.valid, data.preprocess_pixels)
-    if data.fitted_on is not None:
-        x = x[np.searchsorted(data.fitted_on, data.train_pixels)]
+    pixels, seen = data.pixels_of("training"), data.pixels_of(config.fitted_on)
+    features, x = Features.fit(config, data.cube, data.valid, pixels, seen)
+    if data.pool is not None:
+        x = x[np.searchsorted(pixels, data.train_pixels)]
     estimator = config.fit(x, data.train_labels, seed, n_jobs)
-    guide = guide_for(config, data.cube, data.preprocess_pixels)
+    guide = guide_for(config, data.cube, seen)
     return ClassicalFitted(config, features, estimator, data.cube.shape[2], data.n_classes, guide)

@@ -13,6 +13,7 @@ import ray
 import torch
 
 from hsiauto.models.bundle import model_files
+from hsiauto.models.fitted.base import scored
 from hsiauto.models.predict import seconds_a_pixel
 from hsiauto.search.events import now
 from hsiauto.search.workers.faults import is_own_fault
@@ -99,10 +100,10 @@ class JobWorker:
         fitted = trial.fitted()
         predicted, seconds, p_NK = None, math.nan, None
         if job.predict is not None:
-            predicted = fitted.probabilities(data.cube, data.valid, job.predict).argmax(axis=1)
+            predicted = scored(fitted, data, job.predict).argmax(axis=1)
             seconds = seconds_a_pixel(fitted, data) * len(job.predict)
         if job.probabilities_at is not None:
-            p_NK = fitted.probabilities(data.cube, data.valid, job.probabilities_at).astype(np.float16)
+            p_NK = scored(fitted, data, job.probabilities_at).astype(np.float16)
         return JobResult(
             job.key,
             "completed",

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from hsiauto.families.base import FamilyConfig
-from hsiauto.models.fitted.base import Fitted
+from hsiauto.models.fitted.base import Fitted, scored
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData
 from hsiauto.training.active.acquisition import acquire
@@ -80,7 +80,7 @@ class ActiveTrial:
         self._plan = labels.plan(len(data.train_pixels), data.n_classes)
         self._oracle = Oracle(data.train_pixels, data.train_labels, most=self._plan[-1])
         none = np.empty(0, np.int64)
-        self._data = replace(data, train_pixels=none, train_labels=none, fitted_on=data.train_pixels)
+        self._data = replace(data, train_pixels=none, train_labels=none, pool=data.train_pixels)
         self._epochs_a_cycle, self._trial_type = max_epochs, trial_type
         self._device, self._n_threads = device, n_threads
         self._several = {"n_devices": n_devices} if n_devices > 1 else {}
@@ -150,7 +150,7 @@ class ActiveTrial:
         return acquire(self.labels, p_NK, unlabelled, wanted, self._rng(_CHOICE))
 
     def _probabilities(self, model: Fitted, pixels: Pixels) -> npt.NDArray[np.float32]:
-        return model.probabilities(self._data.cube, self._data.valid, pixels)
+        return scored(model, replace(self._data, train_pixels=self._oracle.revealed[0]), pixels)
 
     def _counted_on(self, report: Report) -> Report:
         """`report` of the present training as one of the whole run."""

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from hsiauto.families.base import Seen
 from hsiauto.models.batches.labelled import IGNORE, Labelled
 from hsiauto.models.batches.tiles import TileBatches
 
@@ -88,10 +89,22 @@ def test_only_the_tiles_that_cover_a_pixel_are_labelled_for_it(pixel: int, n_til
     assert module.seen == n_tiles
 
 
+@pytest.mark.parametrize("tile", [4, 64])
+def test_what_is_not_shown_is_absent_from_the_tiles_of_an_answer(tile: int) -> None:
+    shown_HW = torch.rand(H, W, generator=generator()) < 0.7
+    batches = TileBatches(CUBE, tile, shown_HW=shown_HW)
+    whole_tile = nn.LayerNorm([min(tile, H), min(tile, W)])
+    logits = batches.logits(whole_tile, torch.arange(H * W))
+    expected = TileBatches(CUBE * shown_HW[..., None], tile).logits(whole_tile, torch.arange(H * W))
+    assert torch.equal(logits, expected)
+    seen, _ = zip(*batches.epoch(LABELLED, 2, generator()), strict=True)
+    assert all((x > 0).all() for x in seen)  # training shows what its context says
+
+
 @pytest.mark.parametrize("tile", [4, 5, 9, 64])
-@pytest.mark.parametrize("transductive", [False, True])
-def test_training_sees_labels_once_and_other_pixels_only_if_transductive(tile: int, transductive: bool) -> None:
-    batches = TileBatches(CUBE, tile, transductive=transductive)
+@pytest.mark.parametrize("context", ["training", "scene"])
+def test_training_sees_labels_once_and_other_pixels_only_in_the_context_of_the_scene(tile: int, context: Seen) -> None:
+    batches = TileBatches(CUBE, tile, context=context)
     random = generator()
     for _ in range(5):
         seen = list(batches.epoch(LABELLED, 2, random))
@@ -103,7 +116,7 @@ def test_training_sees_labels_once_and_other_pixels_only_if_transductive(tile: i
             assert place[0].unique().tolist() == list(range(len(x)))  # no tile without a label
             values = x[place[0], :, place[1], place[2]]
             found += [(int(v[0] - 1) // C, int(label)) for v, label in zip(values, y[place], strict=True)]
-            if not transductive:
+            if context == "training":
                 allowed = set(CUBE.view(-1, C)[PIXELS].flatten().tolist()) | {0.0}
                 assert set(x.flatten().tolist()) <= allowed
             else:
@@ -117,7 +130,7 @@ def first_values(epoch: list[tuple[torch.Tensor, torch.Tensor]]) -> set[float]:
 
 
 def test_the_grid_of_training_moves_from_epoch_to_epoch_as_the_generator_says() -> None:
-    batches, random = TileBatches(CUBE, 4, transductive=True), generator()
+    batches, random = TileBatches(CUBE, 4), generator()
     every = Labelled(torch.arange(H * W), torch.arange(H * W) % 3)
     epochs = [list(batches.epoch(every, 16, random)) for _ in range(4)]
     state = random.get_state()

@@ -1,11 +1,14 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 
-from hsiauto.families.base import ClassicalConfig
+from hsiauto.families.base import ClassicalConfig, Seen
+from hsiauto.families.lda import LdaConfig
 from hsiauto.models.fitted import classical
 from hsiauto.models.fitted.classical import fit_classical
+from hsiauto.models.preprocess import Projection
 from tests.small_scene import CLASSICAL, labels, small_data
 
 
@@ -42,3 +45,24 @@ def test_a_class_with_a_single_pixel_is_no_obstacle(config: ClassicalConfig) -> 
     data = dataclasses.replace(data, train_pixels=data.train_pixels[kept], train_labels=data.train_labels[kept])
     p = fit_classical(config, data, seed=0).probabilities(data.cube, data.valid, data.train_pixels)
     assert (p[:, 2] > 0).any()
+
+
+@pytest.mark.parametrize("fitted_on", ["training", "scene"])
+@pytest.mark.parametrize("reduction", ["pca", "mnf"])
+def test_components_and_guide_are_fitted_on_what_the_config_says(reduction: Any, fitted_on: Seen) -> None:
+    data = small_data()
+    seen, read = data.pixels_of(fitted_on), data.train_pixels[:, None] + [0, 1, data.valid.shape[1]]
+    far = np.setdiff1d(np.flatnonzero(data.valid), read)[0]
+    components: Any = {"features": "multiscale", "components": 4, "sigma": 1.0}
+    config = LdaConfig(**components, reduction=reduction, fitted_on=fitted_on, smoothing="guided", smoothing_radius=1)
+    fitted = fit_classical(config, data, seed=0)
+    expected = Projection.fit(data.cube, seen, 4, True, reduction, data.valid)
+    assert np.array_equal(fitted.features.projection.matrix, expected.matrix)
+    assert fitted.guide is not None
+    assert np.array_equal(fitted.guide.matrix, Projection.fit(data.cube, seen, 3, True).matrix)
+    other = data.cube.copy()
+    other.reshape(-1, 10)[far] += 50
+    changed = fit_classical(config, dataclasses.replace(data, cube=other), seed=0)
+    same = np.array_equal(changed.features.projection.matrix, fitted.features.projection.matrix)
+    assert same == (fitted_on == "training")
+    assert config.transductive == (fitted_on == "scene")

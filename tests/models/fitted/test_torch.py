@@ -12,6 +12,7 @@ from hsiauto.families.base import TorchConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.cnn3d import Cnn3dConfig
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
+from hsiauto.models.fitted.base import scored
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.models.predict import predict_scene
 from hsiauto.models.preprocess import Projection
@@ -80,19 +81,19 @@ def tiles_trained(epochs: int, state: dict[str, Any] | None = None) -> tuple[Tra
     return trainer, list(trainer.run(epochs))
 
 
-def test_the_validation_of_tiles_says_what_the_map_says() -> None:
+def test_the_validation_of_tiles_is_what_is_scored() -> None:
     data = with_validation()
     trainer, epochs = tiles_trained(2)
     fitted = trainer.fitted()
-    p = fitted.probabilities(data.cube, data.valid, data.val_pixels)
+    p = scored(fitted, data, data.val_pixels)
     loss = -np.log(p[np.arange(len(p)), data.val_labels]).mean()
     assert epochs[-1].val_loss == pytest.approx(loss, rel=1e-5)
     prediction = predict_scene(fitted, data.cube, data.valid, strip_rows=5)
     assert np.array_equal(prediction.classes.ravel()[data.val_pixels], p.argmax(axis=1) + 1)
     np.testing.assert_allclose(prediction.confidence.ravel()[data.val_pixels], p.max(axis=1), rtol=1e-5)
-    scored = epochs[-1].scores
-    assert scored is not None
-    assert scored.oa == pytest.approx((p.argmax(axis=1) == data.val_labels).mean())
+    own = epochs[-1].scores
+    assert own is not None
+    assert own.oa == pytest.approx((p.argmax(axis=1) == data.val_labels).mean())
 
 
 def test_a_training_on_shifted_tiles_resumes_to_the_last_bit() -> None:

@@ -69,7 +69,7 @@ def test_the_first_cycle_is_the_plain_training_on_the_initial_labels(family: str
     labels = data.train_labels[np.searchsorted(data.train_pixels, start)]
     plain = Trial(
         CONFIGS[family],
-        replace(data, train_pixels=start, train_labels=labels, fitted_on=data.train_pixels),
+        replace(data, train_pixels=start, train_labels=labels, pool=data.train_pixels),
         seed=0,
         max_epochs=2,
     )
