@@ -29,7 +29,7 @@ from rich.table import Table
 from hsiauto import leaderboard as boards
 from hsiauto.config import RunConfig
 from hsiauto.families import FAMILIES
-from hsiauto.families.base import FamilyConfig, TorchConfig
+from hsiauto.families.base import SEARCHED, FamilyConfig, TorchConfig
 from hsiauto.models.bundle import save_model
 from hsiauto.refit import Work, refit_config
 from hsiauto.runs.opened import opening
@@ -92,7 +92,7 @@ def _trainings(families: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _candidates() -> list[str]:
-    return [name for name, config in FAMILIES.items() if config.kind != "reference"]
+    return [name for name, config in FAMILIES.items() if config.kind in SEARCHED]
 
 
 def _preset(family: str) -> FamilyConfig:

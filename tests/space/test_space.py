@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import create_trial
 
 from hsiauto.errors import UserError
-from hsiauto.families import FAMILIES
+from hsiauto.families import FAMILIES, base
 from hsiauto.space import Space
 from hsiauto.space.load import shipped
 from hsiauto.space.ranges import Choices
@@ -17,7 +17,7 @@ from hsiauto.space.ranges import Choices
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 SCENES = {"ordinary": (200, 900, 145, 145, 16), "few bands": (8, 60, 20, 14, 3), "tiny": (8, 6, 4, 7, 2)}
-SEARCHED = [name for name, config in FAMILIES.items() if config.kind != "reference"]
+SEARCHED = [name for name, config in FAMILIES.items() if config.kind in base.SEARCHED]
 
 
 @pytest.fixture(scope="module")
