@@ -147,14 +147,17 @@ def pins(value: Any) -> Any:
     return flat
 
 
-def assignments(texts: Iterable[str], form: str, example: str) -> dict[str, Any]:
-    """`["depth=6"]` -> `{"depth": 6}`. Raises UserError for a text of another form and for a name that stands twice."""
+def assignments(texts: Iterable[str], form: str, example: str, *, with_lists: bool = False) -> dict[str, Any]:
+    """`["depth=6"]` -> `{"depth": 6}`; `with_lists` a value may be a list too, as YAML has it in a line.
+
+    Raises UserError for a text of another form and for a name that stands twice.
+    """
     found: dict[str, Any] = {}
     for text in texts:
         name, equals, value = str(text).partition("=")
         if not equals or not name.strip():
             raise UserError(f"takes {form}", shown(text), f"Write for example {example}.")
-        _add(found, [(name.strip(), scalar(value))])
+        _add(found, [(name.strip(), scalar(value, or_list=with_lists))])
     return found
 
 
@@ -166,15 +169,16 @@ def _add(values: dict[str, Any], more: Iterable[tuple[str, Any]]) -> None:
         values[name] = value
 
 
-def scalar(text: str) -> Any:
-    """A YAML scalar, and 1e-4 as the number that everybody but YAML 1.1 reads."""
+def scalar(text: str, *, or_list: bool = False) -> Any:
+    """A YAML scalar, and 1e-4 as the number that everybody but YAML 1.1 reads; if asked, also a list."""
     if _EXPONENT.fullmatch(text.strip()):
         return float(text)
     try:
         found = parse_yaml(f"value: {text}", "a value")
     except UserError:
         found = {}
-    if found.keys() != {"value"} or not isinstance(found["value"], bool | int | float | str | None):
+    allowed = bool | int | float | str | list | None if or_list else bool | int | float | str | None
+    if found.keys() != {"value"} or not isinstance(found["value"], allowed):
         raise UserError("a value is a number, true, false or a word", shown(text), "Quote it for the shell.")
     return found["value"]
 

@@ -20,6 +20,7 @@ from hsiauto.settings import (
     Setting,
     Settings,
     WholeNumbers,
+    assignments,
     setting_name,
     settings_of,
     typed_path,
@@ -93,6 +94,15 @@ def test_objectives() -> None:
     for wrong in (["macs"], ["macs", "kappa"], ["kappa", "aa"], ["kappa", "macs", "parameters"], ["luck"], []):
         with pytest.raises(UserError, match="second time"):
             objectives(wrong)
+
+
+def test_members_of_an_ensemble_are_a_list() -> None:
+    text = "members=[{family: svm, C: 7.0}, {family: lda}]"
+    members = [{"family": "svm", "C": 7.0}, {"family": "lda"}]
+    assert assignments([text], "form", "example", with_lists=True) == {"members": members}
+    for texts, with_lists in (([text], False), ([text + "\nfamily: svm"], True), (["members={family: svm}"], True)):
+        with pytest.raises(UserError, match="a value is a number"):
+            assignments(texts, "form", "example", with_lists=with_lists)
 
 
 def test_pins_are_typed() -> None:

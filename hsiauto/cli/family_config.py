@@ -16,7 +16,8 @@ def family_config(family: str, preset: str | None, settings: Sequence[str]) -> t
         )
     start = preset_of(family, preset or "paper")
     try:
-        own = assignments(settings, "hyperparameter=value", "depth=6")
+        lists = FAMILIES[family].kind == "ensemble"
+        own = assignments(settings, "hyperparameter=value", "depth=6", with_lists=lists)
     except UserError as error:
         raise UserError(f"--set {error.rule}", error.received, error.remedy) from error
     values = {**start, **own}

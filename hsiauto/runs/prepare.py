@@ -13,6 +13,7 @@ from hsiauto.config import Declared, RunConfig, declared
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, hash_of
+from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.runs import folder as folders
 from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.scene.memory import SMALLER, require, within_memory
@@ -145,6 +146,11 @@ def feedable(
 
     Raises UserError if it would change a hyperparameter in `explicit` (None: any).
     """
+    if isinstance(config, EnsembleConfig):
+        asked_members = explicit is None or "members" in explicit
+        fed = [feedable(prepared, member, None if asked_members else ()) for member in config.members]
+        notes = dict.fromkeys(note for _, of_member in fed for note in of_member)
+        return config.with_members(tuple(member for member, _ in fed)), tuple(notes)
     scene = prepared.scene
     unlabelled = prepared.run_config.unlabelled
     size = SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width, unlabelled)
@@ -157,7 +163,7 @@ def feedable(
             bound = f"is {value} if `unlabelled` is none" if name in SEES_UNLABELLED else f"is at most {value}"
             raise UserError(f"{name} of {config.family} on {scene.name} {bound}", asked[name], f"Set {name}={value}.")
     return config_from(nearest), tuple(
-        f"{name} is {value} instead of the preset's {asked[name]}: {why_clipped(name)}"
+        f"{name} of {config.family} is {value} instead of the preset's {asked[name]}: {why_clipped(name)}"
         for name, value in changed.items()
     )
 

@@ -120,9 +120,8 @@ def train(
     folder = folders.new_folder(folder, config.scene.dataset, f"{family_config.family}-")
     if family_config.kind == "reference":
         raise UserError("a reference stands on every leaderboard and is never trained alone", family_config.family)
-    alone = config.model_copy(
-        update={"command": "train", "time_limit_s": None, "families": (family_config.family,), "pins": {}}
-    )
+    families = tuple(dict.fromkeys(part.family for part in family_config.parts))
+    alone = config.model_copy(update={"command": "train", "time_limit_s": None, "families": families, "pins": {}})
     prepared = prepare(alone, watch.downloading)
     fed, notes = feedable(prepared, family_config, explicit)
     if config.labels is not None:  # refuses what cannot be asked for

@@ -66,6 +66,17 @@ def test_of_a_train(scene: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert (written["family"], written["seeds"], written["set"]["features"]) == ("svm", 2, "spectra")
 
 
+def test_of_a_train_of_an_ensemble(scene: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    members = "[{family: svm, C: 10}, {family: forest, features: spectra, n_trees: 20}, {family: cnn1d, components: 8}]"
+    options = ["--set", f"members={members}", "--set", "smoothing=guided", "--max-epochs", "2", "--out", "first"]
+    assert call(["train", "ensemble", *scene, *options]) == 0
+    again("train", monkeypatch)
+    _, _, *refits = journals("first")
+    assert [e["config"]["smoothing"] for e in refits if e.get("family") == "ensemble"] == ["guided"]
+    assert call(["predict", "first/bundle", "cube.npy", "--out", "map.npy"]) == 0
+    assert set(np.unique(np.load("map.npy"))) <= {1, 2, 3, 4}
+
+
 STUDY = """
 question: How wide a kernel?
 source: nobody

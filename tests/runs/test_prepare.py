@@ -8,7 +8,10 @@ import pytest
 
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
-from hsiauto.runs.prepare import Prepared, prepare
+from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.families.ensemble import EnsembleConfig
+from hsiauto.families.svm import SvmConfig
+from hsiauto.runs.prepare import Prepared, feedable, prepare
 from hsiauto.scene.source import SceneSource
 from hsiauto.split import SplitSpec
 
@@ -64,3 +67,17 @@ def test_classes_that_validation_lacks_are_said_before_a_search(tmp_path: Path) 
     of_train = prepared(tmp_path, labels, SplitSpec(), command="train").warnings
     assert of_train == found.warnings[:1], "what does not validate lacks nothing there"
     assert of_train[0].startswith("test holds fewer than 10 pixels of class 2 (3):")
+
+
+def test_each_member_of_an_ensemble_is_fed_or_refused_by_its_own_name(tmp_path: Path) -> None:
+    found = prepared(tmp_path, lopsided(), SplitSpec(), command="train")
+    svm, net = SvmConfig(features="multiscale", components=30), Cnn2dConfig(components=0)
+    config = EnsembleConfig(members=(svm, svm, net), smoothing="majority")
+    fed, notes = feedable(found, config, explicit=("smoothing",))
+    fewer = svm.bounded(4, 1000)
+    assert fed == EnsembleConfig(members=(fewer, fewer, net), smoothing="majority")
+    assert notes == ("components of svm is 4 instead of the preset's 30: the scene holds no more",)
+    assert feedable(found, fed, None) == (fed, ())
+    for explicit in (None, ("members",)):
+        with pytest.raises(UserError, match="components of svm on cube is at most 4; received 30"):
+            feedable(found, config, explicit)
