@@ -37,7 +37,7 @@ class EnsembleTrial:
     ) -> None:
         """`options`: the other arguments of `Trial`, for every member."""
         self.config, self.data, self.max_epochs = config, data, max_epochs
-        self._begin = lambda member, **start: trial_type(member, data, max_epochs=max_epochs, **options, **start)
+        self._trial_type, self._options = trial_type, options
         self._go_on_from = go_on_from.members if isinstance(go_on_from, EnsembleFitted) else ()
         self._trial: Any = None
         self._members: list[Fitted] = []
@@ -53,9 +53,7 @@ class EnsembleTrial:
         """Train one epoch, or a classical member in one go. Raises as `Trial.step` does."""
         assert not self.done, "the ensemble has all its members"
         if self._trial is None:
-            i = len(self._members)
-            start = {"go_on_from": self._go_on_from[i]} if self._go_on_from else {}
-            self._trial = self._begin(self.config.parts[i], **start)
+            self._trial = self._next()
         report: Report = self._trial.step()
         if self._trial.done:
             self._members.append(self._trial.fitted())
@@ -68,6 +66,13 @@ class EnsembleTrial:
         """The ensemble. All members must be trained."""
         assert self._fitted is not None, "step until done"
         return self._fitted
+
+    def _next(self) -> Any:
+        """The trial of the next member."""
+        i = len(self._members)
+        start = {"go_on_from": self._go_on_from[i]} if self._go_on_from else {}
+        member = self.config.parts[i]
+        return self._trial_type(member, self.data, max_epochs=self.max_epochs, **self._options, **start)
 
     def _counted_on(self, report: Report, before: list[Report]) -> Report:
         """`report` of a member, with what the members before it took."""
