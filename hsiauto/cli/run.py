@@ -95,7 +95,10 @@ def predict(
     out: Annotated[PathName, Parameter(help="map.png, .tif, .npy or .hdr.")],
     layers: Annotated[
         str,
-        Parameter(metavar="NAME,NAME", help="class, confidence, probabilities; each is a file, map-confidence.tif."),
+        Parameter(
+            metavar="NAME,NAME",
+            help="class, confidence, probabilities, dissimilarity (from training); each is a file, map-confidence.tif.",
+        ),
     ] = "class",
     overwrite: Annotated[bool, Parameter(negative="", show_default=False, help="Replace an older map.")] = False,
 ) -> None:

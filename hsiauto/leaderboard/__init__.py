@@ -2,7 +2,12 @@
 
 from hsiauto.leaderboard.rows import Context, rows
 from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
-from hsiauto.leaderboard.statements import distance_statement, label_statement, winner_statement
+from hsiauto.leaderboard.statements import (
+    applicability_statement,
+    distance_statement,
+    label_statement,
+    winner_statement,
+)
 from hsiauto.leaderboard.storage import read, write
 from hsiauto.leaderboard.summary import SummaryRow, summary
 from hsiauto.leaderboard.warnings import table_warnings
@@ -12,6 +17,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Context",
     "SummaryRow",
+    "applicability_statement",
     "distance_statement",
     "label_statement",
     "read",

@@ -14,7 +14,7 @@ from hsiauto.config import RunConfig
 from hsiauto.leaderboard.map_accuracy import distance_columns
 from hsiauto.leaderboard.schema import PARAM, schema
 from hsiauto.metrics import wilson
-from hsiauto.search.events import Event, Opened, Ranked, Reevaluated, Refit, of
+from hsiauto.search.events import Event, Mapped, Opened, Ranked, Reevaluated, Refit, of
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.split import Split, overlap
 
@@ -72,7 +72,13 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     chosen = {states[trial_id].config_hash: (trial_id, rank) for trial_id, rank in ranks.items()}
     home = home_split([event.split_seed for event in latest.values()], spec.seed)
     refits = [shared | _refit(event, chosen, home, context) for event in latest.values()]
-    records += [row | _further(refits, context.run_config, home) if row["rank"] == 1 else row for row in refits]
+    mapped = {event.config_hash: {"map_share_applicable": event.share_applicable} for event in of(Mapped, refit_events)}
+    records += [
+        row | _further(refits, context.run_config, home) | mapped.get(str(row["config_hash"]), {})
+        if row["rank"] == 1
+        else row
+        for row in refits
+    ]
     on_folds = _on_folds(journal_events, context.run_config.objective)
     records = [row | on_folds.get(str(row["trial_id"]), {}) if row["rank"] is not None else row for row in records]
     metadata = {

@@ -117,6 +117,12 @@ RESULTS = (
     Column("map_oa_low", _FLOAT, "lower end of its 95 % interval, from those of test_interval_by_distance"),
     Column("map_oa_high", _FLOAT, "upper end of the same"),
     Column("map_share_beyond", _FLOAT, "share of the map that lies further from training than any test pixel"),
+    Column(
+        "map_share_applicable",
+        _FLOAT,
+        "share of the map within the model's area of applicability: as like training as training fields are like each "
+        "other; on the winner's refits, once its map was drawn",
+    ),
     Column("protocol", _STRING, "blocks | random | fixed"),
     Column("split_hash", _STRING, "identifies the pixels of train, validation and test"),
     Column("block_size", _INT, "side of a block in pixels; null unless protocol is blocks"),

@@ -128,7 +128,16 @@ def _of_map(winner: Sequence[Row]) -> list[str]:
     if beyond:
         share = f"{beyond:.0f}" if beyond >= 1 else "less than 1"
         said += f" {share} % of it lies further away than any test pixel: nothing is known there."
-    return [said]
+    applicable = rows[0]["map_share_applicable"]
+    return [said] if applicable is None else [said, applicability_statement(applicable)]
+
+
+def applicability_statement(share: float) -> str:
+    """`share`: of the map, within the area of applicability of its model."""
+    return (
+        f"{share:.0%} of the map lies within the model's area of applicability: its spectra are as like training's as "
+        "training fields are like each other. The rest is unlike anything that the model was trained on."
+    )
 
 
 _INSTEAD = {

@@ -17,6 +17,7 @@ import torch
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
+from hsiauto.models.applicability import Applicability
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.ensemble import EnsembleFitted
 from hsiauto.models.fitted.torch import TorchFitted
@@ -27,8 +28,8 @@ STRIP_BYTES = 32 << 20
 """Bytes of a strip in float32, margin included. A strip is thicker if the support is large, so that at most half of the
 work goes into margins."""
 
-_MAP_BYTES = 16
-"""Bytes a pixel of classes and confidence, and of their values and colours when they are written."""
+_MAP_BYTES = 20
+"""Bytes a pixel of classes, confidence and dissimilarity, and of their values and colours when they are written."""
 
 Progress = Callable[[int, int], None]
 """(rows done, rows in all)."""
@@ -44,6 +45,16 @@ class Prediction:
     """(H, W): probability of that class; 0 without data."""
     probabilities: npt.NDArray[np.float32] | None = None
     """(K, H, W): probability of each class, 0 without data, if they were asked for."""
+    dissimilarity: npt.NDArray[np.float32] | None = None
+    """(H, W): that of `Applicability`, at most 1 within the model's area; NaN without data; if it was asked for."""
+
+    @property
+    def share_applicable(self) -> float | None:
+        """Share of the pixels with data that lie within the model's area; None if that was not asked for."""
+        if self.dissimilarity is None:
+            return None
+        known = self.dissimilarity[np.isfinite(self.dissimilarity)]
+        return float((known <= 1).mean()) if len(known) else None
 
 
 class Strip(NamedTuple):
@@ -62,11 +73,13 @@ def predict_scene(
     progress: Progress | None = None,
     strip_rows: int | None = None,
     keep_probabilities: bool = False,
+    applicability: Applicability | None = None,
 ) -> Prediction:
     """Class and confidence of every valid pixel of `cube` (H, W, C), which may be memory-mapped.
 
     `strip_rows`: rows predicted at a time; None: as many as `STRIP_BYTES` hold. Beside one strip, memory holds the
-    result and the mask, 7 bytes a pixel, and 4 more for each class with `keep_probabilities`.
+    result and the mask, 7 bytes a pixel, and 4 more for each class with `keep_probabilities`. applicability: what every
+    pixel is compared with; None: with nothing.
 
     Raises UserError if the cube does not have the bands that the model was trained on, and for a map that memory does
     not hold.
@@ -85,20 +98,25 @@ def predict_scene(
     classes = np.zeros((height, width), np.int16)
     confidence = np.zeros((height, width), np.float32)
     every = np.zeros((fitted.n_classes, height, width), np.float32) if keep_probabilities else None
+    dissimilarity = np.full((height, width), np.nan, np.float32) if applicability is not None else None
     rows = strip_rows or max(STRIP_BYTES // (4 * width * n_bands) - 2 * fitted.support, 2 * fitted.support, 1)
     for strip in strips(height, rows, fitted.config):
         inside = np.flatnonzero(valid[strip.start : strip.stop])
         if len(inside):
             read = slice(strip.top, strip.bottom)
-            p = fitted.probabilities(cube[read], valid[read], inside + (strip.start - strip.top) * width)
+            places = inside + (strip.start - strip.top) * width
+            p = fitted.probabilities(cube[read], valid[read], places)
             classes[strip.start : strip.stop].reshape(-1)[inside] = p.argmax(axis=1) + 1
             confidence[strip.start : strip.stop].reshape(-1)[inside] = p.max(axis=1)
             if every is not None:
                 every[:, strip.start : strip.stop].reshape(fitted.n_classes, -1)[:, inside] = p.T
+            if applicability is not None and dissimilarity is not None:
+                told = applicability.dissimilarity(fitted, cube[read], valid[read], places)
+                dissimilarity[strip.start : strip.stop].reshape(-1)[inside] = told
             release(cube)
         if progress is not None:
             progress(strip.stop, height)
-    return Prediction(classes, confidence, every)
+    return Prediction(classes, confidence, every, dissimilarity)
 
 
 def strips(height: int, rows: int, config: FamilyConfig) -> Iterator[Strip]:

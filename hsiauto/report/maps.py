@@ -23,7 +23,7 @@ from hsiauto.report.legend import Legend
 from hsiauto.scene.model import GeoReference
 
 FORMATS = (".png", ".tif", ".npy", ".hdr")
-Layer = Literal["class", "confidence", "probabilities"]
+Layer = Literal["class", "confidence", "probabilities", "dissimilarity"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 _LARGEST_LISTED = 4095
@@ -78,6 +78,7 @@ def write_map(
     class          the user's own label values, uint8 or uint16 (uint32 if a value needs it)
     confidence     (H, W), float32
     probabilities  float32, a band a class; in .npy (K, H, W)
+    dissimilarity  (H, W), float32: at most 1 within the model's area of applicability, NaN without data
 
     .png  the classes in their colours, no data in black
     .tif  GeoTIFF with colour table; names as tags CLASS_<value>, and as GDAL's categories and attribute table beside it
@@ -134,6 +135,9 @@ def _bands(prediction: Prediction, layer: Layer, legend: Legend) -> tuple[npt.ND
         return legend.valued(prediction.classes)[None], ("class",)
     if layer == "confidence":
         return prediction.confidence[None], ("confidence",)
+    if layer == "dissimilarity":
+        assert prediction.dissimilarity is not None, "spectra were not compared"
+        return prediction.dissimilarity[None], ("dissimilarity",)
     assert prediction.probabilities is not None, "probabilities were not kept"
     return prediction.probabilities, legend.names
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsiauto.errors import UserError
+from hsiauto.leaderboard import applicability_statement
 from hsiauto.models.bundle import load_bundle
 from hsiauto.models.predict import on_fastest_device, predict_scene
 from hsiauto.models.value_range import why_outside
@@ -60,7 +61,8 @@ def predict(
 ) -> ClassMap:
     """Write the class map of `scene`, a source, a known name or a file, to `out`; a further layer stands beside it.
 
-    layers: of class, confidence and probabilities. overwrite: an older file may be replaced, though never one of the
+    layers: of class, confidence, probabilities and dissimilarity, which is at most 1 within the model's area of
+    applicability (`hsiauto.models.applicability`). overwrite: an older file may be replaced, though never one of the
     scene, a bundle or a run. on_event: called with `Classifying`. stop: ends it with KeyboardInterrupt, and nothing is
     written. Raises UserError for anything that does not fit, before the scene is classified.
     """
@@ -72,6 +74,8 @@ def predict(
         loaded = load_bundle(folder)
     except UserError as error:
         raise UserError(error.rule, error.received, makes_bundle_again(folder.parent) or error.remedy) from error
+    if "dissimilarity" in layers and loaded.applicability is None:
+        raise UserError("`layers` dissimilarity needs a bundle with training pixels", folder, "Export the model again.")
     legend = Legend.of(loaded.provenance)
     check_map(path, legend, layers)
     claim(map_files(path, layers), source, overwrite)
@@ -89,6 +93,7 @@ def predict(
         opened.valid,
         on_rows,
         keep_probabilities="probabilities" in layers,
+        applicability=loaded.applicability if "dissimilarity" in layers else None,
     )
     outside = why_outside(came_from.value_range, opened.cube, opened.valid) if came_from.value_range else ""
     write_map(prediction, path, legend, opened.geo, layers)
@@ -97,4 +102,7 @@ def predict(
         for k, (value, name) in enumerate(zip(legend.values, legend.names, strict=True), start=1)
     )
     warnings = (outside,) if outside else ()
-    return ClassMap(layer_path(path, layers[0]), opened.height, opened.width, classes, opened.notes, warnings)
+    notes = opened.notes
+    if (share := prediction.share_applicable) is not None:
+        notes += (applicability_statement(share),)
+    return ClassMap(layer_path(path, layers[0]), opened.height, opened.width, classes, notes, warnings)

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from hsiauto.errors import UserError
+from hsiauto.models.applicability import Applicability
 from hsiauto.models.bundle import Bundle, Provenance, load_bundle, load_model, remove, save_bundle
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.value_range import training_range
@@ -18,7 +19,8 @@ from hsiauto.runs.folder import BUNDLE, BUNDLE_PREVIOUS, MAP, MAP_DATA
 from hsiauto.runs.prepare import Prepared
 from hsiauto.runs.provenance import git_commit, versions
 from hsiauto.search.events import Event, Model, now, of
-from hsiauto.split.seal import class_names
+from hsiauto.split.distance import Distances
+from hsiauto.split.seal import class_names, training_data
 
 _SCORES = ("oa", "oa_low", "oa_high", "aa", "kappa")
 
@@ -37,7 +39,8 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
     if (fitted := _model(model)) is not None and fitted.config.hash() == winner:
         if bundle.exists() and _own(bundle, prepared) is None:  # damaged, or another run's
             bundle.rename(bundle.with_name(f"{BUNDLE}-other-{secrets.token_hex(3)}"))
-        save_bundle(fitted, bundle, provenance_of(prepared, _own_refit(prepared, rows)))
+        provenance = provenance_of(prepared, _own_refit(prepared, rows))
+        save_bundle(fitted, bundle, provenance, _applicability(prepared, fitted))
         shutil.rmtree(model)
         _remove_map(folder)
         return load_bundle(bundle), ()
@@ -58,6 +61,15 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
     bundle.rename(previous)
     _remove_map(folder)
     return None, (f"{overtaken}; the winner has no model yet",)
+
+
+def _applicability(prepared: Prepared, fitted: Fitted) -> Applicability | None:
+    """None if labels were asked for: those that were are not known here, and the pool is more than what trained."""
+    if prepared.run_config.labels is not None:
+        return None
+    data = training_data(prepared.scene, prepared.split)
+    apart, _ = Distances.of(prepared.split, prepared.scene.valid).test_range
+    return Applicability.fit(fitted, data.cube, data.valid, data.train_pixels, data.train_labels, apart)
 
 
 def _remove_map(folder: Path) -> None:

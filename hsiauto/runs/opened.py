@@ -27,7 +27,7 @@ from hsiauto.runs.result import Result
 from hsiauto.runs.seconds_here import seconds_here
 from hsiauto.runs.watch import Watch
 from hsiauto.runs.winner_map import draw_winner_map
-from hsiauto.search.events import Ended, Opened, Refit, Reported, Resumed, Warned, of
+from hsiauto.search.events import Ended, Mapped, Opened, Refit, Reported, Resumed, Warned, of
 from hsiauto.search.events.transient import RunOpened
 from hsiauto.search.journal import Journal
 from hsiauto.search.warnings import standing_warnings
@@ -120,17 +120,23 @@ class OpenRun:
                 draw_search(self.journal.events, self.prepared.run_config, self.folder / folders.SEARCH_FIGURE)
             draw_labels(self.refits.events, self.folder / folders.LABELS_FIGURE)
             draw_distance(table, self.folder / folders.DISTANCE_FIGURE)
-        drawn = True
+        left_out = False
 
         def draw() -> None:
-            nonlocal drawn
-            path, end = self.folder / folders.MAP, self.deadlines.end
-            drawn = bundle is None or draw_winner_map(self.prepared, bundle, table, path, end)
+            nonlocal left_out, table
+            if bundle is None:
+                return
+            drawn = draw_winner_map(self.prepared, bundle, table, self.folder / folders.MAP, self.deadlines.end)
+            left_out = drawn is None
+            if drawn is not None and (share := drawn.share_applicable) is not None:
+                mapped = Mapped(config_hash=bundle.fitted.config.hash(), share_applicable=share)
+                self.work.record(self.refits, mapped)
+                table = self.write_board()
 
         self.phase(draw)
         with self.writing():
             write_report(self.folder, self.prepared.run_config, self.journal.events, self.refits.events, table)
-        return self.result(table, notes=(*notes, *self.prepared.notes, *of_export), map_left_out=not drawn)
+        return self.result(table, notes=(*notes, *self.prepared.notes, *of_export), map_left_out=left_out)
 
     def result(self, table: pa.Table, notes: Sequence[str], map_left_out: bool = False) -> Result:
         latest = {event.key: event.state for event in of(Refit, self.refits.events)}

@@ -1,6 +1,7 @@
 """map.png and map.npz: the winner's model on the whole scene that it was trained on, if time allows."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,10 @@ class _OutOfTimeError(Exception):
     """Raised between two strips of the scene."""
 
 
-def draw_winner_map(prepared: Prepared, bundle: Bundle, table: pa.Table, path: Path, end: float | None) -> bool:
-    """Draw `path`; False if it would not be done by `end` (time.monotonic)."""
+def draw_winner_map(
+    prepared: Prepared, bundle: Bundle, table: pa.Table, path: Path, end: float | None
+) -> Prediction | None:
+    """Draw `path`; None if it would not be done by `end` (time.monotonic)."""
     scene, split = prepared.scene, prepared.split
     begun = time.monotonic()
     last = None if end is None else end - DRAWING_S
@@ -37,11 +40,12 @@ def draw_winner_map(prepared: Prepared, bundle: Bundle, table: pa.Table, path: P
 
     try:
         check(1.0, _seconds_as_measured(table, int(scene.valid.sum())))
-        predicted = predict_scene(on_fastest_device(bundle.fitted), scene.cube, scene.valid, on_rows)
+        fitted = on_fastest_device(bundle.fitted)
+        predicted = predict_scene(fitted, scene.cube, scene.valid, on_rows, applicability=bundle.applicability)
     except _OutOfTimeError:
-        return False
+        return None
     classes = np.array([0, *split.classes], np.int16)[predicted.classes]  # the model knows only the scored classes
-    drawn = Prediction(classes, predicted.confidence)
+    drawn = replace(predicted, classes=classes)
     scores = bundle.provenance.test_scores
     title = f"{scene.name}, {bundle.fitted.config.family}, {split.spec.protocol} split {split.hash}"
     if "oa_low" in scores:
@@ -49,7 +53,7 @@ def draw_winner_map(prepared: Prepared, bundle: Bundle, table: pa.Table, path: P
         title += f", 95 % interval {scores['oa_low']:.3f} to {scores['oa_high']:.3f}"
     draw_map(scene, split, drawn, title, path)
     _as_data(prepared, drawn).save(path.with_name(folders.MAP_DATA))
-    return True
+    return drawn
 
 
 def _as_data(prepared: Prepared, drawn: Prediction) -> SceneMap:

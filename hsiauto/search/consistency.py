@@ -9,6 +9,7 @@ from hsiauto.search.events import (
     Cycle,
     Ended,
     Event,
+    Mapped,
     Model,
     Opened,
     Proposed,
@@ -20,7 +21,7 @@ from hsiauto.search.events import (
 )
 from hsiauto.search.trials import TrialState, fold
 
-OF_REFITS = (Cycle, Refit, Model)
+OF_REFITS = (Cycle, Refit, Model, Mapped)
 """Events that refits.jsonl holds and journal.jsonl does not."""
 
 
@@ -34,6 +35,8 @@ class Story:
         """Keys of refits that completed, of cycles, and of re-evaluations that were done."""
         self._refitted: set[str] = set()
         """Keys of refits, whatever became of them."""
+        self._saved: set[str] = set()
+        """Hashes of the configs whose models were saved."""
 
     def tell(self, event: Event) -> None:
         """Take the next line. Raises ValueError if it contradicts an earlier one."""
@@ -69,7 +72,10 @@ class Story:
             case Refit():
                 self._refitted.add(event.key)
                 return self._why_twice(event.key, event.state == "completed")
+            case Mapped():
+                return "" if event.config_hash in self._saved else f"no earlier line saves {event.config_hash}"
             case Model():
+                self._saved.add(event.config_hash)
                 return "" if event.key in self._refitted else f"no earlier line refits {event.key}"
         return ""
 

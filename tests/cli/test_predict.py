@@ -35,7 +35,10 @@ def test_what_it_refuses_is_one_line_in_the_names_of_options(run: Run, trained: 
         (["map.tif"], "set --overwrite"),
         (["cube.npy", "--overwrite"], "onto the scene"),
         (["bundle/map.tif"], "into a bundle"),
-        (["new.tif", "--layers", "height"], "--layers are class, confidence, probabilities; received 'height'"),
+        (
+            ["new.tif", "--layers", "height"],
+            "--layers are class, confidence, probabilities, dissimilarity; received 'height'",
+        ),
         (["new.tif", "--layers", ","], "at least one name"),
         (["new.tif", "--match-bands", "nearest"], "--match-bands nearest"),
         (["new.tif", "--match-bands", "most"], "match-bands"),

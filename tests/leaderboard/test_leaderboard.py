@@ -79,6 +79,7 @@ CONTRACT = [
     "map_oa_low",
     "map_oa_high",
     "map_share_beyond",
+    "map_share_applicable",
     "protocol",
     "split_hash",
     "block_size",

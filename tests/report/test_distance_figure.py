@@ -63,7 +63,7 @@ def test_winner_canary_and_what_was_not_tested(tmp_path: Path, monkeypatch: pyte
     assert draw_distance(table(row("svm", 0.8, rank=1), row(CANARY, 0.5), elsewhere), tmp_path / "distance.png")
     left, right = drawn[0].axes
     lines = [container.lines[0] for container in left.containers if isinstance(container, ErrorbarContainer)]
-    np.testing.assert_allclose([line.get_ydata() for line in lines], [[80, 60], [50, 30]])
+    np.testing.assert_allclose(np.array([line.get_ydata() for line in lines]), [[80, 60], [50, 30]])
     assert [text.get_text() for text in left.texts] == ["no test pixel"] * 3
     heights = [[bar.get_height() for bar in bars] for bars in right.containers]
     assert heights == [[0, 0, 75, 25, 0], [50, 10, 20, 10, 10]]

@@ -15,6 +15,7 @@ import rasterio
 from hsiauto import runs
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
+from hsiauto.models.applicability import Applicability
 from hsiauto.models.bundle import Provenance, load_bundle, save_bundle
 from hsiauto.models.bundle.content import write_manifest
 from hsiauto.models.fitted.classical import fit_classical
@@ -48,9 +49,11 @@ def bundled(cube: Path, labels: Path, bundle: Path) -> Provenance:
     """Train a support vector machine and export it, as a run does."""
     source = SceneSource(dataset=str(cube), labels=labels)
     prepared = prepare(RunConfig(scene=source, split=SplitSpec(protocol="random", train_fraction=0.5)))
-    model = fit_classical(CLASSICAL["svm"], training_data(prepared.scene, prepared.split), seed=0)
+    data = training_data(prepared.scene, prepared.split)
+    model = fit_classical(CLASSICAL["svm"], data, seed=0)
     provenance = provenance_of(prepared, None)
-    save_bundle(model, bundle, provenance)
+    area = Applicability.fit(model, data.cube, data.valid, data.train_pixels, data.train_labels, apart=1)
+    save_bundle(model, bundle, provenance, area)
     return provenance
 
 
@@ -71,10 +74,21 @@ def test_a_class_that_was_left_out_shifts_no_label_value(trained: Path) -> None:
 
 
 def test_further_layers_stand_beside_the_map(trained: Path) -> None:
-    runs.predict(trained / "bundle", trained / "cube.npy", trained / "map.npy", layers=LAYERS)
+    drawn = runs.predict(trained / "bundle", trained / "cube.npy", trained / "map.npy", layers=LAYERS)
     probabilities = np.load(trained / "map-probabilities.npy")
     assert probabilities.shape == (3, HEIGHT, WIDTH)
     assert np.array_equal(np.load(trained / "map-confidence.npy"), probabilities.max(axis=0))
+    share = (np.load(trained / "map-dissimilarity.npy") <= 1).mean()
+    assert share > 0.8
+    assert drawn.notes[-1].startswith(f"{share:.0%} of the map lies within the model's area of applicability")
+
+
+def test_a_bundle_without_training_pixels_tells_no_dissimilarity(trained: Path) -> None:
+    loaded = load_bundle(trained / "bundle")
+    save_bundle(loaded.fitted, trained / "bundle", loaded.provenance)
+    with pytest.raises(UserError, match="needs a bundle with training pixels"):
+        runs.predict(trained / "bundle", trained / "cube.npy", trained / "map.npy", layers=LAYERS)
+    assert not (trained / "map.npy").exists()
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

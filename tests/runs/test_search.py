@@ -91,6 +91,8 @@ def test_leaderboard_opens_in_pandas_and_is_whole(finished: runs.Result) -> None
     winner = refits[(refits["rank"] == 1) & (refits.split_hash == trials.split_hash.iloc[0])]
     assert len(winner) == 2
     assert winner.test_oa.notna().all()
+    assert winner.map_share_applicable.between(0.5, 1).all()
+    assert winner.map_oa.between(winner.map_oa_low, winner.map_oa_high).all()
     baselines = set(board[board.kind == "baseline"].family)
     assert {"coordinate_1nn", "majority"} <= baselines
     assert not baselines & {"coordinate_1nn", "majority"} & set(refits.family), "a reference is never a candidate"

@@ -12,6 +12,7 @@ from hsiauto.errors import UserError
 from hsiauto.search.events import (
     Event,
     FoundConfig,
+    Mapped,
     Model,
     Ranked,
     Reevaluated,
@@ -65,6 +66,7 @@ REFITS: list[Event] = [
         **{"test_distance_min": 5, "test_distance_max": 7, "map_distance_median": 3, "by_distance": BINS},
     ),
     Model(key="a", config_hash="a"),
+    Mapped(config_hash="a", share_applicable=0.5),
     told.refit("b", kind="baseline"),
 ]
 _OTHERS: tuple[Any, ...] = (None, True, -1, 1.5, 2**70, "x", "1.5", "NaN", [], [[]], {}, {"x": {"y": 1}})
@@ -144,7 +146,7 @@ def test_lines_taken_out_or_swapped_contradict_each_other_or_tell_a_run(story: l
             assert not why or "line " in why
 
 
-_MAY_REPEAT = (Warned, Resumed, WarmStart, Ranked, Model)
+_MAY_REPEAT = (Warned, Resumed, WarmStart, Ranked, Model, Mapped)
 TWICE = [
     (story, i)
     for story in (RUN, REFITS)
@@ -171,8 +173,9 @@ TWICE = [
         ([Ranked(order=(T1,), reasons={})], "line 1: ranked: no earlier line completes t0001"),
         ([*RUN, Ranked(order=(T1, T1), reasons={})], "a trial stands twice in the order"),
         ([*RUN, told.refit("a")], "line 20: refit: test scores and trials stand in files of their own"),
-        ([*REFITS, told.proposed()], "line 6: proposed: test scores and trials"),
+        ([*REFITS, told.proposed()], "line 7: proposed: test scores and trials"),
         ([Model(key="a", config_hash="a")], "no earlier line refits a"),
+        ([told.refit("a"), Mapped(config_hash="a", share_applicable=0.5)], "no earlier line saves a"),
     ],
 )  # fmt: skip
 def test_lines_that_contradict_each_other(events: list[Event], words: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ preprocessing.safetensors    fitted on training pixels
 members/<i>/                 ensembles: these files of each member; the ensemble's own are its config and its guide
 provenance.json              exported bundles: the origin of the model, and what its bands and classes are
 README.md                    exported bundles: the model card
+applicability.safetensors    exported bundles: training pixels' features, which a scene is compared with
 manifest.json                the sha256 of each of these files
 """
 

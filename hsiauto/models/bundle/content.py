@@ -16,11 +16,18 @@ FORMAT = 2
 CARD, WEIGHTS, MODEL = "config.json", "weights.safetensors", "model.skops"
 PREPROCESSING, PROVENANCE, MANIFEST = "preprocessing.safetensors", "provenance.json", "manifest.json"
 README = "README.md"
+APPLICABILITY = "applicability.safetensors"
 MEMBERS = "members"
 _OF_A_MODEL = {CARD, WEIGHTS, MODEL, PREPROCESSING}
 _FOLDERS = {f"{MEMBERS}/{i}" for i in range(MOST_MEMBERS)}
 FILES = frozenset(
-    {*_OF_A_MODEL, PROVENANCE, README, *(f"{folder}/{name}" for folder in _FOLDERS for name in _OF_A_MODEL)}
+    {
+        *_OF_A_MODEL,
+        PROVENANCE,
+        README,
+        APPLICABILITY,
+        *(f"{folder}/{name}" for folder in _FOLDERS for name in _OF_A_MODEL),
+    }
 )
 OWN = FILES | _FOLDERS | {MANIFEST, MEMBERS}
 """What may lie in a model's folder, folders too."""

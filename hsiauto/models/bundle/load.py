@@ -19,8 +19,10 @@ from hsiauto.families import config_from
 from hsiauto.families.base import ClassicalConfig, FamilyConfig, SmoothedConfig, TorchConfig
 from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.files import check_json
+from hsiauto.models.applicability import Applicability
 from hsiauto.models.bundle.content import (
     AGAIN,
+    APPLICABILITY,
     CARD,
     FORMAT,
     MEMBERS,
@@ -61,7 +63,7 @@ def load_model(folder: Path) -> Fitted:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """The model in `folder` with its provenance. Raises UserError as `load_model` does."""
+    """The model in `folder` with its provenance and its area. Raises UserError as `load_model` does."""
     folder = Path(folder)
     files = read_files(folder)
     fitted = _model(folder, files)
@@ -76,7 +78,17 @@ def load_bundle(folder: Path) -> Bundle:
         _agree(len({*dropped}) == len(dropped) and max(dropped, default=0) < file_bands, "bands of model and file")
         rgb_bands = provenance.rgb_bands or (0,)
         _agree(min(rgb_bands) >= 0 and max(rgb_bands) < fitted.n_bands, "bands of model and picture")
-    return Bundle(fitted, provenance)
+    return Bundle(fitted, provenance, _applicability(folder, files, fitted))
+
+
+def _applicability(folder: Path, files: Mapping[str, bytes], fitted: Fitted) -> Applicability | None:
+    if APPLICABILITY not in files:
+        return None
+    with _whole(folder / APPLICABILITY):
+        arrays = _float_arrays(files[APPLICABILITY], "applicability")
+        found = Applicability.from_arrays(arrays, fitted)
+        _alike(arrays, found.arrays())
+        return found
 
 
 def _model(folder: Path, files: Mapping[str, bytes], member: FamilyConfig | None = None) -> Fitted:
@@ -90,9 +102,7 @@ def _model(folder: Path, files: Mapping[str, bytes], member: FamilyConfig | None
             "a bundle holds a family that is searched, or an ensemble", f"{config.family!r} in {folder}", AGAIN
         )
     with _whole(folder / PREPROCESSING):
-        arrays = safetensors.numpy.load(_content(folder, files, PREPROCESSING))
-        _agree(all(array.dtype == np.float32 for array in arrays.values()), "types of preprocessing and float32")
-        _finite(arrays.items())
+        arrays = _float_arrays(_content(folder, files, PREPROCESSING), "preprocessing")
     if isinstance(config, EnsembleConfig):
         return _ensemble(folder, files, card, config, arrays)
     if isinstance(config, TorchConfig):
@@ -159,6 +169,13 @@ def _card(path: Path, text: bytes) -> Card:
         raise UserError(f"a model must have format {FORMAT}", received, "Use the version of hsiauto that wrote it.")
     with _whole(path):
         return Card.model_validate(content)
+
+
+def _float_arrays(content: bytes, what: str) -> Arrays:
+    arrays: Arrays = safetensors.numpy.load(content)
+    _agree(all(array.dtype == np.float32 for array in arrays.values()), f"types of {what} and float32")
+    _finite(arrays.items())
+    return arrays
 
 
 def _content(folder: Path, files: Mapping[str, bytes], name: str) -> bytes:

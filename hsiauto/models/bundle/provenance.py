@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from hsiauto.models.applicability import Applicability
 from hsiauto.models.fitted.base import Fitted
 
 
@@ -61,3 +62,5 @@ class Bundle:
 
     fitted: Fitted
     provenance: Provenance
+    applicability: Applicability | None = None
+    """None: the bundle was saved without."""

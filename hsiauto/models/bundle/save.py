@@ -14,7 +14,9 @@ import skops.io
 
 from hsiauto.errors import UserError
 from hsiauto.files import writing
+from hsiauto.models.applicability import Applicability
 from hsiauto.models.bundle.content import (
+    APPLICABILITY,
     CARD,
     MEMBERS,
     MODEL,
@@ -60,13 +62,17 @@ def save_files(files: Mapping[str, bytes], folder: Path) -> None:
             (temporary / name).write_bytes(content)
 
 
-def save_bundle(fitted: Fitted, folder: Path, provenance: Provenance) -> None:
-    """Write `fitted` with its provenance into `folder`, as `save_model` does."""
+def save_bundle(
+    fitted: Fitted, folder: Path, provenance: Provenance, applicability: Applicability | None = None
+) -> None:
+    """Write `fitted` with its provenance and its area into `folder`, as `save_model` does."""
     assert len(provenance.class_names) == fitted.n_classes, "a name for each output"
     with _atomic_folder(Path(folder)) as temporary:
         _write_model(fitted, temporary)
         (temporary / PROVENANCE).write_text(provenance.model_dump_json(indent=2) + "\n")
         (temporary / README).write_text(readme(fitted, provenance), encoding="utf-8")
+        if applicability is not None:
+            (temporary / APPLICABILITY).write_bytes(safetensors.numpy.save(applicability.arrays()))
 
 
 def _write_model(fitted: Fitted, folder: Path) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from hsiauto.files import check_json
 from hsiauto.search.events.line import SCHEMA_VERSION, Line, now
-from hsiauto.search.events.refits import Cycle, JobState, Model, Ranked, Reevaluated, Refit
+from hsiauto.search.events.refits import Cycle, JobState, Mapped, Model, Ranked, Reevaluated, Refit
 from hsiauto.search.events.run import Opened, Resumed, Warned
 from hsiauto.search.events.trials import (
     Decision,
@@ -34,6 +34,7 @@ __all__ = [
     "Event",
     "FoundConfig",
     "JobState",
+    "Mapped",
     "Model",
     "Opened",
     "Origin",
@@ -66,6 +67,7 @@ Event = (
     | Cycle
     | Refit
     | Model
+    | Mapped
 )
 
 Kind = TypeVar("Kind", bound=Line)

@@ -215,3 +215,12 @@ class Model(Line):
     event: Literal["model"] = "model"
     key: str
     config_hash: str
+
+
+class Mapped(Line):
+    """The winner's model has classified the whole scene."""
+
+    event: Literal["mapped"] = "mapped"
+    config_hash: str
+    share_applicable: Accuracy
+    """Share of the scene's pixels within its area of applicability."""
