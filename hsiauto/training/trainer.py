@@ -33,6 +33,7 @@ from hsiauto.models.fitted.torch import TorchFitted, channels_last
 from hsiauto.models.smoothing import guide_for, smooth
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData
+from hsiauto.training.memory import kept_memory
 from hsiauto.training.randomness import Randomness
 from hsiauto.training.ranks import ALONE, Ranks
 from hsiauto.training.schedule import learning_rate_factor
@@ -167,7 +168,7 @@ class Trainer:
 
     def train(self) -> float:
         """Train one epoch without validation, as a rank that only helps does; `run` validates. The mean loss."""
-        with self._random.installed(), flushed_denormals():
+        with self._random.installed(), flushed_denormals(), kept_memory():
             if self.epoch == 0 and not self._starts_warm:
                 self._warm_start()
             self._ranks.seed_own(self._random.generator)
