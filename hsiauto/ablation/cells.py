@@ -14,7 +14,7 @@ from hsiauto.ablation.definition import LABELS, RUN_AXES, Definition, setting, s
 from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES, config_from
 from hsiauto.families.base import SEARCHED, FamilyConfig
-from hsiauto.space import SceneSize, why_clipped
+from hsiauto.space import SceneSize
 from hsiauto.training.active.recipe import ActiveLabels
 
 BASE = "base"
@@ -82,11 +82,13 @@ def grid(definition: Definition, max_epochs: int, scene: SceneSize | None = None
     clipped: dict[str, None] = {}
     for settings in definition.settings():
         cell = _cell(definition, settings, max_epochs, scene)
-        clipped |= {
-            f"{axis} is {spelt(value)} instead of {spelt(settings[axis])}: {why_clipped(axis)}": None
-            for axis, value in cell.values.items()
-            if value != settings[axis]
-        }
+        if scene is not None:
+            asked = _config(definition, cell.config.family, settings, None).active()
+            clipped |= {
+                f"{name} is {spelt(value)} instead of {spelt(asked[name])}: {scene.why_changed(name)}": None
+                for name, value in cell.config.active().items()
+                if value != asked.get(name, value)
+            }
         cell = cells.setdefault(cell.key, cell)
         stands_for[cell.key] += 1
         is_base = definition.sweep == "one_at_a_time" and not settings

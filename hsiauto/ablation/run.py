@@ -136,7 +136,7 @@ def _grid(asked: Asked, prepared: Prepared) -> Grid:
     scene, split = prepared.scene, prepared.split
     grid(asked.definition, prepared.run_config.max_epochs)  # refuses what no scene mends
     n_pixels = len(split.train if asked.definition.validates else split.pool)
-    size = SceneSize(scene.n_bands, n_pixels, scene.height, scene.width, prepared.run_config.unlabelled)
+    size = SceneSize.of(scene, split, n_pixels, prepared.run_config.unlabelled)
     whole = grid(asked.definition, prepared.run_config.max_epochs, size)
     for cell in whole.cells:
         if cell.labels is not None:

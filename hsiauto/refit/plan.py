@@ -1,10 +1,12 @@
 """Which refits, in which order: under a deadline the first ones are those without which a table says nothing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, Literal
 
+from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import FamilyConfig
 from hsiauto.space import SceneSize, fit_preset
@@ -42,9 +44,11 @@ class Training:
 
 
 def baselines(scene: SceneSize, but: Iterable[Training], seed: int, split_seed: int) -> list[Training]:
-    """The sceptic's presets, clipped to the scene, without those that are refitted already."""
-    known = {training.config.hash() for training in but}
-    presets = [fit_preset(FAMILIES[name].preset("paper"), scene) for name in SCEPTICS]
+    """The sceptic's presets, clipped to the scene, without those that are refitted already or cannot be clipped."""
+    known, presets = {training.config.hash() for training in but}, list[FamilyConfig]()
+    for name in SCEPTICS:
+        with suppress(UserError):  # a buffer too narrow for any window
+            presets.append(fit_preset(FAMILIES[name].preset("paper"), scene))
     return [Training("baseline", config, seed, split_seed) for config in presets if config.hash() not in known]
 
 

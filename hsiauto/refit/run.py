@@ -117,9 +117,8 @@ def _training(work: Work, trial: TrialState, rank: int | None = None) -> Trainin
 
 
 def _sceptics(work: Work, but: Sequence[Training]) -> list[Training]:
-    scene, split = work.scene, work.split
-    size = SceneSize(scene.n_bands, len(split.train), scene.height, scene.width, work.run_config.unlabelled)
-    return baselines(size, but, work.run_config.seed, split.spec.seed)
+    size = SceneSize.of(work.scene, work.split, len(work.split.train), work.run_config.unlabelled)
+    return baselines(size, but, work.run_config.seed, work.split.spec.seed)
 
 
 def _perform(

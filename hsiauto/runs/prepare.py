@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from hsiauto.config import Declared, RunConfig, declared
 from hsiauto.errors import UserError
-from hsiauto.families import config_from
 from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, hash_of
 from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.runs import folder as folders
@@ -19,11 +18,12 @@ from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.scene.memory import SMALLER, require, within_memory
 from hsiauto.search.events import Event, Opened, Proposed, Refit, of
 from hsiauto.search.journal import read
-from hsiauto.space import SceneSize, Space, why_clipped
-from hsiauto.split import Choice, Split, SplitSpec, choose, make_split, settled
+from hsiauto.space import SceneSize, Space, fit_preset
+from hsiauto.space.scene_size import WINDOW
+from hsiauto.split import Choice, Split, SplitSpec, choose, folds, make_split, settled
 from hsiauto.split.distance import Distances
 from hsiauto.split.seal import TrialData, class_names, seal
-from hsiauto.split.validation import few_pixels, require_two_classes, validation_warnings
+from hsiauto.split.validation import few_pixels, fold_warnings, require_two_classes, validation_warnings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,12 @@ class Prepared:
         names = self.scene.class_names
         chosen = () if self.choice is None else (str(self.choice),)
         left_out = tuple(f"class {names[k - 1]} is left out: {reason}" for k, reason in self.split.left_out)
-        return (*self.scene.notes, *chosen, *left_out)
+        return (
+            *self.scene.notes,
+            *chosen,
+            *left_out,
+            *(self.space.notes if self.run_config.command == "search" else ()),
+        )
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -65,9 +70,8 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     choice = choose(scene.labels, run_config.split, *maps)
     split = make_split(scene.labels, settled(run_config.split, choice), *maps)
     data, test = seal(scene, split)
-    bound = space.bind(
-        scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes, run_config.unlabelled
-    )
+    limits = (split.buffer, run_config.unlabelled)
+    bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes, *limits)
     rare = few_pixels("test", zip(class_names(scene, split), test.pixels_by_class, strict=True))
     prepared = Prepared(run_config, scene, split, bound, data, tuple(rare), choice)
     return validated(prepared) if run_config.command == "search" else prepared
@@ -78,7 +82,12 @@ def validated(prepared: Prepared) -> Prepared:
     models apart."""
     data, names = prepared.data, class_names(prepared.scene, prepared.split)
     require_two_classes(data, names, prepared.split.spec)
-    return replace(prepared, warnings=(*prepared.warnings, *validation_warnings(data, names)))
+    said = validation_warnings(data, names)
+    if prepared.run_config.command == "search":
+        asked, scene = prepared.run_config.further_folds, prepared.scene
+        further = folds(prepared.split, scene.labels, 1 + asked)[1:]
+        said += fold_warnings([seal(scene, fold)[0] for fold in further], asked)
+    return replace(prepared, warnings=(*prepared.warnings, *said))
 
 
 def reopen(
@@ -142,30 +151,55 @@ def _value(config: Mapping[str, Any], one: Declared) -> Any:
 def feedable(
     prepared: Prepared, config: FamilyConfig, explicit: Collection[str] | None
 ) -> tuple[FamilyConfig, tuple[str, ...]]:
-    """The nearest config to `config` that the scene can feed, and what that changed.
+    """The nearest config to `config` that the scene can feed and the buffer allows, and what that changed.
 
-    Raises UserError if it would change a hyperparameter in `explicit` (None: any).
+    Raises UserError if it would change a hyperparameter in `explicit` (None: any); but a window that was asked for, and
+    reaches over a buffer that was asked for too, stays: `with_window_warning` tells of it.
     """
     if isinstance(config, EnsembleConfig):
         asked_members = explicit is None or "members" in explicit
         fed = [feedable(prepared, member, None if asked_members else ()) for member in config.members]
         notes = dict.fromkeys(note for _, of_member in fed for note in of_member)
         return config.with_members(tuple(member for member, _ in fed)), tuple(notes)
-    scene = prepared.scene
-    unlabelled = prepared.run_config.unlabelled
-    size = SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width, unlabelled)
+    scene, asked = prepared.scene, config.active()
+    size = SceneSize.of(scene, prepared.split, len(prepared.split.pool), prepared.run_config.unlabelled)
     if size.fits(config):
         return config, ()
-    asked, nearest = config.active(), size.nearest(config)
-    changed = {name: value for name, value in nearest.items() if value != asked.get(name)}
-    for name, value in changed.items():
-        if explicit is None or name in explicit:
-            bound = f"is {value} if `unlabelled` is none" if name in SEES_UNLABELLED else f"is at most {value}"
-            raise UserError(f"{name} of {config.family} on {scene.name} {bound}", asked[name], f"Set {name}={value}.")
-    return config_from(nearest), tuple(
-        f"{name} of {config.family} is {value} instead of the preset's {asked[name]}: {why_clipped(name)}"
+    changed = _changed(config, size)
+    refused = [name for name in changed if explicit is None or name in explicit]
+    if prepared.run_config.split.buffer != "auto" and any(name in WINDOW for name in refused):
+        size = replace(size, buffer=None)
+        changed = _changed(config, size)
+        refused = [name for name in refused if name in changed]
+    for name in refused:
+        over = size.reaches_over(config) and name in WINDOW
+        bound = "is" if name in SEES_UNLABELLED else "is at most"
+        raise UserError(
+            f"{name} of {config.family} on {scene.name} {bound} {changed[name]}: {size.why_changed(name)}",
+            asked[name],
+            f"Set {name}={changed[name]}" + (f", or `buffer` to {config.support} or more." if over else "."),
+        )
+    return fit_preset(config, size), tuple(
+        f"{name} of {config.family} is {value} instead of the preset's {asked[name]}: {size.why_changed(name)}"
         for name, value in changed.items()
     )
+
+
+def with_window_warning(prepared: Prepared, config: FamilyConfig) -> Prepared:
+    """`prepared` for a run of `config` alone, with what must be said if its windows reach over the buffer."""
+    if not SceneSize.of(prepared.scene, prepared.split, len(prepared.split.pool)).reaches_over(config):
+        return prepared
+    text = (
+        f"windows of {config.family} read {config.support} pixels away, beyond the buffer of {prepared.split.buffer}: "
+        f"around test pixels they may hold training pixels, which flatters the scores (`buffer` {config.support})"
+    )
+    return replace(prepared, warnings=(*prepared.warnings, text))
+
+
+def _changed(config: FamilyConfig, size: SceneSize) -> dict[str, Any]:
+    """What `size` changes of `config`."""
+    asked = config.active()
+    return {name: value for name, value in size.nearest(config).items() if value != asked.get(name)}
 
 
 def _fixed_maps(spec: SplitSpec, scene: Scene) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:

@@ -15,7 +15,7 @@ from hsiauto.refit import refit as refit_ranked
 from hsiauto.runs import folder as folders
 from hsiauto.runs.export import why_model_lost
 from hsiauto.runs.opened import OpenRun, earlier_run, new_run
-from hsiauto.runs.prepare import Prepared, feedable, prepare
+from hsiauto.runs.prepare import Prepared, feedable, prepare, with_window_warning
 from hsiauto.runs.result import Result
 from hsiauto.runs.watch import Stop, Watch
 from hsiauto.scene.memory import within_memory
@@ -124,6 +124,7 @@ def train(
     alone = config.model_copy(update={"command": "train", "time_limit_s": None, "families": families, "pins": {}})
     prepared = prepare(alone, watch.downloading)
     fed, notes = feedable(prepared, family_config, explicit)
+    prepared = with_window_warning(prepared, fed)
     if config.labels is not None:  # refuses what cannot be asked for
         config.labels.plan(len(prepared.split.pool), len(prepared.split.classes))
     hyperparameters = {name: value for name, value in fed.active().items() if name != "family"}

@@ -3,6 +3,6 @@
 from hsiauto.space.family import FamilySpace
 from hsiauto.space.model import Space
 from hsiauto.space.ranges import Choices, Interval, Range
-from hsiauto.space.scene_size import SceneSize, fit_preset, why_clipped
+from hsiauto.space.scene_size import SceneSize, fit_preset
 
-__all__ = ["Choices", "FamilySpace", "Interval", "Range", "SceneSize", "Space", "fit_preset", "why_clipped"]
+__all__ = ["Choices", "FamilySpace", "Interval", "Range", "SceneSize", "Space", "fit_preset"]

@@ -23,8 +23,8 @@ from pydantic import ValidationError
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import FamilyConfig
-from hsiauto.space.ranges import Choices, Range, Scalar
-from hsiauto.space.scene_size import SceneSize
+from hsiauto.space.ranges import Choices, Interval, Range, Scalar
+from hsiauto.space.scene_size import WINDOW, SceneSize
 
 Values = dict[str, Any]
 
@@ -100,6 +100,11 @@ class FamilySpace:
             )
         return self._preset
 
+    @property
+    def exists(self) -> bool:
+        """Whether a config fits the ranges, the pins and the scene."""
+        return self._preset is not None
+
     def presets(self) -> tuple[FamilyConfig, ...]:
         """The paper preset, then the family's others in their order, each as `nearest`; equal ones once."""
         found = {self.preset().hash(): self.preset()}
@@ -138,7 +143,18 @@ class FamilySpace:
                 continue
             valid = [v for v in kept[name].probes if clipped.witness({**context, name: v})]
             kept[name] = kept[name].narrowed(valid) or kept[name]
-        return replace(clipped, ranges=kept)
+        return replace(clipped, ranges=kept)._without_clashes()
+
+    def _without_clashes(self) -> "FamilySpace":
+        """This space without the choices of a window that leave a choice of another no room within the buffer: of
+        smoothing, which is declared first, rather than of what the model itself reads."""
+        kept = dict(self.ranges)
+        windows = [name for name in self.searched if name in WINDOW and isinstance(kept[name], Choices)]
+        for name, other in itertools.combinations(windows, 2):
+            ways = kept[other].probes
+            valid = [v for v in kept[name].probes if all(self.witness({name: v, other: way}) for way in ways)]
+            kept[name] = kept[name].narrowed(valid) or kept[name]
+        return replace(self, ranges=kept)
 
     def _clipped(self, name: str, scene: SceneSize) -> Range:
         if name not in self.searched:
@@ -149,8 +165,11 @@ class FamilySpace:
         active = [near for near in nearest.values() if near is not None]
         if not active:  # clipping a parent made it inactive: `restricted` checks again, within the scene
             return self.ranges[name]
-        narrowed = self.ranges[name].narrowed(v for v, near in nearest.items() if near == v)
-        return narrowed or self.ranges[name].only(active[0])
+        found = self.ranges[name]
+        if isinstance(found, Interval) and not found.step and not found.integer:  # its probes are its ends alone
+            inside = [near for near in active if near in found]
+            return replace(found, low=min(inside), high=max(inside)) if inside else found.only(active[0])
+        return found.narrowed(v for v, near in nearest.items() if near == v) or found.only(active[0])
 
     def context(self, name: str) -> Values:
         """Values of its parents that make the hyperparameter active. Raises UserError when the space holds none."""

@@ -13,6 +13,7 @@ from hsiauto.families import FAMILIES
 from hsiauto.families.base import SEARCHED, SEES_UNLABELLED, FamilyConfig
 from hsiauto.settings import scalar
 from hsiauto.space import load
+from hsiauto.space.changes import changes
 from hsiauto.space.family import FamilySpace
 from hsiauto.space.scene_size import SceneSize
 
@@ -25,6 +26,8 @@ class Space:
     """A typed, conditional space: one FamilySpace per family, in the order of the file."""
 
     parts: Mapping[str, FamilySpace]
+    notes: tuple[str, ...] = ()
+    """What a scene changed: families that start smaller, are searched less far or are left out, and why."""
 
     @classmethod
     def load(
@@ -70,15 +73,17 @@ class Space:
         height: int,
         width: int,
         n_classes: int,
+        buffer: int | None = None,
         unlabelled: Literal["scene", "none"] = "scene",
     ) -> "Space":
-        """This space for a scene: what it cannot feed is clipped or left out, and what sees unlabelled pixels if
-        `unlabelled` is none.
+        """This space for a scene: what it cannot feed is clipped or left out, and `notes` says what; and what sees
+        unlabelled pixels if `unlabelled` is none.
 
-        components <= min(n_bands, n_pixels - 1) for `n_pixels` training pixels; patch <= min(height, width).
-        Raises UserError for a pin that the scene cannot feed. `n_classes` bounds nothing yet.
+        components <= min(n_bands, n_pixels - 1) for `n_pixels` training pixels; patch <= min(height, width); no window
+        reaches over `buffer`. Raises UserError for a pin that the scene cannot feed, and if the buffer leaves no
+        family. `n_classes` bounds nothing yet.
         """
-        scene = SceneSize(n_bands, n_pixels, height, width, unlabelled)
+        scene = SceneSize(n_bands, n_pixels, height, width, buffer, unlabelled)
         for part in self.parts.values():
             seen = [f"{part.name}.{name}" for name in SEES_UNLABELLED if part.pins.get(name) == "scene"]
             if seen and unlabelled == "none":
@@ -86,9 +91,14 @@ class Space:
                     "`set`: `unlabelled` is none, so no config sees the scene", f"{seen[0]}=scene", "Leave one out."
                 )
         parts = {name: part.restricted(scene) for name, part in self.parts.items()}
-        for part in parts.values():
-            part.preset()
-        return replace(self, parts=parts)
+        narrow = {name for name, part in parts.items() if _too_wide(self.parts[name], part)}
+        kept = {name: part for name, part in parts.items() if name not in narrow}
+        if not kept:
+            wide = ", ".join(f"{name} (radius {self.parts[name].preset().support})" for name in sorted(narrow))
+            raise UserError(
+                f"a window must end at the buffer, {buffer} pixels away", f"none of {wide} can", "Widen the `buffer`."
+            )
+        return replace(self, parts=kept, notes=changes(self.parts, kept, scene, narrow))
 
     def suggest(self, trial: BaseTrial, family: str) -> FamilyConfig:
         """A config of `family` from Optuna's `trial`, define-by-run: inactive hyperparameters are never suggested."""
@@ -114,6 +124,22 @@ class Space:
     def distributions(self, config: FamilyConfig) -> dict[str, BaseDistribution]:
         """{"<family>.<hyperparameter>": distribution} for `params(config)`, as `suggest` would have used."""
         return self.parts[config.family].distributions(config)
+
+
+def _too_wide(asked: FamilySpace, bound: FamilySpace) -> bool:
+    """Whether the buffer leaves no config of a family. Raises UserError if the rest does, or a pin is too wide."""
+    if bound.exists or bound.scene is None or bound.scene.buffer is None:
+        bound.preset()  # raises unless it exists
+        return False
+    if not replace(asked, scene=None).restricted(replace(bound.scene, buffer=None)).exists:
+        bound.preset()
+    if asked.pins:
+        raise UserError(
+            f"a window must end at the buffer, {bound.scene.buffer} pixels away",
+            f"{asked.name} with {', '.join(f'{name}={value}' for name, value in asked.pins.items())}",
+            f"Set `buffer` to {asked.preset().support} or more, or pin less.",
+        )
+    return True
 
 
 def _pinned(pin: str, value: Any, parts: Mapping[str, FamilySpace]) -> tuple[str, FamilySpace]:

@@ -56,7 +56,7 @@ class SplitSpec(Settings):
         Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed")),
     ] = "auto"
     """Training pixels at most so many pixels (Chebyshev) from a test pixel (blocks) or a validation pixel (blocks,
-    fixed) are dropped. auto: with the block."""
+    fixed) are dropped, and no window of a model reaches further (blocks). auto: with the block."""
     train_map: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
     """Label map of the training pixels (fixed)."""
     test_map: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
@@ -92,7 +92,13 @@ class Split:
     left_out: tuple[tuple[int, str], ...]
     """(class, reason) for each class that is not scored; its pixels are in none of the sets."""
     hash: str
-    """sha256 of the sets and the classes, 16 hex digits."""
+    """sha256 of the sets, the classes and the squares, 16 hex digits."""
+
+    @property
+    def buffer(self) -> int | None:
+        """The widest radius of a window that meets no training pixel around a test pixel, nor around a validation pixel
+        one that it was fitted on: `blocks` trains nothing wider. None: the protocol keeps no such distance."""
+        return self.spec.squares.buffer if self.spec.protocol == "blocks" else None
 
 
 @dataclass(frozen=True)

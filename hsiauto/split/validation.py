@@ -41,6 +41,16 @@ def fewer_folds(found: int, asked: int) -> list[str]:
     return [f"the training pool bears {bears}, {asked} were asked for: the choice among candidates rests on less"]
 
 
+def fold_warnings(found: Sequence[TrialData], asked: int) -> list[str]:
+    """What must be said of further validation folds, of as many as were asked for."""
+    held, n_classes = [len(np.unique(data.val_labels)) for data in found], max((d.n_classes for d in found), default=0)
+    said = fewer_folds(len(held), asked)
+    if any(n < n_classes for n in held):
+        listed = " and ".join(filter(None, (", ".join(map(str, held[:-1])), str(held[-1]))))
+        said.append(f"further validation folds hold {listed} of {n_classes} classes")
+    return said
+
+
 def require_two_classes(data: TrialData, class_names: Sequence[str], spec: SplitSpec) -> None:
     """Raise UserError for a validation of one class: kappa is 0 there whatever is predicted, and by OA, AA and loss a
     model that knows no other class is best."""

@@ -1,5 +1,6 @@
 """From a study to its cells: each thing once, clipped to the scene, and said where that changes something."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,6 +43,17 @@ def test_a_scene_clips_cells_and_the_reference_with_them() -> None:
     assert found.reference.values == {"components": 24}
     assert any("components is 24 instead of 60" in note for note in found.notes)
     assert any("stands for 2 combinations" in note for note in found.notes)
+
+
+def test_windows_of_cells_end_at_the_buffer_and_the_study_says_so() -> None:
+    narrow = replace(SMALL, buffer=3)
+    by_size = definition(axes={"patch": [4, 6, 8]}, reference={"patch": 8})
+    found = grid(by_size, 5, narrow)
+    assert {cell.config.support for cell in found.cells} == {2, 3}
+    assert "patch is 7 instead of 8: windows end at the buffer (3)" in found.notes
+    of_depth = grid(definition(axes={"depth": [1, 2]}, reference={"depth": 1}), 5, narrow)
+    assert {cell.config.support for cell in of_depth.cells} == {3}
+    assert of_depth.notes == (f"patch is 7 instead of {SMALL_PRESET['patch']}: windows end at the buffer (3)",)
 
 
 def test_an_axis_that_a_scene_idles_is_no_error_there() -> None:

@@ -9,11 +9,14 @@ import pytest
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families.cnn2d import Cnn2dConfig
+from hsiauto.families.cnn3d import Cnn3dConfig
 from hsiauto.families.ensemble import EnsembleConfig
+from hsiauto.families.hybridsn import HybridsnConfig
 from hsiauto.families.svm import SvmConfig
-from hsiauto.runs.prepare import Prepared, feedable, prepare
+from hsiauto.runs.prepare import Prepared, feedable, prepare, with_window_warning
 from hsiauto.scene.source import SceneSource
 from hsiauto.split import SplitSpec
+from tests.split.maps import fields
 
 
 def prepared(folder: Path, labels: np.ndarray, split: SplitSpec, **fields: Any) -> Prepared:
@@ -81,3 +84,60 @@ def test_each_member_of_an_ensemble_is_fed_or_refused_by_its_own_name(tmp_path: 
     for explicit in (None, ("members",)):
         with pytest.raises(UserError, match="components of svm on cube is at most 4; received 30"):
             feedable(found, config, explicit)
+
+
+def of_train(folder: Path, **split: Any) -> Prepared:
+    return prepared(folder, fields(96, 96, side=8), SplitSpec(**split), command="train")
+
+
+def test_a_preset_is_trained_within_the_buffer_and_a_window_that_was_asked_for_is_refused(tmp_path: Path) -> None:
+    narrow = of_train(tmp_path)
+    assert narrow.split.spec.squares == (16, 12)
+    fed, notes = feedable(narrow, HybridsnConfig(patch=31, components=4), explicit=())
+    assert (fed.support, notes) == (
+        12,
+        ("patch of hybridsn is 25 instead of the preset's 31: windows end at the buffer (12)",),
+    )
+    assert with_window_warning(narrow, fed) is narrow
+    with pytest.raises(UserError, match=r"at most 25: windows end at the buffer \(12\)") as refused:
+        feedable(narrow, HybridsnConfig(patch=31, components=4), explicit=("patch",))
+    assert refused.value.remedy == "Set patch=25, or `buffer` to 15 or more."
+
+
+def test_a_window_and_a_buffer_that_were_both_asked_for_stay_and_the_run_says_what_that_means(tmp_path: Path) -> None:
+    given = of_train(tmp_path, buffer=5, block_size=16)
+    asked = SvmConfig(features="multiscale", components=4, sigma=2.0)
+    assert feedable(given, asked, explicit=("sigma", "features")) == (asked, ())
+    assert feedable(given, asked, explicit=None) == (asked, ())
+    (text,) = with_window_warning(given, asked).warnings
+    assert text.startswith(
+        "windows of svm read 8 pixels away, beyond the buffer of 5: around test pixels they may hold"
+    )
+    fed, notes = feedable(given, asked, explicit=("components",))
+    assert (fed.support, notes) == (
+        5,
+        ("sigma of svm is 1.25 instead of the preset's 2.0: windows end at the buffer (5)",),
+    )
+
+
+def test_what_cannot_be_narrowed_is_refused_with_the_buffer_that_it_needs(tmp_path: Path) -> None:
+    given = of_train(tmp_path, buffer=1, block_size=16)
+    with pytest.raises(UserError, match="a buffer of 2 or more"):
+        feedable(given, Cnn3dConfig(patch=5, depth=2, components=4), explicit=())
+
+
+def test_a_search_says_what_the_buffer_keeps_out_of_its_space(tmp_path: Path) -> None:
+    found = prepared(tmp_path, fields(160, 160, side=8), SplitSpec(buffer=6))
+    assert found.notes[-1] == "windows end at the buffer (6), so svm searches sigma 1 to 1.5"
+    assert any("a buffer of 6 (block size automatic)" in note for note in found.notes)
+
+
+def test_further_folds_are_told_before_a_search(tmp_path: Path) -> None:
+    labels = fields(96, 96, side=8, n_classes=3)
+    labels[2:6, 2:6] = labels[60:64, 82:86] = labels[82:86, 2:6] = 4  # to test, to validate and to train
+    spec = SplitSpec(block_size=16, buffer=5)
+    told = prepared(tmp_path, labels, spec).warnings
+    assert "further validation folds hold 4, 3 and 3 of 4 classes" in told
+    assert not [text for text in prepared(tmp_path, labels, spec, command="train").warnings if "folds" in text]
+    few = prepared(tmp_path, labels, spec, further_folds=20).warnings
+    assert any(text.startswith("the training pool bears ") and "20 were asked for" in text for text in few)

@@ -46,7 +46,7 @@ def test_a_space_offers_no_two_bounds_of_latents_that_are_the_same(n_bands: int,
 
 
 def test_without_unlabelled_pixels_a_config_sees_training_pixels_alone() -> None:
-    blind = SceneSize(30, 200, 24, 40, "none")
+    blind = SceneSize(30, 200, 24, 40, unlabelled="none")
     tiles, components = MambaHsiConfig(tile=16), Cnn2dConfig(components=9, fitted_on="scene")
     assert fit_preset(tiles, blind) == MambaHsiConfig(tile=16, context="training")
     assert fit_preset(components, blind) == Cnn2dConfig(components=9)
@@ -59,7 +59,7 @@ def test_without_unlabelled_pixels_a_config_sees_training_pixels_alone() -> None
 @pytest.mark.parametrize("family", [name for name, config in FAMILIES.items() if config.kind in SEARCHED])
 def test_a_space_bound_without_unlabelled_pixels_holds_no_config_that_sees_them(family: str) -> None:
     space = Space.load("unified", families=[family])
-    blind, open_ = (space.bind(30, 200, 24, 40, 4, unlabelled) for unlabelled in ("none", "scene"))
+    blind, open_ = (space.bind(30, 200, 24, 40, 4, unlabelled=unlabelled) for unlabelled in ("none", "scene"))
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     assert not any(blind.suggest(study.ask(), family).transductive for _ in range(12))
     assert not any(config.transductive for config in blind.presets(family))
@@ -71,7 +71,7 @@ def test_a_pin_that_sees_the_scene_is_refused_where_none_may() -> None:
     space = Space.load("unified", families=["svm"], pins={"svm.features": "multiscale", "svm.fitted_on": "scene"})
     assert space.bind(30, 200, 24, 40, 4).preset("svm").transductive
     with pytest.raises(UserError, match=r"`unlabelled` is none.*received svm.fitted_on=scene"):
-        space.bind(30, 200, 24, 40, 4, "none")
+        space.bind(30, 200, 24, 40, 4, unlabelled="none")
 
 
 @pytest.mark.parametrize("family", [name for name, config in FAMILIES.items() if config.kind in SEARCHED])
