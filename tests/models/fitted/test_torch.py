@@ -88,7 +88,7 @@ def test_the_validation_of_tiles_is_what_is_scored() -> None:
     p = scored(fitted, data, data.val_pixels)
     loss = -np.log(p[np.arange(len(p)), data.val_labels]).mean()
     assert epochs[-1].val_loss == pytest.approx(loss, rel=1e-5)
-    prediction = predict_scene(fitted, data.cube, data.valid, strip_rows=5)
+    prediction = predict_scene(fitted, data.cube, data.outside_training, strip_rows=5)  # a map without them
     assert np.array_equal(prediction.classes.ravel()[data.val_pixels], p.argmax(axis=1) + 1)
     np.testing.assert_allclose(prediction.confidence.ravel()[data.val_pixels], p.max(axis=1), rtol=1e-5)
     own = epochs[-1].scores
