@@ -31,7 +31,7 @@ class SvmConfig(ClassicalConfig):
 
     family: Literal["svm"] = "svm"
     source: ClassVar[str] = "Cortes and Vapnik 1995; Melgani and Bruzzone 2004 for hyperspectral images"
-    presets: ClassVar = {"paper": {}, "multiscale": {"features": "multiscale", "C": 10.0}}
+    presets: ClassVar = {"paper": {}, "multiscale": {"features": "multiscale", "reduction": "mnf", "C": 10.0}}
 
     C: float = hyperparameter(100.0, "penalty of a training pixel inside the margin", source="libsvm", gt=0, le=1e6)
     gamma: float = hyperparameter(
