@@ -50,11 +50,12 @@ MOVES: list[tuple[type[ClassicalConfig], dict[str, Any], dict[str, Any]]] = [
             (MULTI, {"components": 5}),
             (MULTI, {"sigma": 2.0}),
             (MULTI, {"reduction": "mnf"}),
+            (MULTI, {"fitted_on": "scene"}),
             ({}, {"class_weighting": "balanced"}),
             ({}, VOTES),
             (VOTES, {"smoothing_radius": 1}),
         )
-        if family not in (SvmConfig, ForestConfig) or "reduction" in move
+        if family not in (SvmConfig, ForestConfig) or {"reduction", "fitted_on"} & move.keys()
     ),
     (LdaConfig, {}, {"shrinkage": "fixed"}),
     (LdaConfig, {"shrinkage": "fixed"}, {"shrinkage_share": 0.5}),

@@ -1,14 +1,14 @@
 """Presence of a tile's pixels: it keeps unseen pixels out of the sequences and statistics of a tile family.
 
-Training sees its training pixels and 0 elsewhere (`hsiauto.models.batches.tiles`); pixels without data are 0
-everywhere. Read as spectra, these zeros fill sequences, states and normalisations in training, and are gone in
-prediction, which is fed whole tiles. Here they are absent instead [fill: the papers train on whole images]: a pixel
-whose channels are all 0 is no token, enters no statistic, and says nothing to its neighbours. Where every pixel is
-there, each function is the plain one: the published networks, fed as published, are unchanged. Fewer tokens also cost
-less; how many there are is read back from the device in every step.
+Training pixels are 0 in the tiles that score a pixel, in the context of training all others in those that train
+(`hsiauto.models.batches.tiles`); pixels without data are 0 everywhere. Read as spectra, these zeros fill sequences,
+states and normalisations in one of the two, and are gone in the other. Here they are absent instead [fill: the papers
+train on whole images]: a pixel whose channels are all 0 is no token, enters no statistic, and says nothing to its
+neighbours. Where every pixel is there, each function is the plain one: the published networks, fed as published, are
+unchanged. Fewer tokens also cost less; how many there are is read back from the device in every step.
 
-Measured with `mambahsi` small (Indian Pines, 8-bit, random 10 %, 17 CPU seconds, seeds 0 and 1): OA on 258 held-out
-pixels 0.57 and 0.52 with zeros as spectra, 0.74 and 0.71 with them absent.
+Measured with `mambahsi` small in the context of training (Indian Pines, 8-bit, random 10 %, 17 CPU seconds, seeds 0 and
+1): OA on 258 held-out pixels 0.57 and 0.52 with zeros as spectra, 0.74 and 0.71 with them absent.
 
 Shapes: B tiles, D features, H x W pixels, T the most pixels that a tile of the batch has, G groups of d features.
 """
