@@ -62,6 +62,8 @@ class SceneSize:
         """The active values of `config`, clipped to the scene. They may break a rule between hyperparameters."""
         if self.unlabelled == "none":
             config = config.blind()
+        if isinstance(config, EnsembleConfig):
+            config = config.with_members(tuple(fit_preset(member, self) for member in config.members))
         values = {**config.bounded(self.n_bands, self.n_pixels).active(), **self._too_large(config)}
         return self._within_buffer(config, values) if self.reaches_over(config) else values
 
@@ -101,6 +103,8 @@ class SceneSize:
             elif config.model_support > self.buffer:
                 values["sigma"] = self.buffer / 4
             left -= min(self.buffer, config.model_support)
+        elif isinstance(config, EnsembleConfig):
+            left -= max(map(_window, config.parts))
         if isinstance(config, SmoothedConfig) and config.smoothing_reach > left:
             a_pixel = config.smoothing_reach // config.smoothing_radius
             values["smoothing_radius"] = left // a_pixel

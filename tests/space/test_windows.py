@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hsiauto.errors import UserError
-from hsiauto.families import FAMILIES
+from hsiauto.families import FAMILIES, base
 from hsiauto.families.base import FamilyConfig, TileConfig
 from hsiauto.space import SceneSize, Space
 from hsiauto.space.scene_size import fit_preset
@@ -20,7 +20,7 @@ from hsiauto.split import Split, SplitSpec, folds, make_split
 from hsiauto.split.model import Pixels
 from tests.split.maps import LabelMap, fields, label_maps
 
-SEARCHED = [name for name, config in FAMILIES.items() if config.kind != "reference"]
+SEARCHED = [name for name, config in FAMILIES.items() if config.kind in base.SEARCHED]
 SMOOTHED = "  smoothing: {choices: [none, majority, guided]}\n  smoothing_radius: {low: 1, high: 8}"
 
 
