@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from hsiauto.families.base import FamilyConfig
-from hsiauto.search.events import Cycle, Ended, Event, Opened, Proposed, Refit, Reported, Started, to_line
+from hsiauto.families.base import FamilyConfig, hash_of
+from hsiauto.search.events import Cycle, Ended, Event, Opened, Placed, Proposed, Refit, Reported, Started, to_line
 from hsiauto.search.trials import TrialState, trials
 
 T1 = "t0001"
@@ -65,3 +65,9 @@ def without(events: Iterable[Event], *fields: str) -> list[dict[str, Any]]:
     """The lines of `events` as JSON, in which NaN equals itself, less `fields`."""
     lines = (json.loads(to_line(event)) for event in events)
     return [{name: value for name, value in line.items() if name not in fields} for line in lines]
+
+
+def placed(trial_id: str | None = T1, config: dict[str, Any] | None = None, **fields: Any) -> Placed:
+    config = config or {}
+    blank: dict[str, Any] = {"family": "quick", "config_hash": hash_of(config), "score": 0.5, "on_folds": (0.5,)}
+    return Placed(trial_id=trial_id, config=config, **{**blank, "reason": "the best", **fields})

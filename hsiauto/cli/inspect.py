@@ -71,7 +71,7 @@ def show(
     if trial is None:
         _print_trials(found, json)
         if not json:
-            _print_ranking(events, found)
+            _print_ranking(events)
             for line in _without_bundle(folder):
                 say(line, output())
         return
@@ -137,7 +137,7 @@ def _print_trials(found: Mapping[str, TrialState], as_json: bool) -> None:
     print_rows([*columns, Column("error", prose=True)], [list(row.values()) for row in rows], as_json=as_json)
 
 
-def _print_ranking(events: Sequence[Event], found: Mapping[str, TrialState]) -> None:
+def _print_ranking(events: Sequence[Event]) -> None:
     """The last order, and why; nothing before there is one."""
     orders = of(Ranked, events)
     if not orders:
@@ -145,10 +145,9 @@ def _print_ranking(events: Sequence[Event], found: Mapping[str, TrialState]) -> 
     ranked = orders[-1]
     console = output()
     say("\nranking, by validation alone:", console)
-    for place, trial in enumerate(ranked.order, start=1):
-        say(f"  {place}  {trial}  {found[trial].family}  {ranked.reasons.get(trial, '')}", console)
-    unranked = {trial: why for trial, why in ranked.reasons.items() if trial not in ranked.order}
-    for line in (*(f"{trial}  {why}" for trial, why in unranked.items()), *ranked.notes):
+    for place, one in enumerate(ranked.order, start=1):
+        say(f"  {place}  {one.trial_id or ' + '.join(one.members)}  {one.family}  {one.reason}", console)
+    for line in (*(f"{trial}  {why}" for trial, why in ranked.unplaced.items()), *ranked.notes):
         say(f"  -  {line}", console)
 
 

@@ -114,6 +114,8 @@ class RunConfig(Settings):
     further_folds: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_REFIT, _ONLY)] = 3
     """Validation folds beside the search's own, disjoint from it, on which each candidate is measured before the
     ranking; fewer if the pool bears no more."""
+    ensemble: Annotated[bool, Setting(_REFIT, _ONLY)] = True
+    """Average the best of several families, if validation says that it pays."""
     winner_seeds: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 5
     """Retrainings of the winner."""
     other_seeds: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 3

@@ -14,7 +14,7 @@ from hsiauto.config import RunConfig
 from hsiauto.leaderboard.map_accuracy import distance_columns
 from hsiauto.leaderboard.schema import PARAM, schema
 from hsiauto.metrics import wilson
-from hsiauto.search.events import Event, Mapped, Opened, Ranked, Reevaluated, Refit, of
+from hsiauto.search.events import Event, Mapped, Opened, Placed, Ranked, Refit, of
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.split import Split, overlap
 
@@ -49,7 +49,8 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     """
     provenance = _provenance(journal_events)
     states = trials(journal_events)
-    ranks = _ranks(journal_events)
+    placed = _placed(journal_events)
+    ranks = {one.trial_id: rank for rank, one in enumerate(placed, start=1)}
     latest = {event.key: event for event in of(Refit, refit_events)}
     spec = context.split.spec
     squares = spec.squares if spec.protocol == "blocks" else None
@@ -69,7 +70,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
         shared | _trial(trial, ranks.get(trial.trial_id), on_front.get(trial.trial_id), context, shares)
         for trial in started
     ]
-    chosen = {states[trial_id].config_hash: (trial_id, rank) for trial_id, rank in ranks.items()}
+    chosen = {one.config_hash: (one, rank) for rank, one in enumerate(placed, start=1)}
     home = home_split([event.split_seed for event in latest.values()], spec.seed)
     refits = [shared | _refit(event, chosen, home, context) for event in latest.values()]
     mapped = {event.config_hash: {"map_share_applicable": event.share_applicable} for event in of(Mapped, refit_events)}
@@ -79,8 +80,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
         else row
         for row in refits
     ]
-    on_folds = _on_folds(journal_events, context.run_config.objective)
-    records = [row | on_folds.get(str(row["trial_id"]), {}) if row["rank"] is not None else row for row in records]
+    records = [row | _on_folds(placed[row["rank"] - 1]) if placed and row["rank"] else row for row in records]
     metadata = {
         f"hsiauto.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()
     }
@@ -104,10 +104,10 @@ def _provenance(events: Iterable[Event]) -> Record:
     return said
 
 
-def _ranks(events: Iterable[Event]) -> dict[str, int]:
-    """Trial id -> rank, in the last order: an extended search is ranked anew."""
+def _placed(events: Iterable[Event]) -> tuple[Placed, ...]:
+    """The last order: an extended search is ranked anew."""
     orders = [event.order for event in of(Ranked, events)]
-    return {trial_id: rank for rank, trial_id in enumerate(orders[-1] if orders else (), start=1)}
+    return orders[-1] if orders else ()
 
 
 def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: Context, shares: Any) -> Record:
@@ -149,12 +149,12 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
 
 def _refit(
     event: Refit,
-    chosen: Mapping[str, tuple[str, int]],
+    chosen: Mapping[str, tuple[Placed, int]],
     home: int,
     context: Context,
 ) -> Record:
-    """`chosen`: config hash -> trial and rank; empty for a training without a search, which carries its own rank."""
-    kind, (trial_id, rank) = event.kind, chosen.get(event.config_hash, (event.trial_id, None))
+    """`chosen`: config hash -> place and rank; empty for a training without a search, which carries its own rank."""
+    kind, (source, rank) = event.kind, chosen.get(event.config_hash, (event, None))
     if rank is not None:
         kind = "refit"  # a baseline that an extended search has ranked since
     elif not chosen:
@@ -166,7 +166,7 @@ def _refit(
         **{name: getattr(event, name) for name in _COPIED},
         **{name: getattr(event, name) or None for name in _WORDS},
         "kind": kind,
-        "trial_id": trial_id,
+        "trial_id": source.trial_id,
         "cell": None if event.cell is None else json.dumps(event.cell),
         "rank": rank if event.split_seed == home else None,
         "test_oa_low": oa.low,
@@ -221,19 +221,12 @@ def _further(refits: Iterable[Record], run_config: RunConfig, home: int) -> Reco
     }
 
 
-def _on_folds(events: Iterable[Event], objective: str) -> dict[str, Record]:
-    """Trial id -> its objective over the further validation folds that it completed."""
-    scores: dict[str, dict[int, float]] = {}
-    for event in of(Reevaluated, events):
-        if event.state == "completed" and math.isfinite(score := event.score(objective)):
-            scores.setdefault(event.trial_id, {})[event.fold] = score
+def _on_folds(placed: Placed) -> Record:
+    found = [score for score in placed.on_folds if math.isfinite(score)]
     return {
-        trial_id: {
-            "val_folds_mean": statistics.fmean(of_trial.values()),
-            "val_folds_std": statistics.stdev(of_trial.values()) if len(of_trial) > 1 else None,
-            "val_folds_n": len(of_trial),
-        }
-        for trial_id, of_trial in scores.items()
+        "val_folds_mean": statistics.fmean(found) if found else None,
+        "val_folds_std": statistics.stdev(found) if len(found) > 1 else None,
+        "val_folds_n": len(found),
     }
 
 

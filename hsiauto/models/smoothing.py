@@ -1,7 +1,8 @@
 """Smoothing: a model's class probabilities, filtered over space after the model has made them.
 
-Every family that is searched has it as a hyperparameter, off by default: a neighbour's label is a good guess if classes
-lie in fields, so smoothing trades on position as patches do. What it reads counts: `config.support` grows by
+Every family that is searched has it as a hyperparameter, off while it is searched: what filters gain is seen after
+training, on validation folds (`hsiauto.refit.decide`). A neighbour's label is a good guess if classes lie in fields, so
+smoothing trades on position as patches do. What it reads counts: `config.support` grows by
 `config.smoothing_reach`, and with it the leakage columns, an automatic buffer and the margins of a prediction.
 
 * majority: the share of votes in the window, one vote a pixel. The mean probability of the window counts as one vote

@@ -1,4 +1,4 @@
-"""Which trials deserve a second look."""
+"""Which trials deserve a second look, the most telling first: what time leaves out is the tail."""
 
 import math
 from collections.abc import Mapping
@@ -7,31 +7,50 @@ from hsiauto.config import RunConfig
 from hsiauto.families import config_from
 from hsiauto.search.trials import TrialState
 
-
-def candidates(trials: Mapping[str, TrialState], run_config: RunConfig) -> list[TrialState]:
-    """The best completed trial of each family, the best `top_k` of them, best first. Ties: the earlier."""
-    return _best_of_each(trials, run_config)[: run_config.top_k]
+PER_FAMILY = 3
+"""Configs of a family beside its presets: the search's own fold, which chose them, cannot tell them apart."""
 
 
-def preset_of(family: str, trials: Mapping[str, TrialState]) -> TrialState | None:
-    """The trial of the family's preset, unless it cannot be trained. It may have been stopped early in the search."""
-    for trial in trials.values():
-        if trial.family == family and trial.origin == "preset" and trial.state not in ("failed", "refused"):
-            return trial
-    return None
+def candidates(trials: Mapping[str, TrialState], objective: str) -> list[TrialState]:
+    """Of every family that completed: its best PER_FAMILY configs and its presets, each config once.
+
+    In turns the best of each family, the presets, the second best and so on; in each turn those that train faster come
+    first, so that a slow network does not use up what all others would need. A preset may have been stopped early.
+    """
+    every = _completed(trials, objective)
+    best: dict[str, dict[str, TrialState]] = {}
+    for trial in every:
+        best.setdefault(trial.family, {}).setdefault(trial.config_hash, trial)
+    turns: list[tuple[int, float, int, TrialState]] = []
+    for family, configs in best.items():
+        first, *others = list(configs.values())[:PER_FAMILY]
+        own = [(0, first), *((1, preset) for preset in presets_of(family, trials)), *enumerate(others, start=2)]
+        turns += [(turn, _pace(trial), trial.number, trial) for turn, trial in own]
+    chosen: dict[str, TrialState] = {}
+    for *_, trial in sorted(turns, key=lambda one: one[:3]):
+        if trial.config_hash not in chosen or trial.origin == "preset":
+            chosen[trial.config_hash] = trial
+    return list(chosen.values())
+
+
+def presets_of(family: str, trials: Mapping[str, TrialState]) -> list[TrialState]:
+    """The trials of the family's presets but those that cannot be trained."""
+    of_family = [trial for trial in trials.values() if trial.family == family and trial.origin == "preset"]
+    return [trial for trial in of_family if trial.state not in ("failed", "refused")]
 
 
 def best_of_kind(kind: str, trials: Mapping[str, TrialState], run_config: RunConfig) -> TrialState | None:
     """The completed trial of a kind (torch, classical) that scored best on the search's validation."""
-    every = _best_of_each(trials, run_config)
+    every = _completed(trials, run_config.objective)
     return next((trial for trial in every if config_from(trial.config).kind == kind), None)
 
 
-def _best_of_each(trials: Mapping[str, TrialState], run_config: RunConfig) -> list[TrialState]:
-    objective = run_config.objective
+def _completed(trials: Mapping[str, TrialState], objective: str) -> list[TrialState]:
+    """Best first. Ties: the earlier."""
     completed = [trial for trial in trials.values() if math.isfinite(trial.final_score(objective))]
-    completed.sort(key=lambda trial: (-trial.final_score(objective), trial.number))
-    best: dict[str, TrialState] = {}
-    for trial in completed:
-        best.setdefault(trial.family, trial)
-    return list(best.values())
+    return sorted(completed, key=lambda trial: (-trial.final_score(objective), trial.number))
+
+
+def _pace(trial: TrialState) -> float:
+    seconds = trial.seconds_per_epoch
+    return seconds if math.isfinite(seconds) else math.inf

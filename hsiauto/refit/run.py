@@ -17,7 +17,6 @@ from hsiauto.refit.scoring import Target, record
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Event, Model, Refit, of
 from hsiauto.search.journal import Journal
-from hsiauto.search.trials import TrialState
 from hsiauto.search.workers.jobs import Job, JobResult
 from hsiauto.space import SceneSize
 
@@ -82,7 +81,8 @@ def refit_on_split(
     chosen = ranked(work)[:top]
     classical = best_of_kind("classical", work.trials, work.run_config)
     if classical is not None and classical.config_hash not in {training.config.hash() for training in chosen}:
-        chosen.append(_training(work, classical))
+        seed, own = work.run_config.seed, work.split.spec.seed
+        chosen.append(Training("refit", config_from(classical.config), seed, own, classical.trial_id))
     chosen += _sceptics(work, chosen)
     planned = for_split(chosen, [work.run_config.seed + i for i in range(seeds)], split_seed)
     _adopt(work, refits, planned, scored)
@@ -106,14 +106,11 @@ def ranked(work: Work) -> list[Training]:
     """The ranked configs in their final order, rank 1 first."""
     order = final_order(work.journal.events)
     assert order is not None, "rank before refitting: no test label is read before the order is settled"
-    trials = work.trials
-    return [_training(work, trials[trial_id], rank) for rank, trial_id in enumerate(order.order, start=1)]
-
-
-def _training(work: Work, trial: TrialState, rank: int | None = None) -> Training:
-    """The first refit of a trial's config."""
-    config, seed = config_from(trial.config), work.run_config.seed
-    return Training("refit", config, seed, work.split.spec.seed, trial.trial_id, rank)
+    seed, split_seed = work.run_config.seed, work.split.spec.seed
+    return [
+        Training("refit", config_from(one.config), seed, split_seed, one.trial_id, rank)
+        for rank, one in enumerate(order.order, start=1)
+    ]
 
 
 def _sceptics(work: Work, but: Sequence[Training]) -> list[Training]:

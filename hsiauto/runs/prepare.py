@@ -16,7 +16,7 @@ from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.runs import folder as folders
 from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.scene.memory import SMALLER, require, within_memory
-from hsiauto.search.events import Event, Opened, Proposed, Refit, of
+from hsiauto.search.events import Event, Opened, Proposed, Ranked, Refit, of
 from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space, fit_preset
 from hsiauto.space.scene_size import WINDOW
@@ -124,9 +124,11 @@ def reopen(
 def _refuse_edited_configs(path: Path, events: Sequence[Event]) -> None:
     """Raise UserError for a config that is not what its hash says."""
     for number, event in enumerate(events, start=1):
-        if isinstance(event, Proposed | Refit) and hash_of(event.config) != event.config_hash:
-            received = f"line {number}: {event.family}, whose `config` is not of hash {event.config_hash}"
-            raise UserError(f"{path} holds configs as they were trained", received, "It was edited: restore it.")
+        held = [event] if isinstance(event, Proposed | Refit) else event.order if isinstance(event, Ranked) else ()
+        for one in held:
+            if hash_of(one.config) != one.config_hash:
+                received = f"line {number}: {one.family}, whose `config` is not of hash {one.config_hash}"
+                raise UserError(f"{path} holds configs as they were trained", received, "It was edited: restore it.")
 
 
 def _refuse_other_settings(run_config: RunConfig, began: Mapping[str, Any]) -> None:

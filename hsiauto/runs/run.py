@@ -186,7 +186,7 @@ def _drive(run: OpenRun, found: warm_start.Gathered | None) -> Result:
         )
     )
     run.write_board()
-    run.phase(lambda: reevaluate(run.work, deadlines.reevaluation))
+    run.phase(lambda: reevaluate(run.work, run.folder, deadlines.reevaluation))
     lost = why_model_lost(prepared, run.folder, run.refits.events)
     run.phase(
         lambda: refit_ranked(

@@ -3,7 +3,9 @@
 A replay relies on it: which trials there are, which attempt is at work, which epochs are done, what was scored.
 """
 
-from collections.abc import Collection
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from hsiauto.search.events import (
     Cycle,
@@ -12,6 +14,7 @@ from hsiauto.search.events import (
     Mapped,
     Model,
     Opened,
+    Placed,
     Proposed,
     Ranked,
     Reevaluated,
@@ -61,12 +64,11 @@ class Story:
                 why = _why_no_next(trial, event)
                 return f"{trial.trial_id} {why}" if why else ""
             case Reevaluated():
-                return self._why_unfinished([event.trial_id]) or self._why_twice(
+                return self._why_no_candidate([event.trial_id]) or self._why_twice(
                     f"{event.trial_id} on fold {event.fold}", event.state != "skipped"
                 )
             case Ranked():
-                twice = "" if len(set(event.order)) == len(event.order) else "a trial stands twice in the order"
-                return twice or self._why_unfinished(event.order)
+                return self._why_not_ranked(event)
             case Cycle():
                 return self._why_twice(f"cycle {event.cycle} of {event.key}", True)
             case Refit():
@@ -85,11 +87,30 @@ class Story:
         due = len(self._trials) + 1
         return "" if event.number == due else f"trial number {event.number}, where {due} is due"
 
-    def _why_unfinished(self, trial_ids: Collection[str]) -> str:
+    def _why_no_candidate(self, trial_ids: Iterable[str]) -> str:
+        """A trial that could be trained; a preset may have been stopped early."""
         for trial_id in trial_ids:
-            if trial_id not in self._trials or self._trials[trial_id].state != "completed":
-                return f"no earlier line completes {trial_id}"
+            if trial_id not in self._trials or self._trials[trial_id].state in ("failed", "refused"):
+                return f"no earlier line trains {trial_id}"
         return ""
+
+    def _why_not_ranked(self, event: Ranked) -> str:
+        placed = [one.trial_id or "the ensemble" for one in event.order]
+        if twice := {name for name in placed if [*placed, *event.unplaced].count(name) > 1}:
+            return f"{', '.join(sorted(twice))} stands twice"
+        return next(filter(None, map(self._why_not_placed, event.order)), "") or self._why_no_candidate(event.unplaced)
+
+    def _why_not_placed(self, one: Placed) -> str:
+        """Its config must be what its trials tried, smoothed in some way."""
+        of_trials = one.members if one.trial_id is None else (one.trial_id,)
+        if why := self._why_no_candidate(of_trials):
+            return why
+        tried = [self._trials[trial_id].config for trial_id in of_trials]
+        if one.trial_id is None:
+            same = one.family == "ensemble" and _unordered(one.config.get("members")) == _unordered(tried)
+        else:
+            same = not one.members and _unsmoothed(one.config) == _unsmoothed(tried[0])
+        return "" if same else f"the config of {one.trial_id or 'the ensemble'} is not of {' and '.join(of_trials)}"
 
     def _why_twice(self, key: str, done: bool) -> str:
         if key in self._scored:
@@ -117,3 +138,13 @@ def _why_no_next(trial: TrialState, event: Started | Reported | Ended) -> str:
             if event.state == "completed" and (trial.decision != "complete" or event.attempt != trial.attempt):
                 return "completes without a report that says so"
     return ""
+
+
+def _unordered(configs: Any) -> list[str]:
+    """Members stand in an order of their own."""
+    return sorted(json.dumps(_unsmoothed(one), sort_keys=True) for one in configs) if isinstance(configs, list) else []
+
+
+def _unsmoothed(config: Any) -> Any:
+    fields = config.items() if isinstance(config, Mapping) else ()
+    return {name: value for name, value in fields if name not in ("smoothing", "smoothing_radius")}

@@ -49,7 +49,7 @@ def make(folder: Path) -> None:
     from hsiauto.search.journal import Journal
     from hsiauto.split import SplitSpec
     from hsiauto.split.seal import training_data
-    from tests.told import ended, proposed, refit, reported, started
+    from tests.told import ended, placed, proposed, refit, reported, started
 
     write_scene(folder)
     source = SceneSource(dataset=str(folder / "cube.npy"), labels=folder / "labels.npy")
@@ -81,7 +81,7 @@ def make(folder: Path) -> None:
                     if not journal.events:
                         journal.append(opening(prepared))
                     journal.append(event)
-            journal.append(Ranked(order=("t0001",), reasons={"t0001": "the best"}, notes=()))
+            journal.append(Ranked(order=(placed("t0001", config.active(), family="svm"),), unplaced={}))
             done = {"config": config.active(), "config_hash": config.hash(), "trial_id": "t0001"}
             refits.append(refit(f"svm-{config.hash()}-0", **done))
             context = boards.Context("run", prepared.scene.name, prepared.run_config, prepared.split)

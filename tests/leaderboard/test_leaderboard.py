@@ -128,7 +128,7 @@ def finished(folder: Path, errors: dict[str, int] = ERRORS) -> pa.Table:
     propose(made.journal, "t4", MEMORY, 0.60, state="failed")
     propose(made.journal, "t5", type(PRESET)(**{**PRESET.active(), "width": 8}), 0.80, parameters=50)
     propose(made.journal, "t6", type(PRESET)(**{**PRESET.active(), "width": 9}), 0.70, parameters=90)
-    reevaluate(made)
+    reevaluate(made, folder)
     with Journal(folder / "refits.jsonl") as refits:
         refit(made, refits, folder)
         context = Context("run", "fabricated", made.run_config, made.split)

@@ -47,7 +47,7 @@ def searched(folder: Path, pool: Pool) -> Work:
     for trial_id, config in (("t1", FOREST_PRESET), ("t2", SVM), ("t3", MEMORY)):
         seconds = SECONDS[config.family] * len(made.split.train) / len(made.split.pool)
         propose(made.journal, trial_id, config, 0.9, epoch=epochs, fit_seconds=seconds)
-    reevaluate(made)
+    reevaluate(made, folder, math.inf)
     return made
 
 

@@ -1,4 +1,4 @@
-"""The order: fresh validations decide, fairly where some are missing, and a preset yields only to more than noise."""
+"""The order: deciding folds decide, fairly where some are missing, and a preset yields only to more than noise."""
 
 import math
 
@@ -11,7 +11,7 @@ from hsiauto.search.trials import TrialState
 from tests import told
 from tests.refit.fabricated import FOREST, PRESET, SVM, TUNED
 
-Fresh = dict[str, dict[int, float]]
+OnFolds = dict[str, dict[int, float]]
 
 
 def candidate(trial_id: str, config: FamilyConfig, search: float, preset: bool = False, number: int = 0) -> TrialState:
@@ -20,17 +20,17 @@ def candidate(trial_id: str, config: FamilyConfig, search: float, preset: bool =
     return told.trial({1: search}, trial_id, state, of=config, number=number, origin=origin)
 
 
-def rank(candidates: list[TrialState], fresh: Fresh, failed: dict[str, str]) -> Ranking:
-    return rank_given(candidates, "kappa", fresh, failed)
+def rank(candidates: list[TrialState], on_folds: OnFolds, failed: dict[str, str]) -> Ranking:
+    return rank_given(candidates, "kappa", on_folds, failed)
 
 
 SVM_, FOREST_ = candidate("svm", SVM, 0.95), candidate("forest", FOREST, 0.90, number=1)
 
 
-def test_fresh_validations_overrule_the_search() -> None:
+def test_deciding_folds_overrule_the_search() -> None:
     order = rank([SVM_, FOREST_], {"svm": {1: 0.5, 2: 0.6}, "forest": {1: 0.6, 2: 0.6}}, {})
     assert order.order == ("forest", "svm")
-    assert "0.6000 mean over 2 fresh" in order.reasons["forest"]
+    assert "0.6000 mean over 2 folds" in order.reasons["forest"]
 
 
 def test_the_search_breaks_ties_and_stands_in_for_nothing() -> None:
@@ -40,9 +40,9 @@ def test_the_search_breaks_ties_and_stands_in_for_nothing() -> None:
 
 def test_a_missing_hard_split_is_no_advantage() -> None:
     """Split 2 is 0.3 harder. The svm lacks it, so its plain mean (0.8) would beat the forest's (0.7)."""
-    fresh = {"forest": {1: 0.85, 2: 0.55}, "svm": {1: 0.80}}
+    on_folds = {"forest": {1: 0.85, 2: 0.55}, "svm": {1: 0.80}}
     level = [candidate("svm", SVM, 0.90), FOREST_]
-    order = rank(level, fresh, {})
+    order = rank(level, on_folds, {})
     assert order.order == ("forest", "svm")
     assert "1 of them predicted" in order.reasons["svm"]
 
@@ -70,16 +70,16 @@ def test_a_preset_yields_only_to_more_than_noise(tuned: dict[int, float], preset
 
 def test_an_unproven_tuned_config_stands_just_below_its_preset() -> None:
     candidates = [candidate("tuned", TUNED, 0.9), SVM_, candidate("preset", PRESET, 0.8, preset=True), FOREST_]
-    fresh = {
+    on_folds = {
         "tuned": {1: 0.90, 2: 0.90},
         "svm": {1: 0.88, 2: 0.88},
         "preset": {1: 0.80, 2: 0.92},
         "forest": {1: 0.10, 2: 0.10},
     }
-    assert rank(candidates, fresh, {}).order == ("svm", "preset", "tuned", "forest")
+    assert rank(candidates, on_folds, {}).order == ("svm", "preset", "tuned", "forest")
 
 
-def test_a_preset_stopped_in_the_search_is_ranked_by_fresh_validations_alone() -> None:
+def test_a_preset_stopped_in_the_search_is_ranked_by_deciding_folds_alone() -> None:
     preset = candidate("preset", PRESET, math.nan, preset=True)
     tuned = candidate("tuned", TUNED, 0.9)
     assert rank([tuned, preset], {"tuned": {1: 0.7}, "preset": {1: 0.8}}, {}).order == ("preset", "tuned")

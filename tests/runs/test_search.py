@@ -137,7 +137,7 @@ def test_extended_budget_adds_trials_and_ranks_again(source: SceneSource, tmp_pa
     assert kinds.count("ranked") == 2
     ranked = [row for row in extended.table.to_pylist() if row["kind"] == "refit" and row["rank"] == 1]
     order = [event.order for event in of(Ranked, events)][-1]
-    assert {row["trial_id"] for row in ranked} == {order[0]}
+    assert {row["trial_id"] for row in ranked} == {order[0].trial_id}
     assert read_config(tmp_path / "run").budget == 4
 
 

@@ -33,6 +33,8 @@ BINS = tuple(
     else DistanceBin(test_pixels=0, map_pixels=9, map_beyond=9)
     for place in range(5)
 )
+OF_BOTH: dict[str, Any] = {"family": "ensemble", "members": (T1, T2)}
+MEAN = told.placed(None, {"members": [{}, {}], "smoothing": "none"}, **OF_BOTH)
 RUN: list[Event] = [
     told.opened(),
     WarmStart(configs=(FoundConfig(config={"a": 1}, found_by="run/t0001"),)),
@@ -52,7 +54,8 @@ RUN: list[Event] = [
     told.ended(T2, attempt=2),
     Reevaluated(trial_id=T1, fold=2, state="completed", val_oa=0.5, val_aa=0.5, val_kappa=0.5, fit_seconds=1.0),
     Reevaluated(trial_id=T2, fold=2, state="skipped", error="no time"),
-    Ranked(order=(T2, T1), reasons={T1: "second"}, notes=("one",)),
+    Ranked(order=(told.placed(T2), told.placed(T1, on_folds=())), unplaced={}, notes=("one",)),
+    Ranked(order=(MEAN,), unplaced={T1: "behind", T2: "behind"}),
 ]
 REFITS: list[Event] = [
     told.refit("a", state="skipped"),
@@ -170,9 +173,14 @@ TWICE = [
         ([told.proposed(), told.started(), told.reported(), told.ended()], "completes without a report that says so"),
         ([told.proposed(), told.started(attempt=2), told.ended(state="failed")], "ends attempt 1 after 2 has started"),
         ([told.proposed(), told.opened()], "line 2: opened: a run begins once, in the first line"),
-        ([Ranked(order=(T1,), reasons={})], "line 1: ranked: no earlier line completes t0001"),
-        ([*RUN, Ranked(order=(T1, T1), reasons={})], "a trial stands twice in the order"),
-        ([*RUN, told.refit("a")], "line 20: refit: test scores and trials stand in files of their own"),
+        ([Ranked(order=(told.placed(),), unplaced={})], "line 1: ranked: no earlier line trains t0001"),
+        ([*RUN, Ranked(order=(told.placed(), told.placed()), unplaced={})], "t0001 stands twice"),
+        ([*RUN, Ranked(order=(told.placed(),), unplaced={T1: ""})], "t0001 stands twice"),
+        ([*RUN, Ranked(order=(MEAN, MEAN), unplaced={})], "the ensemble stands twice"),
+        ([*RUN, Ranked(order=(told.placed(config={"C": 1}),), unplaced={})], "the config of t0001 is not of t0001"),
+        ([*RUN, Ranked(order=(told.placed(members=(T1, T2)),), unplaced={})], "the config of t0001 is not of t0001"),
+        ([*RUN, Ranked(order=(told.placed(None, {"members": [{}]}, **OF_BOTH),), unplaced={})], "not of t0001 and"),
+        ([*RUN, told.refit("a")], "line 21: refit: test scores and trials stand in files of their own"),
         ([*REFITS, told.proposed()], "line 7: proposed: test scores and trials"),
         ([Model(key="a", config_hash="a")], "no earlier line refits a"),
         ([told.refit("a"), Mapped(config_hash="a", share_applicable=0.5)], "no earlier line saves a"),

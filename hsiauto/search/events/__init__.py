@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from hsiauto.files import check_json
 from hsiauto.search.events.line import SCHEMA_VERSION, Line, now
-from hsiauto.search.events.refits import Cycle, JobState, Mapped, Model, Ranked, Reevaluated, Refit
+from hsiauto.search.events.refits import Cycle, JobState, Mapped, Model, Placed, Ranked, Reevaluated, Refit
 from hsiauto.search.events.run import Opened, Resumed, Warned
 from hsiauto.search.events.trials import (
     Decision,
@@ -38,6 +38,7 @@ __all__ = [
     "Model",
     "Opened",
     "Origin",
+    "Placed",
     "Proposed",
     "Ranked",
     "Reevaluated",

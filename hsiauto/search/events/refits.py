@@ -72,16 +72,37 @@ class Reevaluated(Line):
         return math.nan if value is None else value
 
 
+class Placed(BaseModel):
+    """A config in its place in the final order, as it is retrained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_inf_nan="strings")
+
+    trial_id: TrialId | None = None
+    """None: the ensemble, which no trial trained."""
+    members: tuple[TrialId, ...] = ()
+    """Trials whose configs the ensemble averages; empty for any other."""
+    family: str
+    config: dict[str, Any]
+    """The trial's, but with the smoothing that validation has chosen."""
+    config_hash: str
+    score: Number
+    """Its objective, mean over the deciding folds; on the search's own fold if they decide nothing; NaN: neither."""
+    on_folds: tuple[Accuracy, ...]
+    """On each deciding fold that it was measured on."""
+    reason: str
+    """Why it stands where it stands."""
+
+
 class Ranked(Line):
     """The final order, settled before a test label is read. Another trial's end makes it obsolete."""
 
     event: Literal["ranked"] = "ranked"
-    order: tuple[TrialId, ...]
-    """Trial ids, best first."""
-    reasons: dict[str, str]
-    """Trial id -> why it stands where it stands."""
+    order: tuple[Placed, ...]
+    """Best first."""
+    unplaced: dict[TrialId, str]
+    """Re-evaluated trial -> why it has no place."""
     notes: tuple[str, ...] = ()
-    """Fresh validations that could not be drawn, and what those that could lack."""
+    """Folds that could not be drawn, and what those that could lack."""
 
 
 class Cycle(Line):

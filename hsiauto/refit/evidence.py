@@ -1,0 +1,135 @@
+"""The deciding folds, and how configs do on them: from class probabilities that each training left there.
+
+A mean of models and a filter over space need no training of their own: both are worked out from what is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import numpy.typing as npt
+
+from hsiauto.families.base import SmoothedConfig
+from hsiauto.metrics import scores
+from hsiauto.models.preprocess import Projection
+from hsiauto.models.smoothing import guide_for, smooth
+from hsiauto.refit import out_of_fold
+from hsiauto.refit.work import Work
+from hsiauto.search.trials import TrialState
+from hsiauto.split import SplitSpec, folds
+from hsiauto.split.distance import near
+from hsiauto.split.model import Pixels
+from hsiauto.split.seal import TrialData, class_names, seal
+from hsiauto.split.validation import fewer_folds, validation_warnings
+
+FILTERS = tuple(
+    SmoothedConfig(family="filter", **fields)
+    for fields in (
+        {},
+        {"smoothing": "majority", "smoothing_radius": 2},
+        {"smoothing": "guided", "smoothing_radius": 2},
+        {"smoothing": "guided", "smoothing_radius": 4},
+    )
+)
+"""What probabilities may be smoothed with; the first one leaves them as they are."""
+Filtered = tuple[TrialState, SmoothedConfig]
+"""A model, and what its probabilities are smoothed with."""
+_Told = tuple[Pixels, out_of_fold.Half]
+
+OUT_OF_FOLD = "validation"
+"""In the run folder: <fold>/<trial id>.npz."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Folds that did not choose the candidates, by number, from 2."""
+
+    data: dict[int, TrialData]
+    notes: tuple[str, ...]
+    """What one lacks, or why there are fewer than were asked for."""
+
+    @classmethod
+    def of(cls, work: Work) -> "Folds":
+        asked, names = work.run_config.further_folds, class_names(work.scene, work.split)
+        found = folds(work.split, work.scene.labels, 1 + asked)[1:]
+        data = {n: seal(work.scene, one, work.run_config.transductive)[0] for n, one in enumerate(found, start=2)}
+        lacking = (note for n, one in data.items() for note in validation_warnings(one, names, f"validation fold {n}"))
+        return cls(data, (*fewer_folds(len(found), asked), *lacking))
+
+
+def allowed(support: int, spec: SplitSpec) -> list[SmoothedConfig]:
+    """Those of FILTERS that read, beyond `support`, no pixel further away than the buffer; all of a random split."""
+    if spec.protocol == "random":
+        return list(FILTERS)
+    return [one for one in FILTERS if one.smoothing_reach == 0 or support + one.smoothing_reach <= spec.squares.buffer]
+
+
+class Evidence:
+    """Scores on the deciding folds, of models and of their means."""
+
+    def __init__(self, work: Work, of_folds: Folds, folder: Path) -> None:
+        self._spec, self._objective = work.split.spec, work.run_config.objective
+        self._data, self._folder = of_folds.data, folder / OUT_OF_FOLD
+        self._guides: dict[int, Projection | None] = {}
+        self._asked: dict[tuple[int, int], Pixels] = {}
+        self._read: dict[tuple[str, int], _Told | None] = {}
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """Numbers of the deciding folds."""
+        return tuple(self._data)
+
+    def asked(self, support: int, fold: int) -> Pixels:
+        """Where a model tells its probabilities: at validation pixels, and as far around them as a filter may read."""
+        reach = max(one.smoothing_reach for one in allowed(support, self._spec))
+        if (fold, reach) not in self._asked:
+            data = self._data[fold]
+            mask = np.zeros(data.valid.shape, bool)
+            mask.ravel()[data.val_pixels] = True
+            self._asked[fold, reach] = np.flatnonzero(mask | (near(mask, reach) & data.valid))
+        return self._asked[fold, reach]
+
+    def keep(self, trial: TrialState, fold: int, p_NK: out_of_fold.Half) -> None:
+        """Keep what `trial` told of `asked`."""
+        out_of_fold.save(self._path(trial, fold), self.asked(trial.support, fold), p_NK)
+
+    def scores(self, models: Sequence[Filtered]) -> dict[int, float]:
+        """Fold -> objective of the mean of `models`; without the folds on which one of them has told nothing."""
+        found = {}
+        for fold, data in self._data.items():
+            told = [(self._told(trial, fold), smoothing) for trial, smoothing in models]
+            p_MNK = [self._filtered(one, smoothing, fold) for one, smoothing in told if one is not None]
+            if len(p_MNK) == len(models):
+                of_fold = scores(data.val_labels, np.mean(p_MNK, axis=0).argmax(axis=1), data.n_classes)
+                found[fold] = float(getattr(of_fold, self._objective))
+        return found
+
+    def best_filter(self, trial: TrialState) -> tuple[SmoothedConfig, dict[int, float]]:
+        """Of the filters that the buffer holds, the one with the best mean over the folds, and what it scores there;
+        none in a tie. No scores if `trial` has told nothing."""
+        tried = [(one, self.scores([(trial, one)])) for one in allowed(trial.support, self._spec)]
+        return max(tried, key=lambda one: fmean(one[1].values()) if one[1] else 0.0)
+
+    def _filtered(self, told: _Told, smoothing: SmoothedConfig, fold: int) -> npt.NDArray[np.float32]:
+        """(N, n_classes) at the validation pixels of `fold`."""
+        data, (known, p_NK) = self._data[fold], told
+        if smoothing.smoothing == "guided" and fold not in self._guides:
+            self._guides[fold] = guide_for(smoothing, data.cube, data.preprocess_pixels)
+
+        def model(pixels: Pixels) -> npt.NDArray[np.float32]:
+            return p_NK[np.searchsorted(known, pixels)].astype(np.float32)
+
+        return smooth(smoothing, self._guides.get(fold), model, data.cube, data.valid, data.val_pixels)
+
+    def _told(self, trial: TrialState, fold: int) -> _Told | None:
+        key = (trial.trial_id, fold)
+        if key not in self._read:
+            pixels = self.asked(trial.support, fold)
+            p_NK = out_of_fold.load(self._path(trial, fold), pixels, self._data[fold].n_classes)
+            self._read[key] = None if p_NK is None else (pixels, p_NK)
+        return self._read[key]
+
+    def _path(self, trial: TrialState, fold: int) -> Path:
+        return self._folder / str(fold) / f"{trial.trial_id}.npz"

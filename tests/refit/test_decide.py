@@ -1,0 +1,141 @@
+"""What is retrained: smoothing and ensemble are chosen on the deciding folds, from probabilities that were kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hsiauto.families import config_from
+from hsiauto.families.base import FamilyConfig
+from hsiauto.families.ensemble import EnsembleConfig
+from hsiauto.refit import reevaluate, refit
+from hsiauto.refit.evidence import Evidence, Folds, allowed
+from hsiauto.refit.work import Work
+from hsiauto.search.events import Ranked, Refit, of
+from hsiauto.search.journal import Journal, read
+from hsiauto.search.workers.jobs import Job
+from hsiauto.split import SplitSpec
+from hsiauto.split.seal import TrialData
+from tests.refit.fabricated import FOREST, SVM, Pool, propose, scene, work
+
+Errs = Callable[[FamilyConfig, np.ndarray], np.ndarray]
+"""(config, flat pixels) -> where the model is wrong."""
+UNSMOOTHED = {"svm.smoothing": "none", "forest.smoothing": "none"}
+
+
+def telling(errs: Errs, sure: Callable[[FamilyConfig], float] = lambda config: 0.9) -> Pool:
+    """A pool of models that are `sure` of their class where they are right, and less so where they err."""
+    made = scene()
+
+    def tell(job: Job, data: TrialData) -> np.ndarray | None:
+        if job.probabilities_at is None:
+            return None
+        right, wrong = made.labels.ravel()[job.probabilities_at] - 1, errs(job.config, job.probabilities_at)
+        said = np.where(wrong, (right + 1) % 3, right)
+        p_N1 = np.where(wrong, 0.8, 1.0)[:, None] * sure(job.config)
+        return np.where(said[:, None] == np.arange(3), p_N1, (1 - p_N1) / 2)
+
+    return Pool(made, fresh=lambda config, seed: 0.8 if config.family == "svm" else 0.75, tell=tell)
+
+
+def decided(folder: Path, pool: Pool, **changes: object) -> tuple[Work, Ranked]:
+    made = work(folder, pool, **changes)
+    propose(made.journal, "t1", SVM, 0.9)
+    propose(made.journal, "t2", FOREST, 0.8)
+    return made, reevaluate(made, folder)
+
+
+def in_turns(config: FamilyConfig, pixels: np.ndarray) -> np.ndarray:
+    """Neither errs where the other does."""
+    return pixels % 3 == (0 if config.family == "svm" else 1)
+
+
+def test_the_filter_with_the_best_mean_is_part_of_what_is_retrained(tmp_path: Path) -> None:
+    made, order = decided(tmp_path, telling(lambda config, pixels: pixels % 7 == 0), ensemble=False)
+    first = order.order[0]
+    assert first.trial_id == "t1"
+    assert first.config["smoothing"] != "none"
+    assert {name: value for name, value in first.config.items() if "smoothing" not in name} == {
+        name: value for name, value in SVM.active().items() if "smoothing" not in name
+    }
+    assert config_from(first.config).hash() == first.config_hash != SVM.hash()
+    assert np.mean(first.on_folds) > 0.9
+    assert "filter of radius" in first.reason or "vote of radius" in first.reason
+    assert read(made.journal.path)[-1] == order, "what is written agrees with what was tried"
+
+
+def test_a_pin_keeps_a_filter_away(tmp_path: Path) -> None:
+    errs: Errs = lambda config, pixels: pixels % 7 == 0  # noqa: E731
+    _, order = decided(tmp_path, telling(errs), ensemble=False, pins=UNSMOOTHED)
+    assert {one.config["smoothing"] for one in order.order} == {"none"}
+    assert order.order[0].score == pytest.approx(0.8)
+
+
+def test_the_mean_of_families_that_err_elsewhere_comes_first_and_is_refitted(tmp_path: Path) -> None:
+    made, order = decided(tmp_path, telling(in_turns), pins=UNSMOOTHED)
+    first = order.order[0]
+    assert (first.trial_id, set(first.members)) == (None, {"t1", "t2"})
+    assert config_from(first.config) == EnsembleConfig(members=(SVM, FOREST))
+    assert first.on_folds == (1.0, 1.0, 1.0)
+    assert [one.trial_id for one in order.order[1:]] == ["t1", "t2"]
+    with Journal(tmp_path / "refits.jsonl") as refits:
+        refit(made, refits, tmp_path)
+        [winner] = {event.family for event in of(Refit, refits.events) if event.rank == 1}
+    assert winner == "ensemble"
+    assert read(made.journal.path)[-1] == order
+
+
+def test_a_config_that_is_better_beyond_the_noise_comes_before_the_mean(tmp_path: Path) -> None:
+    errs: Errs = lambda config, pixels: (pixels % 5 == 0) & (config.family == "forest")  # noqa: E731
+    pool = telling(errs, sure=lambda config: 0.4 if config.family == "svm" else 0.9)
+    pool.fresh = lambda config, seed: 1.0 if config.family == "svm" else 0.95
+    _, order = decided(tmp_path, pool, pins=UNSMOOTHED)
+    assert [one.trial_id for one in order.order] == ["t1", None, "t2"]
+    assert "behind t1" in order.order[1].reason
+
+
+def test_no_ensemble_if_it_is_off_or_a_family_has_told_nothing(tmp_path: Path) -> None:
+    (tmp_path / "off").mkdir()
+    (tmp_path / "silent").mkdir()
+    _, off = decided(tmp_path / "off", telling(in_turns), ensemble=False)
+    pool = telling(in_turns)
+    tell = pool.tell
+    pool.tell = lambda job, data: None if job.config == FOREST else tell(job, data)
+    _, silent = decided(tmp_path / "silent", pool, pins=UNSMOOTHED)
+    for order in (off, silent):
+        assert [one.trial_id for one in order.order] == ["t1", "t2"]
+    assert not any("ensemble" in note for note in off.notes)
+    assert "no ensemble: 1 of the families within 0.1 of the best told probabilities on every fold" in silent.notes
+
+
+def test_a_resume_decides_from_what_was_kept(tmp_path: Path) -> None:
+    pool = telling(in_turns)
+    made, first = decided(tmp_path, pool)
+    trained = len(pool.jobs)
+    kept = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.npz"))
+    assert kept == [f"validation/{fold}/{trial}.npz" for fold in (2, 3, 4) for trial in ("t1", "t2")]
+    propose(made.journal, "t3", SVM, 0.9)  # an extended search
+    again = reevaluate(made, tmp_path)
+    assert len(pool.jobs) == trained
+    assert again.order == first.order
+
+
+def test_no_filter_reads_beyond_the_buffer() -> None:
+    spec = SplitSpec(block_size=16, buffer=8)
+    for support in range(12):
+        reaches = [support + one.smoothing_reach for one in allowed(support, spec)[1:]]
+        assert all(reach <= 8 for reach in reaches)
+        assert len(reaches) == sum(support + reach <= 8 for reach in (2, 4, 8))
+    assert len(allowed(99, SplitSpec(protocol="random"))) == 4
+
+
+def test_probabilities_are_asked_for_as_far_around_validation_as_a_filter_reads(tmp_path: Path) -> None:
+    made = work(tmp_path, telling(in_turns))
+    folds = Folds.of(made)
+    asked = Evidence(made, folds, tmp_path).asked(0, 2)
+    rows, columns = np.divmod(folds.data[2].val_pixels, 12)
+    near = np.zeros((12, 12), bool)
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        near[max(0, row - 8) : row + 9, max(0, column - 8) : column + 9] = True
+    np.testing.assert_array_equal(asked, np.flatnonzero(near))
