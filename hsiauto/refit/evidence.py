@@ -34,6 +34,10 @@ FILTERS = tuple(
     )
 )
 """What probabilities may be smoothed with; the first one leaves them as they are."""
+MOST_ASKED = 50_000
+"""Pixels of a fold at which each model may be asked: beyond that a filter costs more than the training. Scattered
+validation pixels (random) of a large scene have most of it around them."""
+
 Filtered = tuple[TrialState, SmoothedConfig]
 """A model, and what its probabilities are smoothed with."""
 _Told = tuple[Pixels, out_of_fold.Half]
@@ -83,7 +87,19 @@ class Evidence:
 
     def asked(self, support: int, fold: int) -> Pixels:
         """Where a model tells its probabilities: at validation pixels, and as far around them as a filter may read."""
-        reach = max(one.smoothing_reach for one in allowed(support, self._spec))
+        return self._around(fold, max(one.smoothing_reach for one in self._allowed(support)))
+
+    def _allowed(self, support: int) -> list[SmoothedConfig]:
+        """`allowed`, less what would ask for more than MOST_ASKED pixels of a fold."""
+        return [
+            one
+            for one in allowed(support, self._spec)
+            if one.smoothing_reach == 0
+            or all(len(self._around(fold, one.smoothing_reach)) <= MOST_ASKED for fold in self._data)
+        ]
+
+    def _around(self, fold: int, reach: int) -> Pixels:
+        """The validation pixels of `fold`, and those with data at most `reach` away from one."""
         if (fold, reach) not in self._asked:
             data = self._data[fold]
             mask = np.zeros(data.valid.shape, bool)
@@ -109,7 +125,7 @@ class Evidence:
     def best_filter(self, trial: TrialState) -> tuple[SmoothedConfig, dict[int, float]]:
         """Of the filters that the buffer holds, the one with the best mean over the folds, and what it scores there;
         none in a tie. No scores if `trial` has told nothing."""
-        tried = [(one, self.scores([(trial, one)])) for one in allowed(trial.support, self._spec)]
+        tried = [(one, self.scores([(trial, one)])) for one in self._allowed(trial.support)]
         return max(tried, key=lambda one: fmean(one[1].values()) if one[1] else 0.0)
 
     def _filtered(self, told: _Told, smoothing: SmoothedConfig, fold: int) -> npt.NDArray[np.float32]:

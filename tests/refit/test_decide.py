@@ -9,7 +9,7 @@ import pytest
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
 from hsiauto.families.ensemble import EnsembleConfig
-from hsiauto.refit import reevaluate, refit
+from hsiauto.refit import evidence, reevaluate, refit
 from hsiauto.refit.evidence import Evidence, Folds, allowed
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Ranked, Refit, of
@@ -130,7 +130,9 @@ def test_no_filter_reads_beyond_the_buffer() -> None:
     assert len(allowed(99, SplitSpec(protocol="random"))) == 4
 
 
-def test_probabilities_are_asked_for_as_far_around_validation_as_a_filter_reads(tmp_path: Path) -> None:
+def test_probabilities_are_asked_for_as_far_around_validation_as_a_filter_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = work(tmp_path, telling(in_turns))
     folds = Folds.of(made)
     asked = Evidence(made, folds, tmp_path).asked(0, 2)
@@ -139,3 +141,7 @@ def test_probabilities_are_asked_for_as_far_around_validation_as_a_filter_reads(
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         near[max(0, row - 8) : row + 9, max(0, column - 8) : column + 9] = True
     np.testing.assert_array_equal(asked, np.flatnonzero(near))
+    monkeypatch.setattr(evidence, "MOST_ASKED", len(asked) - 1)
+    assert len(Evidence(made, folds, tmp_path).asked(0, 2)) < len(asked)
+    monkeypatch.setattr(evidence, "MOST_ASKED", 0)
+    np.testing.assert_array_equal(Evidence(made, folds, tmp_path).asked(0, 2), folds.data[2].val_pixels)
