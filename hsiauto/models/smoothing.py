@@ -13,7 +13,8 @@ smoothing trades on position as patches do. What it reads counts: `config.suppor
   may leave [0, 1] by a little, is clipped and scaled to sum 1.
 
 Pixels without data neither vote nor guide. A prediction of a few pixels costs those around them too: all within reach
-are asked of the model, in validation as in a map, so that both see the same filter.
+are asked of the model, in validation as in a map, so that both see the same filter. Regions that lie further apart are
+filtered one by one: scattered pixels of a large scene cost no more than what is around them.
 
 | symbol | meaning |
 |---|---|
@@ -28,7 +29,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import correlate1d, maximum_filter
+from scipy.ndimage import correlate1d, find_objects, label, maximum_filter
 
 from hsiauto.families.base import SmoothedConfig
 from hsiauto.models.preprocess import Projection
@@ -85,16 +86,19 @@ def smooth(
     p_HWK = np.zeros((*present.shape, own.shape[1]), np.float32)
     p_HWK[needed] = own
     present = present & needed
-    if config.smoothing == "majority":
-        filtered = _majority(p_HWK, present, config.smoothing_radius)
-    else:
-        assert guide is not None, "a guided filter has its guide"
-        filtered = _guided(p_HWK, present, _guide(guide, cube[top:bottom], present), config.smoothing_radius)
-    p_NK = p_HWK.reshape(-1, own.shape[1])[places]
-    kept = present.reshape(-1)[places]  # a pixel without data has no place among its neighbours
-    q_NK = np.stack([q_HW.reshape(-1)[places[kept]] for q_HW in filtered], axis=1).clip(0, None)
-    p_NK[kept] = q_NK / q_NK.sum(axis=1, keepdims=True)
-    return p_NK
+    guide_HWG = None if guide is None else _guide(guide, cube[top:bottom], present)
+    region_HW, _ = label(needed, np.ones((3, 3)))
+    for number, part in enumerate(find_objects(region_HW), start=1):
+        # a pixel without data has no place among its neighbours, and keeps what the model says
+        filled = asked[part] & present[part] & (region_HW[part] == number)
+        if config.smoothing == "majority":
+            filtered = _majority(p_HWK[part], present[part], config.smoothing_radius)
+        else:
+            assert guide_HWG is not None, "a guided filter has its guide"
+            filtered = _guided(p_HWK[part], present[part], guide_HWG[part], config.smoothing_radius)
+        q_NK = np.stack([q_HW[filled] for q_HW in filtered], axis=1).clip(0, None)
+        p_HWK[part][filled] = q_NK / q_NK.sum(axis=1, keepdims=True)
+    return p_HWK.reshape(-1, own.shape[1])[places]
 
 
 def _majority(p_HWK: npt.NDArray[np.float32], present: npt.NDArray[np.bool_], radius: int) -> Iterator[Array]:
