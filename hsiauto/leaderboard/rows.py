@@ -54,7 +54,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     latest = {event.key: event for event in of(Refit, refit_events)}
     spec = context.split.spec
     squares = spec.squares if spec.protocol == "blocks" else None
-    shared = {
+    shared: Record = {
         "run_id": context.run_id,
         "dataset": context.dataset,
         "objective": context.run_config.objective,
@@ -80,7 +80,8 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
         else row
         for row in refits
     ]
-    records = [row | _on_folds(placed[row["rank"] - 1]) if placed and row["rank"] else row for row in records]
+    on_folds = {rank: _on_folds(one) for rank, one in enumerate(placed, start=1)}
+    records = [row | on_folds.get(row["rank"], {}) for row in records]
     metadata = {
         f"hsiauto.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()
     }
