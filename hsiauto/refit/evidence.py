@@ -24,14 +24,11 @@ from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData, class_names, seal
 from hsiauto.split.validation import fewer_folds, validation_warnings
 
-FILTERS = tuple(
-    SmoothedConfig(family="filter", **fields)
-    for fields in (
-        {},
-        {"smoothing": "majority", "smoothing_radius": 2},
-        {"smoothing": "guided", "smoothing_radius": 2},
-        {"smoothing": "guided", "smoothing_radius": 4},
-    )
+FILTERS = (
+    SmoothedConfig(family="filter"),
+    SmoothedConfig(family="filter", smoothing="majority", smoothing_radius=2),
+    SmoothedConfig(family="filter", smoothing="guided", smoothing_radius=2),
+    SmoothedConfig(family="filter", smoothing="guided", smoothing_radius=4),
 )
 """What probabilities may be smoothed with; the first one leaves them as they are."""
 MOST_ASKED = 50_000
@@ -76,7 +73,7 @@ class Evidence:
     def __init__(self, work: Work, of_folds: Folds, folder: Path) -> None:
         self._spec, self._objective = work.split.spec, work.run_config.objective
         self._data, self._folder = of_folds.data, folder / OUT_OF_FOLD
-        self._guides: dict[int, Projection | None] = {}
+        self._guides: dict[tuple[int, str], Projection | None] = {}
         self._asked: dict[tuple[int, int], Pixels] = {}
         self._read: dict[tuple[str, int], _Told | None] = {}
 
@@ -115,10 +112,10 @@ class Evidence:
         """Fold -> objective of the mean of `models`; without the folds on which one of them has told nothing."""
         found = {}
         for fold, data in self._data.items():
-            told = [(self._told(trial, fold), smoothing) for trial, smoothing in models]
-            p_MNK = [self._filtered(one, smoothing, fold) for one, smoothing in told if one is not None]
-            if len(p_MNK) == len(models):
-                of_fold = scores(data.val_labels, np.mean(p_MNK, axis=0).argmax(axis=1), data.n_classes)
+            p_MNK = [self._filtered(trial, smoothing, fold) for trial, smoothing in models]
+            told = [p_NK for p_NK in p_MNK if p_NK is not None]
+            if len(told) == len(models):
+                of_fold = scores(data.val_labels, np.mean(told, axis=0).argmax(axis=1), data.n_classes)
                 found[fold] = float(getattr(of_fold, self._objective))
         return found
 
@@ -128,16 +125,20 @@ class Evidence:
         tried = [(one, self.scores([(trial, one)])) for one in self._allowed(trial.support)]
         return max(tried, key=lambda one: fmean(one[1].values()) if one[1] else 0.0)
 
-    def _filtered(self, told: _Told, smoothing: SmoothedConfig, fold: int) -> npt.NDArray[np.float32]:
-        """(N, n_classes) at the validation pixels of `fold`."""
+    def _filtered(self, trial: TrialState, smoothing: SmoothedConfig, fold: int) -> npt.NDArray[np.float32] | None:
+        """(N, n_classes) at the validation pixels of `fold`; None if `trial` has told nothing."""
+        if (told := self._told(trial, fold)) is None:
+            return None
         data, (known, p_NK) = self._data[fold], told
-        if smoothing.smoothing == "guided" and fold not in self._guides:
-            self._guides[fold] = guide_for(smoothing, data.cube, data.preprocess_pixels)
+        seen = trial.config.get("fitted_on", "training")
+        if smoothing.smoothing == "guided" and (fold, seen) not in self._guides:
+            self._guides[fold, seen] = guide_for(smoothing, data.cube, data.pixels_of(seen))
 
         def model(pixels: Pixels) -> npt.NDArray[np.float32]:
             return p_NK[np.searchsorted(known, pixels)].astype(np.float32)
 
-        return smooth(smoothing, self._guides.get(fold), model, data.cube, data.valid, data.val_pixels)
+        guide = self._guides.get((fold, seen))
+        return smooth(smoothing, guide, model, data.cube, data.valid, data.val_pixels)
 
     def _told(self, trial: TrialState, fold: int) -> _Told | None:
         key = (trial.trial_id, fold)
