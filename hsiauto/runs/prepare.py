@@ -158,15 +158,15 @@ def feedable(
     Raises UserError if it would change a hyperparameter in `explicit` (None: any); but a window that was asked for, and
     reaches over a buffer that was asked for too, stays: `with_window_warning` tells of it.
     """
-    if isinstance(config, EnsembleConfig):
-        asked_members = explicit is None or "members" in explicit
-        fed = [feedable(prepared, member, None if asked_members else ()) for member in config.members]
-        notes = dict.fromkeys(note for _, of_member in fed for note in of_member)
-        return config.with_members(tuple(member for member, _ in fed)), tuple(notes)
-    scene, asked = prepared.scene, config.active()
+    scene, notes = prepared.scene, tuple[str, ...]()
     size = SceneSize.of(scene, prepared.split, len(prepared.split.pool), prepared.run_config.unlabelled)
+    if isinstance(config, EnsembleConfig):
+        config, notes = _members_fed(prepared, config, explicit)
+        if any(size.reaches_over(member) for member in config.parts):  # asked for, as the buffer was
+            return config, notes
     if size.fits(config):
-        return config, ()
+        return config, notes
+    asked = config.active()
     changed = _changed(config, size)
     refused = [name for name in changed if explicit is None or name in explicit]
     if prepared.run_config.split.buffer != "auto" and any(name in WINDOW for name in refused):
@@ -181,10 +181,21 @@ def feedable(
             asked[name],
             f"Set {name}={changed[name]}" + (f", or `buffer` to {config.support} or more." if over else "."),
         )
-    return fit_preset(config, size), tuple(
+    notes += tuple(
         f"{name} of {config.family} is {value} instead of the preset's {asked[name]}: {size.why_changed(name)}"
         for name, value in changed.items()
     )
+    return fit_preset(config, size), notes
+
+
+def _members_fed(
+    prepared: Prepared, config: EnsembleConfig, explicit: Collection[str] | None
+) -> tuple[EnsembleConfig, tuple[str, ...]]:
+    """`feedable` of each member, which is asked for if `members` is."""
+    of_members = None if explicit is None or "members" in explicit else ()
+    fed = [feedable(prepared, member, of_members) for member in config.members]
+    notes = dict.fromkeys(note for _, of_member in fed for note in of_member)
+    return config.with_members(tuple(member for member, _ in fed)), tuple(notes)
 
 
 def with_window_warning(prepared: Prepared, config: FamilyConfig) -> Prepared:

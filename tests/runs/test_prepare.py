@@ -74,15 +74,17 @@ def test_classes_that_validation_lacks_are_said_before_a_search(tmp_path: Path) 
 
 def test_each_member_of_an_ensemble_is_fed_or_refused_by_its_own_name(tmp_path: Path) -> None:
     found = prepared(tmp_path, lopsided(), SplitSpec(), command="train")
-    svm, net = SvmConfig(features="multiscale", components=30), Cnn2dConfig(components=0)
-    config = EnsembleConfig(members=(svm, svm, net), smoothing="majority")
+    svm, net = SvmConfig(features="multiscale", components=30, sigma=1.0), Cnn2dConfig(components=0)
+    config = EnsembleConfig(members=(svm, svm, net), smoothing="majority", smoothing_radius=1)
     fed, notes = feedable(found, config, explicit=("smoothing",))
     fewer = svm.bounded(4, 1000)
-    assert fed == EnsembleConfig(members=(fewer, fewer, net), smoothing="majority")
+    assert fed == EnsembleConfig(members=(fewer, fewer, net), smoothing="majority", smoothing_radius=1)
     assert notes == ("components of svm is 4 instead of the preset's 30: the scene holds no more",)
     assert feedable(found, fed, None) == (fed, ())
     for explicit in (None, ("members",)):
-        with pytest.raises(UserError, match="components of svm on cube is at most 4; received 30"):
+        with pytest.raises(
+            UserError, match="components of svm on cube is at most 4: the scene holds no more; received 30"
+        ):
             feedable(found, config, explicit)
 
 
@@ -118,6 +120,19 @@ def test_a_window_and_a_buffer_that_were_both_asked_for_stay_and_the_run_says_wh
         5,
         ("sigma of svm is 1.25 instead of the preset's 2.0: windows end at the buffer (5)",),
     )
+
+
+def test_the_smoothing_of_an_ensemble_ends_at_the_buffer_too(tmp_path: Path) -> None:
+    narrow = of_train(tmp_path)
+    svm = SvmConfig(features="multiscale", components=4, sigma=2.0)
+    wide = EnsembleConfig(members=(svm, SvmConfig()), smoothing="guided", smoothing_radius=4)
+    fed, notes = feedable(narrow, wide, explicit=("members",))
+    assert fed == EnsembleConfig(members=wide.members, smoothing="guided", smoothing_radius=2)
+    assert notes == ("smoothing_radius of ensemble is 2 instead of the preset's 4: windows end at the buffer (12)",)
+    with pytest.raises(UserError, match="smoothing_radius of ensemble on cube is at most 2"):
+        feedable(narrow, wide, explicit=("members", "smoothing_radius"))
+    given = of_train(tmp_path, buffer=5, block_size=16)
+    assert feedable(given, wide, explicit=None) == (wide, ())
 
 
 def test_what_cannot_be_narrowed_is_refused_with_the_buffer_that_it_needs(tmp_path: Path) -> None:
