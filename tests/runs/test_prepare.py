@@ -10,8 +10,10 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.cnn3d import Cnn3dConfig
+from hsiauto.families.cssmamba import MambaHsiConfig
 from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.families.hybridsn import HybridsnConfig
+from hsiauto.families.lda import LdaConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.runs.prepare import Prepared, feedable, prepare, with_window_warning
 from hsiauto.scene.source import SceneSource
@@ -133,6 +135,25 @@ def test_the_smoothing_of_an_ensemble_ends_at_the_buffer_too(tmp_path: Path) -> 
         feedable(narrow, wide, explicit=("members", "smoothing_radius"))
     given = of_train(tmp_path, buffer=5, block_size=16)
     assert feedable(given, wide, explicit=None) == (wide, ())
+
+
+def test_a_run_without_unlabelled_pixels_trains_presets_on_training_pixels_and_refuses_what_was_set_by_hand(
+    tmp_path: Path,
+) -> None:
+    spec = SplitSpec(protocol="random", train_fraction=0.2)
+    blind = prepared(tmp_path, fields(48, 48, side=8), spec, command="train", unlabelled="none")
+    tiles, lda = MambaHsiConfig(tile=16), LdaConfig(features="multiscale", components=4, fitted_on="scene")
+    fed, notes = feedable(blind, EnsembleConfig(members=(tiles, lda)), explicit=())
+    assert not fed.transductive
+    assert notes == (
+        "fitted_on of lda is training instead of the preset's scene: `unlabelled` is none",
+        "context of mambahsi is training instead of the preset's scene: `unlabelled` is none",
+    )
+    for config, name in ((tiles, "context"), (lda, "fitted_on")):
+        with pytest.raises(UserError, match=f"{name} of {config.family} on cube is training: `unlabelled` is none"):
+            feedable(blind, config, explicit=(name,))
+    allowed = prepared(tmp_path, fields(48, 48, side=8), spec, command="train")
+    assert feedable(allowed, tiles, explicit=None) == (tiles, ())
 
 
 def test_what_cannot_be_narrowed_is_refused_with_the_buffer_that_it_needs(tmp_path: Path) -> None:
