@@ -1,8 +1,5 @@
-"""Memory of a training: the most that it took, what it keeps between steps, and a machine without any left."""
+"""Memory of a training: the most that it took, and a device or machine without any left."""
 
-import ctypes
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -65,28 +62,3 @@ def _resident_peak() -> int:
             if line.startswith("VmHWM:"):
                 return 1024 * int(line.split()[1])
     return int(psutil.Process().memory_info().rss)
-
-
-@contextmanager
-def kept_memory() -> Iterator[None]:
-    """Within: what this process frees it keeps, and gives back to the kernel at the end; glibc alone can.
-
-    A step takes the same maps as the one before. Given back in between, each of their pages is a page fault: half of
-    the seconds of a step whose maps are large. torch has a cache of its own on CUDA and none on a CPU.
-    """
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "mallopt"):
-        yield
-        return
-    libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
-    libc.mallopt(_TRIM_THRESHOLD, -1)  # never
-    try:
-        yield
-    finally:
-        libc.mallopt(_MMAP_THRESHOLD, 32 << 20)  # where glibc's own moving thresholds end; they move no more
-        libc.mallopt(_TRIM_THRESHOLD, 64 << 20)
-        libc.malloc_trim(0)
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""Parameters of mallopt(3): the free bytes at the heap's end, and the bytes of a block, that go back to the kernel."""

@@ -30,10 +30,10 @@ from hsiauto.models.batches import IGNORE, Labelled, batches_for, cached_scene
 from hsiauto.models.batches.portions import Portion, portions, runs
 from hsiauto.models.fitted.base import shown
 from hsiauto.models.fitted.torch import TorchFitted, channels_last
+from hsiauto.models.memory import kept_memory
 from hsiauto.models.smoothing import guide_for, smooth
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData
-from hsiauto.training.memory import kept_memory
 from hsiauto.training.randomness import Randomness
 from hsiauto.training.ranks import ALONE, Ranks
 from hsiauto.training.schedule import learning_rate_factor

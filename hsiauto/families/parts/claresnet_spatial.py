@@ -125,10 +125,7 @@ class Cbam(nn.Module):
 
     def forward(self, x_NcPP: Tensor) -> Tensor:
         x_NcPP = self.excite(x_NcPP)
-        statistics_N4PP = _spread_over_channels(x_NcPP)
-        if not self.training:  # so narrow a convolution is faster forwards, and slower backwards, with channels first
-            statistics_N4PP = statistics_N4PP.contiguous()
-        h_N2PP = gelu(_convolve_and_norm(statistics_N4PP, self.first, self.norm))
+        h_N2PP = gelu(_convolve_and_norm(_spread_over_channels(x_NcPP), self.first, self.norm))
         gate_N1PP: Tensor = self.second(h_N2PP).sigmoid()
         return x_NcPP * gate_N1PP
 

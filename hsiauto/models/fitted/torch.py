@@ -9,6 +9,7 @@ from torch import nn
 
 from hsiauto.families.base import TorchConfig
 from hsiauto.models.batches import batches_for
+from hsiauto.models.memory import kept_memory
 from hsiauto.models.preprocess import Projection
 from hsiauto.models.smoothing import smooth
 from hsiauto.split.model import Pixels
@@ -65,6 +66,7 @@ class TorchFitted:
         return {name: tensor.detach().cpu().contiguous() for name, tensor in self.module.state_dict().items()}
 
     @torch.no_grad()
+    @kept_memory()
     def probabilities(
         self, cube: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_], pixels: Pixels
     ) -> npt.NDArray[np.float32]:
