@@ -104,7 +104,7 @@ class SceneSize:
                 values["sigma"] = self.buffer / 4
             left -= min(self.buffer, config.model_support)
         elif isinstance(config, EnsembleConfig):
-            left -= max(map(_window, config.parts))
+            left -= min(self.buffer, max(map(_window, config.parts)))
         if isinstance(config, SmoothedConfig) and config.smoothing_reach > left:
             a_pixel = config.smoothing_reach // config.smoothing_radius
             values["smoothing_radius"] = left // a_pixel

@@ -23,6 +23,8 @@ LEAST_VALIDATED = 0.75
 """Of these, in a validation fold."""
 LEAST_LABELS = 0.25
 """Of all labelled pixels, in the pool."""
+LEAST_TRAINING = 0.15
+"""Of all labelled pixels, beside a validation fold: what a trial trains on."""
 _DRAWS = 5
 
 
@@ -41,6 +43,8 @@ class Rung:
     """Of the scored ones, classes in a validation fold."""
     labels: float
     """Share of the labelled pixels in the pool."""
+    training: float
+    """Share of the labelled pixels that train beside a validation fold."""
 
     @property
     def fits(self) -> bool:
@@ -50,6 +54,7 @@ class Rung:
             and self.scored >= LEAST_CLASSES * self.classes
             and self.validated >= LEAST_VALIDATED * self.scored > 0
             and self.labels >= LEAST_LABELS
+            and self.training >= LEAST_TRAINING
         )
 
 
@@ -101,13 +106,13 @@ def _judged(labels: Labels, spec: SplitSpec, squares: Squares) -> Rung:
     standing = np.unique(np.stack([labels[labels > 0], ids[labels > 0]]), axis=1)
     possible = np.flatnonzero(np.bincount(standing[0]) >= (2 if spec.protocol == "blocks" else 1))
     draws = [_draw(labels, tried, draw) for draw in range(_DRAWS)]
-    scored, validated, pool = (fmean(column) for column in zip(*draws, strict=True))
-    n_blocks = len(np.unique(standing[1]))
-    return Rung(squares, n_blocks, len(possible), scored, validated, pool / max(1, int(np.count_nonzero(labels))))
+    scored, validated, pool, train = (fmean(column) for column in zip(*draws, strict=True))
+    n_blocks, n_labelled = len(np.unique(standing[1])), max(1, int(np.count_nonzero(labels)))
+    return Rung(squares, n_blocks, len(possible), scored, validated, pool / n_labelled, train / n_labelled)
 
 
-def _draw(labels: Labels, spec: SplitSpec, draw: int) -> tuple[int, int, int]:
-    """Classes scored, classes validated and pixels in the pool of one draw."""
+def _draw(labels: Labels, spec: SplitSpec, draw: int) -> tuple[int, int, int, int]:
+    """Classes scored, classes validated, pixels in the pool and in training of one draw."""
     rng, pool = np.random.default_rng([draw]), labels > 0
     scored = np.unique(labels[pool])
     if spec.protocol == "blocks":
@@ -115,6 +120,6 @@ def _draw(labels: Labels, spec: SplitSpec, draw: int) -> tuple[int, int, int]:
         scored = np.intersect1d(labels[sides.pool], labels[sides.test])
         pool = sides.pool & np.isin(labels, scored)
     if not pool.any():
-        return 0, 0, 0
-    val = blocks.carve(np.where(pool, labels, 0), spec, rng)[1]
-    return len(scored), len(np.unique(labels[val])), int(np.count_nonzero(pool))
+        return 0, 0, 0, 0
+    train, val = blocks.carve(np.where(pool, labels, 0), spec, rng)
+    return len(scored), len(np.unique(labels[val])), int(np.count_nonzero(pool)), int(np.count_nonzero(train))

@@ -73,14 +73,15 @@ def folds(split: Split, labels: Labels, k: int) -> tuple[Split, ...]:
     """Up to `k` splits that differ in validation alone: `split` itself, then such by the same rule out of its pool.
 
     No pixel (of `blocks` and `fixed`: no block) validates twice. Fewer than `k` when the pool bears no more: a fold
-    holds two classes. Reads pool labels only.
+    holds two classes, and half as many as the first. Reads pool labels only.
     """
     pool, test = _mask(split.pool, split.shape), _mask(split.test, split.shape)
     pool_labels, validated, found = np.where(pool, labels, 0), _mask(split.val, split.shape), [split]
+    least = max(2, len(np.unique(labels[validated])) / 2)
     for number in range(2, k + 1):
         rng = np.random.default_rng([_FURTHER_FOLD, split.spec.seed, number])
         train, val = _carver(split.spec)(pool_labels, split.spec, rng, validated)
-        if len(np.unique(labels[val])) < 2:
+        if len(np.unique(labels[val])) < least:
             break
         validated |= val
         found.append(_assemble(split.spec, train, val, pool, test, split.classes, split.left_out))

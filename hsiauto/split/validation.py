@@ -37,7 +37,7 @@ def fewer_folds(found: int, asked: int) -> list[str]:
     """What must be said of `found` further validation folds, of as many as were asked for."""
     if found >= asked:
         return []
-    bears = f"{found or 'no'} further validation fold{'s' if found > 1 else ''} of two classes or more"
+    bears = f"{found or 'no'} further validation fold{'s' if found > 1 else ''} of enough classes"
     return [f"the training pool bears {bears}, {asked} were asked for: the choice among candidates rests on less"]
 
 

@@ -102,7 +102,7 @@ def test_folds_that_the_pool_does_not_bear_are_missing_and_said(
     monkeypatch.setattr(import_module("hsiauto.refit.evidence"), "folds", of_two_classes)
     notes = reevaluate(after_search, tmp_path).notes
     assert {job.data for job in pool.jobs} == {"fold-2"}
-    assert notes[0].startswith("the training pool bears 1 further validation fold of two classes or more, 3 were asked")
+    assert notes[0].startswith("the training pool bears 1 further validation fold of enough classes, 3 were asked")
     assert notes[1].startswith("validation fold 2 holds no pixel of c")
 
 

@@ -75,7 +75,7 @@ def test_classes_that_validation_lacks_are_said_before_a_search(tmp_path: Path) 
 
 
 def test_each_member_of_an_ensemble_is_fed_or_refused_by_its_own_name(tmp_path: Path) -> None:
-    found = prepared(tmp_path, lopsided(), SplitSpec(), command="train")
+    found = prepared(tmp_path, lopsided(), SplitSpec(protocol="random"), command="train")
     svm, net = SvmConfig(features="multiscale", components=30, sigma=1.0), Cnn2dConfig(components=0)
     config = EnsembleConfig(members=(svm, svm, net), smoothing="majority", smoothing_radius=1)
     fed, notes = feedable(found, config, explicit=("smoothing",))
@@ -90,22 +90,34 @@ def test_each_member_of_an_ensemble_is_fed_or_refused_by_its_own_name(tmp_path: 
             feedable(found, config, explicit)
 
 
+def test_an_ensemble_is_smoothed_within_what_its_members_leave_of_the_buffer(tmp_path: Path) -> None:
+    found = of_train(tmp_path)
+    config = EnsembleConfig(
+        members=(SvmConfig(), Cnn2dConfig(components=0, patch=11)), smoothing="guided", smoothing_radius=4
+    )
+    fed, notes = feedable(found, config, explicit=())
+    assert (fed.support, fed.active()["smoothing_radius"]) == (7, 1)
+    assert notes == ("smoothing_radius of ensemble is 1 instead of the preset's 4: windows end at the buffer (8)",)
+    with pytest.raises(UserError, match=r"smoothing_radius of ensemble .* is at most 1"):
+        feedable(found, config, explicit=("smoothing_radius",))
+
+
 def of_train(folder: Path, **split: Any) -> Prepared:
     return prepared(folder, fields(96, 96, side=8), SplitSpec(**split), command="train")
 
 
 def test_a_preset_is_trained_within_the_buffer_and_a_window_that_was_asked_for_is_refused(tmp_path: Path) -> None:
     narrow = of_train(tmp_path)
-    assert narrow.split.spec.squares == (16, 12)
+    assert narrow.split.spec.squares == (16, 8)
     fed, notes = feedable(narrow, HybridsnConfig(patch=31, components=4), explicit=())
     assert (fed.support, notes) == (
-        12,
-        ("patch of hybridsn is 25 instead of the preset's 31: windows end at the buffer (12)",),
+        8,
+        ("patch of hybridsn is 17 instead of the preset's 31: windows end at the buffer (8)",),
     )
     assert with_window_warning(narrow, fed) is narrow
-    with pytest.raises(UserError, match=r"at most 25: windows end at the buffer \(12\)") as refused:
+    with pytest.raises(UserError, match=r"at most 17: windows end at the buffer \(8\)") as refused:
         feedable(narrow, HybridsnConfig(patch=31, components=4), explicit=("patch",))
-    assert refused.value.remedy == "Set patch=25, or `buffer` to 15 or more."
+    assert refused.value.remedy == "Set patch=17, or `buffer` to 15 or more."
 
 
 def test_a_window_and_a_buffer_that_were_both_asked_for_stay_and_the_run_says_what_that_means(tmp_path: Path) -> None:
@@ -124,16 +136,10 @@ def test_a_window_and_a_buffer_that_were_both_asked_for_stay_and_the_run_says_wh
     )
 
 
-def test_the_smoothing_of_an_ensemble_ends_at_the_buffer_too(tmp_path: Path) -> None:
-    narrow = of_train(tmp_path)
+def test_an_ensemble_and_a_buffer_that_were_both_asked_for_stay(tmp_path: Path) -> None:
+    given = of_train(tmp_path, buffer=5, block_size=16)
     svm = SvmConfig(features="multiscale", components=4, sigma=2.0)
     wide = EnsembleConfig(members=(svm, SvmConfig()), smoothing="guided", smoothing_radius=4)
-    fed, notes = feedable(narrow, wide, explicit=("members",))
-    assert fed == EnsembleConfig(members=wide.members, smoothing="guided", smoothing_radius=2)
-    assert notes == ("smoothing_radius of ensemble is 2 instead of the preset's 4: windows end at the buffer (12)",)
-    with pytest.raises(UserError, match="smoothing_radius of ensemble on cube is at most 2"):
-        feedable(narrow, wide, explicit=("members", "smoothing_radius"))
-    given = of_train(tmp_path, buffer=5, block_size=16)
     assert feedable(given, wide, explicit=None) == (wide, ())
 
 

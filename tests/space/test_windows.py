@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hsiauto.errors import UserError
-from hsiauto.families import FAMILIES, base
-from hsiauto.families.base import FamilyConfig, TileConfig
+from hsiauto.families import FAMILIES
+from hsiauto.families.base import SEARCHED, FamilyConfig, TileConfig
 from hsiauto.space import SceneSize, Space
 from hsiauto.space.scene_size import fit_preset
 from hsiauto.split import Split, SplitSpec, folds, make_split
 from hsiauto.split.model import Pixels
 from tests.split.maps import LabelMap, fields, label_maps
 
-SEARCHED = [name for name, config in FAMILIES.items() if config.kind in base.SEARCHED]
+NAMES = [name for name, config in FAMILIES.items() if config.kind in SEARCHED]
 SMOOTHED = "  smoothing: {choices: [none, majority, guided]}\n  smoothing_radius: {low: 1, high: 8}"
 
 
@@ -30,7 +30,7 @@ def spaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Space]:
     shipped = Path("search_spaces/unified.yaml").read_text(encoding="utf-8")
     file = tmp_path_factory.mktemp("space") / "smoothed.yaml"
     file.write_text(re.sub(r"(?m)^\w+:$", lambda family: f"{family[0]}\n{SMOOTHED}", shipped))
-    return {family: Space.load(str(file), families=[family]) for family in SEARCHED}
+    return {family: Space.load(str(file), families=[family]) for family in NAMES}
 
 
 def holds(split: Split, pixels: Pixels, around: Pixels, radius: int) -> bool:
@@ -53,7 +53,7 @@ def keeps(split: Split, labels: LabelMap, config: FamilyConfig) -> bool:
     seed=st.integers(0, 20),
     block_size=st.integers(4, 24),
     buffer=st.integers(0, 12),
-    family=st.sampled_from(SEARCHED),
+    family=st.sampled_from(NAMES),
 )
 def test_no_window_of_a_search_holds_what_it_was_fitted_on(
     spaces: dict[str, Space], labels: LabelMap, seed: int, block_size: int, buffer: int, family: str
@@ -77,7 +77,7 @@ def test_a_window_of_one_more_pixel_would_hold_some() -> None:
 
 
 @pytest.mark.parametrize("buffer", range(9))
-@pytest.mark.parametrize("family", SEARCHED)
+@pytest.mark.parametrize("family", NAMES)
 def test_the_nearest_config_is_within_the_buffer_and_loses_no_more_than_it_must(family: str, buffer: int) -> None:
     size = SceneSize(60, 500, 96, 96, buffer)
     for preset in FAMILIES[family].presets:

@@ -28,7 +28,7 @@ def test_a_scene_of_many_fields_takes_the_widest_and_a_small_one_less() -> None:
 def test_what_was_given_stands() -> None:
     labels = fields(256, 256, side=16)
     assert choose(labels, SplitSpec(block_size=20, buffer=3)) is None
-    assert chosen(labels, block_size=24) == (24, 16)
+    assert chosen(labels, block_size=24) == (24, 12)
     assert chosen(labels, buffer=7) == (32, 7)
     found = choose(labels, SplitSpec(buffer=7), every=True)
     assert found is not None
@@ -55,6 +55,7 @@ def test_the_first_rung_that_keeps_enough_is_taken() -> None:
             and rung.scored >= 0.8 * rung.classes
             and rung.validated >= 0.75 * rung.scored
             and rung.labels >= 0.25
+            and rung.training >= 0.15
         )
         assert rung.fits == kept
 
@@ -71,7 +72,7 @@ def test_a_map_that_bears_no_rung_takes_the_last_and_says_so() -> None:
 def test_a_few_blocks_of_which_every_seed_draws_the_same_are_passed_over() -> None:
     found = choose(fields(96, 96, side=8), SplitSpec())
     assert found is not None
-    assert [(rung.blocks, rung.fits) for rung in found.rungs] == [(9, False), (9, False), (36, True)]
+    assert [(rung.blocks, rung.fits) for rung in found.rungs] == [(9, False), (9, False), (36, False), (36, True)]
 
 
 def test_seed_and_budget_change_nothing() -> None:
