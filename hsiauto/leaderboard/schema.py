@@ -41,7 +41,11 @@ IDENTITY = (
     Column("split_seed", _INT, "seed of the split; on rows of other splits than the run's, theirs"),
     Column("kind", _STRING, "trial | refit | baseline (references, and presets that a sceptic asks for)"),
     Column("trial_id", _STRING, "the trial, or the trial that found the refitted config"),
-    Column("origin", _STRING, "where a trial's config comes from: preset | warm-start | sampler; null on other rows"),
+    Column(
+        "origin",
+        _STRING,
+        "origin of a trial's config: preset | warm-start | portfolio | sampler; null on other rows",
+    ),
     Column("found_by", _STRING, "<run>/<trial> that a warm start took the config from; null otherwise"),
     Column("family", _STRING, "architecture family, or ensemble: the mean of several"),
     Column("state", _STRING, "completed | stopped | failed | refused | interrupted | running; refits: also skipped"),

@@ -23,8 +23,11 @@ from hsiauto.search import warm_start
 from hsiauto.search.events import WarmStart, of
 from hsiauto.search.events.transient import OnEvent
 from hsiauto.search.journal import read
+from hsiauto.search.samplers import Proposal
 from hsiauto.search.workers.driver import run_search
 from hsiauto.settings import Seed, Settings
+from hsiauto.space.model import UNIFIED
+from hsiauto.space.portfolio import portfolio
 
 
 @within_memory("a run")
@@ -168,7 +171,7 @@ def refit(
 
 
 def _drive(run: OpenRun, found: warm_start.Gathered | None) -> Result:
-    """All phases of a search. found: what a warm start brings."""
+    """All phases of a search. found: configs of earlier runs, unless the journal has them."""
     prepared, watch, deadlines = run.prepared, run.watch, run.deadlines
     if found is not None:
         warm_start.record(found, run.journal)
@@ -197,11 +200,12 @@ def _drive(run: OpenRun, found: warm_start.Gathered | None) -> Result:
 
 
 def _from_earlier(prepared: Prepared) -> warm_start.Gathered | None:
-    """What the runs of `warm_start` bring; None if it names none."""
+    """What the runs of `warm_start` bring, then the portfolio of the unified space; None if there is neither."""
     run_config = prepared.run_config
-    if not run_config.warm_start:
-        return None
-    return warm_start.gather(run_config.warm_start, run_config.objective, prepared.space, config_from)
+    found, notes = warm_start.gather(run_config.warm_start, run_config.objective, prepared.space, config_from)
+    if run_config.space == UNIFIED:
+        found += [Proposal(config, "portfolio") for config in portfolio(prepared.space)]
+    return (found, notes) if found or notes else None
 
 
 def _config_of_search(folder: Path, what: str) -> RunConfig:

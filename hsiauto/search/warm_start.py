@@ -71,9 +71,9 @@ def gather(
 
 
 def record(gathered: Gathered, journal: Journal) -> None:
-    """Write what `gather` gave into the journal of a search that begins."""
+    """Write what `gather` or the portfolio gave into the journal of a search that begins."""
     found, notes = gathered
-    configs = tuple(FoundConfig(config=one.config.active(), found_by=one.found_by) for one in found)
+    configs = tuple(FoundConfig(config=one.config.active(), found_by=one.found_by, origin=one.origin) for one in found)
     journal.append(WarmStart(configs=configs))
     for note in notes:
         journal.append(Warned(about="warm start", text=note))
@@ -82,7 +82,7 @@ def record(gathered: Gathered, journal: Journal) -> None:
 def proposals(events: Iterable[Event], parse: Callable[[dict[str, Any]], FamilyConfig]) -> list[Proposal]:
     """The configs that a journal has of earlier runs."""
     found = [one for event in of(WarmStart, events) for one in event.configs]
-    return [Proposal(parse(one.config), "warm-start", found_by=one.found_by) for one in found]
+    return [Proposal(parse(one.config), one.origin, found_by=one.found_by) for one in found]
 
 
 def _best(found: Iterable[TrialState], objective: Objective, families: Sequence[str]) -> list[tuple[int, TrialState]]:

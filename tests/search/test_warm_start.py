@@ -10,6 +10,7 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.search import warm_start
 from hsiauto.search.events import Warned, of
 from hsiauto.search.journal import Journal
+from hsiauto.search.samplers import Proposal
 from hsiauto.search.trials import TrialState, trials
 from tests.search import fakes
 
@@ -65,6 +66,20 @@ def test_the_best_of_each_family_follow_the_presets_and_bring_no_scores(tmp_path
         assert best
         assert [t.found_by for t in warm] == [f"first/{trial_id}" for trial_id in best]
         assert all(t.found_by == "" for t in own if t.origin != "warm-start")
+
+
+def test_a_journal_keeps_where_a_config_comes_from(tmp_path: Path) -> None:
+    found = [
+        Proposal(fakes.parse({"family": "quick", "x": 0.1}), "warm-start", found_by="first/t0001"),
+        Proposal(fakes.parse({"family": "quick", "x": 0.2}), "portfolio"),
+    ]
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        warm_start.record((found, []), journal)
+        engine = fakes.engine(journal, fakes.run_config(families=("quick",), budget=4), Space(("quick",)))
+        fakes.run(engine, fakes.run_config().max_epochs)
+    with Journal(tmp_path / "journal.jsonl") as again:
+        told = [(t.origin, t.found_by) for t in trials(again.events).values()]
+    assert told == [("preset", ""), ("warm-start", "first/t0001"), ("portfolio", ""), ("sampler", "")]
 
 
 def test_a_config_is_brought_into_this_space_or_left_out_with_a_note(tmp_path: Path) -> None:

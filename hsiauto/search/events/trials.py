@@ -6,23 +6,25 @@ from pydantic import BaseModel, ConfigDict
 
 from hsiauto.search.events.line import Accuracy, Amount, Count, Line, Number, Ordinal, TrialId
 
-Origin = Literal["preset", "warm-start", "sampler"]
+Origin = Literal["preset", "warm-start", "portfolio", "sampler"]
 Decision = Literal["continue", "stop", "complete"]
 EndState = Literal["completed", "stopped", "failed", "refused", "interrupted"]
 
 
 class FoundConfig(BaseModel):
-    """A config that did well in an earlier run."""
+    """A config that did well in earlier runs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     config: dict[str, Any]
-    found_by: str
-    """<run>/<trial id>."""
+    found_by: str = ""
+    """<run>/<trial id> of a warm start."""
+    origin: Origin = "warm-start"
+    """portfolio: it did well in the runs from which the portfolio was made."""
 
 
 class WarmStart(Line):
-    """Configs of earlier runs, brought into this space and scene; best of each family and run first."""
+    """Configs of earlier runs, brought into this space and scene, in the order in which they are tried."""
 
     event: Literal["warm_start"] = "warm_start"
     configs: tuple[FoundConfig, ...]
