@@ -14,6 +14,7 @@ from hsiauto.errors import UserError
 from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, hash_of
 from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.runs import folder as folders
+from hsiauto.runs.told import scene_line, split_lines
 from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.scene.memory import SMALLER, require, within_memory
 from hsiauto.search.events import Event, Opened, Proposed, Ranked, Refit, of
@@ -56,7 +57,13 @@ class Prepared:
     @property
     def told(self) -> tuple[str, ...]:
         """What is said of scene and split before anything is trained."""
-        return (Distances.of(self.split, self.scene.valid).statement,)
+        searches = self.run_config.command == "search"
+        return (
+            scene_line(self.scene),
+            *split_lines(self.scene, self.split, validates=searches),
+            *self.notes,
+            Distances.of(self.split, self.scene.valid).statement,
+        )
 
 
 @within_memory("a run")
