@@ -128,9 +128,11 @@ class OpenRun:
                 return
             drawn = draw_winner_map(self.prepared, bundle, table, self.folder / folders.MAP, self.deadlines.end)
             left_out = drawn is None
-            if drawn is not None and (share := drawn.share_applicable) is not None:
-                mapped = Mapped(config_hash=bundle.fitted.config.hash(), share_applicable=share)
-                self.work.record(self.refits, mapped)
+            if drawn is None or (share := drawn.share_applicable) is None:
+                return
+            known = {event.config_hash: event.share_applicable for event in of(Mapped, self.refits.events)}
+            if known.get(own := bundle.fitted.config.hash()) != share:
+                self.work.record(self.refits, Mapped(config_hash=own, share_applicable=share))
                 table = self.write_board()
 
         self.phase(draw)
