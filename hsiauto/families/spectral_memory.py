@@ -18,12 +18,13 @@ Where the article is silent: above `tokens` bands, adjacent bands are averaged i
 size; pre-norm layers with GELU, FFN 2D and dropout 0.1, a layer norm before the mean; head D -> D -> K with GELU;
 AdamW 3e-3, weight decay 1e-4, cosine; positions as large as the values. Prototypes stay parameters after k-means. Fewer
 pixels than prototypes: the pixels are repeated with jitter of a hundredth of the embeddings' deviation.
-The query is normalised over the batch, as the article does not say: positions as large as the values make the mean over
-bands nearly one vector for all pixels, so that attention over prototypes is uniform and the centres of k-means
+The query is normalised over the batch, as the article does not say: positions as large as the values make the mean
+over bands nearly one vector for all pixels, so that attention over prototypes is uniform and the centres of k-means
 coincide. Test OA on Indian Pines as published, random 10 %, three splits, `small`, 60 epochs (results/studies): 72.9
-without a norm, 80.5 with it; with random prototypes 71.4 and 81.7; no memory, the norm alone 81.5; the head on the context
-alone 68.4. So memory adds nothing beside the query, and k-means neither gains points nor halves the epochs. (On validation
-pixels of the 8-bit scene the context alone had 0.78 and 0.79 from random prototypes, 0.67 and 0.71 from k-means.)
+without a norm, 80.5 with it; with random prototypes 71.4 and 81.7; no memory, the norm alone 81.5; the head on the
+context alone 68.4. So memory adds nothing beside the query, and k-means neither gains points nor halves the epochs.
+(On validation pixels of the 8-bit scene the context alone had 0.78 and 0.79 from random prototypes, 0.67 and 0.71
+from k-means.)
 The learning rate was chosen between two, by OA on 462 held-out pixels of Indian Pines, 8-bit, random 10 %, 50 tokens,
 20 epochs, one seed: 0.48, with 1e-3 0.43 (without memory, at 1e-3: 0.52).
 With 769 training pixels it underfits: `small` has no dropout of any kind, one cycle, small batches, and gives the head
