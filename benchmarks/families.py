@@ -42,9 +42,8 @@ from hsiauto.split.seal import TrialData, training_data
 from hsiauto.training.trainer import Trainer
 from hsiauto.training.trial import Trial
 
-PUBLISHED = ("claresnet", "spectral_memory", "cssmamba", "cpdgal")
-"""Three seeds each; the others one."""
 SEEDS, MOST_EPOCHS = 3, 60
+"""Seeds of a network; a classical family has one."""
 OWN_EPOCHS = {"cpdgal": 200, "vit": 200, "cssmamba": 200, "mambahsi": 200}
 """Most epochs where the source's own recipe has more."""
 TIMES = "times.json"
@@ -87,8 +86,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _trainings(families: Sequence[str]) -> list[tuple[int, str]]:
-    """(seed, family): each family once, then the published ones again."""
-    return [(seed, family) for seed in range(SEEDS) for family in families if seed == 0 or family in PUBLISHED]
+    """(seed, family): each family once, then the networks again."""
+    networks = [family for family in families if FAMILIES[family].kind == "torch"]
+    return [(seed, family) for seed in range(SEEDS) for family in (families if seed == 0 else networks)]
 
 
 def _candidates() -> list[str]:
