@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from benchmarks.portfolio.choose import Scores, greedy, leave_one_out
+from hsiauto.families import config_from
 from hsiauto.search.events import Opened, of
 from hsiauto.search.journal import read
 from hsiauto.search.trials import trials
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def _rows(run: Path) -> Iterator[dict[str, object]]:
-    """Completed trials of a run."""
+    """Completed trials of a run, their configs as this version has them."""
     events = read(run / "journal.jsonl")
     [opened] = of(Opened, events)
     for trial in trials(events).values():
@@ -62,7 +63,7 @@ def _rows(run: Path) -> Iterator[dict[str, object]]:
                 "scene": opened.scene,
                 "split_hash": opened.split_hash,
                 "family": trial.family,
-                "config_hash": trial.config_hash,
+                "config_hash": config_from(trial.config).hash(),
                 "searched": json.dumps({name.partition(".")[2]: _rounded(v) for name, v in trial.params.items()}),
                 "val_kappa": trial.score("kappa"),
                 "val_oa": trial.score("oa"),
