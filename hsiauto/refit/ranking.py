@@ -54,7 +54,7 @@ def rank(
         ),
     )
     for preset in [c for c in ordered if c.origin == "preset"]:
-        for tuned in [c for c in ordered if c.family == preset.family and c is not preset]:
+        for tuned in [c for c in ordered if c.family == preset.family and c.origin != "preset"]:
             both = (tuned.trial_id, preset.trial_id)
             ours, theirs = (on_folds.get(i, {}) for i in both)
             if not ours.keys() & theirs.keys():

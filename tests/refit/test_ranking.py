@@ -84,3 +84,9 @@ def test_a_preset_stopped_in_the_search_is_ranked_by_deciding_folds_alone() -> N
     tuned = candidate("tuned", TUNED, 0.9)
     assert rank([tuned, preset], {"tuned": {1: 0.7}, "preset": {1: 0.8}}, {}).order == ("preset", "tuned")
     assert rank([tuned, preset], {}, {}).order == ("tuned",), "no score at all: not ranked"
+
+
+def test_of_two_presets_within_the_noise_the_better_one_stands_above() -> None:
+    first, second = (candidate(name, TUNED, 0.8, preset=True, number=i) for i, name in enumerate(("first", "second")))
+    on_folds = {"first": {2: 0.9, 3: 0.8}, "second": {2: 0.8, 3: 0.89}}
+    assert rank([second, first], on_folds, {}).order == ("first", "second")
