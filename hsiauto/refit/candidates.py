@@ -7,8 +7,9 @@ from hsiauto.config import RunConfig
 from hsiauto.families import config_from
 from hsiauto.search.trials import TrialState
 
-PER_FAMILY = 3
-"""Configs of a family beside its presets: the search's own fold, which chose them, cannot tell them apart."""
+PER_FAMILY = 5
+"""Configs of a family beside its presets: the search's own fold, which chose them, cannot tell them apart
+(results/selection)."""
 
 
 def candidates(trials: Mapping[str, TrialState], objective: str) -> list[TrialState]:

@@ -44,7 +44,7 @@ def test_of_each_family_the_best_few_and_the_presets_are_candidates_and_what_tra
     tuned.reports = [tuned.reports[0].model_copy(update={"fit_seconds": 0.1})]
     again = told.trial({1: 0.2}, "t10", of=SvmConfig(C=6.0), number=10)
     found = candidates({t.trial_id: t for t in (*many, tuned, preset, failed, again)}, "kappa")
-    assert [t.trial_id for t in found] == ["t7", "t6", "t8", "t5", "t4"], "the faster of two bests first"
+    assert [t.trial_id for t in found] == ["t7", "t6", "t8", "t5", "t4", "t3", "t2"], "the faster of two bests first"
 
 
 def test_every_candidate_trains_on_every_fold_and_each_family_is_placed_once(after_search: Work, pool: Pool) -> None:
