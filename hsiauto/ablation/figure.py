@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from hsiauto.ablation.definition import Definition, setting
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 REFERENCE, OTHER = "tab:red", "tab:blue"
+_LETTER = 0.1
+"""Inches of the title that a letter takes, a wide one: a title that does not fit is broken."""
 _LOG_FROM = 20.0
 """A panel is logarithmic from this ratio of the largest to the smallest mean on."""
 
@@ -99,7 +102,7 @@ def draw_study(title: str, panels: Sequence[Panel], path: Path, along: str | Non
             one.set_axisbelow(True)
         for empty in axes[len(panels) :]:
             empty.set_visible(False)
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(fill(title, int(width / _LETTER)), fontsize=11)
 
 
 def _by_name(axes: "Axes", panel: Panel, most: int) -> None:

@@ -41,3 +41,9 @@ def test_more_cells_make_a_taller_figure(tmp_path: Path) -> None:
         draw_study(name, [Panel("test OA (%)", points)], tmp_path / f"{name}.png")
     few, many = (matplotlib.image.imread(tmp_path / f"{name}.png").shape[0] for name in ("few", "many"))
     assert many > 2 * few
+
+
+def test_a_long_title_stays_within_a_narrow_figure(tmp_path: Path) -> None:
+    draw_study("a study whose name is long on a scene whose name is longer still " * 2, BY_NAME[:1], tmp_path / "s.png")
+    image = matplotlib.image.imread(tmp_path / "s.png")[..., :3]
+    assert (image[:, [0, 1, -2, -1]] == 1).all(), "nothing is cut at the sides"
