@@ -43,6 +43,7 @@ _COMMANDS = {
     "predict": ("run:predict", "Classify a scene with an exported model."),
     "bundle": ("bundle:app", "Exported models: show what one is, verify its files."),
     "estimate": ("estimate:estimate", _ESTIMATE),
+    "split": ("split:split", "Show who would train, validate and test on a scene, how far apart, before a search."),
     "leaderboard": ("inspect:leaderboard", "Print the leaderboard of a run."),
     "report": ("inspect:report", "Write a run as one page that needs no network."),
     "show": ("inspect:show", "What a trial was, what became of it, and why."),

@@ -17,7 +17,7 @@ from hsiauto.settings import Setting, settings_of
 from hsiauto.split.model import SplitSpec
 from hsiauto.training.active.recipe import RECIPES, ActiveLabels
 
-Command = Literal["search", "train", "study", "estimate"]
+Command = Literal["search", "train", "study", "estimate", "split"]
 ACTIVE = "active"
 """As the value of `labels`, which is otherwise the label map of a scene that is a file."""
 _PARTS: Mapping[str, type[BaseModel]] = {

@@ -111,7 +111,7 @@ class RunConfig(Settings):
     """Train each seed on as many random labels too, from the same initial ones."""
     top_k: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 3
     """Families that are retrained."""
-    further_folds: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_REFIT, _ONLY)] = 3
+    further_folds: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_REFIT, ("search", "split"))] = 3
     """Validation folds beside the search's own, disjoint from it, on which each candidate is measured before the
     ranking; fewer if the pool bears no more."""
     ensemble: Annotated[bool, Setting(_REFIT, _ONLY)] = True

@@ -73,7 +73,7 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     space = Space.load(run_config.space, run_config.families, run_config.pins)
     scene = open_scene(run_config.scene, progress)
     require(scene.cube.nbytes, "the copy of the cube that workers share", SMALLER)
-    maps = _fixed_maps(run_config.split, scene)
+    maps = fixed_maps(run_config.split, scene)
     choice = choose(scene.labels, run_config.split, *maps)
     split = make_split(scene.labels, settled(run_config.split, choice), *maps)
     data, test = seal(scene, split)
@@ -222,7 +222,7 @@ def _changed(config: FamilyConfig, size: SceneSize) -> dict[str, Any]:
     return {name: value for name, value in size.nearest(config).items() if value != asked.get(name)}
 
 
-def _fixed_maps(spec: SplitSpec, scene: Scene) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
+def fixed_maps(spec: SplitSpec, scene: Scene) -> tuple[npt.NDArray[np.int64] | None, npt.NDArray[np.int64] | None]:
     """The two label maps of the `fixed` protocol; (None, None) for the others."""
     if spec.protocol != "fixed":
         if spec.train_map or spec.test_map:

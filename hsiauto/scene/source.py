@@ -13,7 +13,7 @@ from hsiauto.settings import AbsolutePath, Label, Seed, Setting, Settings, Whole
 SIMULATED = "simulated:"
 MatchBands = Literal["exact", "nearest", "interpolate"]
 _MOST_BANDS, _MOST_PARTS = 100_000, 1000
-_GROUP, _COMMANDS = "Scene", ("search", "train", "study", "estimate")
+_GROUP, _COMMANDS = "Scene", ("search", "train", "study", "estimate", "split")
 
 
 def _found_from_anywhere(dataset: str) -> str:

@@ -23,7 +23,7 @@ class Squares(NamedTuple):
     buffer: int
 
 
-_GROUP, _COMMANDS = "Evaluation protocol", ("search", "train", "study", "estimate")
+_GROUP, _COMMANDS = "Evaluation protocol", ("search", "train", "study", "estimate", "split")
 
 
 class SplitSpec(Settings):

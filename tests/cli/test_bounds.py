@@ -65,7 +65,19 @@ def test_the_walk_sees_what_has_no_bounds() -> None:
         assert not any(bounded(metadata) for metadata in numbers(field.annotation, tuple(field.metadata)))
 
 
-COMMANDS = ("search", "train", "refit", "study", "submit", "predict", "estimate", "leaderboard", "show", "families")
+COMMANDS = (
+    "search",
+    "train",
+    "refit",
+    "study",
+    "submit",
+    "predict",
+    "estimate",
+    "split",
+    "leaderboard",
+    "show",
+    "families",
+)
 NEEDED = {
     "train": ("svm",),
     "refit": ("run", "--split-seed", "1"),

@@ -1,0 +1,69 @@
+"""A split as a picture: the classes, who trains, validates and tests, and how far test and map lie from training."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from hsiauto.report.figure import figure_file
+from hsiauto.report.palette import class_colours
+from hsiauto.scene.model import Scene
+from hsiauto.split.distance import BINS, Distances, bin_of
+from hsiauto.split.model import Split
+
+_FOLDS = ("#0072B2", "#56B4E9", "#009E73", "#CC79A7")
+_TEST, _POOL, _UNUSED = "#E69F00", "#F0E442", "#BBBBBB"
+"""Of the palette of Okabe and Ito, which colour-blind readers tell apart; folds beyond the fourth begin anew."""
+
+
+def draw_split(scene: Scene, folds: Sequence[Split], path: Path) -> None:
+    """Draw the split `folds[0]` of `scene`, with its further validation folds, into a PNG."""
+    from matplotlib.patches import Patch
+
+    split = folds[0]
+    side = 4.2
+    tall = min(2.5, max(0.6, scene.height / scene.width))
+    with figure_file(path, 3 * side + 2, side * tall + 1.6) as figure:
+        classes, sides, shares = figure.subplots(1, 3)
+        classes.imshow(_coloured(scene.labels, class_colours(scene.n_classes) / 255), interpolation="nearest")
+        classes.set_title("labels")
+        areas = {"test": (split.test, _TEST), "train only": (split.pool, _POOL)}
+        areas |= {
+            f"validation fold {n}": (fold.val, _FOLDS[(n - 1) % len(_FOLDS)]) for n, fold in enumerate(folds, start=1)
+        }
+        areas = {"not used": (np.flatnonzero(scene.labels), _UNUSED), **areas}
+        sides.imshow(_areas(scene, [pixels for pixels, _ in areas.values()], [c for _, c in areas.values()]))
+        sides.set_title(f"{split.spec.protocol} split {split.hash}", fontsize=10)
+        for axes in (classes, sides):
+            axes.set_xticks([])
+            axes.set_yticks([])
+        entries = [Patch(color=colour, label=name) for name, (_, colour) in areas.items()]
+        sides.legend(handles=entries, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, fontsize=8, frameon=False)
+        found = Distances.of(split, scene.valid)
+        for offset, distance, colour, label in (
+            (-0.2, found.test, _TEST, "test pixels"),
+            (0.2, found.map, _FOLDS[1], "pixels of the map"),
+        ):
+            share = 100 * np.bincount(bin_of(distance), minlength=len(BINS)) / len(distance)
+            shares.bar(np.arange(len(BINS)) + offset, share, 0.38, color=colour, label=label)
+        shares.set_xticks(range(len(BINS)), BINS)
+        shares.set_xlabel("pixels to the nearest training pixel")
+        shares.set_ylabel("share (%)")
+        shares.legend(fontsize=8)
+        figure.suptitle(f"{scene.name}: {found.statement}", fontsize=10)
+
+
+def _coloured(values: npt.NDArray[np.integer], colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(H, W) numbers, 0 = none -> (H, W, 3), none in white."""
+    return np.vstack([np.ones((1, 3)), colours])[values]
+
+
+def _areas(scene: Scene, areas: Sequence[npt.NDArray[np.int64]], colours: Sequence[str]) -> npt.NDArray[np.float64]:
+    """(H, W, 3) of pixels in the colour of the last area that holds them."""
+    from matplotlib.colors import to_rgb
+
+    numbers = np.zeros(scene.labels.size, np.int64)
+    for number, pixels in enumerate(areas, start=1):
+        numbers[pixels] = number
+    return _coloured(numbers.reshape(scene.labels.shape), np.array([to_rgb(colour) for colour in colours]))
