@@ -32,7 +32,8 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
     its map goes.
     """
     rows = table.to_pylist()
-    winner = next((row["config_hash"] for row in rows if row["rank"] == 1), None)
+    first = sorted((row for row in rows if row["rank"] == 1), key=lambda row: row["kind"] != "refit")
+    winner = first[0]["config_hash"] if first else None  # its trial had no filter: the refit's row has what was trained
     bundle, previous, model = folder / BUNDLE, folder / BUNDLE_PREVIOUS, folder / MODEL_FOLDER
     if winner is None:
         return None, ()
