@@ -65,9 +65,9 @@ def members(e: Evidence) -> Iterator[tuple[str, Models]]:
     yield "greedy with replacement, log loss", greedy(some, loss)
 
 
-def ensembles(e: Evidence) -> Iterator[tuple[str, Models]]:
-    """The best alone and means of smoothed members, and which of them is taken."""
-    models = smoothed_heads(e, "best mean")
+def ensembles(e: Evidence, n: int = PER_FAMILY) -> Iterator[tuple[str, Models]]:
+    """The best alone and means of smoothed members, of each family one of `n`, and which of them is taken."""
+    models = smoothed_heads(e, "best mean", n)
     at = {i: float(np.mean(e.on_folds({i: name}))) for i, name in models.items()}
     first = next(iter(models))
     close = {i: name for i, name in models.items() if at[i] >= at[first] - 0.1}
@@ -100,9 +100,9 @@ def filter_by(e: Evidence, rule: str, i: int) -> str:
     return best if rule == "best mean" or gain.mean() > error else "none"
 
 
-def smoothed_heads(e: Evidence, rule: str) -> Filtered:
+def smoothed_heads(e: Evidence, rule: str, n: int = PER_FAMILY) -> Filtered:
     """Each family's best with its filter, best first."""
-    models = {i: filter_by(e, rule, i) for i in heads(e)}
+    models = {i: filter_by(e, rule, i) for i in heads(e, n)}
     return dict(sorted(models.items(), key=lambda one: -float(np.mean(e.on_folds(dict([one]))))))
 
 
