@@ -11,7 +11,7 @@ LARGEST_SHARE = 1 / 3
 """Share of the worker-time of the search that one trial may take while others wait for it."""
 LONGEST = 1 / 2
 """Share of the search's time that one trial may take, however many workers there are: a winner is trained again in the
-re-evaluation, which has half the search's time, and what does not fit there cannot be ranked on fresh validations."""
+re-evaluation, which has half the search's time, and what does not fit there cannot be ranked on further folds."""
 
 JUDGED_FROM, DOUBT = 3, 2.0
 """A trial with fewer reports stops only if it would overrun by this factor: its seconds an epoch may be a hiccup."""
