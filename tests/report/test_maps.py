@@ -28,7 +28,7 @@ VALUES = [[0, 2, 6], [6, 6, 2]]
 def prediction() -> Prediction:
     classes = np.array([[0, 1, 2], [2, 2, 1]], np.int16)
     probabilities = np.stack([classes == 1, classes == 2]).astype(np.float32)
-    return Prediction(classes, (classes / 4).astype(np.float32), probabilities)
+    return Prediction(classes, (classes / 4).astype(np.float32), probabilities, (classes / 2).astype(np.float32))
 
 
 def with_values(*values: int) -> Legend:
@@ -117,8 +117,10 @@ def test_each_layer_is_a_file(suffix: str, prediction: Prediction, tmp_path: Pat
     write_map(prediction, path, LEGEND, UTM, LAYERS)
     assert set(tmp_path.iterdir()) == set(map_files(path, LAYERS))
     confidence, probabilities = tmp_path / f"map-confidence{suffix}", tmp_path / f"map-probabilities{suffix}"
+    assert prediction.dissimilarity is not None
     if suffix == ".npy":
         assert np.array_equal(np.load(confidence), prediction.confidence)
+        assert np.array_equal(np.load(tmp_path / "map-dissimilarity.npy"), prediction.dissimilarity)
         assert np.array_equal(np.load(probabilities), kept)
         return
     with rasterio.open(confidence.with_suffix(".img") if suffix == ".hdr" else confidence) as raster:
