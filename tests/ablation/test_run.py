@@ -43,7 +43,7 @@ class Pretence:
         self.at_a_time: int | None = None
 
     def __call__(
-        self, jobs: Sequence[Job], datasets: Mapping[str, Any], run_config: Any, deadline: float | None = None, **_: Any
+        self, jobs: Sequence[Job], datasets: Mapping[str, Any], run_config: Any, *_: Any, **__: Any
     ) -> Iterator[JobResult]:
         self.at_a_time = run_config.concurrency
         for job in jobs:

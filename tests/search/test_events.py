@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from hsiauto.search.events import Event, FoundConfig, Opened, from_line, to_line
+from hsiauto.search.events import Event, Opened, from_line, to_line
 from hsiauto.search.events.line import Accuracy, Amount, Count, Number, Ordinal, Time, TrialId
 from hsiauto.search.events.refits import ByDistance, Confused
 from tests import told
@@ -35,7 +36,6 @@ _DRAWN: dict[Any, st.SearchStrategy[Any]] = {
     TrialId: st.from_regex("[A-Za-z0-9_-]{1,64}", fullmatch=True),
     ByDistance: st.just(()),  # bins agree with the scores beside them: tests/search/test_hostile_journal.py has some
     Confused: st.none(),  # likewise
-    FoundConfig: st.builds(FoundConfig, config=_config),
     dict[str, Any]: _config,
 }
 
@@ -44,6 +44,9 @@ def _drawn(hint: Any) -> st.SearchStrategy[Any]:
     """Any value of a field."""
     if hint in _DRAWN:
         return _DRAWN[hint]
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        hints = get_type_hints(hint, include_extras=True)
+        return st.builds(hint, **{name: _drawn(hints[name]) for name in hint.model_fields})
     inner = [_drawn(one) for one in get_args(hint) if one is not Ellipsis] if get_origin(hint) is not Literal else []
     match get_origin(hint):
         case types.UnionType | typing.Union:
