@@ -126,7 +126,7 @@ def _of_map(winner: Sequence[Row]) -> list[str]:
     if (nearest := rows[0]["test_distance_min"]) > 1:
         said += f" What lies nearer than {nearest} pixels counts as the nearest that was tested."
     if beyond:
-        share = f"{beyond:.0f}" if beyond >= 1 else "less than 1"
+        share = f"{beyond:.0f}" if beyond >= 1 else "Less than 1"
         said += f" {share} % of it lies further away than any test pixel: nothing is known there."
     applicable = rows[0]["map_share_applicable"]
     return [said] if applicable is None else [said, applicability_statement(applicable)]
@@ -135,7 +135,7 @@ def _of_map(winner: Sequence[Row]) -> list[str]:
 def applicability_statement(share: float) -> str:
     """`share`: of the map, within the area of applicability of its model."""
     return (
-        f"{share:.0%} of the map lies within the model's area of applicability: its spectra are as like training's as "
+        f"{100 * share:.0f} % of the map lies within the model's area of applicability: its spectra are as like training's as "
         "training fields are like each other. The rest is unlike anything that the model was trained on."
     )
 
