@@ -80,7 +80,7 @@ def test_further_layers_stand_beside_the_map(trained: Path) -> None:
     assert np.array_equal(np.load(trained / "map-confidence.npy"), probabilities.max(axis=0))
     share = (np.load(trained / "map-dissimilarity.npy") <= 1).mean()
     assert share > 0.8
-    assert drawn.notes[-1].startswith(f"{share:.0%} of the map lies within the model's area of applicability")
+    assert drawn.notes[-1].startswith(f"{100 * share:.0f} % of the map lies within the model's area of applicability")
 
 
 def test_a_bundle_without_training_pixels_tells_no_dissimilarity(trained: Path) -> None:
