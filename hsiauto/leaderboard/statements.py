@@ -135,8 +135,8 @@ def _of_map(winner: Sequence[Row]) -> list[str]:
 def applicability_statement(share: float) -> str:
     """`share`: of the map, within the area of applicability of its model."""
     return (
-        f"{100 * share:.0f} % of the map lies within the model's area of applicability: its spectra are as like training's "
-        "as training fields are like each other. The rest is unlike anything that the model was trained on."
+        f"{100 * share:.0f} % of the map lies within the model's area of applicability: its spectra are as like "
+        "training's as training fields are like each other. The rest is unlike anything that the model was trained on."
     )
 
 
