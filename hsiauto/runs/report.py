@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import yaml
 
 from hsiauto import leaderboard as boards
-from hsiauto.config import RunConfig, flat
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
 from hsiauto.report.page import SceneMap, Source, page, page_data
@@ -41,7 +40,7 @@ def write_report(
     out: Path | None = None,
 ) -> Path:
     """Write the page; the path. Raises UserError if it cannot be written."""
-    found = list(trials(journal).values())
+    found, settings = list(trials(journal).values()), folder / folders.CONFIG
     source = Source(
         name=folder.resolve().name,
         run_config=run_config,
@@ -53,17 +52,9 @@ def write_report(
         warnings=tuple(dict.fromkeys((*standing_warnings(journal), *boards.table_warnings(table)))),
         advice=advice(table, found, run_config.objective, folder),
         command=f"hsiauto {run_config.command} --config run.yaml",
-        run_yaml=_run_yaml(folder, run_config),
+        run_yaml=settings.read_text(encoding="utf-8") if settings.is_file() else "",
     )
     path = folder / folders.REPORT if out is None else out
     with atomic_path(path) as temporary:
         temporary.write_text(page(page_data(source)), encoding="utf-8")
     return path
-
-
-def _run_yaml(folder: Path, run_config: RunConfig) -> str:
-    """The run's run.yaml, or the same again where the folder was removed meanwhile."""
-    path = folder / folders.CONFIG
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    return yaml.safe_dump({"command": run_config.command, **flat(run_config)}, sort_keys=False)

@@ -48,6 +48,7 @@ class Source:
     command: str
     """The command line that does the same."""
     run_yaml: str
+    """Empty if the run's folder was removed meanwhile."""
 
 
 def page_data(source: Source) -> Json:

@@ -172,7 +172,7 @@ function reproduce(said) {
   return [
     h("pre", { tabindex: "0" }, command),
     h("dl", {}, Object.entries(rest).filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    h("details", {}, h("summary", {}, "run.yaml"), h("pre", {}, yaml)),
+    yaml ? h("details", {}, h("summary", {}, "run.yaml"), h("pre", {}, yaml)) : null,
     h("details", {}, h("summary", {}, "Versions"), h("dl", {}, Object.entries(versions).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))),
-  ];
+  ].filter(Boolean);
 }
