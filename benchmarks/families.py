@@ -116,8 +116,7 @@ def _run_config(asked: argparse.Namespace) -> RunConfig:
 
 
 def _size(prepared: Prepared) -> SceneSize:
-    scene = prepared.scene
-    return SceneSize(scene.n_bands, len(prepared.split.pool), scene.height, scene.width)
+    return SceneSize.of(prepared.scene, prepared.split, len(prepared.split.pool))
 
 
 def _done(refits: Journal) -> set[tuple[str, int]]:
