@@ -35,11 +35,9 @@ class Curve(NamedTuple):
 def draw_distance(table: pa.Table, path: Path) -> bool:
     """Draw winner and canary on the left, how test and map lie on the right. False, and nothing is written, without a
     winner that was scored by distance."""
-    own = [row for row in own_split(table.to_pylist()) if row["test_oa_by_distance"] and row["test_oa"] is not None]
-    winner = [row for row in own if row["rank"] == 1]
+    winner, canary = winner_and_canary(table)
     if not winner:
         return False
-    canary = [row for row in own if row["family"] == CANARY]
     n_test, n_map = (counts(winner[0], name) for name in ("test_pixels_by_distance", "map_pixels_by_distance"))
     with figure_file(path, 10, 4.6) as figure:
         left, right = figure.subplots(1, 2)
@@ -62,6 +60,12 @@ def draw_distance(table: pa.Table, path: Path) -> bool:
         left.set_xticks(range(len(BINS)), [f"{name}\nn = {n:,.0f}" for name, n in zip(BINS, n_test, strict=True)])
         right.set_xticks(range(len(BINS)), BINS)
     return True
+
+
+def winner_and_canary(table: pa.Table) -> tuple[list[Row], list[Row]]:
+    """Their rows on the run's own split, as far as they were scored by distance."""
+    own = [row for row in own_split(table.to_pylist()) if row["test_oa_by_distance"] and row["test_oa"] is not None]
+    return [row for row in own if row["rank"] == 1], [row for row in own if row["family"] == CANARY]
 
 
 def curve(rows: Sequence[Row]) -> Curve:

@@ -10,12 +10,9 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
 from hsiauto.report.page import SceneMap, Source, page, page_data
-from hsiauto.report.page.advice import advice
 from hsiauto.runs import folder as folders
 from hsiauto.search.events import Event, Opened, of
 from hsiauto.search.journal import read
-from hsiauto.search.trials import trials
-from hsiauto.search.warnings import standing_warnings
 
 
 def report(folder: Path, out: Path | None = None) -> Path:
@@ -40,18 +37,14 @@ def write_report(
     out: Path | None = None,
 ) -> Path:
     """Write the page; the path. Raises UserError if it cannot be written."""
-    found, settings = list(trials(journal).values()), folder / folders.CONFIG
+    settings = folder / folders.CONFIG
     source = Source(
-        name=folder.resolve().name,
+        folder=folder,
         run_config=run_config,
         journal=journal,
         refits=refits,
         table=table,
         scene_map=SceneMap.load(folder / folders.MAP_DATA),
-        statements=boards.winner_statement(table),
-        warnings=tuple(dict.fromkeys((*standing_warnings(journal), *boards.table_warnings(table)))),
-        advice=advice(table, found, run_config.objective, folder),
-        command=f"hsiauto {run_config.command} --config run.yaml",
         run_yaml=settings.read_text(encoding="utf-8") if settings.is_file() else "",
     )
     path = folder / folders.REPORT if out is None else out

@@ -17,19 +17,7 @@ from hsiauto.search.events import Ranked, Reevaluated, of
 from hsiauto.search.journal import read
 from hsiauto.split import Split
 from tests import told
-from tests.refit.fabricated import FOREST, PRESET, SVM, TUNED, Pool, by_family, propose, scene, searched, work
-
-
-@pytest.fixture
-def pool() -> Pool:
-    return Pool(scene(), fresh=by_family)
-
-
-@pytest.fixture
-def after_search(tmp_path: Path, pool: Pool) -> Work:
-    made = work(tmp_path, pool)
-    searched(made.journal)
-    return made
+from tests.refit.fabricated import FOREST, PRESET, SVM, TUNED, Pool, propose, scene, searched, work
 
 
 def ids(ranked: Ranked) -> list[str | None]:

@@ -18,18 +18,6 @@ from hsiauto.search.workers.jobs import Job
 from tests.refit.fabricated import FOREST, FOREST_PRESET, PRESET, SVM, Pool, by_family, propose, scene, searched, work
 
 
-@pytest.fixture
-def pool() -> Pool:
-    return Pool(scene(), fresh=by_family)
-
-
-@pytest.fixture
-def after_search(tmp_path: Path, pool: Pool) -> Work:
-    made = work(tmp_path, pool)
-    searched(made.journal)
-    return made
-
-
 def test_refits(after_search: Work, pool: Pool, tmp_path: Path) -> None:
     reevaluate(after_search, tmp_path)
     pool.jobs.clear()

@@ -7,23 +7,26 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from hsiauto.config import RunConfig
-from hsiauto.leaderboard import SummaryRow, distance_statement, summary
+from hsiauto.leaderboard import SummaryRow, distance_statement, summary, table_warnings, winner_statement
 from hsiauto.leaderboard.storage import object_in
 from hsiauto.leaderboard.summary import CANARY, own_split
 from hsiauto.metrics import wilson
 from hsiauto.report import distance_figure
+from hsiauto.report.page.advice import advice
 from hsiauto.report.page.importance import importance
 from hsiauto.report.page.scene_map import SceneMap
 from hsiauto.report.palette import class_colours
 from hsiauto.search.events import Event, Opened, Refit, of
 from hsiauto.search.learning_curves import curve
 from hsiauto.search.trials import TrialState, trials
+from hsiauto.search.warnings import standing_warnings
 from hsiauto.split.distance import BINS
 
 Json = dict[str, Any]
@@ -33,20 +36,12 @@ Json = dict[str, Any]
 class Source:
     """A run, as far as it went."""
 
-    name: str
-    """Of its folder."""
+    folder: Path
     run_config: RunConfig
     journal: Sequence[Event]
     refits: Sequence[Event]
     table: pa.Table
     scene_map: SceneMap | None
-    statements: Sequence[str]
-    """What may be said about the winner."""
-    warnings: Sequence[str]
-    advice: Sequence[str]
-    """What to try next."""
-    command: str
-    """The command line that does the same."""
     run_yaml: str
     """Empty if the run's folder was removed meanwhile."""
 
@@ -57,14 +52,14 @@ def page_data(source: Source) -> Json:
     found = trials(source.journal)
     lines = summary(source.table)
     data = {
-        "name": source.name,
+        "name": source.folder.resolve().name,
         "scene": opened.scene,
         "objective": source.run_config.objective,
         "words": {
-            "statements": list(source.statements),
-            "warnings": list(source.warnings),
+            "statements": winner_statement(source.table),
+            "warnings": list(dict.fromkeys((*standing_warnings(source.journal), *table_warnings(source.table)))),
             "notes": list(opened.notes),
-            "advice": list(source.advice),
+            "advice": advice(source.table, list(found.values()), source.run_config.objective, source.folder),
         },
         "board": [_line(line, source.table, found) for line in lines],
         "trials": _trials(list(found.values()), source.run_config.objective),
@@ -74,7 +69,7 @@ def page_data(source: Source) -> Json:
         "classes": _classes(opened.class_names, source),
         "map": source.scene_map and {**source.scene_map.layers(), "legend": _legend(source.scene_map)},
         "reproduce": {
-            "command": source.command,
+            "command": f"hsiauto {source.run_config.command} --config run.yaml",
             "run.yaml": source.run_yaml,
             "commit": opened.git_commit,
             "versions": opened.versions,
@@ -155,11 +150,9 @@ _PLACES = (2, 6, 12, 24, 48)
 
 def _distance(table: pa.Table) -> Json | None:
     """Accuracy of winner and canary, and the pixels of the map, by distance from training; None if not scored."""
-    own = [row for row in own_split(table.to_pylist()) if row["test_oa_by_distance"] and row["test_oa"] is not None]
-    winner = [row for row in own if row["rank"] == 1]
+    winner, canary = distance_figure.winner_and_canary(table)
     if not winner:
         return None
-    canary = [row for row in own if row["family"] == CANARY]
     on_map = distance_figure.counts(winner[0], "map_pixels_by_distance")
     return {
         "words": [f"{distance_statement(table)}."],

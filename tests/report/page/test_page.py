@@ -42,16 +42,12 @@ def _source(folder: Path, opened: Opened | None = None, scene_map: SceneMap | No
     )
     journal = [opened or _opened(), *(event for event in journal if not isinstance(event, Opened))]
     return Source(
-        name="run",
+        folder=folder,
         run_config=run_config(),
         journal=journal,
         refits=refits,
         table=table,
         scene_map=scene_map,
-        statements=boards.winner_statement(table),
-        warnings=(),
-        advice=(),
-        command="hsiauto search --config run.yaml",
         run_yaml="budget: 7\n",
     )
 
@@ -70,7 +66,7 @@ def test_the_page_holds_the_leaderboard_and_every_trial(tmp_path: Path) -> None:
     assert data["board"][0]["config"]["family"] == lines[0].family
     assert len(data["trials"]) == 7
     assert {trial["state"] for trial in data["trials"]} == {"completed", "stopped", "failed"}
-    assert data["words"]["statements"] == list(source.statements)
+    assert data["words"]["statements"] == boards.winner_statement(source.table)
     winner = [event for event in source.refits if isinstance(event, Refit) and event.rank == 1]
     scored = sum(event.pixels_test or 0 for event in winner if event.split_hash == winner[0].split_hash)
     assert sum(sum(one["called"]) for one in data["classes"]) == scored > 0
