@@ -6,8 +6,8 @@
 3. The ensemble is the plain mean of those, each with its filter, whose score is within MARGIN of the best. Finer
    choices follow a few folds too closely: members that raise the score, or selection with replacement (Caruana et al.,
    ICML 2004), do worse on test.
-4. The ensemble takes the first place, unless the best single config is better than it beyond the paired noise: the
-   best of many is flattered by the folds that chose it, and a mean is not. Then the ensemble takes the second.
+4. The ensemble, if there is one, takes the first place: the best of many is flattered by the folds that chose it, and a
+   mean is not. Two or three paired differences cannot tell when the best is truly better; to ask them costs regret.
 5. The first `top_k` are retrained.
 """
 
@@ -77,8 +77,8 @@ def decide(work: Work, chosen: Sequence[TrialState], evidence: Evidence, notes: 
     if work.run_config.ensemble and entries:
         mean, lacking = _mean(entries, evidence)
         if mean is not None:
-            place, words = _place(mean, entries[0])
-            entries.insert(place, replace(mean, reason=f"{mean.reason}; {words}"))
+            _, words = beats(entries[0].on_folds, mean.on_folds, "it")
+            entries.insert(0, replace(mean, reason=f"{mean.reason}; the best of them {words}"))
     order = tuple(entry.placed() for entry in entries[: work.run_config.top_k])
     placed = {one.trial_id for one in order}
     unplaced = {trial_id: why for trial_id, why in ranking.reasons.items() if trial_id not in placed}
@@ -116,14 +116,6 @@ def _mean(entries: Sequence[_Entry], evidence: Evidence) -> tuple[_Entry | None,
     score = fmean(on_folds.values())
     reason = f"{score:.4f} mean over {len(on_folds)} folds, of the families within {MARGIN} of the best"
     return _Entry(models, config, score, on_folds, reason), ""
-
-
-def _place(mean: _Entry, best: _Entry) -> tuple[int, str]:
-    """0 or 1 for the ensemble, and why. One fold tells nothing of the noise."""
-    beaten, words = beats(best.on_folds, mean.on_folds, "it")
-    if beaten and len(best.on_folds) > 1:
-        return 1, f"behind {best.models[0][0].trial_id}, {words}"
-    return 0, f"{best.models[0][0].trial_id} {words}"
 
 
 def _with(config: SmoothedConfig, smoothing: SmoothedConfig) -> SmoothedConfig:
