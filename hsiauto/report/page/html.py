@@ -1,7 +1,7 @@
 """The page: one file of HTML with its data, styles and scripts in it.
 
-The scripts are the modules in `static/`. An import map gives each as a `data:` address, so that they import one another
-by name, as they do from a server, and no bundler is needed.
+The scripts are the modules in `static/`, which a server gives as they are: they import one another as neighbours. On a
+page an import map gives each as a `data:` address, which has no neighbours but can be named; so no bundler is needed.
 """
 
 import base64
@@ -17,7 +17,7 @@ _STATIC = files("hsiauto.report.page") / "static"
 
 def page(data: Json) -> str:
     """The whole page. Nothing of `data` is read as HTML or script: it stands in a JSON block, and is set as text."""
-    imports = {f"hsiauto/{name}.js": _address(_text(f"{name}.js")) for name in MODULES}
+    imports = {f"hsiauto/{name}.js": _address(_by_name(_text(f"{name}.js"))) for name in MODULES}
     style = _text("vendor/uPlot.min.css") + _text("report.css")
     title = html.escape(f"{data['name']}: {data['scene']}")
     return f"""<!doctype html>
@@ -43,6 +43,10 @@ render(document.getElementById("report"), JSON.parse(document.getElementById("da
 
 def _text(name: str) -> str:
     return _STATIC.joinpath(name).read_text(encoding="utf-8")
+
+
+def _by_name(source: str) -> str:
+    return source.replace(' from "./', ' from "hsiauto/')
 
 
 def _address(source: str) -> str:

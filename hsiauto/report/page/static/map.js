@@ -1,5 +1,5 @@
 /** The map of a scene: layers on a canvas, with opacity, zoom, a legend, and what lies under the pointer. */
-import { h } from "hsiauto/dom.js";
+import { h } from "./dom.js";
 
 const SIDES = ["not used", "may train", "test"];
 

@@ -1,5 +1,5 @@
 /** Charts, drawn by uPlot in the page's colours. */
-import { h } from "hsiauto/dom.js";
+import { h } from "./dom.js";
 
 /** Colours of series: Okabe and Ito's eight, told apart by colour-blind readers, and their darker selves after these. */
 const SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#8C6D00",

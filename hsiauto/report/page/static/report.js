@@ -1,8 +1,8 @@
 /** The report of a run: what it found in words, then the figures that the words rest on. */
-import { h, number, prose, section, short } from "hsiauto/dom.js";
-import { sceneMap } from "hsiauto/map.js";
-import { bars, chart, colourOf } from "hsiauto/plots.js";
-import { table } from "hsiauto/table.js";
+import { h, number, prose, section, short } from "./dom.js";
+import { sceneMap } from "./map.js";
+import { bars, chart, colourOf } from "./plots.js";
+import { table } from "./table.js";
 
 export function render(place, data) {
   const families = [...new Set(data.trials.map((trial) => trial.family))].sort();
@@ -23,7 +23,7 @@ export function render(place, data) {
   if (data.map) sceneMap(data.map).then((drawn) => map.replaceChildren(drawn));
 }
 
-function words({ statements, warnings, notes, advice }) {
+export function words({ statements, warnings, notes, advice }) {
   const list = (kind, sentences) => (sentences.length ? h("ul", { class: kind }, sentences.map((one) => h("li", {}, prose(one)))) : null);
   const [first, ...rest] = statements;
   return [
@@ -61,7 +61,7 @@ function board({ board, objective }) {
   });
 }
 
-function distance(found) {
+export function distance(found) {
   if (!found) return null;
   const line = (one, i) => ({ label: one.name, colour: colourOf(i), line: true, mark: 8, points: one.points });
   return [
@@ -73,7 +73,7 @@ function distance(found) {
   ];
 }
 
-function classes(found) {
+export function classes(found) {
   if (!found.length) return null;
   return [
     bars({ title: "Recall of the winner by class (line: 95 %, Wilson)",
@@ -94,7 +94,7 @@ function matrix(names, confusion) {
         h("tbody", {}, confusion.map((row, i) => h("tr", {}, h("th", { scope: "row" }, names[i]), row.map((count, j) => cell(count, row, i, j))))))));
 }
 
-function search({ trials, rungs, objective }, colours) {
+export function search({ trials, rungs, objective }, colours) {
   let best = -Infinity;
   const line = [];
   for (const trial of trials) {
@@ -121,7 +121,7 @@ function search({ trials, rungs, objective }, colours) {
   ];
 }
 
-function mattered({ importance, trials, objective }, colours) {
+export function mattered({ importance, trials, objective }, colours) {
   const names = Object.keys(importance);
   if (!names.length) return null;
   const slices = h("div", { class: "grid" });
@@ -167,7 +167,7 @@ function trials({ trials, objective }) {
   });
 }
 
-function reproduce(said) {
+export function reproduce(said) {
   const { command, "run.yaml": yaml, versions, ...rest } = said;
   return [
     h("pre", { tabindex: "0" }, command),

@@ -1,5 +1,5 @@
 /** A table that sorts, filters and turns pages: never more than one page of rows is in the document. */
-import { h } from "hsiauto/dom.js";
+import { h } from "./dom.js";
 
 const PAGE = 50;
 
