@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what type checkers see of the table below
     from hsiauto.models.bundle import load_bundle
     from hsiauto.models.predict import predict_scene
     from hsiauto.runs.class_map import predict
+    from hsiauto.runs.compare import Comparison, compare
     from hsiauto.runs.result import Result
     from hsiauto.runs.run import refit, resume, search, train
     from hsiauto.scene import Scene, open_scene
@@ -30,12 +31,14 @@ if TYPE_CHECKING:  # what type checkers see of the table below
 
 _HOMES = {
     "ActiveLabels": "training.active.recipe",
+    "Comparison": "runs.compare",
     "Result": "runs.result",
     "RunConfig": "config",
     "Scene": "scene",
     "SceneSource": "scene.source",
     "SplitSpec": "split.model",
     "UserError": "errors",
+    "compare": "runs.compare",
     "load_bundle": "models.bundle",
     "open_scene": "scene",
     "predict": "runs.class_map",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from hsiauto.metrics import Scores, clustered, paired, scores, wilson
+from hsiauto.metrics import Scores, clustered, mcnemar, paired, paired_by_cluster, scores, wilson
 
 
 def of(truth: list[int], predicted: list[int], n_classes: int) -> Scores:
@@ -126,3 +126,20 @@ def test_an_interval_of_clusters_holds_the_share_and_is_no_narrower_than_wilsons
 
 def test_no_pixel_has_no_interval_of_clusters() -> None:
     assert np.isnan(clustered(np.zeros(0, bool), np.zeros(0, int))).all()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80))
+def test_mcnemar_is_the_binomial_test_of_pixels_that_one_alone_has_right(pairs: list[tuple[bool, bool]]) -> None:
+    first, second = np.array(pairs).T
+    found, alone = mcnemar(first, second), int((first != second).sum())
+    assert found.first_only + found.second_only == alone
+    assert found.p == pytest.approx(stats.binomtest(found.first_only, alone).pvalue if alone else 1.0)
+
+
+def test_clusters_of_one_pixel_are_pairs_and_those_of_equal_pixels_count_once() -> None:
+    difference = np.random.default_rng(0).integers(-1, 2, 40).astype(float)
+    plain = paired(difference.tolist(), [0.0] * 40)
+    assert paired_by_cluster(difference, np.arange(40)) == pytest.approx(plain)
+    ninefold = paired_by_cluster(np.repeat(difference, 9), np.repeat(np.arange(40), 9))
+    assert ninefold == pytest.approx(plain), "nine pixels that are alike tell no more than one"
+    assert np.isnan(paired_by_cluster(difference, np.zeros(40, int)).p)

@@ -45,6 +45,7 @@ _COMMANDS = {
     "estimate": ("estimate:estimate", _ESTIMATE),
     "split": ("split:split", "Show who would train, validate and test on a scene, how far apart, before a search."),
     "leaderboard": ("inspect:leaderboard", "Print the leaderboard of a run."),
+    "compare": ("compare:compare", "Compare the winners of runs of one split on their test pixels."),
     "report": ("inspect:report", "Write a run as one page that needs no network."),
     "show": ("inspect:show", "What a trial was, what became of it, and why."),
     "families": ("families:families", "List the architecture families, or the hyperparameters of one."),

@@ -16,6 +16,7 @@ from hsiauto.refit.by_distance import by_distance
 from hsiauto.refit.plan import Training
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Cycle, Refit, of
+from hsiauto.search.events.right import packed
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import JobResult
 from hsiauto.split import Split, make_split, overlap
@@ -25,7 +26,7 @@ from hsiauto.split.seal import SealedTest, TrialData, class_names, seal, trainin
 from hsiauto.split.validation import require_two_classes
 from hsiauto.training.active.learn import Cycle as TrainedCycle
 
-_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class", "confused", "by_distance")
+_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class", "confused", "right", "by_distance")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Target:
         pixels = scores.confusion[truth, called]
         confused = tuple(zip(truth.tolist(), called.tolist(), pixels.tolist(), strict=True))
         bins = by_distance(distances, scores.by_distance)
-        values = (scores.oa, scores.aa, scores.kappa, per_class, confused, bins)
+        assert scores.right is not None
+        values = (scores.oa, scores.aa, scores.kappa, per_class, confused, packed(scores.right), bins)
         return dict(zip(_SCORES, values, strict=True))
 
 
@@ -182,7 +184,8 @@ def _cycles(
         elif cycle.predicted is not None:
             distances = target.distances(labelled(target, result.cycles[: i + 1]))
             scores = target.scores(f"{key}/cycle-{cycle.number}", cycle.predicted, distances)
-            del scores["test_per_class"], scores["confused"]
+            for name in ("test_per_class", "confused", "right"):
+                del scores[name]
         if training.config.kind != "reference":
             scores["canary_oa"] = _canary(target, f"{key}/cycle-{cycle.number}/canary", result.cycles[: i + 1])
         report = cycle.report

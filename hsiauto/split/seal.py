@@ -67,6 +67,8 @@ class SealedScores(Scores):
 
     by_distance: tuple[BinScore, ...] = ()
     """For each of `BINS`; empty if distances were not given."""
+    right: npt.NDArray[np.bool_] | None = None
+    """(N,) which test pixels were predicted right; None if distances were not given."""
 
 
 class SealedTest:
@@ -114,7 +116,7 @@ class SealedTest:
             return SealedScores(result.confusion)
         right, bins = predicted == self._labels, bin_of(distance)
         by_distance = tuple(self._bin_score(right, bins == place) for place in range(len(BINS)))
-        return SealedScores(result.confusion, by_distance)
+        return SealedScores(result.confusion, by_distance, right)
 
     def _bin_score(self, right: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> BinScore:
         n = int(inside.sum())
@@ -134,9 +136,13 @@ def seal(scene: Scene, split: Split) -> tuple[TrialData, SealedTest]:
     Raises UserError if the split was drawn on another grid or holds pixels of a class that it does not score.
     """
     data = _trial_data(scene, split, split.train, split.val)
+    return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes), test_blocks(split))
+
+
+def test_blocks(split: Split) -> npt.NDArray[np.int64]:
+    """(N,) the block of each test pixel, whose pixels are taken as alike."""
     side = split.spec.block_size
-    blocks = block_ids(split.shape, _ALIKE if side == "auto" else side).ravel()[split.test]
-    return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes), blocks)
+    return block_ids(split.shape, _ALIKE if side == "auto" else side).ravel()[split.test]
 
 
 def training_data(scene: Scene, split: Split) -> TrialData:

@@ -21,7 +21,8 @@ from tests.runs.test_search import source, tiny_study  # noqa: F401 - a fixture
 from tests.told import without
 
 _TIMES = ("at", "fit_seconds", "started_at", "finished_at", "predict_pixels_per_second", "peak_memory_bytes", "pid")
-_TEST = ("test_oa", "test_aa", "test_kappa", "test_per_class", "test_pixels_per_class", "by_distance", "confused")
+_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class", "test_pixels_per_class")
+_TEST = (*_SCORES, "by_distance", "confused", "right")
 _SCENE = {"components": 8, "reduction": "mnf", "fitted_on": "scene"}
 _PINS = {"tokens": 8, "width": 8, "depth": 1, "heads": 2, **_SCENE}
 

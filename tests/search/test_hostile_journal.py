@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from hsiauto.errors import UserError
@@ -22,6 +23,7 @@ from hsiauto.search.events import (
     to_line,
 )
 from hsiauto.search.events.refits import DistanceBin
+from hsiauto.search.events.right import packed, unpacked
 from hsiauto.search.journal import Journal, read
 from hsiauto.search.trials import trials
 from tests import told
@@ -66,6 +68,7 @@ REFITS: list[Event] = [
         rank=1,
         **{"test_oa": 0.5, "test_per_class": {"corn": 0.5}, "val_losses": (1.0,), "epochs": 1, "pixels_test": 4},
         **{"classes_scored": 2, "confused": ((0, 0, 2), (0, 1, 1), (1, 1, 1))},
+        **{"right": packed(np.array([True, False, True, False]))},
         **{"test_distance_min": 5, "test_distance_max": 7, "map_distance_median": 3, "by_distance": BINS},
     ),
     Model(key="a", config_hash="a"),
@@ -192,6 +195,15 @@ def test_lines_that_contradict_each_other(events: list[Event], words: str, tmp_p
     for reader in (read, Journal):
         with pytest.raises(UserError, match=words):
             reader(path)
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 1000])
+def test_a_bit_for_each_pixel_comes_back(n: int) -> None:
+    right = np.random.default_rng(n).random(n) < 0.5
+    np.testing.assert_array_equal(unpacked(packed(right), n), right)
+    for text, pixels in ((packed(right), n + 8), (packed(np.ones(n, bool)), n - 1), ("AA=A", n)):
+        with pytest.raises(ValueError, match=r"bit|base64|[Pp]adding"):
+            unpacked(text, pixels)
 
 
 def test_a_trial_that_a_limit_ended_goes_on(tmp_path: Path) -> None:

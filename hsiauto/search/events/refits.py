@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from hsiauto.metrics import ROUNDING
 from hsiauto.search.events.line import Accuracy, Amount, Count, Line, Number, Ordinal, Time, TrialId
+from hsiauto.search.events.right import Right, unpacked
 from hsiauto.split.distance import BINS
 
 JobState = Literal["completed", "failed", "skipped"]
@@ -132,8 +133,9 @@ class Cycle(Line):
     test_aa: Accuracy | None = None
     test_kappa: Accuracy | None = None
     test_per_class: dict[str, Accuracy] | None = None
-    """Class name -> recall; of the last cycle only, and so is the next."""
+    """Class name -> recall; of the last cycle only, and so are the next two."""
     confused: Confused | None = None
+    right: Right | None = None
     by_distance: ByDistance = ()
     canary_oa: Accuracy | None = None
     """Test OA of `coordinate_1nn` on the same labels; None for a reference."""
@@ -207,6 +209,8 @@ class Refit(Line):
     test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall."""
     confused: Confused | None = None
+    right: Right | None = None
+    """Which test pixels were classified right: two refits of a split are compared pixel by pixel."""
     by_distance: ByDistance = ()
     predict_pixels_per_second: Amount | None = None
 
@@ -227,6 +231,14 @@ class Refit(Line):
                 raise ValueError("classes of the confusion matrix are scored")
             if sum(pixels for *_, pixels in self.confused) != self.pixels_test:
                 raise ValueError("the confusion matrix holds the test pixels")
+        return self
+
+    @model_validator(mode="after")
+    def _right_adds_up(self) -> Self:
+        if self.right is not None:
+            right = unpacked(self.right, self.pixels_test or 0)
+            if self.test_oa is None or not right.size or not abs(right.mean() - self.test_oa) < ROUNDING:
+                raise ValueError("test_oa is the share of the test pixels that are right")
         return self
 
 
