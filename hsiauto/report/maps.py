@@ -20,6 +20,7 @@ from hsiauto.errors import UserError, shown
 from hsiauto.files import atomic_path, writing
 from hsiauto.models.predict import Prediction
 from hsiauto.report.legend import Legend
+from hsiauto.scene.lookup import GeometryLookup
 from hsiauto.scene.model import GeoReference
 
 FORMATS = (".png", ".tif", ".npy", ".hdr")
@@ -85,12 +86,15 @@ def write_map(
     .npy  (H, W)
     .hdr  ENVI with names and colours; the data stand beside it in .img
 
-    Raises UserError as `check_map`, and if a file cannot be written.
+    A scene in the sensor's geometry comes onto the grid of its geometry lookup table. Raises UserError as `check_map`,
+    and if a file cannot be written.
     """
     from matplotlib import image  # only whoever draws needs it
 
     path = Path(path)
     check_map(path, legend, layers)
+    if geo is not None and geo.lookup is not None:
+        prediction = _on_the_map(prediction, geo.lookup)
     for layer in layers:
         bands, names = _bands(prediction, layer, legend)
         file = layer_path(path, layer)
@@ -108,6 +112,17 @@ def write_map(
                         _compare([np.load(temporary, mmap_mode="r")], [array])
                 case ".hdr":
                     _write_envi(bands, names, file, geo, legend if layer == "class" else None)
+
+
+def _on_the_map(prediction: Prediction, lookup: GeometryLookup) -> Prediction:
+    """Each cell of the map with what was predicted at the pixel that it shows."""
+    every, apart = prediction.probabilities, prediction.dissimilarity
+    return Prediction(
+        lookup.to_map(prediction.classes, 0),
+        lookup.to_map(prediction.confidence, 0),
+        None if every is None else lookup.to_map(every, 0),
+        None if apart is None else lookup.to_map(apart, np.nan),
+    )
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from hsiauto.files import writing
 from hsiauto.models.bundle import CARD, PREPROCESSING
 from hsiauto.runs.folder import CONFIG, JOURNAL
 from hsiauto.scene import registry
-from hsiauto.scene.readers import vrt
+from hsiauto.scene.readers import products, vrt
 from hsiauto.scene.readers.raster import ENVI_DATA_SUFFIXES
 from hsiauto.scene.source import SIMULATED, SceneSource
 from hsiauto.settings import local, typed_path
@@ -63,6 +63,8 @@ def _files_of(source: SceneSource) -> Iterator[Path]:
     yield path
     if path.suffix.lower() == ".vrt" and path.is_file():
         yield from vrt.parts(path)
+    if path.is_file():
+        yield from products.parts(path)
     if path.suffix.lower() not in _ALONE:
         yield from (path.with_name(path.name + suffix) for suffix in (".hdr", ".aux.xml", ".msk"))
         stem = path.with_suffix("")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from hsiauto.scene.lookup import GeometryLookup
+
 
 @dataclass(frozen=True)
 class GeoReference:
@@ -14,6 +16,8 @@ class GeoReference:
     """Coordinate reference system as WKT; empty if the file names none."""
     transform: tuple[float, float, float, float, float, float]
     """Affine (a, b, c, d, e, f): x = a * column + b * row + c; y = d * column + e * row + f."""
+    lookup: GeometryLookup | None = field(default=None, compare=False)
+    """If the image is as the sensor took it: how it comes onto the grid, which has its rows and columns."""
 
 
 @dataclass(frozen=True)

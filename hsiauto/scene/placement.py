@@ -1,9 +1,12 @@
 """Puts a label map onto a cube's grid, where both say where on the ground they lie."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
+from hsiauto.scene.lookup import GeometryLookup
 from hsiauto.scene.model import GeoReference
 
 _SAME = 0.01
@@ -22,8 +25,11 @@ def place(
     """(the labels on the cube's `grid`, notes); `fill` stands at the edge pixels that the labels do not reach.
 
     Labels that cover the cube are cut to it, flipped or resampled to the nearest pixel; without two comparable
-    references they come back as they are. Raises UserError for another CRS and for labels that do not cover the cube.
+    references they come back as they are. A cube in the sensor's geometry takes labels of its own size, or those of its
+    map through the lookup. Raises UserError for another CRS and for labels that do not cover the cube.
     """
+    if geo is not None and geo.lookup is not None:
+        return _through(geo.lookup, labels_HW, labels_geo, grid, replace(geo, lookup=None), fill)
     if geo is None or labels_geo is None or not _comparable(geo, labels_geo):
         one_sided = (geo is None) != (labels_geo is None)
         return labels_HW, ("labels and cube: only one has a geo reference, places not compared",) * one_sided
@@ -44,6 +50,28 @@ def place(
     if not inside.all():
         placed = np.where(inside, placed, np.int64(fill))
     return placed, _notes(to_labels, corners, (height, width), grid)
+
+
+def _through(
+    lookup: GeometryLookup,
+    labels_HW: npt.NDArray[np.generic],
+    labels_geo: GeoReference | None,
+    grid: tuple[int, int],
+    geo: GeoReference,
+    fill: int,
+) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
+    """Labels in the sensor's geometry: those of its size as they are, others by way of the map."""
+    notes: tuple[str, ...] = ()
+    if labels_geo is not None:
+        labels_HW, notes = place(labels_HW, labels_geo, lookup.shape, geo, fill)
+    elif labels_HW.shape == grid:
+        return labels_HW, ("labels of the sensor's rows and columns, taken as they are",)
+    if labels_HW.shape != lookup.shape:
+        return labels_HW, notes
+    labels_HW, torn = lookup.to_sensor(labels_HW, fill)
+    notes += ("labels brought from the map to the sensor's rows and columns by the geometry lookup table",)
+    split = f"{torn:,} of the sensor's pixels unlabelled: the cells of the map that show them have several labels"
+    return labels_HW, notes + (split,) * (torn > 0)
 
 
 def _comparable(one: GeoReference, other: GeoReference) -> bool:

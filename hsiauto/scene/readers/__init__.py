@@ -14,6 +14,7 @@ from hsiauto.files import regular_file
 from hsiauto.scene.memory import require, within_memory
 from hsiauto.scene.readers.keys import Role, choose_key, fits
 from hsiauto.scene.readers.no_image import TABLES, table, why_no_labels, why_none
+from hsiauto.scene.readers.products import is_product
 from hsiauto.scene.readers.stored import Stored
 from hsiauto.settings import local
 
@@ -43,16 +44,16 @@ def read(path: Path, role: Role, key: str | None = None) -> Stored:
     suffix = path.suffix.lower()
     if suffix in _KEYED:
         stored = _read_keyed(path, role, key)
-    elif suffix in _RASTER or path.with_suffix(".hdr").is_file() or path.with_name(path.name + ".hdr").is_file():
+    elif (product := is_product(path)) or _is_raster(path):
         if key is not None:
             raise UserError("an array is named only in a .mat or .npz file", f"{key!r} for {path}", "Leave the key out")
-        from hsiauto.scene.readers import raster
+        from hsiauto.scene.readers import products, raster
 
-        stored = raster.read(path)
+        stored = (products if product else raster).read(path)
     elif suffix in TABLES:
         raise table(path)
     else:
-        known = ".mat, .npy, .npz, .tif, .vrt, .hdr (ENVI, or its data file)"
+        known = ".mat, .npy, .npz, .tif, .vrt, .hdr (ENVI, or its data file), products as .nc, .he5, .h5, METADATA.XML"
         raise UserError("a scene's file must be of a known type", path, f"Known: {known}")
     if stored.array.dtype.kind not in "iufb":
         raise UserError("arrays must hold real numbers", f"{stored.array.dtype} in {path}", "Convert it")
@@ -64,6 +65,11 @@ def read(path: Path, role: Role, key: str | None = None) -> Stored:
     if role == "labels":
         require(_LABEL_BYTES * stored.array.size, f"the classes of {path}")
     return stored
+
+
+def _is_raster(path: Path) -> bool:
+    beside = (path.with_suffix(".hdr"), path.with_name(path.name + ".hdr"))
+    return path.suffix.lower() in _RASTER or any(header.is_file() for header in beside)
 
 
 def holds(path: Path, role: Role) -> bool:

@@ -10,8 +10,9 @@ import numpy as np
 import scipy.io
 from scipy.io.matlab import MatReadError
 
-from hsiauto.errors import UserError, shown
+from hsiauto.errors import UserError
 from hsiauto.scene.memory import require
+from hsiauto.scene.readers.hdf5 import arrays
 from hsiauto.scene.readers.stored import Stored, unreadable
 
 _NUMERIC = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
@@ -108,27 +109,12 @@ def _element(head: bytes, place: int, order: str, whole: bool = True) -> tuple[b
 
 def _hdf5_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Name -> shape. Raises UserError for what HDF5 would read out of another file, which may be any."""
-    found: dict[str, tuple[int, ...]] = {}
-    elsewhere: list[str] = []
-
-    def visit(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset):
-            if item.is_virtual or item.external:  # before its shape, for which other files may be opened
-                elsewhere.append(name)
-            elif item.dtype.kind in "iufb" and not name.startswith("#"):
-                found[name] = tuple(int(n) for n in reversed(item.shape))
-
-    def visit_link(name: str, link: object) -> None:
-        if isinstance(link, h5py.ExternalLink):
-            elsewhere.append(name)
-
     with h5py.File(path) as file:
-        file.visititems(visit)
-        file.visititems_links(visit_link)
-    if elsewhere:
-        received = f"{shown(elsewhere[0])}, which is stored in another file"
-        raise UserError(f"{path} must hold its arrays itself", received, "Copy the values into one file")
-    return found
+        return {
+            name: tuple(int(n) for n in reversed(dataset.shape))
+            for name, dataset in arrays(file, path).items()
+            if dataset.dtype.kind in "iufb" and not name.startswith("#")
+        }
 
 
 def _foreign(path: Path, error: Exception) -> UserError:

@@ -23,7 +23,7 @@ from hsiauto.errors import UserError
 from hsiauto.files import regular_file
 from hsiauto.scene.memory import mapping, require
 from hsiauto.scene.model import GeoReference
-from hsiauto.scene.readers import vrt
+from hsiauto.scene.readers import glt, vrt
 from hsiauto.scene.readers.beside import check_beside
 from hsiauto.scene.readers.envi import EnviHeader, header_of
 from hsiauto.scene.readers.stored import Stored, unreadable
@@ -53,7 +53,8 @@ def read(path: Path) -> Stored:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # most benchmark scenes are not
             with _opened(path, header) as raster:
-                return _read(path, raster, header)
+                stored = _read(path, raster, header)
+        return stored if header is None or stored.geo is not None else glt.placed(path, stored, read)
     except (RasterioError, CPLE_BaseError, CRSError, UnicodeDecodeError, OSError) as error:
         rule = "an image must be a whole GeoTIFF, ENVI or VRT file"
         raise UserError(rule, unreadable(path, "such file", error), "Copy it again") from error

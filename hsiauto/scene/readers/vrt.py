@@ -6,14 +6,13 @@ https://gdal.org/drivers/raster/vrt.html
 
 import re
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
-from xml.parsers import expat
 
 from hsiauto.errors import UserError, shown
 from hsiauto.files import regular_file
-from hsiauto.scene.readers.beside import LARGEST_XML, check_beside, is_tiff
+from hsiauto.scene.readers.beside import check_beside, is_tiff
 from hsiauto.scene.readers.envi import header_of
+from hsiauto.scene.readers.xml import parsed
 
 _REMEDY = "Make an image of it where you trust it: gdal_translate IN.vrt OUT.tif."
 _BAND_OF = ("SimpleSource", "ComplexSource")
@@ -56,24 +55,7 @@ def parts(path: Path) -> set[Path]:
 
 
 def _parse(path: Path) -> ElementTree.Element:
-    """The root; entities and other declarations are refused before they have an effect."""
-    with regular_file(path).open("rb") as file:
-        text = file.read(LARGEST_XML + 1)
-    if len(text) > LARGEST_XML:
-        raise UserError(f"{path} must have at most {LARGEST_XML:,} bytes", "more", _REMEDY)
-    builder, parser = ElementTree.TreeBuilder(), expat.ParserCreate()
-
-    def declared(*_: Any) -> None:
-        raise _refusal(path, "a document type declaration")
-
-    parser.StartDoctypeDeclHandler = declared
-    parser.StartElementHandler, parser.EndElementHandler = builder.start, builder.end
-    parser.CharacterDataHandler = builder.data
-    try:
-        parser.Parse(text, True)
-    except expat.ExpatError as error:
-        raise _refusal(path, f"no XML ({error})") from error
-    root = builder.close()
+    root = parsed(path, lambda received: _refusal(path, received))
     if root.tag != "VRTDataset":
         raise _refusal(path, shown(root.tag))
     return root
