@@ -72,7 +72,7 @@ def run_config_from(command: Command, given: Mapping[str, Any], recipe: str | No
     published = _published(recipe, given)
     values = {**published, **given}
     _refuse_idle(given, values)
-    asked = values.get("labels") == ACTIVE
+    asked = values.get("labels") in (ACTIVE, [ACTIVE])
     parts: dict[str, dict[str, Any]] = {part: {} for part in _PARTS}
     for name, value in values.items():
         if not (name == "labels" and asked):
@@ -99,6 +99,10 @@ def flat(run_config: RunConfig) -> dict[str, Any]:
                 found[name] = value
     if run_config.second_objective is not None:
         found["objective"] = [run_config.objective, run_config.second_objective]
+    if more := run_config.scene.more:
+        found["dataset"] = [found["dataset"], *(dataset for dataset, _ in more)]
+        if "labels" in found:
+            found["labels"] = [found["labels"], *(str(labels) for _, labels in more)]
     if run_config.labels is not None and run_config.labels.acquisition != "margin":
         found.pop("margin-rank", None)
     return found

@@ -10,7 +10,7 @@ from typing import Any
 from hsiauto.config import RunConfig, declared, flat, run_config_from
 from hsiauto.errors import UserError, shown
 from hsiauto.files import LOCK, read_yaml, run_lock, write_yaml, writing
-from hsiauto.scene.source import SIMULATED
+from hsiauto.scene.several import short_name
 from hsiauto.search.events import Event, Model, Opened, of
 from hsiauto.search.journal import read
 from hsiauto.split import Split, save_split
@@ -27,8 +27,7 @@ def new_folder(folder: str | Path | None, dataset: str, prefix: str = "") -> Pat
 
     Raises UserError unless it is new or empty, so that a run never mixes with somebody's files.
     """
-    stem = Path(dataset.removeprefix(SIMULATED)).stem
-    name = f"{prefix}{stem}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    name = f"{prefix}{short_name(dataset)}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     folder = Path("runs") / name if folder is None else Path(folder)
     _refuse_used(folder)
     return folder

@@ -1,6 +1,7 @@
 """Scene: what every later step needs to know about one hyperspectral image. Nothing here reads a file."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,16 @@ class GeoReference:
     """Affine (a, b, c, d, e, f): x = a * column + b * row + c; y = d * column + e * row + f."""
     lookup: GeometryLookup | None = field(default=None, compare=False)
     """If the image is as the sensor took it: how it comes onto the grid, which has its rows and columns."""
+
+
+class Part(NamedTuple):
+    """One of several scenes that are one data set: its place in their mosaic (`hsiauto.scene.mosaic`)."""
+
+    name: str
+    top: int
+    """Its first row; its columns begin at 0."""
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class Scene:
     """sha256 over cube and labels as stored."""
     notes: tuple[str, ...] = field(default=())
     """Remarks that a reader of a result must know, e.g. "8-bit variant", "312 pixels without data"."""
+    parts: tuple[Part, ...] = ()
+    """The scenes that this is a mosaic of; empty: it is one scene."""
 
     @property
     def height(self) -> int:

@@ -13,20 +13,25 @@ from hsiauto.scene.bands import ModelBands, match_bands, unchecked, with_model_b
 from hsiauto.scene.label_map import label_map, name_classes, plane, whole_numbers
 from hsiauto.scene.memory import within_memory
 from hsiauto.scene.model import Scene
+from hsiauto.scene.mosaic import mosaic
 from hsiauto.scene.placement import place
 from hsiauto.scene.registry.catalogue import find
 from hsiauto.scene.registry.download import Progress
+from hsiauto.scene.several import scenes_of
 from hsiauto.scene.source import SIMULATED, MatchBands, SceneSource
 from hsiauto.settings import typed_path
 
 
 @within_memory("a scene")
 def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
-    """The scene of a registry name, of `simulated:LABELS`, or of a file with its labels.
+    """The scene of a registry name, of `simulated:LABELS`, or of a file with its labels; of several a `mosaic`.
 
     A registry scene that is not on this machine is downloaded, telling `progress`. Raises UserError for everything that
     can be wrong with names, files, axes, labels and values.
     """
+    if several := scenes_of(source):
+        opened = [replace(open_scene(one, progress), name=name) for name, one in several.scenes]
+        return mosaic(opened, several.name)
     if source.dataset.startswith(SIMULATED):
         return _simulated(source)
     if source.dataset in registry.known_scenes():

@@ -2,9 +2,10 @@
 
 import os
 import re
+from glob import has_magic
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hsiauto.errors import UserError, shown
 from hsiauto.scene.registry.known import known_scenes
@@ -20,8 +21,13 @@ def _found_from_anywhere(dataset: str) -> str:
     """`dataset` with the path in it, if there is one, absolute."""
     if dataset.startswith(SIMULATED):
         return f"{SIMULATED}{absolute(dataset.removeprefix(SIMULATED))}"
-    is_path = dataset not in known_scenes() and os.path.exists(os.path.expanduser(dataset))
+    is_path = dataset not in known_scenes() and (is_glob(dataset) or os.path.exists(os.path.expanduser(dataset)))
     return str(absolute(dataset)) if is_path else dataset
+
+
+def is_glob(dataset: str) -> bool:
+    """Whether it names files by a pattern."""
+    return has_magic(dataset) and not os.path.exists(os.path.expanduser(dataset))
 
 
 def _upper(value: Any) -> Any:
@@ -43,11 +49,15 @@ def _ranges(value: Any) -> Any:
     return value
 
 
+_Dataset = Annotated[str, AfterValidator(_found_from_anywhere)]
+
+
 class SceneSource(Settings):
     """The origin of a scene: a registry name, `simulated:PATH`, or a file with its labels."""
 
-    dataset: Annotated[str, AfterValidator(_found_from_anywhere), Setting(_GROUP, _COMMANDS)] = "demo"
-    """A known scene (see `hsiauto datasets`), demo, simulated:LABELS, or a file."""
+    dataset: Annotated[_Dataset, Setting(_GROUP, _COMMANDS, repeated=True)] = "demo"
+    """A known scene (see `hsiauto datasets`), demo, simulated:LABELS, or a file. Several scenes are one data set: given
+    again, a folder or pattern of tiles, or a .yaml that lists cube, labels and name of each."""
     data_dir: Annotated[
         AbsolutePath | None,
         Setting(
@@ -55,8 +65,11 @@ class SceneSource(Settings):
         ),
     ] = None
     """Folder in which scenes lie and into which they are downloaded."""
-    labels: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
-    """Label map of a scene that is a file. `hsiauto train` also takes the word active."""
+    labels: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS, repeated=True)] = None
+    """Label map of a scene that is a file; of several scenes one each, or a folder or pattern, matched by the names of
+    the files. `hsiauto train` also takes the word active."""
+    more: tuple[tuple[_Dataset, AbsolutePath | None], ...] = ()
+    """Further scenes of the data set, each with its label map: `dataset` and `labels` given again."""
     key: Annotated[str | None, Setting(_GROUP, (*_COMMANDS, "predict"))] = None
     """Name of the cube in a file of several arrays."""
     labels_key: Annotated[str | None, Setting(_GROUP, _COMMANDS)] = None
@@ -99,3 +112,21 @@ class SceneSource(Settings):
     """Which bands of a scene with wavelengths stand for the model's: the same, the nearest, or those between."""
     seed: Annotated[Seed, Setting(_GROUP, _COMMANDS, name="simulator-seed")] = 0
     """Seed of the simulator."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given_again(cls, fields: Any) -> Any:
+        """`dataset=["a.mat", "b.mat"], labels=["a_gt.mat", "b_gt.mat"]`: the first scene, and more."""
+        if not isinstance(fields, dict):
+            return fields
+        datasets, labels = (
+            list(given) if isinstance(given := fields.get(name), list | tuple) else [given] if given else []
+            for name in ("dataset", "labels")
+        )
+        if max(len(datasets), len(labels)) < 2:
+            return {**fields, **{n: v[0] for n, v in (("dataset", datasets), ("labels", labels)) if v}}
+        if labels and len(labels) != len(datasets):
+            rule = "`labels` is given once for each `dataset`, or not at all"
+            raise UserError(rule, f"{len(labels)} for {len(datasets)}", "Name each scene's, or list them in a .yaml.")
+        pairs = list(zip(datasets, labels or [None] * len(datasets), strict=True))
+        return {**fields, "dataset": pairs[0][0], "labels": pairs[0][1], "more": pairs[1:]}
