@@ -15,6 +15,7 @@ SIMULATED = "simulated:"
 MatchBands = Literal["exact", "nearest", "interpolate"]
 _MOST_BANDS, _MOST_PARTS = 100_000, 1000
 _GROUP, _COMMANDS = "Scene", ("search", "train", "study", "estimate", "split")
+_OF_FILES = (*_COMMANDS, "upload")
 
 
 def _found_from_anywhere(dataset: str) -> str:
@@ -65,47 +66,47 @@ class SceneSource(Settings):
         ),
     ] = None
     """Folder in which scenes lie and into which they are downloaded."""
-    labels: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS, repeated=True)] = None
+    labels: Annotated[AbsolutePath | None, Setting(_GROUP, _OF_FILES, repeated=True)] = None
     """Label map of a scene that is a file; of several scenes one each, or a folder or pattern, matched by the names of
     the files. `hsiauto train` also takes the word active."""
     more: tuple[tuple[_Dataset, AbsolutePath | None], ...] = ()
     """Further scenes of the data set, each with its label map: `dataset` and `labels` given again."""
-    key: Annotated[str | None, Setting(_GROUP, (*_COMMANDS, "predict"))] = None
+    key: Annotated[str | None, Setting(_GROUP, (*_OF_FILES, "predict"))] = None
     """Name of the cube in a file of several arrays."""
-    labels_key: Annotated[str | None, Setting(_GROUP, _COMMANDS)] = None
+    labels_key: Annotated[str | None, Setting(_GROUP, _OF_FILES)] = None
     """Name of the label map in a file of several arrays."""
-    ignore_labels: Annotated[WholeNumbers, Setting(_GROUP, _COMMANDS, metavar="N,N")] = ()
+    ignore_labels: Annotated[WholeNumbers, Setting(_GROUP, _OF_FILES, metavar="N,N")] = ()
     """Label values that mean unlabelled, e.g. 0,255."""
     background: Annotated[
         Label | Literal["none"] | None,
         BeforeValidator(_lower),
-        Setting(_GROUP, _COMMANDS, default="0, unless it looks like a class", metavar="VALUE|none"),
+        Setting(_GROUP, _OF_FILES, default="0, unless it looks like a class", metavar="VALUE|none"),
     ] = None
     """Label value that means unlabelled; none: no value does, and 0 is a class."""
     nodata: Annotated[
         Annotated[float, Field(allow_inf_nan=False)] | Literal["none"] | None,
         BeforeValidator(_lower),
         Setting(
-            _GROUP, (*_COMMANDS, "predict"), default="what the file says and what cannot be data", metavar="VALUE|none"
+            _GROUP, (*_OF_FILES, "predict"), default="what the file says and what cannot be data", metavar="VALUE|none"
         ),
     ] = None
     """Value of the cube that means no data, beside the file's own; none: only NaN does."""
     on_nodata: Annotated[
         Literal["drop", "refuse"] | None,
-        Setting(_GROUP, _COMMANDS, default="drop up to 10 % of either, else refuse"),
+        Setting(_GROUP, _OF_FILES, default="drop up to 10 % of either, else refuse"),
     ] = None
     """Labelled pixels without data in some bands: drop labels or bands, whichever loses less, or refuse."""
     drop_bands: Annotated[
         tuple[Annotated[int, Field(ge=1, le=_MOST_BANDS)], ...],
         BeforeValidator(whole_numbers),
         BeforeValidator(_ranges),
-        Setting(_GROUP, _COMMANDS, metavar="N,N-N"),
+        Setting(_GROUP, _OF_FILES, metavar="N,N-N"),
     ] = ()
     """Bands to leave out, counted from 1 as in the file, e.g. 104-108,150. A bundle leaves them out by itself."""
     layout: Annotated[
         Literal["HWC", "CHW"] | None,
         BeforeValidator(_upper),
-        Setting(_GROUP, (*_COMMANDS, "predict"), default="from the shape of the labels"),
+        Setting(_GROUP, (*_OF_FILES, "predict"), default="from the shape of the labels"),
     ] = None
     """Axis order of the cube in the file."""
     match_bands: Annotated[MatchBands, Setting(_GROUP, ("predict",))] = "exact"

@@ -46,7 +46,7 @@ def read(path: Path) -> Stored:
     """
     named = path if path.suffix.lower() == ".hdr" else None
     try:
-        path = regular_file(_data_file(path))
+        path = regular_file(data_file(path))
         header = header_of(path, named)
         if header is not None:
             header.check()
@@ -129,7 +129,7 @@ def _scale_notes(raster: rasterio.DatasetReader, header: EnviHeader | None) -> t
     return (told.format(", ".join(found)),) if found else ()
 
 
-def _data_file(path: Path) -> Path:
+def data_file(path: Path) -> Path:
     """The file beside an ENVI header that holds the data; any other path as it is."""
     if path.suffix.lower() != ".hdr":
         return path
