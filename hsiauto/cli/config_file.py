@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 from cyclopts import App
@@ -13,6 +14,8 @@ from hsiauto.files import read_yaml
 from hsiauto.settings import typed_path
 
 _NOT_IN_A_FILE = ("config", "resume")
+_OF: Mapping[tuple[str, ...], str] = {("remote", "run"): "search"}
+"""Commands that take the file of another."""
 
 
 def read_config_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -23,10 +26,11 @@ def read_config_file(app: App, commands: tuple[str, ...], arguments: ArgumentCol
         return
     path = typed_path(asked.tokens[0].value)
     fields = read_yaml(path)
-    command = fields.pop("command", commands[0])
-    if command != commands[0]:
+    own = _OF.get(commands, commands[0])
+    command = fields.pop("command", own)
+    if command != own:
         rule = f"{path} is a file of `hsiauto {command}`"
-        raise UserError(rule, f"`hsiauto {commands[0]}`", f"Call hsiauto {command} --config {path}.")
+        raise UserError(rule, f"`hsiauto {' '.join(commands)}`", f"Call hsiauto {command} --config {path}.")
     known = [name for name in by_name if name not in _NOT_IN_A_FILE]
     for name in fields:
         if name not in known:
@@ -36,7 +40,8 @@ def read_config_file(app: App, commands: tuple[str, ...], arguments: ArgumentCol
     typed = {name: argument.tokens[0].value for name, argument in by_name.items() if argument.tokens}
     acting = overlaid(typed, {name: value for name, value in fields.items() if value is not None})
     values = {name: _typed(value, by_name[name].hint) for name, value in acting.items() if name not in typed}
-    Dict({commands[0]: values}, source=str(path))(app, commands, arguments)
+    nested = reduce(lambda inner, command: {command: inner}, reversed(commands), values)
+    Dict(nested, source=str(path))(app, commands, arguments)
 
 
 def _typed(value: Any, hint: Any) -> Any:
