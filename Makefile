@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install search test hostile lint docs bench curves clean
+.PHONY: install search serve test hostile lint docs bench curves clean
 
 install: $(STAMP)
 
@@ -15,6 +15,9 @@ $(STAMP): pyproject.toml
 
 search: $(STAMP)  ## search the embedded demo scene, retrain the best, print the leaderboard
 	$(BIN)/hsiauto search --dataset demo --budget 16
+
+serve: $(STAMP)  ## the service at http://localhost:8765 with a search of the demo scene; its folder is runs/service/
+	$(BIN)/hsiauto serve --root runs/service --demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest tests -n 2 --dist loadfile

@@ -40,6 +40,7 @@ _COMMANDS = {
         "submit:submit",
         "Hand a command to a Ray cluster as a job, and follow its log to the end; the exit code is the job's.",
     ),
+    "serve": ("serve:app", "The search as a service: an API and a page for people who share this machine; tokens."),
     "remote": ("remote:app", "Runs on a service: log in, upload, run, follow, stop, download."),
     "predict": ("run:predict", "Classify a scene with an exported model."),
     "bundle": ("bundle:app", "Exported models: show what one is, verify its files."),

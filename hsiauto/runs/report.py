@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -20,25 +21,35 @@ def report(folder: Path, out: Path | None = None) -> Path:
 
     Of a run that goes on, what is there so far. Raises UserError for a folder without a run or a leaderboard.
     """
+    return _write(_read(folder), out)
+
+
+def report_data(folder: Path) -> dict[str, Any]:
+    """What stands in the report of the run in `folder`, as JSON has it. Raises UserError as `report`."""
+    return page_data(_read(folder))
+
+
+def write_report(
+    folder: Path, run_config: RunConfig, journal: Sequence[Event], refits: Sequence[Event], table: pa.Table
+) -> Path:
+    """Write the page; the path. Raises UserError if it cannot be written."""
+    return _write(_source(folder, run_config, journal, refits, table), None)
+
+
+def _read(folder: Path) -> Source:
     journal, refits = folders.read_journal(folder), folder / folders.REFITS
     if not of(Opened, journal):
         raise UserError("a report needs a run that has begun", f"an empty journal in {folder}", "Resume the run.")
     table = boards.read(folder / folders.LEADERBOARD)
     scored = read(refits) if refits.exists() else []
-    return write_report(folder, folders.read_config(folder), journal, scored, table, out)
+    return _source(folder, folders.read_config(folder), journal, scored, table)
 
 
-def write_report(
-    folder: Path,
-    run_config: RunConfig,
-    journal: Sequence[Event],
-    refits: Sequence[Event],
-    table: pa.Table,
-    out: Path | None = None,
-) -> Path:
-    """Write the page; the path. Raises UserError if it cannot be written."""
+def _source(
+    folder: Path, run_config: RunConfig, journal: Sequence[Event], refits: Sequence[Event], table: pa.Table
+) -> Source:
     settings = folder / folders.CONFIG
-    source = Source(
+    return Source(
         folder=folder,
         run_config=run_config,
         journal=journal,
@@ -47,7 +58,10 @@ def write_report(
         scene_map=SceneMap.load(folder / folders.MAP_DATA),
         run_yaml=settings.read_text(encoding="utf-8") if settings.is_file() else "",
     )
-    path = folder / folders.REPORT if out is None else out
+
+
+def _write(source: Source, out: Path | None) -> Path:
+    path = source.folder / folders.REPORT if out is None else out
     with atomic_path(path) as temporary:
         temporary.write_text(page(page_data(source)), encoding="utf-8")
     return path

@@ -77,8 +77,8 @@ def page_data(source: Source) -> Json:
             "split": opened.split_hash,
         },
     }
-    finite: Json = _finite(data)
-    return finite
+    said: Json = finite(data)
+    return said
 
 
 def _line(line: SummaryRow, table: pa.Table, found: Mapping[str, TrialState]) -> Json:
@@ -214,15 +214,15 @@ def _legend(scene_map: SceneMap) -> list[Json]:
     return [{"name": name, "colour": f"#{bytes(colour).hex()}"} for name, colour in zip(names, colours, strict=True)]
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """`value` with null for every number that is not finite."""
     match value:
         case float():
             return value if math.isfinite(value) else None
         case Mapping():
-            return {key: _finite(one) for key, one in value.items()}
+            return {key: finite(one) for key, one in value.items()}
         case list() | tuple():
-            return [_finite(one) for one in value]
+            return [finite(one) for one in value]
     return value
 
 

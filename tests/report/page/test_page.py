@@ -82,10 +82,10 @@ def test_names_that_are_markup_stay_text(tmp_path: Path) -> None:
     assert _stored(html)["words"]["notes"] == [bad]
 
 
-def test_a_number_that_is_not_finite_is_null() -> None:
-    from hsiauto.report.page.data import _finite
+def test_a_number_that_is_notfinite_is_null() -> None:
+    from hsiauto.report.page.data import finite
 
-    assert json.loads(as_json(_finite({"a": float("nan"), "b": [float("inf"), 1.5]}))) == {"a": None, "b": [None, 1.5]}
+    assert json.loads(as_json(finite({"a": float("nan"), "b": [float("inf"), 1.5]}))) == {"a": None, "b": [None, 1.5]}
 
 
 def test_nothing_is_loaded_from_outside(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""`hsiauto serve`: searches as processes behind an HTTP API, for people who share a machine."""

@@ -1,0 +1,107 @@
+"""Jobs: one process of hsiauto each, in a session of its own; found again by whoever starts the service anew.
+
+A job writes its exit code into a file when it ends. One that is gone without it was killed.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_LONGEST_CODE = 8
+_TAIL = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, told from a later one of the same number by its start."""
+
+    pid: int
+    started: float
+
+    @property
+    def lives(self) -> bool:
+        return self._found() is not None
+
+    def signal(self, number: int) -> None:
+        """Send a signal, unless the process is gone."""
+        if self._found() is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill_group(self) -> None:
+        """Kill what is left of the process and of its group."""
+        with suppress(ProcessLookupError, PermissionError):  # gone; or the number is another user's by now
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _found(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < 0.1
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+class Jobs:
+    """Starts processes, and finds those that an earlier service started."""
+
+    def __init__(self, runner: Sequence[str]) -> None:
+        self._runner = tuple(runner)
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, exit_file: Path, log: Path, arguments: Sequence[str]) -> Process:
+        """Start `hsiauto` with `arguments`; what it prints is added to `log`, its exit code will be in `exit_file`.
+
+        No shell sees the arguments. Raises OSError if no process can be started.
+        """
+        exit_file.unlink(missing_ok=True)
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [*self._runner, str(exit_file), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=exit_file.parent,
+                env={**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "160"},
+                start_new_session=True,
+            )
+        self._children[child.pid] = child
+        return Process(child.pid, psutil.Process(child.pid).create_time())
+
+    def reap(self) -> None:
+        """Collect children that ended."""
+        self._children = {pid: child for pid, child in self._children.items() if child.poll() is None}
+
+
+def find(exit_file: Path) -> Process | None:
+    """The process whose exit code is going to be in `exit_file`; None: there is none."""
+    for process in psutil.process_iter(["cmdline", "create_time", "status"]):
+        about = process.info
+        if str(exit_file) in (about["cmdline"] or ()) and about["status"] != psutil.STATUS_ZOMBIE:
+            return Process(process.pid, about["create_time"])
+    return None
+
+
+def exit_code(exit_file: Path) -> int | None:
+    """What a job left; None: nothing, so it was killed."""
+    try:
+        return int(exit_file.read_text()[:_LONGEST_CODE])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def last_words(log: Path) -> str:
+    """The last error that a log tells, else its last line."""
+    if not log.is_file():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _TAIL))
+        lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error: ")]
+    return (errors or lines or [""])[-1].removeprefix("error: ").strip()

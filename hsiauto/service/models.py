@@ -1,0 +1,204 @@
+"""What requests and answers hold."""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hsiauto.errors import UserError
+from hsiauto.service.users import Role
+
+Item = TypeVar("Item")
+Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Options = dict[Annotated[str, Field(max_length=100)], Any]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Broken(_Told):
+    """Why a request is refused."""
+
+    rule: str
+    """What must hold."""
+    received: str
+    remedy: str
+
+
+class Refusal(_Told):
+    """The body of every answer that is no success."""
+
+    error: Broken
+
+
+class Page(_Told, Generic[Item]):
+    """A part of a list."""
+
+    items: list[Item]
+    total: int
+    page: int
+    page_size: int
+
+
+class Me(_Told):
+    """Whose token was sent."""
+
+    name: str
+    role: Role
+
+
+class Family(_Told):
+    """An architecture family."""
+
+    name: str
+    kind: str
+    summary: str
+    hyperparameters: int
+
+
+class SettingOut(_Told):
+    """A setting that a run may have."""
+
+    field: str
+    """Its key in `config`."""
+    group: str
+    meaning: str
+    type: str
+    default: Any
+    default_words: str
+    """The default, if it is not one value."""
+    metavar: str
+    choices: list[str]
+    minimum: float | None
+    maximum: float | None
+    repeated: bool
+    protocols: list[str]
+    """The split protocols under which it acts; empty: all."""
+
+
+class NewScene(_Asked):
+    """A scene that will be uploaded."""
+
+    name: Title
+    options: Options = Field(default_factory=dict)
+    """Settings of a scene that are no paths, as in run.yaml."""
+
+
+class SceneChange(_Asked):
+    shared: bool
+
+
+class UploadedFile(_Told):
+    filename: str
+    bytes: int
+    sha256: str
+
+
+class Digest(_Told):
+    bytes: int
+    sha256: str
+
+
+class SceneClass(_Told):
+    name: str
+    pixels: int | None = None
+    """None: nobody has looked at the files yet."""
+
+
+class SceneOut(_Told):
+    """A scene."""
+
+    id: str
+    name: str
+    owner: str
+    """Empty: the operator."""
+    mine: bool
+    shared: bool
+    source: Literal["upload", "registry", "folder"]
+    state: Literal["uploading", "ready"]
+    created: str | None
+    options: dict[str, Any]
+    files: dict[str, UploadedFile]
+    height: int | None = None
+    width: int | None = None
+    bands: int | None = None
+    classes: list[SceneClass] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+
+class RunRequest(_Asked):
+    """A search."""
+
+    scene: Annotated[str, Field(max_length=64)]
+    name: Title | None = None
+    config: Options = Field(default_factory=dict)
+    """Settings, keyed as run.yaml is; `GET /api/settings` lists them."""
+
+
+class RunChange(_Asked):
+    shared: bool | None = None
+    name: Title | None = None
+
+
+class ResumeRequest(_Asked):
+    """What a run that goes on takes anew."""
+
+    budget: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    time_limit: str | float | None = None
+
+
+class PredictRequest(_Asked):
+    scene: Annotated[str, Field(max_length=64)]
+
+
+class ProgressOut(_Told):
+    trials: int
+    budget: int | None
+    best: dict[str, Any] | None
+    """Family and validation OA."""
+    phase: str
+    seconds: float
+
+
+class Winner(_Told):
+    family: str
+    test_oa: float | None
+
+
+class RunOut(_Told):
+    """A run."""
+
+    id: str
+    kind: Literal["search", "predict"]
+    name: str
+    owner: str
+    mine: bool
+    shared: bool
+    scene: str
+    state: Literal["queued", "running", "stopping", "succeeded", "stopped", "failed", "lost"]
+    reason: str
+    created: str
+    started: str | None
+    ended: str | None
+    config: dict[str, Any]
+    command: str
+    progress: ProgressOut
+    winner: Winner | None
+    artifacts: list[str]
+
+
+class Estimate(_Told):
+    """What configs cost on the service's machine."""
+
+    rows: list[dict[str, Any]]
+    text: str
+
+
+def paged(page: int, page_size: int) -> None:
+    """Raises UserError for a page that no list has."""
+    if not (1 <= page <= 10**6 and 1 <= page_size <= 200):
+        raise UserError("a page is counted from 1 and has 1 to 200 items", f"{page}, {page_size}")

@@ -1,0 +1,1 @@
+"""The page: HTML of the service's own, for people."""

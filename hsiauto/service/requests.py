@@ -1,0 +1,100 @@
+"""What a run is asked to be: flat settings, as run.yaml has them, without a path."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from hsiauto.config import RunConfig, declared, flat, run_config_from
+from hsiauto.config.flat import Command, Declared
+from hsiauto.errors import UserError, did_you_mean, shown
+from hsiauto.space import Space
+from hsiauto.space.load import shipped
+from hsiauto.split.model import SplitSpec
+
+_NEVER = ("address", "storage", "warm-start", "train-map", "test-map")
+"""Settings that name a path or a machine."""
+_BOUNDS = ("ge", "gt", "le", "lt")
+
+
+def settable(command: Command = "search") -> dict[str, Declared]:
+    """{name: setting} of what a request may say of a run."""
+    return {name: one for name, one in declared(command).items() if one.part != "scene" and name not in _NEVER}
+
+
+def search_config(scene: Mapping[str, Any], asked: Mapping[str, Any]) -> RunConfig:
+    """The search of `asked` settings on a scene of flat settings.
+
+    Raises UserError for what no request may say, for what a search would refuse, and for a space, families and pins
+    that do not go together.
+    """
+    run_config = run_config_from("search", {**scene, **checked(asked, "search")})
+    Space.load(run_config.space, run_config.families, run_config.pins)
+    return run_config
+
+
+def checked(asked: Mapping[str, Any], command: Command) -> dict[str, Any]:
+    """`asked` under the names of run.yaml. Raises UserError for a setting that a request does not have."""
+    found = {name.replace("_", "-"): value for name, value in asked.items() if value is not None}
+    known = settable("search")
+    for name in found:
+        if name not in known:
+            raise UserError(
+                "a run has no such setting here", shown(name), did_you_mean(name, known, "GET /api/settings")
+            )
+    if found.get("space", shipped()[0]) not in shipped():
+        raise UserError("`space` is one that ships", shown(found["space"]), f"Known: {', '.join(shipped())}.")
+    return {name: value for name, value in found.items() if name in settable(command)}
+
+
+def command_line(run_config: RunConfig, scene: str, files: Mapping[str, str]) -> str:
+    """The command that makes the same run elsewhere: files under the names that their owner gave."""
+    defaults = flat(run_config_from("search", {"dataset": scene if scene == "demo" else "x"}))
+    words = ["hsiauto", "search"]
+    for name, value in flat(run_config).items():
+        if name == "dataset":
+            words += ["--dataset", files.get("cube", scene)]
+        elif name == "labels":
+            words += ["--labels", files.get("labels", "LABELS")]
+        elif name != "data-dir" and value != defaults.get(name):
+            words += _words(name, value)
+    return shlex.join(words)
+
+
+def _words(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    if isinstance(value, Mapping):
+        return [word for pin, one in value.items() for word in (f"--{name}", f"{pin}={json.dumps(one)}")]
+    if isinstance(value, list) and declared("search")[name].setting.repeated:
+        return [word for one in value for word in (f"--{name}", str(one))]
+    return [f"--{name}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+
+
+def described() -> list[dict[str, Any]]:
+    """Each setting, for whoever draws a form of them."""
+    return [_described(name, one) for name, one in settable().items()]
+
+
+def _described(name: str, one: Declared) -> dict[str, Any]:
+    model: type[BaseModel] = SplitSpec if one.part == "split" else RunConfig
+    schema = model.model_json_schema()["properties"][one.field]
+    schema = {**next((kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"), {}), **schema}
+    bounds = {name: getattr(part, name) for part in one.info.metadata for name in _BOUNDS if hasattr(part, name)}
+    return {
+        "field": name,
+        "group": one.setting.group,
+        "meaning": " ".join((one.info.description or "").split()),
+        "type": schema.get("type", "string"),
+        "default": to_jsonable_python(one.info.get_default(call_default_factory=True)),
+        "default_words": one.setting.default,
+        "metavar": one.setting.metavar,
+        "choices": list(shipped()) if name == "space" else schema.get("enum", []),
+        "minimum": schema.get("minimum", schema.get("exclusiveMinimum", bounds.get("ge", bounds.get("gt")))),
+        "maximum": schema.get("maximum", schema.get("exclusiveMaximum", bounds.get("le", bounds.get("lt")))),
+        "repeated": one.setting.repeated,
+        "protocols": list(one.setting.protocols),
+    }

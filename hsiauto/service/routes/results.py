@@ -1,0 +1,110 @@
+"""What runs tell: events while they go on, leaderboard, report, artifacts."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from starlette.background import BackgroundTask
+
+from hsiauto.errors import UserError
+from hsiauto.runs import folder as folders
+from hsiauto.service.access import Served, Viewer
+from hsiauto.service.errors import Refused, not_found
+from hsiauto.service.models import Page, paged
+from hsiauto.service.names import without
+from hsiauto.service.results import PICTURES, Artifact, artifact, leaderboard, report, zipped
+from hsiauto.service.routes.runs import run_out
+from hsiauto.service.runs import ENDED
+
+router = APIRouter(prefix="/api/runs", tags=["results"])
+
+_TYPES = {
+    "report.html": "text/html",
+    "bundle.zip": "application/zip",
+    "model.onnx": "application/octet-stream",
+    "map.tif": "image/tiff",
+}
+
+
+def _stream(
+    run: str,
+    served: Served,
+    user: Viewer,
+    after: Annotated[int, Query(ge=0, le=10**9, description="Lines that the client has.")] = 0,
+    last: Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=10**9)] = None,
+) -> AsyncIterator[bytes]:
+    """Everything that can be refused is refused here: what comes later would stand below a 200."""
+    served.runs.find(run, user)
+    served.streams.require_room()
+
+    def ended() -> str | None:
+        row = served.runs.get(run)
+        return run_out(served, row, user).model_dump_json() if row is not None and row["state"] in ENDED else None
+
+    def may() -> bool:
+        row, now = served.runs.get(run), served.users.named(user.name)
+        return row is not None and now is not None and now.sees(row)
+
+    journal = served.runs.path(run) / folders.JOURNAL
+    return served.streams.follow(journal, after if last is None else last, ended, may)
+
+
+@router.get("/{run}/events", response_class=StreamingResponse)
+async def events(stream: Annotated[AsyncIterator[bytes], Depends(_stream)]) -> StreamingResponse:
+    """The run's journal as server-sent events, from its beginning or after line `Last-Event-ID`, until the run ends."""
+    headers = {"X-Accel-Buffering": "no"}  # a proxy would keep events back
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+@router.get("/{run}/leaderboard")
+def show_leaderboard(
+    run: str,
+    served: Served,
+    user: Viewer,
+    page: int = 1,
+    page_size: int = 50,
+    sort: str = "rank",
+    kind: Annotated[str | None, Query(max_length=20)] = None,
+) -> Page[dict[str, Any]]:
+    """Rows of the leaderboard, under the names of its columns; none before there is one."""
+    paged(page, page_size)
+    folder = served.runs.path(served.runs.find(run, user)["id"])
+    try:
+        rows, total = leaderboard(folder, sort, kind, page, page_size)
+    except UserError as error:
+        raise UserError(without(served.config.root, error.rule), error.received, error.remedy) from error
+    return Page(items=rows, total=total, page=page, page_size=page_size)
+
+
+@router.get("/{run}/leaderboard.parquet", response_class=FileResponse)
+def download_leaderboard(run: str, served: Served, user: Viewer) -> FileResponse:
+    """The leaderboard as Parquet."""
+    path = served.runs.path(served.runs.find(run, user)["id"]) / folders.LEADERBOARD
+    if not path.is_file():
+        raise not_found("file of this run", folders.LEADERBOARD)
+    return FileResponse(path, media_type="application/vnd.apache.parquet", filename=f"{run}-{folders.LEADERBOARD}")
+
+
+@router.get("/{run}/report")
+def show_report(run: str, served: Served, user: Viewer) -> dict[str, Any]:
+    """What report.html holds, as far as the run went. 409 before there is a leaderboard."""
+    folder = served.runs.path(served.runs.find(run, user)["id"])
+    if not (folder / folders.LEADERBOARD).is_file():
+        raise Refused(409, "a report needs a leaderboard", "none yet", "Wait until the search has ended.")
+    return report(folder)
+
+
+@router.get("/{run}/artifacts/{name}", response_class=FileResponse)
+def download(run: str, name: Artifact, served: Served, user: Viewer) -> Response:
+    """A file that the run left."""
+    found = artifact(served.runs.path(served.runs.find(run, user)["id"]), name)
+    if found is None:
+        raise not_found("file of this run", name)
+    if name in PICTURES:
+        return FileResponse(found, media_type="image/png")
+    if name == "bundle.zip":
+        archive = zipped(found)
+        clean = BackgroundTask(archive.unlink)
+        return FileResponse(archive, media_type=_TYPES[name], filename=f"{run}-{name}", background=clean)
+    return FileResponse(found, media_type=_TYPES[name], filename=f"{run}-{name}")
