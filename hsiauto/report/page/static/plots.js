@@ -12,16 +12,14 @@ export function colourOf(index) {
 /**
  * One chart. series: [{ label, colour, points: [[x, y]], line, mark, dash, faint }]; bands of an interval: `low`, `high` beside a
  * point as its third and fourth value. x, y: { label, log, range, marks: [x] (dotted lines) }.
+ * The figure has `show({ title, series })`, for a chart that grows.
  */
 export function chart({ title, series, x, y, height = 280 }) {
-  const holder = h("div", { role: "img", "aria-label": title });
-  const xs = [...new Set(series.flatMap((one) => one.points.map((point) => point[0])))].sort((a, b) => a - b);
-  const place = new Map(xs.map((value, i) => [value, i]));
-  const data = [xs, ...series.map((one) => {
-    const values = new Array(xs.length).fill(null);
-    for (const [at, value] of one.points) values[place.get(at)] = value;
-    return values;
-  })];
+  const holder = h("div", { role: "img" });
+  const caption = h("figcaption");
+  const key = h("ul", { class: "key" });
+  const figure = h("figure", { class: "chart" }, caption, holder);
+  let data = null;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let plot = null;
 
@@ -52,10 +50,32 @@ export function chart({ title, series, x, y, height = 280 }) {
     else if (plot.width !== holder.clientWidth) plot.setSize({ width: Math.max(260, holder.clientWidth), height });
   })).observe(holder);
   dark.addEventListener("change", draw);
-  const named = series.filter((one) => one.label && !one.unnamed);
-  const key = h("ul", { class: "key" }, named.map((one) =>
-    h("li", {}, h("span", { class: one.line ? "stroke" : one.hollow ? "ring" : "dot", style: `--c:${one.colour}` }), one.label)));
-  return h("figure", { class: "chart" }, h("figcaption", {}, title), holder, named.length ? key : null);
+
+  function show(next) {
+    ({ title, series } = next);
+    caption.textContent = title;
+    holder.setAttribute("aria-label", title);
+    data = aligned(series);
+    key.replaceChildren(...series.filter((one) => one.label && !one.unnamed).map((one) =>
+      h("li", {}, h("span", { class: one.line ? "stroke" : one.hollow ? "ring" : "dot", style: `--c:${one.colour}` }), one.label)));
+    if (key.childElementCount) figure.append(key);
+    else key.remove();
+    if (plot) draw();
+  }
+
+  show({ title, series });
+  return Object.assign(figure, { show });
+}
+
+/** The points of all series over the places of any: [xs, values or null, ...]. */
+function aligned(series) {
+  const xs = [...new Set(series.flatMap((one) => one.points.map((point) => point[0])))].sort((a, b) => a - b);
+  const place = new Map(xs.map((value, i) => [value, i]));
+  return [xs, ...series.map((one) => {
+    const values = new Array(xs.length).fill(null);
+    for (const [at, value] of one.points) values[place.get(at)] = value;
+    return values;
+  })];
 }
 
 function intervals(u, series) {

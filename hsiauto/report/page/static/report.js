@@ -5,8 +5,7 @@ import { bars, chart, colourOf } from "./plots.js";
 import { table } from "./table.js";
 
 export function render(place, data) {
-  const families = [...new Set(data.trials.map((trial) => trial.family))].sort();
-  const colours = new Map(families.map((family, i) => [family, colourOf(i)]));
+  const colours = coloursOf(data.trials);
   const map = h("div", {}, data.map ? "Drawing the map." : null);
   place.replaceChildren(...[
     h("header", {}, h("h1", {}, data.scene), h("p", { class: "sub" }, data.name)),
@@ -21,6 +20,12 @@ export function render(place, data) {
     section("How to do it again", reproduce(data.reproduce)),
   ].filter(Boolean));
   if (data.map) sceneMap(data.map).then((drawn) => map.replaceChildren(drawn));
+}
+
+/** The colour of each family that was tried. */
+export function coloursOf(trials) {
+  const families = [...new Set(trials.map((trial) => trial.family))].sort();
+  return new Map(families.map((family, i) => [family, colourOf(i)]));
 }
 
 export function words({ statements, warnings, notes, advice }) {
@@ -94,7 +99,15 @@ function matrix(names, confusion) {
         h("tbody", {}, confusion.map((row, i) => h("tr", {}, h("th", { scope: "row" }, names[i]), row.map((count, j) => cell(count, row, i, j))))))));
 }
 
-export function search({ trials, rungs, objective }, colours) {
+function search({ trials, rungs, objective }, colours) {
+  return [
+    chart(againstCompute(trials, objective, colours)),
+    h("div", { class: "grid" }, [...colours].map(([family, colour]) => learningCurves(trials, family, colour, rungs, objective)).filter(Boolean).map(chart)),
+  ];
+}
+
+/** What `chart` draws of all trials: last scores, and the best so far. */
+export function againstCompute(trials, objective, colours) {
   let best = -Infinity;
   const line = [];
   for (const trial of trials) {
@@ -106,19 +119,20 @@ export function search({ trials, rungs, objective }, colours) {
     label: family, colour, mark: 7, hollow, unnamed: hollow,
     points: trials.filter((t) => t.family === family && t.scores.length && states(t.state)).map((t) => [t.spent, t.scores.at(-1)]),
   }));
-  const families = [...colours].map(([family, colour]) => {
-    const curves = trials.filter((trial) => trial.family === family && trial.epochs.length > 1);
-    return curves.length ? chart({ title: `${family}, ${curves.length === 1 ? "1 trial" : `${curves.length} trials`}`, height: 180,
-      series: curves.slice(0, 60).map((trial) => ({ label: trial.id, unnamed: true, colour, line: true, faint: true, points: trial.epochs.map((epoch, i) => [epoch, trial.scores[i]]) })),
-      x: { label: "epoch (dotted: rungs)", marks: rungs }, y: { label: objective } }) : null;
-  });
-  return [
-    chart({ title: `Validation ${objective} against compute (full: completed, hollow: stopped early)`, height: 340,
-      series: [...dots((s) => s === "completed", false), ...dots((s) => s !== "completed", true),
-        { label: "best so far", colour: "#888888", line: true, step: true, points: line }],
-      x: { label: "training time of all trials so far, s" }, y: { label: `${objective}, %` } }),
-    h("div", { class: "grid" }, families.filter(Boolean)),
-  ];
+  return {
+    title: `Validation ${objective} against compute (full: completed, hollow: stopped early)`, height: 340,
+    series: [...dots((s) => s === "completed", false), ...dots((s) => s !== "completed", true),
+      { label: "best so far", colour: "#888888", line: true, step: true, points: line }],
+    x: { label: "training time of all trials so far, s" }, y: { label: `${objective}, %` },
+  };
+}
+
+/** What `chart` draws of a family's trials over their epochs; null if none has two. */
+export function learningCurves(trials, family, colour, rungs, objective) {
+  const curves = trials.filter((trial) => trial.family === family && trial.epochs.length > 1);
+  return curves.length ? { title: `${family}, ${curves.length === 1 ? "1 trial" : `${curves.length} trials`}`, height: 180,
+    series: curves.slice(0, 60).map((trial) => ({ label: trial.id, unnamed: true, colour, line: true, faint: true, points: trial.epochs.map((epoch, i) => [epoch, trial.scores[i]]) })),
+    x: { label: "epoch (dotted: rungs)", marks: rungs }, y: { label: objective } } : null;
 }
 
 export function mattered({ importance, trials, objective }, colours) {
