@@ -1,1 +1,1 @@
-"""The page: HTML of the service's own, for people."""
+"""The page: frames of HTML (`routes`, `templates/`) and ES modules (`static/`), some of which are the report's."""

@@ -3,7 +3,7 @@
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from hsiauto.service.access import COOKIE, Served, from_same_site
 from hsiauto.service.core import Service
@@ -15,14 +15,14 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/login")
-def login_by_link(request: Request, served: Served, code: str | None = None) -> Response:
+def login_by_link(served: Served, code: str | None = None) -> Response:
     """With the code of a link: a session. Without one: the form."""
     if code is None:
-        return HTMLResponse(login_page(request))
+        return login_page()
     user = served.users.of_code(code)
     if user is None:
         remedy = "Paste a token at /login, or start the service anew for another link."
-        raise Refused(401, "a link logs in once, within a minute of its making", None, remedy)
+        return login_page(Refused(401, "a link logs in once, within a minute of its making", None, remedy))
     return _with_session(served, user)
 
 
@@ -32,7 +32,9 @@ async def login_by_token(request: Request, served: Served) -> Response:
     fields = parse_qs((await request.body()).decode(errors="replace"))
     user = served.users.of_token(fields.get("token", [""])[0].strip())
     if user is None:
-        raise Refused(401, "a login takes a token that holds", None, "`hsiauto serve token add` makes one.")
+        return login_page(
+            Refused(401, "a login takes a token that holds", None, "`hsiauto serve token add` makes one.")
+        )
     return _with_session(served, user)
 
 

@@ -1,0 +1,19 @@
+/** The files that a run left. */
+import { h } from "./report/dom.js";
+
+const MEANING = {
+  "report.html": "the report, one page that needs no network",
+  "map.tif": "the map as GeoTIFF, for a GIS",
+  "map.png": "the map as a picture",
+  "search.png": "the search as a picture",
+  "distance.png": "accuracy against distance as a picture",
+  "bundle.zip": "the model, for `hsiauto predict`",
+  "model.onnx": "the model for other programs",
+};
+
+export function downloads(run) {
+  const link = (name, address, meaning) => h("li", {}, h("a", { href: address, download: name }, name), ` ${meaning}`);
+  const links = run.artifacts.map((name) => link(name, `/api/runs/${run.id}/artifacts/${name}`, MEANING[name] ?? ""));
+  const board = run.kind === "search" && links.length ? [link("leaderboard.parquet", `/api/runs/${run.id}/leaderboard.parquet`, "every row, for pandas")] : [];
+  return links.length ? h("ul", { class: "downloads" }, links, board) : null;
+}
