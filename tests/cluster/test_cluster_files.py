@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from hsiauto.cli import options_table
+from tests.cluster.rules import check, check_ray_pod
 
 FOLDER = Path(__file__).resolve().parents[2] / "cluster"
 SCRIPTS = sorted(FOLDER.glob("*.sh"))
@@ -19,7 +19,7 @@ AUTOSCALER = ["aws.yaml", "own_machines.yaml"]
 
 # Fields of KubeRay's ray.io/v1 (github.com/ray-project/kuberay: ray-operator/apis/ray/v1/raycluster_types.go and
 # rayjob_types.go): those that these manifests may use. A pod is checked for what Ray needs of it.
-_POD_TEMPLATE: dict[str, Any] = {"spec": "pod"}
+_POD_TEMPLATE: dict[str, Any] = {"spec": check_ray_pod}
 _CLUSTER_SPEC: dict[str, Any] = {
     "rayVersion": str,
     "enableInTreeAutoscaling": bool,
@@ -77,7 +77,7 @@ def test_manifests_have_the_fields_of_kuberays_v1(name: str) -> None:
     manifest = yaml.safe_load((FOLDER / "kubernetes" / name).read_text())
     assert manifest.keys() == {"apiVersion", "kind", "metadata", "spec"}
     assert manifest["apiVersion"] == "ray.io/v1"
-    _check(manifest["spec"], _KINDS[manifest["kind"]], "spec")
+    check(manifest["spec"], _KINDS[manifest["kind"]], "spec")
 
 
 def test_the_entrypoint_of_a_ray_job_is_one_command() -> None:
@@ -103,35 +103,7 @@ def test_the_check_of_manifests_finds_faults(fault: str) -> None:
         case "choice":
             spec["autoscalerOptions"]["upscalingMode"] = "default"
     with pytest.raises(AssertionError):
-        _check(spec, _CLUSTER_SPEC, "spec")
-
-
-def _check(value: Any, rule: Any, where: str) -> None:
-    match rule:
-        case "strings":
-            assert all(isinstance(v, str) for v in value.values()), f"{where}: Ray's start parameters are strings"
-        case "pod":
-            _check_pod(value, where)
-        case dict():
-            assert value.keys() <= rule.keys(), f"{where}: {value.keys() - rule.keys()}"
-            for name, part in value.items():
-                _check(part, rule[name], f"{where}.{name}")
-        case [item]:
-            for part in value:
-                _check(part, item, where)
-        case tuple():
-            assert value in rule, f"{where}: {value}"
-        case _:
-            assert type(value) is rule, f"{where}: {value!r}"
-
-
-def _check_pod(pod: Mapping[str, Any], where: str) -> None:
-    assert pod.keys() <= {"containers", "volumes"}, where
-    volumes = {volume["name"] for volume in pod["volumes"]}
-    for container in pod["containers"]:
-        assert container.keys() <= {"name", "image", "ports", "env", "resources", "volumeMounts"}, where
-        assert container["resources"]["limits"] == container["resources"]["requests"], f"{where}: Ray counts the limits"
-        assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
+        check(spec, _CLUSTER_SPEC, "spec")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
@@ -149,13 +121,14 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
 
 def test_options_of_hsiauto_in_these_files_exist() -> None:
     options = {
-        command: {n for row in options_table.rows(command) for n in row.names} for command in ("search", "submit")
+        command: {n for row in options_table.rows(command) for n in row.names}
+        for command in ("search", "submit", "serve")
     }
     used = 0
     for path in sorted(FOLDER.rglob("*")):
         if path.is_file():
-            for name, rest in re.findall(r"hsiauto (search|submit)\b((?:[^\n;`#]|\\\n)*)", path.read_text()):
-                known = options[name] | options["search"]
+            for name, rest in re.findall(r"hsiauto (search|submit|serve)\b((?:[^\n;`#]|\\\n)*)", path.read_text()):
+                known = options[name] if name == "serve" else options[name] | options["search"]
                 asked = set(re.findall(r"--[a-z-]+", rest))
                 used += len(asked)
                 assert asked <= known, f"{path.name}: {asked - known}"
