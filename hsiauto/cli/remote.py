@@ -77,6 +77,8 @@ def run(given: Given, *, name: Name = None, service: At = None, config: Config =
 
     source = run_config_from("search", given.settings).scene
     of_scene = {one.name for one in declared("search").values() if one.part == "scene"}
+    if source.more:
+        raise UserError("a run of a service is on one scene", f"{1 + len(source.more)}", "Give `dataset` once.")
     lies_here = Path(source.dataset).is_file()
     acting = {"dataset", *(declared("upload") if lies_here else ())}
     if idle := [f"`{one.replace('-', '_')}`" for one in given.settings if one in of_scene - acting]:
