@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hsiauto.cli.app import main
+from hsiauto.cli.app import main, make_app
 from hsiauto.files import parse_yaml
 from hsiauto.scene.model import Scene
 from hsiauto.scene.registry.known import RegisteredScene
@@ -96,6 +96,15 @@ def _settle(monkeypatch: pytest.MonkeyPatch, folder: Path, scene: Scene) -> None
     monkeypatch.setattr(simulator, "demo", lambda seed=0: scene)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_for_other_machines_are_commands(page: Path) -> None:
+    """Those after a prompt with a name: `server$ hsiauto serve ...`. They are parsed, not run."""
+    typed = re.findall(r"^\w+\$ +hsiauto (.*?)(?: +#.*)?$", page.read_text(encoding="utf-8"), re.M)
+    for command in typed:
+        make_app(reads_config=False).parse_args(command, exit_on_error=False, print_error=False)
+    assert typed or page.name not in ("README.md", "service.md")
 
 
 def test_the_blocks_are_found() -> None:
