@@ -93,7 +93,7 @@ class Progress:
         """Take one event of a journal."""
         match event:
             case Resumed():
-                self._phase = "search"
+                self._phase, self._budget = "search", event.budget
             case Proposed():
                 self._phase = "search"
                 self._family[event.trial_id] = event.family

@@ -12,8 +12,8 @@ from hsiauto.files import check_json
 from hsiauto.remote.connection import Unreachable
 from hsiauto.remote.events import Message, messages
 from hsiauto.remote.service import Service
-from hsiauto.search.events import Opened, from_line, now
-from hsiauto.search.events.transient import OnEvent, RunOpened
+from hsiauto.search.events import Event, Opened, from_line, now
+from hsiauto.search.events.transient import OnEvent, RunOpened, Transient
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _PATIENCE_S = 1.0, 30.0, 900.0
 """Between two tries, doubled each time; and until nobody is expected to answer any more."""
@@ -26,22 +26,21 @@ def follow(service: Service, run_id: str, on_event: OnEvent, on_break: Callable[
     hour, and UserError for a journal of another version.
     """
     reader = _Reader(on_event)
-    waited, wait = 0.0, _FIRST_WAIT_S
+    waited, wait, told = 0.0, _FIRST_WAIT_S, -1
     while True:
-        before = reader.last
         try:
             with service.lines(f"runs/{run_id}/events", reader.last) as lines:
+                waited, wait = 0.0, _FIRST_WAIT_S  # somebody answers
                 for message in messages(lines):
                     if (ended := reader.take(message)) is not None:
                         return ended
             why = Unreachable("a run is followed to its end", f"the stream of {service.address} ended before", "")
         except Unreachable as error:
             why = error
-        if reader.last != before:
-            waited, wait = 0.0, _FIRST_WAIT_S
         if waited >= _PATIENCE_S:
             raise why
-        if not waited:
+        if reader.last != told:  # once for each time that nothing comes
+            told = reader.last
             on_break(str(why))
         sleep(wait)
         waited, wait = waited + wait, min(2 * wait, _LONGEST_WAIT_S)
@@ -52,25 +51,24 @@ class _Reader:
 
     def __init__(self, on_event: OnEvent) -> None:
         self.last = 0
-        """The number of the journal's line that came last."""
+        """The number of the journal's line that came last; 0: none did."""
         self._on_event = on_event
 
     def take(self, message: Message) -> dict[str, Any] | None:
         """Tell an event; the run, if this is its end."""
-        if message.event == "state":
-            run: dict[str, Any] = json.loads(check_json(message.data, "a run"))
-            return run
-        if message.event == "journal" and (number := int(message.id)) > self.last:
-            try:
-                event = from_line(message.data)
-                opened = _opening(event) if isinstance(event, Opened) else None
-            except ValueError as error:
-                rule = "client and service are the same hsiauto: events of a run are those that this one knows"
-                raise UserError(rule, str(error), "Install the version of the service.") from error
-            if opened is not None:
-                self._on_event(opened)
-            self._on_event(event)
-            self.last = number
+        try:
+            if message.event == "state":
+                return dict(json.loads(check_json(message.data, "a run")))
+            if message.event != "journal" or (number := int(message.id)) <= self.last:
+                return None
+            event = from_line(message.data)
+            told: list[Event | Transient] = [_opening(event), event] if isinstance(event, Opened) else [event]
+        except (ValueError, TypeError) as error:
+            rule = "client and service are the same hsiauto: events of a run are those that this one knows"
+            raise UserError(rule, str(error), "Install the version of the service.") from error
+        for one in told:
+            self._on_event(one)
+        self.last = number
         return None
 
 

@@ -75,7 +75,7 @@ def test_after_a_break_it_goes_on_with_the_event_that_is_next(
     after = [asked.headers.get("last-event-id") for asked in fake.of("GET", f"runs/{RUN}/events")]
     assert after == [None, "2", "3", "3"]
     assert watcher.waits == [1, 1, 2]
-    assert len(watcher.breaks) == 2  # once for each time that nothing comes
+    assert len(watcher.breaks) == 2
 
 
 def test_if_nobody_answers_any_more_it_ends(service: Service, fake: FakeService, watcher: Watcher) -> None:
@@ -86,6 +86,14 @@ def test_if_nobody_answers_any_more_it_ends(service: Service, fake: FakeService,
     assert watcher.waits[:6] == [1, 2, 4, 8, 16, 30]
 
 
+def test_a_proxy_that_cuts_quiet_streams_is_borne(service: Service, fake: FakeService, watcher: Watcher) -> None:
+    quiet = [Told(b": heartbeat\n\n")] * 50
+    fake.on("GET", f"runs/{RUN}/events", *quiet, stream(*lines(1, 5), END))
+    assert watcher.follow(service)["state"] == "succeeded"
+    assert watcher.waits == [1] * 50
+    assert len(watcher.breaks) == 1
+
+
 def test_a_run_that_is_not_there_is_not_waited_for(service: Service, fake: FakeService, watcher: Watcher) -> None:
     fake.on("GET", f"runs/{RUN}/events", refused(404, "there must be such a run", RUN))
     with pytest.raises(UserError, match="such a run"):
@@ -93,11 +101,21 @@ def test_a_run_that_is_not_there_is_not_waited_for(service: Service, fake: FakeS
     assert watcher.waits == []
 
 
-@pytest.mark.parametrize("line", [b'{"event":"of another version"}', b'{"event":"opened"', b"[]"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        ("journal", "1", b'{"event":"of another version"}'),
+        ("journal", "1", b'{"event":"opened"'),
+        ("journal", "1", b"[]"),
+        ("journal", "one", b"{}"),
+        ("state", "", b"[1]"),
+        ("state", "", b"ended"),
+    ],
+)
 def test_an_event_of_another_version_is_one_line(
-    service: Service, fake: FakeService, watcher: Watcher, line: bytes
+    service: Service, fake: FakeService, watcher: Watcher, message: tuple[str, str, bytes]
 ) -> None:
-    fake.on("GET", f"runs/{RUN}/events", stream(("journal", "1", line)))
+    fake.on("GET", f"runs/{RUN}/events", stream(message))
     with pytest.raises(UserError, match="same hsiauto") as error:
         watcher.follow(service)
     assert "\n" not in str(error.value)
