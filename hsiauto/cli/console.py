@@ -16,7 +16,10 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-_OWN = ("out", "layers", "overwrite", "config", "resume", "recipe", "preset", "seeds", "splits", "cells", "top")
+_OWN = (
+    *("out", "layers", "overwrite", "vectorize", "min_pixels", "config", "resume", "recipe", "preset"),
+    *("seeds", "splits", "cells", "top"),
+)
 """Options that commands have beside those of RunConfig."""
 _QUOTED = re.compile(r"`([a-z][a-z_.]*)`")
 _OBEYED = re.compile(
@@ -69,7 +72,7 @@ def with_options(text: str) -> str:
 def _options() -> dict[str, str]:
     from hsiauto.config import declared
 
-    names = {name: f"--{name}" for name in _OWN}
+    names = {name: f"--{name.replace('_', '-')}" for name in _OWN}
     for one in declared().values():
         dotted = f"{one.part}.{one.field}" if one.part else one.field
         names |= {dotted: f"--{one.name}", one.name.replace("-", "_"): f"--{one.name}"}

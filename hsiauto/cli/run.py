@@ -100,6 +100,10 @@ def predict(
             help="class, confidence, probabilities, dissimilarity (from training); each is a file, map-confidence.tif.",
         ),
     ] = "class",
+    vectorize: Annotated[bool, Parameter(negative="", show_default=False, help="Polygons too: map.gpkg.")] = False,
+    min_pixels: Annotated[
+        int, Parameter(help="Patches of fewer pixels join their largest neighbour among the polygons.")
+    ] = 1,
     overwrite: Annotated[bool, Parameter(negative="", show_default=False, help="Replace an older map.")] = False,
 ) -> None:
     """Classify a scene with an exported model, in the label values of its training, with the scene's geo reference."""
@@ -109,7 +113,15 @@ def predict(
     console = output()
     with classifying_bar(console) as bar:
         drawn = runs.predict(
-            bundle, source, out, layers=names(layers), overwrite=overwrite, on_event=bar, stop=received
+            bundle,
+            source,
+            out,
+            layers=names(layers),
+            vectorize=vectorize,
+            min_pixels=min_pixels,
+            overwrite=overwrite,
+            on_event=bar,
+            stop=received,
         )
     say(f"{drawn.path}: {drawn.height} x {drawn.width} pixels", console, whole=True)
     for one in drawn.classes:

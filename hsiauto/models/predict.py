@@ -93,7 +93,7 @@ def predict_scene(
         )
     if valid.shape != (height, width):
         raise UserError("cube and mask must have the same size", f"{(height, width)} and {valid.shape}")
-    each = _MAP_BYTES + (4 * fitted.n_classes if keep_probabilities else 0)
+    each = _MAP_BYTES + (2 * 4 * fitted.n_classes if keep_probabilities else 0)  # twice: once more to be written
     require(each * height * width, "the map of a scene")
     classes = np.zeros((height, width), np.int16)
     confidence = np.zeros((height, width), np.float32)

@@ -3,32 +3,25 @@
 import contextlib
 import re
 import tempfile
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
-from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning
-from rasterio.transform import Affine
 
 from hsiauto.errors import UserError, shown
 from hsiauto.files import atomic_path, writing
 from hsiauto.models.predict import Prediction
+from hsiauto.report.geotiff import LARGEST_LISTED, categories_path, write_tif
 from hsiauto.report.legend import Legend
-from hsiauto.scene.lookup import GeometryLookup
+from hsiauto.report.raster_file import compare, printable, write_raster
 from hsiauto.scene.model import GeoReference
 
 FORMATS = (".png", ".tif", ".npy", ".hdr")
 Layer = Literal["class", "confidence", "probabilities", "dissimilarity"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 
-_LARGEST_LISTED = 4095
-"""Largest label value of a list with an entry for each number from 0: ENVI's class names, GDAL's categories."""
 _LARGEST = 2**32 - 1
 
 
@@ -44,7 +37,7 @@ def check_map(path: Path, legend: Legend, layers: Sequence[Layer] = ("class",)) 
     if suffix == ".png" and tuple(layers) != ("class",):
         rule, remedy = "a picture shows classes alone", "Write .tif, .npy or .hdr, or only the layer class."
         raise UserError(rule, f"`layers` {','.join(layers)}", remedy)
-    largest = _LARGEST_LISTED if suffix == ".hdr" else _LARGEST
+    largest = LARGEST_LISTED if suffix == ".hdr" else _LARGEST
     if max(legend.values) > largest:
         remedy = "Write .tif, which holds larger ones." if suffix == ".hdr" else "Renumber the labels and train again."
         raise UserError(f"a {suffix} map holds label values up to {largest:,}", max(legend.values), remedy)
@@ -64,7 +57,7 @@ def map_files(path: Path, layers: Sequence[Layer] = ("class",)) -> Iterator[Path
             case ".hdr":
                 yield file.with_suffix(".img")
             case ".tif" if layer == "class":
-                yield _categories_path(file)
+                yield categories_path(file)
 
 
 def write_map(
@@ -82,7 +75,8 @@ def write_map(
     dissimilarity  (H, W), float32: at most 1 within the model's area of applicability, NaN without data
 
     .png  the classes in their colours, no data in black
-    .tif  GeoTIFF with colour table; names as tags CLASS_<value>, and as GDAL's categories and attribute table beside it
+    .tif  cloud-optimised GeoTIFF with colour table; names as tags CLASS_<value>, and as GDAL's categories and
+          attribute table beside it
     .npy  (H, W)
     .hdr  ENVI with names and colours; the data stand beside it in .img
 
@@ -93,8 +87,7 @@ def write_map(
 
     path = Path(path)
     check_map(path, legend, layers)
-    if geo is not None and geo.lookup is not None:
-        prediction = _on_the_map(prediction, geo.lookup)
+    prediction = on_the_map(prediction, geo)
     for layer in layers:
         bands, names = _bands(prediction, layer, legend)
         file = layer_path(path, layer)
@@ -104,24 +97,26 @@ def write_map(
                     with atomic_path(file) as temporary:
                         image.imsave(temporary, legend.coloured(prediction.classes), format="png")
                 case ".tif":
-                    _write_tif(bands, names, file, geo, legend if layer == "class" else None)
+                    write_tif(bands, names, file, geo, legend if layer == "class" else None)
                 case ".npy":
                     array = bands if layer == "probabilities" else bands[0]
                     with atomic_path(file) as temporary:
                         np.save(temporary, array, allow_pickle=False)
-                        _compare([np.load(temporary, mmap_mode="r")], [array])
+                        compare([np.load(temporary, mmap_mode="r")], [array])
                 case ".hdr":
                     _write_envi(bands, names, file, geo, legend if layer == "class" else None)
 
 
-def _on_the_map(prediction: Prediction, lookup: GeometryLookup) -> Prediction:
-    """Each cell of the map with what was predicted at the pixel that it shows."""
-    every, apart = prediction.probabilities, prediction.dissimilarity
+def on_the_map(prediction: Prediction, geo: GeoReference | None) -> Prediction:
+    """Of a scene in the sensor's geometry each cell of the map, with what was predicted at the pixel that it shows."""
+    if geo is None or geo.lookup is None:
+        return prediction
+    to_map, every, apart = geo.lookup.to_map, prediction.probabilities, prediction.dissimilarity
     return Prediction(
-        lookup.to_map(prediction.classes, 0),
-        lookup.to_map(prediction.confidence, 0),
-        None if every is None else lookup.to_map(every, 0),
-        None if apart is None else lookup.to_map(apart, np.nan),
+        to_map(prediction.classes, 0),
+        to_map(prediction.confidence, 0),
+        None if every is None else to_map(every, 0),
+        None if apart is None else to_map(apart, np.nan),
     )
 
 
@@ -137,13 +132,6 @@ def _whole(path: Path) -> Iterator[None]:
         raise UserError(f"{path} must be written whole", " ".join(str(error).split()), remedy) from error
 
 
-def _compare(read: Iterable[npt.NDArray[Any]], written: Iterable[npt.NDArray[Any]]) -> None:
-    """Raise OSError if something else is read than was written: on a full disk both GDAL and NumPy may say nothing."""
-    for there, here in zip(read, written, strict=True):
-        if not np.array_equal(there, here, equal_nan=here.dtype.kind == "f"):
-            raise OSError("other values than were written: the disk may be full")
-
-
 def _bands(prediction: Prediction, layer: Layer, legend: Legend) -> tuple[npt.NDArray[Any], Sequence[str]]:
     """(bands, H, W) of a layer, and what each band is called."""
     if layer == "class":
@@ -157,55 +145,13 @@ def _bands(prediction: Prediction, layer: Layer, legend: Legend) -> tuple[npt.ND
     return prediction.probabilities, legend.names
 
 
-def _write_tif(
-    bands: npt.NDArray[Any], names: Sequence[str], path: Path, geo: GeoReference | None, legend: Legend | None
-) -> None:
-    with atomic_path(path) as temporary:
-        creation = {"driver": "GTiff", "compress": "deflate"}
-        _write_raster(bands, temporary, geo, names, creation, legend)
-    if legend is not None:
-        with atomic_path(_categories_path(path)) as temporary:
-            temporary.write_bytes(_categories(legend))
-
-
-def _categories_path(path: Path) -> Path:
-    return path.with_name(path.name + ".aux.xml")
-
-
-def _categories(legend: Legend) -> bytes:
-    """What GDAL keeps beside a GeoTIFF: category names by value, and an attribute table."""
-    root = ElementTree.Element("PAMDataset")
-    band = ElementTree.SubElement(root, "PAMRasterBand", band="1")
-    named = {value: name for value, name, _ in legend.entries}
-    if max(named) <= _LARGEST_LISTED:
-        categories = ElementTree.SubElement(band, "CategoryNames")
-        for value in range(max(named) + 1):
-            ElementTree.SubElement(categories, "Category").text = _printable(named.get(value, ""))
-    table = ElementTree.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
-    columns = (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8))
-    for index, (name, kind, usage) in enumerate(columns):
-        field = ElementTree.SubElement(table, "FieldDefn", index=str(index))
-        for tag, text in (("Name", name), ("Type", str(kind)), ("Usage", str(usage))):
-            ElementTree.SubElement(field, tag).text = text
-    for index, (value, name, colour) in enumerate(legend.entries):
-        row = ElementTree.SubElement(table, "Row", index=str(index))
-        for cell in (str(value), _printable(name), *map(str, colour)):
-            ElementTree.SubElement(row, "F").text = cell
-    return bytes(ElementTree.tostring(root, encoding="utf-8"))
-
-
-def _printable(name: str) -> str:
-    """`name` without control characters, which XML cannot hold."""
-    return "".join(letter if letter.isprintable() else " " for letter in name)
-
-
 def _write_envi(
     bands: npt.NDArray[Any], names: Sequence[str], path: Path, geo: GeoReference | None, legend: Legend | None
 ) -> None:
     """GDAL writes data and geo reference; the lines that make it a classification are added to its header."""
     with writing(path), tempfile.TemporaryDirectory(prefix=".map-", dir=path.parent) as folder:
         data = Path(folder) / "map.img"
-        _write_raster(bands, data, geo, [_plain(name) for name in names], {"driver": "ENVI"}, legend)
+        write_raster(bands, data, geo, [_plain(name) for name in names], {"driver": "ENVI"}, legend)
         header = data.with_suffix(".hdr")
         text = header.read_text(encoding="utf-8")
         text = re.sub(r"description = \{.*?\}", "description = {map by hsiauto}", text, flags=re.DOTALL)
@@ -228,34 +174,4 @@ def _class_lines(legend: Legend) -> str:
 
 def _plain(name: str) -> str:
     """`name` without what delimits a list in an ENVI header."""
-    return _printable(name.translate(str.maketrans(",{}\n", ";() ")))
-
-
-def _write_raster(
-    bands: npt.NDArray[Any],
-    path: Path,
-    geo: GeoReference | None,
-    descriptions: Sequence[str],
-    creation: dict[str, Any],
-    legend: Legend | None,
-) -> None:
-    """(bands, H, W) -> a raster file with the scene's geo reference, if it has one, and with the legend of classes."""
-    count, height, width = bands.shape
-    creation = {**creation, "count": count, "height": height, "width": width, "dtype": bands.dtype.name}
-    if legend is not None:
-        creation["nodata"] = legend.no_data
-    if geo is not None:
-        creation["transform"] = Affine(*geo.transform)
-        if geo.crs_wkt:
-            creation["crs"] = CRS.from_wkt(geo.crs_wkt)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **creation) as raster:
-            if legend is not None and creation["driver"] == "GTiff":
-                raster.update_tags(**{f"CLASS_{value}": _printable(name) for value, name, _ in legend.entries})
-                if bands.dtype.itemsize <= 2:  # GDAL keeps no colour table for larger integers
-                    raster.write_colormap(1, {value: (*colour, 255) for value, _, colour in legend.entries})
-            raster.write(bands)
-            raster.descriptions = tuple(map(_printable, descriptions))
-        with rasterio.open(path, driver=creation["driver"]) as raster:
-            _compare((raster.read(band) for band in raster.indexes), bands)
+    return printable(name.translate(str.maketrans(",{}\n", ";() ")))

@@ -11,6 +11,7 @@ from hsiauto.models.predict import on_fastest_device, predict_scene
 from hsiauto.models.value_range import why_outside
 from hsiauto.report.legend import Legend
 from hsiauto.report.maps import Layer, check_map, layer_path, map_files, write_map
+from hsiauto.report.polygons import check_polygons, polygons_path, write_polygons
 from hsiauto.runs.folder import makes_bundle_again
 from hsiauto.runs.map_target import claim
 from hsiauto.runs.watch import Stop, Watch
@@ -46,6 +47,8 @@ class ClassMap:
     """Remarks that a reader of the map must know."""
     warnings: tuple[str, ...] = ()
     """Why the map may be wrong."""
+    polygons: Path | None = None
+    """The file of the classes as polygons, if they were asked for."""
 
 
 @within_memory("the map of a scene")
@@ -55,6 +58,8 @@ def predict(
     out: str | Path,
     *,
     layers: Sequence[Layer] = ("class",),
+    vectorize: bool = False,
+    min_pixels: int = 1,
     overwrite: bool = False,
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
@@ -62,9 +67,11 @@ def predict(
     """Write the class map of `scene`, a source, a known name or a file, to `out`; a further layer stands beside it.
 
     layers: of class, confidence, probabilities and dissimilarity, which is at most 1 within the model's area of
-    applicability (`hsiauto.models.applicability`). overwrite: an older file may be replaced, though never one of the
-    scene, a bundle or a run. on_event: called with `Classifying`. stop: ends it with KeyboardInterrupt, and nothing is
-    written. Raises UserError for anything that does not fit, before the scene is classified.
+    applicability (`hsiauto.models.applicability`). vectorize: the classes as polygons too, in a GeoPackage beside
+    `out`; patches of fewer than `min_pixels` pixels join their largest neighbour there, not in the map. overwrite: an
+    older file may be replaced, though never one of the scene, a bundle or a run. on_event: called with `Classifying`.
+    stop: ends it with KeyboardInterrupt, and nothing is written. Raises UserError for anything that does not fit,
+    before the scene is classified.
     """
     path: Path = typed_path(out)
     watch = Watch.of(on_event, stop)
@@ -78,7 +85,13 @@ def predict(
         raise UserError("`layers` dissimilarity needs a bundle with training pixels", folder, "Export the model again.")
     legend = Legend.of(loaded.provenance)
     check_map(path, legend, layers)
-    claim(map_files(path, layers), source, overwrite)
+    polygons = (polygons_path(path),) * vectorize
+    if vectorize:
+        check_polygons()
+    if min_pixels < 1 or (min_pixels > 1 and not vectorize):
+        rule = "`min_pixels` is 1 or more, and belongs to `vectorize`"
+        raise UserError(rule, min_pixels, "Ask for polygons too, or leave it out.")
+    claim((*map_files(path, layers), *polygons), source, overwrite)
     came_from = loaded.provenance
     bands = ModelBands(loaded.fitted.n_bands, came_from.wavelengths_nm, came_from.dropped_bands)
     opened = open_image(source, bands)
@@ -97,12 +110,16 @@ def predict(
     )
     outside = why_outside(came_from.value_range, opened.cube, opened.valid) if came_from.value_range else ""
     write_map(prediction, path, legend, opened.geo, layers)
+    notes = opened.notes
+    for file in polygons:
+        n_polygons = write_polygons(prediction, file, legend, opened.geo, min_pixels)
+        notes += (f"{n_polygons:,} polygons in {file.name}",)
     classes = tuple(
         ClassShare(value, name, float((prediction.classes == k).mean()))
         for k, (value, name) in enumerate(zip(legend.values, legend.names, strict=True), start=1)
     )
     warnings = (outside,) if outside else ()
-    notes = opened.notes
     if (share := prediction.share_applicable) is not None:
         notes += (applicability_statement(share),)
-    return ClassMap(layer_path(path, layers[0]), opened.height, opened.width, classes, notes, warnings)
+    drawn = layer_path(path, layers[0])
+    return ClassMap(drawn, opened.height, opened.width, classes, notes, warnings, *polygons)

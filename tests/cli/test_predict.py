@@ -19,14 +19,17 @@ def trained(run: Run, tmp_path: Path) -> Path:
 
 def test_it_prints_values_notes_and_warnings(run: Run, trained: Path) -> None:
     np.save(trained / "reflectance.npy", np.load(trained / "cube.npy") / 10_000)
-    code, out, _ = run("predict", "bundle", "reflectance.npy", "--out", "new/map.tif", "--layers", "class,confidence")
+    layers = ("--layers", "class,confidence", "--vectorize", "--min-pixels", "3")
+    code, out, _ = run("predict", "bundle", "reflectance.npy", "--out", "new/map.tif", *layers)
     assert code == 0
     lines = out.strip().splitlines()
     assert lines[0] == "new/map.tif: 24 x 20 pixels"
     assert [line.split()[:3] for line in lines[1:4]] == [[value, "class", value] for value in ("2", "6", "9")]
     assert any(line.startswith("note: neither model nor scene has wavelengths") for line in lines)
     assert any(line.startswith("warning: ") and "Multiplied by 10000" in line for line in lines)
-    assert {path.name for path in (trained / "new").iterdir()} == {"map.tif", "map.tif.aux.xml", "map-confidence.tif"}
+    assert any(line.startswith("note: ") and line.endswith("polygons in map.gpkg") for line in lines)
+    made = {path.name for path in (trained / "new").iterdir()}
+    assert made == {"map.tif", "map.tif.aux.xml", "map-confidence.tif", "map.gpkg"}
 
 
 def test_what_it_refuses_is_one_line_in_the_names_of_options(run: Run, trained: Path) -> None:
@@ -40,6 +43,7 @@ def test_what_it_refuses_is_one_line_in_the_names_of_options(run: Run, trained: 
             "--layers are class, confidence, probabilities, dissimilarity; received 'height'",
         ),
         (["new.tif", "--layers", ","], "at least one name"),
+        (["new.tif", "--min-pixels", "2"], "--min-pixels is 1 or more, and belongs to --vectorize"),
         (["new.tif", "--match-bands", "nearest"], "--match-bands nearest"),
         (["new.tif", "--match-bands", "most"], "match-bands"),
     ):

@@ -31,6 +31,16 @@ def prediction() -> Prediction:
     return Prediction(classes, (classes / 4).astype(np.float32), probabilities, (classes / 2).astype(np.float32))
 
 
+def test_overviews_of_a_map_hold_its_classes_alone(tmp_path: Path) -> None:
+    classes = np.random.default_rng(0).integers(0, 3, (700, 600)).astype(np.int16)
+    confidence = np.ones((700, 600), np.float32)
+    write_map(Prediction(classes, confidence), tmp_path / "map.tif", LEGEND, UTM, ("class", "confidence"))
+    for name, values in (("map.tif", {0, 2, 6}), ("map-confidence.tif", {1})):
+        with rasterio.open(tmp_path / name) as raster:
+            assert raster.overviews(1) == [2]
+            assert set(np.unique(raster.read(1, out_shape=(350, 300))).tolist()) == values
+
+
 def with_values(*values: int) -> Legend:
     return Legend(LEGEND.names, values, LEGEND.colours)
 
@@ -54,6 +64,7 @@ def test_tif_is_one_band_of_label_values_with_names_colours_and_geo_reference(
         assert raster.tags()["CLASS_2"] == "corn, notill"
         assert raster.tags()["CLASS_6"] == "woods"
         assert raster.colormap(1)[6] == (*class_colours(6)[5], 255)
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
     assert categories(tmp_path / "map.tif", tmp_path) == ["no data", "", "corn, notill", "", "", "", "woods"]
     assert "GDALRasterAttributeTable" in (tmp_path / "seen.vrt").read_text()
 

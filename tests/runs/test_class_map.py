@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyogrio
 import pytest
 import rasterio
 
@@ -81,6 +82,15 @@ def test_further_layers_stand_beside_the_map(trained: Path) -> None:
     share = (np.load(trained / "map-dissimilarity.npy") <= 1).mean()
     assert share > 0.8
     assert drawn.notes[-1].startswith(f"{100 * share:.0f} % of the map lies within the model's area of applicability")
+
+
+def test_classes_are_polygons_too_beside_the_map(trained: Path) -> None:
+    drawn = runs.predict(trained / "bundle", trained / "cube.npy", trained / "map.png", vectorize=True, min_pixels=2)
+    assert drawn.polygons == trained / "map.gpkg"
+    assert pyogrio.read_info(drawn.polygons)["features"] >= HEIGHT // 2, "a stripe of two rows each"
+    with pytest.raises(UserError, match="replaces no file"):
+        runs.predict(trained / "bundle", trained / "cube.npy", trained / "map.npy", vectorize=True)
+    assert not (trained / "map.npy").exists()
 
 
 def test_a_bundle_without_training_pixels_tells_no_dissimilarity(trained: Path) -> None:
