@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from hsiauto.errors import UserError
+from hsiauto.leaderboard.storage import object_in
+from hsiauto.leaderboard.summary import CANARY
 from hsiauto.models.applicability import Applicability
 from hsiauto.models.bundle import Bundle, Provenance, load_bundle, load_model, remove, save_bundle
 from hsiauto.models.fitted.base import Fitted
@@ -22,6 +24,7 @@ from hsiauto.search.events import Event, Model, now, of
 from hsiauto.split.distance import Distances
 from hsiauto.split.seal import class_names, training_data
 
+_BY_DISTANCE = "test_oa_by_distance"
 _SCORES = ("oa", "oa_low", "oa_high", "aa", "kappa")
 
 
@@ -40,7 +43,7 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
     if (fitted := _model(model)) is not None and fitted.config.hash() == winner:
         if bundle.exists() and _own(bundle, prepared) is None:  # damaged, or another run's
             bundle.rename(bundle.with_name(f"{BUNDLE}-other-{secrets.token_hex(3)}"))
-        provenance = provenance_of(prepared, _own_refit(prepared, rows))
+        provenance = provenance_of(prepared, _own_refit(prepared, rows), _canary_oa(prepared, rows))
         save_bundle(fitted, bundle, provenance, _applicability(prepared, fitted))
         shutil.rmtree(model)
         _remove_map(folder)
@@ -122,7 +125,13 @@ def _own_refit(prepared: Prepared, rows: list[dict[str, Any]]) -> dict[str, Any]
     return next((row for row in rows if all(row[name] == value for name, value in key.items())), None)
 
 
-def provenance_of(prepared: Prepared, refit: dict[str, Any] | None) -> Provenance:
+def _canary_oa(prepared: Prepared, rows: list[dict[str, Any]]) -> float | None:
+    """What position alone scores on the run's split; None if that was not scored."""
+    found = (row for row in rows if row.get("family") == CANARY and row["split_hash"] == prepared.split.hash)
+    return next((row["test_oa"] for row in found if row["test_oa"] is not None), None)
+
+
+def provenance_of(prepared: Prepared, refit: dict[str, Any] | None, canary_oa: float | None = None) -> Provenance:
     """What a bundle says of the model that `refit`, a row of the leaderboard, describes."""
     scene, split = prepared.scene, prepared.split
     colours = class_colours(scene.n_classes)
@@ -143,6 +152,8 @@ def provenance_of(prepared: Prepared, refit: dict[str, Any] | None) -> Provenanc
         rgb_bands=scene.rgb_bands,
         test_scores={name: refit[f"test_{name}"] for name in _SCORES} if refit else {},
         test_pixels=refit["pixels_test"] if refit else None,
+        canary_oa=canary_oa,
+        oa_by_distance=object_in((refit or {}).get(_BY_DISTANCE), _BY_DISTANCE, float | None),
         transductive=refit["transductive"] if refit else None,
         created_at=now(),
     )

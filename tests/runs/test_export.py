@@ -81,3 +81,19 @@ def test_a_bundle_that_is_a_link_is_replaced(prepared: Prepared, folder: Path, t
     assert export_winner(prepared, folder, table)[0] is not None
     assert not (folder / BUNDLE).is_symlink()
     assert (elsewhere / "provenance.json").read_bytes() == before
+
+
+def test_a_bundle_tells_what_position_alone_scores_and_accuracy_by_distance(prepared: Prepared, tmp_path: Path) -> None:
+    save_model(fit_classical(CONFIG, prepared.data, 0, 1), tmp_path / MODEL_FOLDER)
+    own = {"split_hash": prepared.split.hash, "seed": prepared.run_config.seed, "pixels_test": 9, "transductive": False}
+    scores = dict.fromkeys(("test_oa", "test_oa_low", "test_oa_high", "test_aa", "test_kappa"), 0.5)
+    winner = {"kind": "refit", "rank": 1, "family": "svm", "config_hash": CONFIG.hash()}
+    winner["test_oa_by_distance"] = '{"1": 0.75, "2": null}'
+    canary = {"kind": "baseline", "rank": None, "family": "coordinate_1nn", "test_oa": 0.25}
+    other = canary | {"split_hash": "another", "test_oa": 0.125}
+    table = pa.Table.from_pylist([own | scores | winner, own | canary | {"config_hash": "c"}, own | other])
+    bundle, _ = export_winner(prepared, tmp_path, table)
+    assert bundle is not None
+    assert bundle.provenance.canary_oa == 0.25
+    assert bundle.provenance.oa_by_distance == {"1": 0.75, "2": None}
+    assert "Row and column alone, without spectra: OA 0.250" in (tmp_path / BUNDLE / "README.md").read_text()

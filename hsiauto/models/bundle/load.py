@@ -78,7 +78,7 @@ def load_bundle(folder: Path) -> Bundle:
         _agree(len({*dropped}) == len(dropped) and max(dropped, default=0) < file_bands, "bands of model and file")
         rgb_bands = provenance.rgb_bands or (0,)
         _agree(min(rgb_bands) >= 0 and max(rgb_bands) < fitted.n_bands, "bands of model and picture")
-    return Bundle(fitted, provenance, _applicability(folder, files, fitted))
+    return Bundle(fitted, provenance, _applicability(folder, files, fitted), folder)
 
 
 def _applicability(folder: Path, files: Mapping[str, bytes], fitted: Fitted) -> Applicability | None:

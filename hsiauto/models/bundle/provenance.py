@@ -1,6 +1,7 @@
 """Where a model comes from, and what its inputs and outputs mean."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
@@ -41,6 +42,10 @@ class Provenance(BaseModel):
     low and high: the leaderboard's `test_oa_low` and `test_oa_high`."""
     test_pixels: int | None = None
     """Pixels that it was scored on."""
+    canary_oa: float | None = None
+    """Test OA on the same split of a model that sees row and column alone; None: it was not scored."""
+    oa_by_distance: dict[str, float | None] = Field(default_factory=dict)
+    """{pixels from the nearest training pixel, such as "8-15": test OA there}, as the leaderboard has it."""
     transductive: bool | None = None
     """Whether it was trained with spectra of unlabelled ground of its scene, test pixels among them; None: not said."""
     created_at: str
@@ -64,3 +69,5 @@ class Bundle:
     provenance: Provenance
     applicability: Applicability | None = None
     """None: the bundle was saved without."""
+    folder: Path | None = None
+    """Where it was loaded from."""

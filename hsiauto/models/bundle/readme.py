@@ -72,6 +72,8 @@ def _figures(provenance: Provenance) -> Iterator[str]:
     said += "".join(f", {label} {scores[name]:.3f}" for name, label in _SCORES.items() if name in scores)
     pixels = "" if provenance.test_pixels is None else f", of {provenance.test_pixels:,} pixels"
     yield f"- On test: {said}{pixels}."
+    if provenance.canary_oa is not None:
+        yield f"- Row and column alone, without spectra: OA {provenance.canary_oa:.3f} on the same pixels."
     yield f"- {_MEASURES.get(provenance.protocol, 'Test pixels are others than those that trained it.')}"
 
 
