@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install search serve test hostile lint docs bench curves clean
+.PHONY: install search serve test hostile lint docs bench curves clean check-sources
 
 install: $(STAMP)
 
@@ -49,6 +49,9 @@ bench: $(STAMP)  ## ratios measured side by side, and what a search survives; se
 
 curves: $(STAMP)  ## record real learning curves where the table stops: make curves DATA_DIR=... [MINUTES=30]
 	$(BIN)/python -m benchmarks.curves.record --data-dir $(DATA_DIR) $(if $(MINUTES),--minutes $(MINUTES))
+
+check-sources: $(STAMP)  ## ask every source of a known scene whether it answers; needs the network, not run in CI
+	$(BIN)/python -m benchmarks.sources
 
 clean:
 	rm -rf $(VENV) build site *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -29,10 +29,11 @@ def datasets(*, data_dir: DataDir = None, json: Json = False) -> None:
             " x ".join(map(str, row.shape)) if row.shape else None,
             row.n_classes or None,
             row.present,
+            row.sources or None,
         )
         for row in registry.list_datasets(data_dir)
     ]
-    print_rows([*columns, Column("here", prose=True)], rows, as_json=json)
+    print_rows([*columns, Column("here", prose=True), Column("sources", prose=True)], rows, as_json=json)
 
 
 _FETCH = "Download a scene: each source in turn, resumed where it broke off, checked against its sha256."

@@ -1,5 +1,6 @@
 """Downloads from a server on this machine that can refuse, break off, and send something else."""
 
+import datetime
 import errno
 import hashlib
 import threading
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from hsiauto.errors import UserError
-from hsiauto.scene.registry import catalogue, known_scenes
+from hsiauto.files import read_yaml
+from hsiauto.scene.registry import answering, catalogue, known_scenes
 from hsiauto.scene.registry.download import DownloadError, download
 from hsiauto.scene.registry.known import RegisteredFile
 
@@ -26,6 +28,7 @@ class Server:
     port: int = 0
     refuse: set[str] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
+    pages: set[str] = field(default_factory=set)
     no_range: set[str] = field(default_factory=set)
     breaks: dict[str, int] = field(default_factory=dict)
     """Path -> how many more answers break off after 100,000 bytes."""
@@ -48,7 +51,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
                 self.send_error(403)
                 return
             body = b"<html>moved</html>" if self.path in state.foreign else BODY
-            start = int(asked.split("=")[1].rstrip("-")) if asked and self.path not in state.no_range else 0
+            start = int(asked.split("=")[1].partition("-")[0]) if asked and self.path not in state.no_range else 0
             if start and start >= len(body):
                 self.send_error(416)
                 return
@@ -56,6 +59,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
             self.send_header("Content-Length", str(len(body) - start))
+            self.send_header("Content-Type", "text/html" if self.path in state.pages else "application/octet-stream")
             self.end_headers()
             if state.breaks.get(self.path, 0) > 0:
                 state.breaks[self.path] -= 1
@@ -175,3 +179,26 @@ def test_a_full_disk_stops_the_download_with_what_to_do(
         download(_file(server, "/a", "/b"), tmp_path / "toy.mat")
     assert [path for path, _ in server.asked] == ["/a"]
     assert not (tmp_path / "toy.mat").exists()
+
+
+def test_a_source_answers_if_a_file_comes_and_no_page(server: Server) -> None:
+    server.refuse, server.pages = {"/refused"}, {"/page"}
+    assert answering.why_silent(server.url("/file")) == ""
+    assert server.asked[-1] == ("/file", "bytes=0-0")
+    assert answering.why_silent(server.url("/refused")) == "HTTP Error 403: Forbidden"
+    assert answering.why_silent(server.url("/page")) == "a page, no file"
+    assert "refused" in answering.why_silent("http://127.0.0.1:9/nobody")
+
+
+def test_the_list_tells_which_sources_answered_and_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = known_scenes()["salinas"]
+    assert scene.cube is not None
+    monkeypatch.setattr(answering, "last", lambda: None)
+    assert answering.told(scene) == f"{len(scene.cube.urls)}, not checked"
+    answers = answering.Answers(checked=datetime.date(2026, 11, 28), answered=scene.cube.urls[1:], silent={})
+    answering.record(answers, tmp_path / "sources.yaml")
+    read = answering.Answers.model_validate(read_yaml(tmp_path / "sources.yaml"))
+    assert read == answers
+    monkeypatch.setattr(answering, "last", lambda: read)
+    assert answering.told(scene) == "2 of 3 answered 2026-11-28"
+    assert answering.told(known_scenes()["demo"]) == answering.told(known_scenes()["houston_2013"]) == ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsiauto.errors import UserError
+from hsiauto.scene.registry.answering import told
 from hsiauto.scene.registry.download import DownloadError, Progress, download
 from hsiauto.scene.registry.known import RegisteredScene, known_scenes
 from hsiauto.scene.registry.locate import by_name, checked, data_folder, instructions
@@ -20,6 +21,8 @@ class Row:
     n_classes: int | None
     present: str
     """`yes`, `built in`, `variant <name>`, `labels only`, `no`, or `no (on request)` if there is no download."""
+    sources: str
+    """How many sources a download has, and how many of them answered when that was last checked."""
 
 
 def find(name: str) -> RegisteredScene:
@@ -36,7 +39,7 @@ def list_datasets(data_dir: Path | None = None) -> list[Row]:
     """A row for each known scene; presence goes by file names, `verify` by checksums."""
     folder = data_folder(data_dir)
     return [
-        Row(scene.name, scene.title, scene.shape, scene.n_classes, _present(scene, folder))
+        Row(scene.name, scene.title, scene.shape, scene.n_classes, _present(scene, folder), told(scene))
         for scene in known_scenes().values()
     ]
 

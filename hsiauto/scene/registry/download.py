@@ -20,8 +20,8 @@ TIMEOUT_S = 10.0
 ATTEMPTS = 4
 """At one source, as long as each brings the file further."""
 _CHUNK = 1 << 16
-# A server that hangs up, refuses, times out or answers nonsense: reasons to try again or elsewhere.
-_NETWORK = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
+NETWORK = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
+"""A server that hangs up, refuses, times out or answers nonsense: reasons to try again or elsewhere."""
 
 
 class DownloadError(Exception):
@@ -61,8 +61,8 @@ def _from_source(url: str, part: Path, file: RegisteredFile, progress: Progress 
         before = _size(part)
         try:
             whole = _transfer(url, part, file.file, progress)
-        except _NETWORK as error:
-            whole, reason = False, _why(error)
+        except NETWORK as error:
+            whole, reason = False, why(error)
         if whole:
             received = sha256(part)
             if received == file.sha256:
@@ -122,7 +122,8 @@ def _continues(response: _Response, done: int) -> bool:
     )
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """A network's error in words."""
     cause = error.reason if isinstance(error, urllib.error.URLError) and not hasattr(error, "code") else error
     return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
 
