@@ -44,6 +44,7 @@ _COMMANDS = {
     "remote": ("remote:app", "Runs on a service: log in, upload, run, follow, stop, download."),
     "predict": ("run:predict", "Classify a scene with an exported model."),
     "bundle": ("bundle:app", "Exported models: show what one is, verify its files."),
+    "export": ("export:export", "Write an exported model as ONNX or torch.export, for programs without hsiauto."),
     "estimate": ("estimate:estimate", _ESTIMATE),
     "split": ("split:split", "Show who would train, validate and test on a scene, how far apart, before a search."),
     "leaderboard": ("inspect:leaderboard", "Print the leaderboard of a run."),

@@ -111,7 +111,7 @@ class Ssftt(nn.Module):
         x_BKDPP = self.spectral(x_BCPP.contiguous()[:, None])
         x_BND = self.spatial(x_BKDPP.flatten(1, 2)).flatten(2).mT
         tokens_BLD = self.tokenizer(x_BND)
-        class_B1D = self.class_token_D.to(tokens_BLD.dtype).expand(len(tokens_BLD), 1, -1)
+        class_B1D = self.class_token_D.to(tokens_BLD.dtype).expand(tokens_BLD.shape[0], 1, -1)
         x_BTD = self.dropout(torch.cat([class_B1D, tokens_BLD], dim=1) + self.positions_TD)
         logits: Tensor = self.head(self.layers(x_BTD)[:, 0])
         return logits

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hsiauto.cli.options_table import markdown
+from hsiauto.families import FAMILIES
 from hsiauto.leaderboard import COLUMNS
+from hsiauto.models.export.taking_part import reads, why_family_not
 from tests.docs.blocks import PAGES
 
 _PLACE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.S)
@@ -21,8 +23,18 @@ def columns() -> str:
     return "\n".join(lines) + "\n"
 
 
+def exported() -> str:
+    """What a graph of each family is fed, or why there is none."""
+    lines = ["| family | its graph |", "|---|---|"]
+    for name, config in FAMILIES.items():
+        why = why_family_not(config)
+        lines.append(f"| `{name}` | {f'none: {why}' if why else f'equal; reads {reads(config)}'} |")
+    return "\n".join(lines) + "\n"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "columns": columns,
+    "export": exported,
     "search": lambda: markdown("search"),
 }
 

@@ -138,7 +138,7 @@ class Attention(nn.Module):
         q_BhMd = self.query(queries_BMD).unflatten(-1, split).transpose(1, 2)
         kv = self.key_value(memory_BND).unflatten(-1, (2, *split))
         k_BhNd, v_BhNd = kv.permute(2, 0, 3, 1, 4).unbind(0)
-        q_BhMd = q_BhMd.expand(len(memory_BND), -1, -1, -1)
+        q_BhMd = q_BhMd.expand(memory_BND.shape[0], -1, -1, -1)
         dropout = self.dropout if self.training else 0.0
         attended = scaled_dot_product_attention(q_BhMd, k_BhNd, v_BhNd, dropout_p=dropout)
         out: Tensor = self.out(attended.transpose(1, 2).flatten(2))

@@ -49,7 +49,8 @@ class SpatialExtractor(nn.Module):
     def forward(self, x_BCPP: Tensor) -> Tensor:
         B, C, P, _ = x_BCPP.shape
         images_N1PP = x_BCPP.reshape(B * C, 1, P, P)
-        parts = (images_N1PP,) if self.training else images_N1PP.split(self._slice(images_N1PP))
+        at_once = self.training or torch.compiler.is_exporting()  # a graph takes batches of any size
+        parts = (images_N1PP,) if at_once else images_N1PP.split(self._slice(images_N1PP))
         pooled = torch.cat([_mean_and_max(self.maps(part)) for part in parts])
         tokens: Tensor = self.token(pooled)
         return tokens.view(B, C, -1)
