@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from hsiauto.cli.console import with_options
 from hsiauto.config import Command, Declared, declared, run_config_from
 from hsiauto.errors import UserError, refusal, shown
-from hsiauto.settings import Repeats, Seed, TypedPath
+from hsiauto.settings import Pixels, Port, Repeats, Requests, Seed, TypedPath
 
 _ORDER = (
     *("What is trained", "Cells", "Scene", "Evaluation protocol", "Budget", "Search", "Search, advanced", "Refit"),
@@ -38,6 +38,9 @@ def _read_as(kind: Any) -> Callable[[Any, Sequence[Token]], Any]:
 
 
 SomeRuns = Annotated[int, Parameter(converter=_read_as(Repeats), allow_leading_hyphen=True)]
+SomePixels = Annotated[int, Parameter(converter=_read_as(Pixels), allow_leading_hyphen=True)]
+SomeRequests = Annotated[int, Parameter(converter=_read_as(Requests), allow_leading_hyphen=True)]
+PortNumber = Annotated[int, Parameter(converter=_read_as(Port), allow_leading_hyphen=True)]
 SeedNumber = Annotated[int, Parameter(converter=_read_as(Seed), allow_leading_hyphen=True)]
 PathName = Annotated[Path, Parameter(converter=_read_as(TypedPath))]
 Out = Annotated[PathName | None, Parameter(group=_RUN, help="New or empty. [default: runs/<dataset>-<time>]")]

@@ -7,7 +7,19 @@ from cyclopts import Parameter
 from hsiauto import runs
 from hsiauto.cli.console import output, say
 from hsiauto.cli.ending import end_run
-from hsiauto.cli.options import GROUPS, Config, Given, Out, PathName, Resume, SeedNumber, Set, SomeRuns, with_settings
+from hsiauto.cli.options import (
+    GROUPS,
+    Config,
+    Given,
+    Out,
+    PathName,
+    Resume,
+    SeedNumber,
+    Set,
+    SomePixels,
+    SomeRuns,
+    with_settings,
+)
 from hsiauto.cli.process import began
 from hsiauto.cli.signals import received
 from hsiauto.config import run_config_from
@@ -102,7 +114,7 @@ def predict(
     ] = "class",
     vectorize: Annotated[bool, Parameter(negative="", show_default=False, help="Polygons too: map.gpkg.")] = False,
     min_pixels: Annotated[
-        int, Parameter(help="Patches of fewer pixels join their largest neighbour among the polygons.")
+        SomePixels, Parameter(help="Patches of fewer pixels join their largest neighbour among the polygons.")
     ] = 1,
     overwrite: Annotated[bool, Parameter(negative="", show_default=False, help="Replace an older map.")] = False,
 ) -> None:

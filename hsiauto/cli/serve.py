@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Group, Parameter
 
 from hsiauto.cli.console import output, say
-from hsiauto.cli.options import Json, PathName
+from hsiauto.cli.options import Json, PathName, PortNumber, SomeRequests, SomeRuns
 from hsiauto.cli.tables import Column, print_rows
 from hsiauto.errors import UserError
 from hsiauto.settings import count
@@ -34,7 +34,7 @@ def serve(
     root: Root,
     scenes: Annotated[PathName | None, Parameter(help="Folder of scenes that every user may read.")] = None,
     address: Annotated[str | None, Parameter(help="Running Ray cluster that searches join. [default: none]")] = None,
-    port: Annotated[int, Parameter(group=_ADDRESS, help="0: any that is free.")] = 8765,
+    port: Annotated[PortNumber, Parameter(group=_ADDRESS, help="0: any that is free.")] = 8765,
     host: Annotated[str, Parameter(group=_ADDRESS, help="Address to listen at.")] = "127.0.0.1",
     allowed_host: Annotated[
         list[str] | None,
@@ -48,12 +48,12 @@ def serve(
     demo: Annotated[
         bool, Parameter(negative="", show_default=False, help="Ask for a search of the demo scene if there is no run.")
     ] = False,
-    runs_at_once: Annotated[int, Parameter(group=_LIMITS, help="Runs at a time.")] = 1,
-    queue: Annotated[int, Parameter(group=_LIMITS, help="Runs that may wait.")] = 50,
+    runs_at_once: Annotated[SomeRuns, Parameter(group=_LIMITS, help="Runs at a time.")] = 1,
+    queue: Annotated[SomeRuns, Parameter(group=_LIMITS, help="Runs that may wait.")] = 50,
     max_scene: Annotated[str, Parameter(group=_LIMITS, help="Bytes of a file, and of a cube.")] = "4G",
     max_scenes: Annotated[str, Parameter(group=_LIMITS, help="Bytes of all uploaded scenes.")] = "50G",
     min_free: Annotated[str, Parameter(group=_LIMITS, help="Free bytes of disk below which nothing starts.")] = "2G",
-    requests_per_minute: Annotated[int, Parameter(group=_LIMITS, help="Of a user.")] = 1200,
+    requests_per_minute: Annotated[SomeRequests, Parameter(group=_LIMITS, help="Of a user.")] = 1200,
 ) -> None:
     """Serve ROOT until Ctrl-C."""
     _check_address(host, allowed_host or [], tls_cert, tls_key, behind_proxy)

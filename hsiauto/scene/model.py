@@ -52,10 +52,12 @@ class Scene:
     dropped_bands: tuple[int, ...] = ()
     """Bands of the file, 0-based, that `cube` leaves out."""
     geo: GeoReference | None = None
+    groups: npt.NDArray[np.int32] | None = None
+    """(H, W): the group of each labelled pixel, such as its field, contiguous from 1; 0 where `labels` is."""
     background: int = 0
     """The value in label files that means unlabelled; if 0 is a class and none does, a number that no file holds."""
     data_hash: str = ""
-    """sha256 over cube and labels as stored."""
+    """sha256 over cube, labels and groups as stored."""
     notes: tuple[str, ...] = field(default=())
     """Remarks that a reader of a result must know, e.g. "8-bit variant", "312 pixels without data"."""
     parts: tuple[Part, ...] = ()

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
-from hsiauto.scene import readers, registry
+from hsiauto.scene import polygons, readers, registry
 from hsiauto.scene.assemble import assemble
 from hsiauto.scene.bands import ModelBands, match_bands, unchecked, with_model_bands
+from hsiauto.scene.groups import read_groups, with_groups
 from hsiauto.scene.label_map import label_map, name_classes, plane, whole_numbers
 from hsiauto.scene.memory import within_memory
 from hsiauto.scene.model import Scene
@@ -27,20 +28,29 @@ def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
     """The scene of a registry name, of `simulated:LABELS`, or of a file with its labels; of several a `mosaic`.
 
     A registry scene that is not on this machine is downloaded, telling `progress`. Raises UserError for everything that
-    can be wrong with names, files, axes, labels and values.
+    can be wrong with names, files, axes, labels, groups and values.
     """
     if several := scenes_of(source):
         opened = [replace(open_scene(one, progress), name=name) for name, one in several.scenes]
         return mosaic(opened, several.name)
+    scene = _ungrouped(source, progress)
+    return scene if source.groups is None else with_groups(scene, read_groups(source.groups, scene))
+
+
+def _ungrouped(source: SceneSource, progress: Progress | None) -> Scene:
+    """One scene, without the groups of `source.groups`."""
     if source.dataset.startswith(SIMULATED):
         return _simulated(source)
     if source.dataset in registry.known_scenes():
         return _known(source, progress)
     path = _existing(source)
     labels_path = source.labels or _own_labels(path, source)
-    cube = readers.read(path, "cube", source.key)
-    labels = readers.read(labels_path, "labels", source.labels_key)
-    return assemble(
+    cube, groups = readers.read(path, "cube", source.key), None
+    if source.polygons:
+        labels, groups = polygons.read(labels_path, cube, source)
+    else:
+        labels = readers.read(labels_path, "labels", source.labels_key)
+    scene = assemble(
         path.stem,
         cube,
         labels,
@@ -51,6 +61,7 @@ def open_scene(source: SceneSource, progress: Progress | None = None) -> Scene:
         on_nodata=source.on_nodata,
         drop_bands=source.drop_bands,
     )
+    return scene if groups is None else with_groups(scene, groups)
 
 
 @within_memory("a scene")
@@ -108,7 +119,7 @@ def _known(source: SceneSource, progress: Progress | None) -> Scene:
     scene = find(source.dataset)
     _refuse(source, "labels", "key", "labels_key", "layout", "background")
     if scene.cube is None or scene.labels is None:
-        _refuse(source, "ignore_labels", "nodata", "on_nodata", "drop_bands")
+        _refuse(source, "groups", "ignore_labels", "nodata", "on_nodata", "drop_bands")
         from hsiauto.scene.simulator import simulate
 
         return simulate.demo(source.seed)

@@ -3,7 +3,7 @@
 import os
 import re
 from glob import has_magic
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -12,6 +12,8 @@ from hsiauto.scene.registry.known import known_scenes
 from hsiauto.settings import AbsolutePath, Label, Seed, Setting, Settings, WholeNumbers, absolute, whole_numbers
 
 SIMULATED = "simulated:"
+VECTOR = (".geojson", ".json", ".gpkg", ".shp")
+"""Suffixes of files of polygons and points."""
 MatchBands = Literal["exact", "nearest", "interpolate"]
 _MOST_BANDS, _MOST_PARTS = 100_000, 1000
 _GROUP, _COMMANDS = "Scene", ("search", "train", "study", "estimate", "split")
@@ -68,9 +70,19 @@ class SceneSource(Settings):
     """Folder in which scenes lie and into which they are downloaded."""
     labels: Annotated[AbsolutePath | None, Setting(_GROUP, _OF_FILES, repeated=True)] = None
     """Label map of a scene that is a file; of several scenes one each, or a folder or pattern, matched by the names of
-    the files. `hsiauto train` also takes the word active."""
+    the files; or polygons or points of classes (.geojson, .gpkg, .shp). `hsiauto train` also takes the word active."""
     more: tuple[tuple[_Dataset, AbsolutePath | None], ...] = ()
     """Further scenes of the data set, each with its label map: `dataset` and `labels` given again."""
+    label_field: Annotated[str | None, Setting(_GROUP, _COMMANDS)] = None
+    """Field of the polygons or points that holds their class, as text or a whole number."""
+    label_layer: Annotated[str | None, Setting(_GROUP, _COMMANDS, default="the only one")] = None
+    """Layer of the polygons or points."""
+    all_touched: Annotated[bool, Setting(_GROUP, _COMMANDS)] = False
+    """A pixel belongs to each polygon that touches it, instead of that which holds its centre."""
+    group_field: Annotated[str | None, Setting(_GROUP, _COMMANDS, default="each polygon is a group")] = None
+    """Field of the polygons or points whose values join them to groups, e.g. of one farm."""
+    groups: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
+    """Map of the group of each labelled pixel, such as its field, beside a label map."""
     key: Annotated[str | None, Setting(_GROUP, (*_OF_FILES, "predict"))] = None
     """Name of the cube in a file of several arrays."""
     labels_key: Annotated[str | None, Setting(_GROUP, _OF_FILES)] = None
@@ -131,3 +143,17 @@ class SceneSource(Settings):
             raise UserError(rule, f"{len(labels)} for {len(datasets)}", "Name each scene's, or list them in a .yaml.")
         pairs = list(zip(datasets, labels or [None] * len(datasets), strict=True))
         return {**fields, "dataset": pairs[0][0], "labels": pairs[0][1], "more": pairs[1:]}
+
+    @property
+    def polygons(self) -> bool:
+        """Whether the labels are polygons or points."""
+        return self.labels is not None and self.labels.suffix.lower() in VECTOR
+
+    @model_validator(mode="after")
+    def _labels_of_one_kind(self) -> Self:
+        of_map, of_polygons = ("labels_key", "groups"), ("label_field", "label_layer", "all_touched", "group_field")
+        given = [f"`{field}`" for field in (of_map if self.polygons else of_polygons) if getattr(self, field)]
+        if given:
+            kind = "a label map" if self.polygons else f"labels that are polygons or points ({', '.join(VECTOR)})"
+            raise UserError(f"{', '.join(given)} belongs to {kind}", self.labels or self.dataset, "Leave it out")
+        return self

@@ -18,6 +18,7 @@ from hsiauto.config import RunConfig, declared
 from hsiauto.families import FAMILIES
 from hsiauto.models.bundle.content import Card
 from hsiauto.scene.source import SceneSource
+from hsiauto.service import run as service
 from hsiauto.split.model import SplitSpec
 from hsiauto.training.active.recipe import ActiveLabels
 from tests.cli.conftest import Run
@@ -77,12 +78,14 @@ COMMANDS = (
     "leaderboard",
     "show",
     "families",
+    "serve",
 )
 NEEDED = {
     "train": ("svm",),
     "refit": ("run", "--split-seed", "1"),
     "study": ("cpdgal_size",),
     "predict": ("bundle", "demo", "--out", "m.png"),
+    "serve": ("--root", "served"),
 }
 """What a command cannot do without."""
 
@@ -132,6 +135,7 @@ def refused(run: Run, monkeypatch: pytest.MonkeyPatch, command: str, option: str
     for where, name in ((runs, "search"), (runs, "train"), (runs, "refit"), (runs, "predict"), (ablation, "run")):
         monkeypatch.setattr(where, name, reached)
     monkeypatch.setattr(estimate, "_estimate", reached)
+    monkeypatch.setattr(service, "serve", reached)
     code, out, error = run(command, *NEEDED.get(command, ()), option, value)
     assert (code, out) == (2, "")
     assert error.startswith("error: ")

@@ -4,12 +4,15 @@ Files of the names that the pages use hold a small scene, and scenes that must b
 Trainings have one epoch and one seed, searches two quick families. Every option that a page writes is still passed on.
 """
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import numpy as np
+import rasterio.features
 import scipy.io
+from rasterio.transform import from_origin
 
 from hsiauto.scene.model import Scene
 from hsiauto.scene.registry import known_scenes
@@ -44,6 +47,16 @@ def write_files(folder: Path, scene: Scene) -> None:
     scipy.io.savemat(folder / "labels.mat", {"labels": labels})
     scipy.io.savemat(folder / "train.mat", {"train": np.where(even, labels, 0)})
     scipy.io.savemat(folder / "test.mat", {"test": np.where(even, 0, labels)})
+    place = from_origin(500_000, 4_000_000, 20, 20)
+    image = {"count": scene.n_bands, "height": scene.height, "width": scene.width, "dtype": scene.cube.dtype}
+    with rasterio.open(folder / "cube.tif", "w", crs="EPSG:32616", transform=place, **image) as raster:
+        raster.write(scene.cube.transpose(2, 0, 1))
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32616"}}
+    fields = [
+        {"type": "Feature", "geometry": geometry, "properties": {"crop": scene.class_names[int(value) - 1]}}
+        for geometry, value in rasterio.features.shapes(labels, labels > 0, transform=place)
+    ]
+    (folder / "fields.geojson").write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": fields}))
     np.savez(folder / "several.npz", cube=scene.cube, labels=labels, elevation=np.zeros(labels.shape))
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from hsiauto.errors import UserError
 from hsiauto.scene import mosaic as module
+from hsiauto.scene.groups import with_groups
 from hsiauto.scene.model import GeoReference
 from hsiauto.scene.mosaic import GAP, mosaic, picture, within
 from tests.scene.several_scenes import scene
@@ -27,6 +28,16 @@ def test_every_scene_lies_in_it_as_it_was() -> None:
     assert "calibrated" in whole.notes
     assert "a: a flown at noon" in whole.notes
     assert whole.data_hash != mosaic(scenes[::-1], "farm").data_hash
+
+
+def test_groups_of_different_scenes_stay_apart() -> None:
+    north, south = (with_groups(one, one.labels.astype(np.int64)) for one in (scene("north"), scene("south")))
+    made = mosaic([north, south], "both")
+    assert made.groups is not None
+    of_north, of_south = (set(within(made.groups, part)[within(made.groups, part) > 0]) for part in made.parts)
+    assert len(of_north) == len(of_south) == len(np.unique(north.labels)) - 1
+    assert not of_north & of_south
+    assert mosaic([north, scene("south")], "both").groups is None
 
 
 def test_a_large_cube_lies_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
