@@ -24,6 +24,7 @@ from hsiauto.service.routes import about, login, results, runs, scenes
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal} for status in (400, 401, 403, 404, 409, 413, 422, 429, 507)
 }
+ROUTERS = (about.router, scenes.router, runs.router, results.router, login.router, page.router)
 _log = logging.getLogger("hsiauto.service")
 
 
@@ -66,10 +67,8 @@ def inner_app(service: Service) -> FastAPI:
     def to_login(request: Request, error: LoginNeeded) -> RedirectResponse:
         return RedirectResponse("/login", 303)
 
-    for router in (about.router, scenes.router, runs.router, results.router):
+    for router in ROUTERS:
         app.include_router(router, responses=_REFUSALS)
-    app.include_router(login.router)
-    app.include_router(page.router)
     for name, room in (("/static/report", report_page), ("/static", service_page)):
         app.mount(name, StaticFiles(directory=Path(str(room.__file__)).parent / "static"), name=name)
     return app

@@ -4,7 +4,6 @@ A job writes its exit code into a file when it ends. One that is gone without it
 """
 
 import os
-import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+_MARK = "HSIAUTO_JOB"
+"""The variable by which the processes of a job are known: its value is where the exit code will be."""
 _LONGEST_CODE = 8
 _TAIL = 64 * 1024
 
@@ -34,11 +35,6 @@ class Process:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
-    def kill_group(self) -> None:
-        """Kill what is left of the process and of its group."""
-        with suppress(ProcessLookupError, PermissionError):  # gone; or the number is another user's by now
-            os.killpg(self.pid, signal.SIGKILL)
-
     def _found(self) -> psutil.Process | None:
         try:
             process = psutil.Process(self.pid)
@@ -46,6 +42,18 @@ class Process:
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
+
+
+def kill(job: Process, exit_file: Path) -> None:
+    """Kill what is left of a job: the processes of its session that carry its mark.
+
+    Both are looked at: numbers of sessions are used again; and the watcher of a job's own Ray, which has a session of
+    its own, is to clean up behind it.
+    """
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):  # it ended meanwhile, or is another user's
+            if os.getsid(process.pid) == job.pid and process.environ().get(_MARK) == str(exit_file):
+                process.kill()
 
 
 class Jobs:
@@ -68,7 +76,7 @@ class Jobs:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=exit_file.parent,
-                env={**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "160"},
+                env={**os.environ, "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "160", _MARK: str(exit_file)},
                 start_new_session=True,
             )
         self._children[child.pid] = child

@@ -87,7 +87,7 @@ class Queue:
             self._signalled.add(row["id"])
             process.signal(signal.SIGTERM)
         elif time.time() > row["stop_asked"] + self._config.stop_grace_s:
-            process.kill_group()
+            jobs.kill(process, self._runs.path(row["id"], ".exit"))
 
     def _start(self, row: Row) -> None:
         run, folder = row["id"], self._runs.path(row["id"])
@@ -115,7 +115,7 @@ class Queue:
     def _settle(self, row: Row, process: Process | None) -> None:
         """Write down what became of a run whose process is gone."""
         if process:
-            process.kill_group()
+            jobs.kill(process, self._runs.path(row["id"], ".exit"))
         code = jobs.exit_code(self._runs.path(row["id"], ".exit"))
         told = without(self._config.root, jobs.last_words(self._runs.path(row["id"], ".log")))
         if code == _DONE:

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -74,6 +75,7 @@ def _words(name: str, value: Any) -> list[str]:
     return [f"--{name}", ",".join(map(str, value)) if isinstance(value, list) else str(value)]
 
 
+@cache
 def described() -> list[dict[str, Any]]:
     """Each setting, for whoever draws a form of them."""
     return [_described(name, one) for name, one in settable().items()]
