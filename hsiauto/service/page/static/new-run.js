@@ -14,13 +14,14 @@ function ordered(settings) {
   return [...FIRST.flatMap(of), ...settings.filter((one) => ![...FIRST, "Scene"].includes(one.group))];
 }
 
+const KINDS = { torch: "networks", classical: "classical" };
+
 function familyChoice(families) {
-  const kinds = [...new Set(families.map((one) => one.kind))];
   return (id) => {
     const chosen = new Set();
     const box = ({ name, summary }) => h("label", { title: summary }, h("input", { type: "checkbox", onchange: (event) => (event.target.checked ? chosen.add(name) : chosen.delete(name)) }), name);
     const element = h("fieldset", { id, class: "families", tabindex: "-1" }, h("legend", {}, "None chosen: all of the space"),
-      kinds.map((kind) => h("div", { role: "group", "aria-label": kind }, h("span", { class: "kind" }, kind), families.filter((one) => one.kind === kind).map(box))));
+      Object.entries(KINDS).map(([kind, label]) => h("div", { role: "group", "aria-label": label }, h("span", { class: "kind" }, label), families.filter((one) => one.kind === kind).map(box))));
     element.value_of = () => (chosen.size ? [...chosen].join(",") : undefined);
     return element;
   };

@@ -16,6 +16,7 @@ export function head(run, connection) {
     run.kind === "search" && run.state !== "queued" && progress.budget ? bar(progress) : null,
     facts([
       ["scene", sceneName(run.scene)],
+      ["model of", run.config.run ? h("a", { href: `/runs/${run.config.run}` }, "this run") : null],
       ["best on validation", progress.best ? `${progress.best.family}, OA ${percent(progress.best.val_oa)}` : null],
       ["winner on test", winner ? `${winner.family}, OA ${percent(winner.test_oa)}` : null],
       ["owner", run.mine ? `you${run.shared ? ", shared with all" : ""}` : run.owner],

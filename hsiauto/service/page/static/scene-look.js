@@ -14,19 +14,29 @@ export function sceneName(id) {
   return shown;
 }
 
-/** A picture and what the reader found. */
+/** A picture and what the reader found; one of the operator's scenes is read when it is first looked at. */
 export function look(scene) {
-  const { id, name, height, width, bands, classes, notes } = scene;
   if (scene.state !== "ready") return h("p", { class: "help" }, "It has not been checked yet.");
-  const counted = classes.every((one) => one.pixels != null);
+  const { id, name, width, height } = scene;
+  const address = `/scenes/${id}/preview.png`;
+  const known = h("div", {}, height ? found(scene) : h("p", { class: "help", role: "status" }, "Reading the scene."));
+  const later = async () => known.replaceChildren(...found(await api(`/scenes/${id}`)));
+  const failed = () => api(address).catch((refused) => known.replaceChildren(h("p", { class: "refused" }, refused.message)));
+  return h("div", { class: "look" },
+    h("figure", {}, h("img", { src: `/api${address}`, width, height, style: `--ratio:${height ? width / height : 1}`, alt: `${name} in false colour`,
+      onload: height ? null : later, onerror: failed }), h("figcaption", {}, "False colour")),
+    known);
+}
+
+function found({ height, width, bands, classes, notes }) {
+  const counted = classes.length && classes.every((one) => one.pixels != null);
   const pixels = classes.reduce((sum, one) => sum + one.pixels, 0);
   const most = Math.max(1, ...classes.map((one) => one.pixels));
-  return h("div", { class: "look" },
-    h("figure", {}, h("img", { src: `/api/scenes/${id}/preview.png`, alt: `${name} in false colour`, width, height, style: `--ratio:${width && height ? width / height : 1}` }), h("figcaption", {}, "False colour")),
-    h("div", {},
-      facts([["size", height ? `${height} × ${width} pixels` : null], ["bands", bands], ["classes", classes.length || null], ["labelled", counted && pixels ? `${pixels.toLocaleString("en")} pixels` : null]]),
-      notes.length ? h("ul", { class: "notes" }, notes.map((note) => h("li", {}, prose(note)))) : null,
-      counted && classes.length ? h("details", {}, h("summary", {}, "Pixels by class"),
-        h("table", { class: "bars" }, h("tbody", {}, classes.map((one) => h("tr", {}, h("th", { scope: "row" }, one.name),
-          h("td", { class: "bar" }, h("span", { style: `--w:${(100 * one.pixels) / most}%` })), h("td", { class: "n" }, one.pixels.toLocaleString("en"))))))) : null));
+  return [
+    facts([["size", height ? `${height} × ${width} pixels` : null], ["bands", bands], ["classes", classes.length || null], ["labelled", counted ? `${pixels.toLocaleString("en")} pixels` : null]]),
+    notes.length ? h("ul", { class: "notes" }, notes.map((note) => h("li", {}, prose(note)))) : null,
+    counted ? h("details", {}, h("summary", {}, "Pixels by class"),
+      h("table", { class: "bars" }, h("tbody", {}, classes.map((one) => h("tr", {}, h("th", { scope: "row" }, one.name),
+        h("td", { class: "bar" }, h("span", { style: `--w:${(100 * one.pixels) / most}%` })), h("td", { class: "n" }, one.pixels.toLocaleString("en"))))))) : null,
+  ].filter(Boolean);
 }
