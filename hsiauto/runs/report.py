@@ -10,7 +10,7 @@ from hsiauto import leaderboard as boards
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
-from hsiauto.report.page import SceneMap, Source, page, page_data
+from hsiauto.report.page import SceneMap, Source, page, page_data, search_data
 from hsiauto.runs import folder as folders
 from hsiauto.search.events import Event, Opened, of
 from hsiauto.search.journal import read
@@ -27,6 +27,11 @@ def report(folder: Path, out: Path | None = None) -> Path:
 def report_data(folder: Path) -> dict[str, Any]:
     """What stands in the report of the run in `folder`, as JSON has it. Raises UserError as `report`."""
     return page_data(_read(folder))
+
+
+def search_so_far(folder: Path) -> dict[str, Any]:
+    """The trials of the run in `folder`, which needs no leaderboard yet. Raises UserError as `report`."""
+    return search_data(folders.read_journal(folder), folders.read_config(folder))
 
 
 def write_report(

@@ -15,7 +15,7 @@ from hsiauto import leaderboard as boards
 from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.report.page.data import finite
 from hsiauto.runs import folder as folders
-from hsiauto.runs.report import report_data
+from hsiauto.runs.report import report_data, search_so_far
 
 Artifact = Literal["map.png", "search.png", "distance.png", "report.html", "bundle.zip", "model.onnx", "map.tif"]
 _ZIPPED: Artifact = "bundle.zip"
@@ -88,10 +88,17 @@ def _table(path: Path, changed_ns: int) -> pa.Table:
     return boards.read(path)
 
 
-def report(folder: Path) -> dict[str, Any]:
+Part = Literal["search", "found", "map"]
+"""Of a report: trials as they go on; all but the map; the map alone, which is megabytes."""
+
+
+def report(folder: Path, part: Part | None) -> dict[str, Any]:
     """What report.html holds, as far as the run went; one answer for all who ask before the run goes on."""
+    if part == "search":
+        return search_so_far(folder)
     files = [folder / name for name in (folders.JOURNAL, folders.REFITS, folders.LEADERBOARD, folders.MAP_DATA)]
-    return _report(folder, tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files))
+    whole = _report(folder, tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files))
+    return whole if part is None else {name: whole[name] for name in whole if (name == "map") == (part == "map")}
 
 
 @lru_cache(maxsize=8)

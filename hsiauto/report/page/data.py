@@ -81,6 +81,18 @@ def page_data(source: Source) -> Json:
     return said
 
 
+def search_data(journal: Sequence[Event], run_config: RunConfig) -> Json:
+    """What is drawn of a search while it goes on, and in `line` how many lines of the journal told it."""
+    objective = run_config.objective
+    drawn = ("id", "family", "state", "epochs", "scores", "spent")
+    return {
+        "objective": objective,
+        "trials": [{name: row[name] for name in drawn} for row in _trials(list(trials(journal).values()), objective)],
+        "rungs": _rungs(run_config),
+        "line": len(journal),
+    }
+
+
 def _line(line: SummaryRow, table: pa.Table, found: Mapping[str, TrialState]) -> Json:
     """A row of the leaderboard: one config over its seeds. Accuracies are in %."""
     interval = line.test_oa_interval

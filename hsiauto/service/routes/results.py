@@ -13,7 +13,7 @@ from hsiauto.service.access import Served, Viewer
 from hsiauto.service.errors import Refused, not_found
 from hsiauto.service.models import Page, paged
 from hsiauto.service.names import without
-from hsiauto.service.results import PICTURES, Artifact, artifact, leaderboard, report, zipped
+from hsiauto.service.results import PICTURES, Artifact, Part, artifact, leaderboard, report, zipped
 from hsiauto.service.routes.runs import run_out
 from hsiauto.service.runs import ENDED
 
@@ -87,12 +87,13 @@ def download_leaderboard(run: str, served: Served, user: Viewer) -> FileResponse
 
 
 @router.get("/{run}/report")
-def show_report(run: str, served: Served, user: Viewer) -> dict[str, Any]:
-    """What report.html holds, as far as the run went. 409 before there is a leaderboard."""
+def show_report(run: str, served: Served, user: Viewer, part: Part | None = None) -> dict[str, Any]:
+    """What report.html holds, as far as the run went. 409 before there is a leaderboard, of `search` a journal."""
     folder = served.runs.path(served.runs.find(run, user)["id"])
-    if not (folder / folders.LEADERBOARD).is_file():
-        raise Refused(409, "a report needs a leaderboard", "none yet", "Wait until the search has ended.")
-    return report(folder)
+    needed = folder / (folders.JOURNAL if part == "search" else folders.LEADERBOARD)
+    if not (needed.is_file() and needed.stat().st_size):
+        raise Refused(409, f"a report needs {needed.name}", "none yet", "Wait until the search is so far.")
+    return report(folder, part)
 
 
 @router.get("/{run}/artifacts/{name}", response_class=FileResponse)

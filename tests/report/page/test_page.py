@@ -13,7 +13,7 @@ import pytest
 
 from hsiauto import leaderboard as boards
 from hsiauto.leaderboard import summary
-from hsiauto.report.page import SceneMap, Source, page, page_data
+from hsiauto.report.page import SceneMap, Source, page, page_data, search_data
 from hsiauto.report.page.data import as_json
 from hsiauto.search.events import Opened, Refit, from_line
 from tests.leaderboard.test_leaderboard import finished
@@ -73,6 +73,16 @@ def test_the_page_holds_the_leaderboard_and_every_trial(tmp_path: Path) -> None:
     assert sum(sum(one["called"]) for one in data["classes"]) == scored > 0
     assert [curve["name"] for curve in data["distance"]["curves"]] == ["winner: forest", "canary: coordinate_1nn"]
     assert sum(share for _, share in data["distance"]["map"]) == pytest.approx(100)
+
+
+def test_a_search_that_goes_on_is_told_as_in_the_report(tmp_path: Path) -> None:
+    source = _source(tmp_path)
+    told, whole = search_data(source.journal, source.run_config), page_data(source)
+    assert told["line"] == len(source.journal)
+    for name in ("objective", "rungs"):
+        assert told[name] == whole[name]
+    for few, row in zip(told["trials"], whole["trials"], strict=True):
+        assert few.items() <= row.items()
 
 
 def test_names_that_are_markup_stay_text(tmp_path: Path) -> None:

@@ -39,10 +39,10 @@ async function refresh() {
   return !goesOn(shown);
 }
 
-/** What the run has told so far; of one without a report nothing, and the journal from its first line. */
+/** The trials so far; of a run that has not begun none, and its journal from the first line. */
 async function told() {
   try {
-    return await api(`/runs/${id}/report?map=0`);
+    return await api(`/runs/${id}/report?part=search`);
   } catch (refused) {
     if (refused.status !== 409) throw refused;
     return { trials: [], rungs: [], objective: [shown.config.objective ?? "kappa"].flat()[0], line: 0 };
@@ -65,14 +65,18 @@ function live(report) {
     async done(run) {
       clearTimeout(due);
       stand(run);
-      ended(await told());
+      attempt(line, null, ended);
     },
     told: (sentence) => { connection.textContent = sentence; },
   });
 }
 
-function ended(report) {
-  if (!report.reproduce) return fill("search", null);
+async function ended() {
+  const report = await api(`/runs/${id}/report?part=found`).catch((refused) => {
+    if (refused.status !== 409) throw refused;
+  });
+  if (!report) return fill("search", null);
+  fill("search", section("Search", charts));
   charts.show(report.trials, report);
   fill("words", section("In words", words(report.words)));
   fill("board", section("Leaderboard", board(id)));
@@ -90,7 +94,7 @@ function mapWhenSeen() {
   new IntersectionObserver(async ([{ isIntersecting }], observer) => {
     if (!isIntersecting) return;
     observer.disconnect();
-    const { map } = await api(`/runs/${id}/report`);
+    const { map } = await api(`/runs/${id}/report?part=map`);
     holder.replaceChildren(map ? await sceneMap(map) : "This run kept no map.");
   }, { rootMargin: "400px" }).observe(holder);
 }
@@ -99,8 +103,7 @@ place.append(line, ...blocks.values());
 attempt(line, null, async () => {
   const over = await refresh();
   if (shown.kind !== "search") return over || repeat(2000, refresh);
-  const report = await told();
+  if (over) return ended();
   fill("search", section("Search", charts));
-  if (over) ended(report);
-  else live(report);
+  live(await told());
 });
