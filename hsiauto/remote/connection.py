@@ -17,9 +17,7 @@ from hsiauto.remote.logins import Login, is_this_machine
 PATIENCE_S = 60.0
 """Without a byte. A stream of events has a heartbeat every 15 s."""
 _LARGEST = 1 << 24
-_FOR_NOW = (429, 502, 503, 504)
-"""What a proxy says while the service starts again, and the service to whoever asks too often."""
-_TOKEN, _NOT_FOUND = 401, 404
+_TOKEN = 401
 
 
 class Refused(UserError):  # noqa: N818 - as in "it was refused"
@@ -34,22 +32,24 @@ class Unreachable(UserError):  # noqa: N818
     """Nobody answers, or the connection broke: later somebody may."""
 
 
+_KINDS = {404: NotFound, **dict.fromkeys((429, 502, 503, 504), Unreachable)}
+"""By status. The last three are a proxy's while the service starts again, the one before the service's to a crowd."""
+
+
 class Answer:
     """The body of an answer, open. Raises Unreachable if it breaks off."""
 
     def __init__(self, response: HTTPResponse, broken: Callable[[BaseException], UserError]) -> None:
         self._response, self._broken = response, broken
-        self.length = int(response.headers.get("Content-Length") or 0) or None
+        self.length = response.length or None
         """Bytes; None if they are not known before the end."""
-        self._read = 0
 
     def read(self, size: int) -> bytes:
         """So many bytes; fewer only at the end."""
         with self._whole():
             piece = self._response.read(size)
-            self._read += len(piece)
-            if len(piece) < size and self.length not in (None, self._read):
-                raise IncompleteRead(piece, (self.length or 0) - self._read)
+            if len(piece) < size and self._response.length:  # what is missing
+                raise IncompleteRead(piece, self._response.length)
         return piece
 
     def lines(self) -> Iterator[bytes]:
@@ -128,18 +128,18 @@ class Connection:
                 raise self._no_service(error.received) from error
 
     def _refusal(self, error: HTTPError) -> UserError:
-        status = error.code
-        if status in _FOR_NOW:
-            return Unreachable("the service answers", f"{status} from {self.address}", "Try again in a minute.")
+        status, kind = error.code, _KINDS.get(error.code, Refused)
         if status == _TOKEN:
             remedy = f"hsiauto remote login {self.address}"
             return Refused("the service knows your token", f"another one, at {self.address}", remedy)
         try:
             said = json.loads(check_json(error.read(_LARGEST + 1), "an answer"))["error"]
-            told = (str(said["rule"]), said["received"] or None, str(said["remedy"]))
+            return kind(str(said["rule"]), said["received"] or None, str(said["remedy"]))
         except (OSError, HTTPException, UserError, LookupError, TypeError):
-            return self._no_service(f"{status} {error.reason}")
-        return (NotFound if status == _NOT_FOUND else Refused)(*told)
+            what = f"{status} {error.reason}"
+        if kind is Unreachable:
+            return Unreachable("the service answers", f"{what} from {self.address}", "Try again in a minute.")
+        return self._no_service(what)
 
     def _no_service(self, what: object) -> UserError:
         return UserError("an hsiauto service answers there", f"{self.address}: {what}", "Check the address.")

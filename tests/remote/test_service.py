@@ -74,6 +74,12 @@ def test_a_busy_service_is_asked_again_later(service: Service, fake: FakeService
         service.user()
 
 
+def test_a_full_service_says_of_what(service: Service, fake: FakeService) -> None:
+    fake.on("POST", "runs", refused(429, "at most 50 runs wait", "one more", "Try again later."))
+    with pytest.raises(Unreachable, match="at most 50 runs wait"):
+        service.post("runs")
+
+
 def test_an_answer_that_breaks_off_is_no_answer(service: Service, fake: FakeService, tmp_path: Path) -> None:
     fake.on("GET", "me", Told(b'{"name": ', promised=100))
     with pytest.raises(Unreachable):
