@@ -54,16 +54,17 @@ def exit_code(run: dict[str, Any]) -> int:
 def fetch_files(
     service: Service, run: Mapping[str, Any], names: Iterable[str], folder: Path, advance: Advance
 ) -> Iterator[Path]:
-    """Download files of a run, all that it has if none is named, into `folder`; each one's path as it is there.
+    """Download files of a run, all that it has if none is named, into `folder`; the path of each, once it is there.
 
     Raises UserError for a name that no file of a run has, and for a file that is there already.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for name in names or run["artifacts"]:
+    there = [*run["artifacts"], *([BOARD] if run.get("winner") else [])]
+    for name in names or there:
         path = folder / name
         if not _FILE.fullmatch(name):
-            raise UserError("a file of a run has a plain name", shown(name), did_you_mean(name, run["artifacts"]))
+            raise UserError("a file of a run has a plain name", shown(name), did_you_mean(name, there))
         if path.exists():
             raise UserError(f"{path} must be new", "a file that is there", "Name another folder with `out`.")
         where = name if name == BOARD else f"artifacts/{name}"

@@ -1,6 +1,7 @@
 """Runs of a service: started once, ended with the exit code of their process, fetched file by file."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,12 +75,12 @@ def test_no_path_is_an_id(text: str) -> None:
 
 
 def test_files_are_fetched_and_none_is_replaced(service: Service, fake: FakeService, tmp_path: Path) -> None:
-    run = {"id": RUN, "artifacts": ["map.png"]}
+    run: dict[str, Any] = {"id": RUN, "artifacts": ["map.png"], "winner": {"family": "svm"}}
     fake.on("GET", f"runs/{RUN}/artifacts/map.png", Told(b"map", promised=3))
     fake.on("GET", f"runs/{RUN}/leaderboard.parquet", Told(b"board", promised=5))
     folder = tmp_path / "new" / "folder"
-    assert list(fetch_files(service, run, (), folder, nothing)) == [folder / "map.png"]
-    assert list(fetch_files(service, run, (BOARD,), folder, nothing)) == [folder / BOARD]
+    assert list(fetch_files(service, run, (), folder, nothing)) == [folder / "map.png", folder / BOARD]
+    assert list(fetch_files(service, run, (BOARD,), tmp_path, nothing)) == [tmp_path / BOARD]
     assert ((folder / "map.png").read_bytes(), (folder / BOARD).read_bytes()) == (b"map", b"board")
     with pytest.raises(UserError, match="must be new"):
         list(fetch_files(service, run, (), folder, nothing))
