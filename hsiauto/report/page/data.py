@@ -18,7 +18,7 @@ from hsiauto.leaderboard import SummaryRow, distance_statement, summary, table_w
 from hsiauto.leaderboard.storage import object_in
 from hsiauto.leaderboard.summary import CANARY, own_split
 from hsiauto.metrics import wilson
-from hsiauto.report import distance_figure
+from hsiauto.report import distance_figure, labels_figure
 from hsiauto.report.page.advice import advice
 from hsiauto.report.page.importance import importance
 from hsiauto.report.page.scene_map import SceneMap
@@ -66,6 +66,7 @@ def page_data(source: Source) -> Json:
         "rungs": _rungs(source.run_config),
         "importance": importance(list(found.values()), source.run_config.objective),
         "distance": _distance(source.table),
+        "labels": _labels(source.refits),
         "classes": _classes(opened.class_names, source),
         "map": source.scene_map and {**source.scene_map.layers(), "legend": _legend(source.scene_map)},
         "reproduce": {
@@ -101,6 +102,7 @@ def _line(line: SummaryRow, table: pa.Table, found: Mapping[str, TrialState]) ->
         "rank": line.rank,
         "family": line.family,
         "kind": line.kind,
+        "reference": line.family in labels_figure.REFERENCES,
         "n": line.n_seeds,
         "test_oa": 100 * line.test_oa.mean,
         "test_oa_std": 100 * line.test_oa.std,
@@ -169,12 +171,7 @@ def _distance(table: pa.Table) -> Json | None:
     return {
         "words": [f"{distance_statement(table)}."],
         "curves": [
-            {
-                "name": name,
-                "points": [
-                    p for p in zip(_PLACES, *map(list, distance_figure.curve(rows)), strict=True) if math.isfinite(p[1])
-                ],
-            }
+            {"name": name, "points": _points(distance_figure.curve(rows))}
             for name, rows in ((f"winner: {winner[0]['family']}", winner), (f"canary: {CANARY}", canary))
             if rows
         ],
@@ -186,6 +183,19 @@ def _points(told: distance_figure.Curve) -> list[tuple[float, ...]]:
     """(place on the axis, OA, low, high) of each bin that holds test pixels."""
     points = zip(_PLACES, *(ends.tolist() for ends in told), strict=True)
     return [point for point in points if math.isfinite(point[1])]
+
+
+def _labels(refits: Sequence[Event]) -> list[Json]:
+    """Test OA against labels of each config that asked for them, in %, and of its means."""
+    groups = labels_figure.curves(refits)
+    return [
+        {"name": name, "runs": [_percent(run) for run in runs], "mean": _percent(labels_figure.mean(runs))}
+        for name, runs in groups.items()
+    ]
+
+
+def _percent(run: labels_figure.Points) -> list[tuple[int, float]]:
+    return [(labels, 100 * oa) for labels, oa in run]
 
 
 def _classes(names: Sequence[str], source: Source) -> list[Json]:

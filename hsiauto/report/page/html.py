@@ -11,7 +11,7 @@ from importlib.resources import files
 
 from hsiauto.report.page.data import Json, as_json
 
-MODULES = ("dom", "table", "plots", "map", "report")
+MODULES = ("dom", "table", "plots", "map", "tradeoffs", "labels", "report")
 _STATIC = files("hsiauto.report.page") / "static"
 
 

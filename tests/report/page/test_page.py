@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hsiauto.report.page.data import as_json
 from hsiauto.search.events import Opened, Refit, from_line
 from tests.leaderboard.test_leaderboard import finished
 from tests.refit.fabricated import scene
+from tests.report.test_labels_figure import events as asked_events
 from tests.search.fakes import run_config
 
 
@@ -83,6 +85,21 @@ def test_a_search_that_goes_on_is_told_as_in_the_report(tmp_path: Path) -> None:
         assert told[name] == whole[name]
     for few, row in zip(told["trials"], whole["trials"], strict=True):
         assert few.items() <= row.items()
+
+
+def test_references_are_told_from_candidates(tmp_path: Path) -> None:
+    board = page_data(_source(tmp_path))["board"]
+    assert {row["family"] for row in board if row["reference"]} == {"coordinate_1nn", "majority"}
+
+
+def test_labels_that_were_asked_for_are_curves(tmp_path: Path) -> None:
+    source = _source(tmp_path)
+    assert page_data(source)["labels"] == []
+    asked = replace(source, refits=[*source.refits, *asked_events("a/seed-0", "svm", [0.5, 0.6])])
+    curve = [(10, 50.0), (15, 60.0)]
+    assert page_data(asked)["labels"] == [
+        {"name": "svm, margin-3", "runs": [[list(point) for point in curve]], "mean": [list(point) for point in curve]}
+    ]
 
 
 def test_names_that_are_markup_stay_text(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ export function colourOf(index) {
 
 /**
  * One chart. series: [{ label, colour, points: [[x, y]], line, mark, dash, faint }]; bands of an interval: `low`, `high` beside a
- * point as its third and fourth value. x, y: { label, log, range, marks: [x] (dotted lines) }.
+ * point as its third and fourth value. x, y: { label, log, range, text(value) at a tick, marks: [x] (dotted lines) }.
  * The figure has `show({ title, series })`, for a chart that grows.
  */
 export function chart({ title, series, x, y, height = 280 }) {
@@ -27,7 +27,8 @@ export function chart({ title, series, x, y, height = 280 }) {
     plot?.destroy();
     const ink = getComputedStyle(document.body).color;
     const grid = dark.matches ? "#ffffff22" : "#00000018";
-    const axis = (one) => ({ stroke: ink, grid: { stroke: grid }, ticks: { stroke: grid }, label: one.label, labelSize: 24, font: "12px system-ui", labelFont: "12px system-ui" });
+    const axis = (one) => ({ stroke: ink, grid: { stroke: grid }, ticks: { stroke: grid }, label: one.label, labelSize: 24, font: "12px system-ui", labelFont: "12px system-ui",
+      ...(one.text && { values: (u, places) => places.map((place) => (place == null ? "" : one.text(place))) }) });
     plot = new uPlot({
       width: Math.max(260, holder.clientWidth), height,
       legend: { show: false }, cursor: { drag: { x: true, y: true } },

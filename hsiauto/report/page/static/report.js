@@ -1,8 +1,10 @@
 /** The report of a run: what it found in words, then the figures that the words rest on. */
 import { h, number, prose, section, short } from "./dom.js";
+import { labelsAskedFor } from "./labels.js";
 import { sceneMap } from "./map.js";
 import { bars, chart, colourOf } from "./plots.js";
 import { table } from "./table.js";
+import { tradeoffs } from "./tradeoffs.js";
 
 export function render(place, data) {
   const colours = coloursOf(data.trials);
@@ -12,6 +14,8 @@ export function render(place, data) {
     section("In words", words(data.words)),
     section("Leaderboard", data.board.length ? board(data) : null),
     section("Accuracy against distance", distance(data.distance)),
+    section("Accuracy against cost", tradeoffs(data.board)),
+    section("Labels asked for", labelsAskedFor(data.labels)),
     section("Map", data.map ? map : null),
     section("Classes", classes(data.classes)),
     section("Search", data.trials.length ? search(data, colours) : null),
