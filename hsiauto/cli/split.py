@@ -1,6 +1,6 @@
 """`hsiauto split`: what a split of a scene is, and what others would keep, before anything is trained."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from cyclopts import Parameter
@@ -39,12 +39,14 @@ def split(
     console = output()
     with download_bars(errors()) as progress:
         opened = open_scene(run_config.scene, progress)
-    say(scene_line(opened), console)
-    spec, maps = run_config.split, fixed_maps(run_config.split, opened)
+    for text in (scene_line(opened), *opened.notes):
+        say(text, console)
+    spec, maps, groups = run_config.split, fixed_maps(run_config.split, opened), opened.groups
     if spec.protocol != "random":
-        _show_rungs(opened.labels, spec, maps)
-    made = make_split(opened.labels, settled(spec, choose(opened.labels, spec, *maps)), *maps)
-    found = folds(made, opened.labels, 1 + run_config.further_folds)
+        _show_rungs(opened.labels, spec, maps, groups)
+    choice = choose(opened.labels, spec, *maps, groups=groups)
+    made = make_split(opened.labels, settled(spec, choice), *maps, groups=groups)
+    found = folds(made, opened.labels, 1 + run_config.further_folds, groups)
     _show_classes(opened, found)
     for text in (*_lacking(opened, found, run_config.further_folds), *_distances(opened, made)):
         say(text, console)
@@ -55,39 +57,50 @@ def split(
         say(str(out), console, whole=True)
 
 
-def _show_rungs(labels: "Labels", spec: "SplitSpec", maps: "tuple[Labels | None, Labels | None]") -> None:
+def _show_rungs(
+    labels: "Labels", spec: "SplitSpec", maps: "tuple[Labels | None, Labels | None]", groups: "Labels | None"
+) -> None:
     """What each automatic choice keeps, of both if both were given."""
     from hsiauto.split import choose
 
     both = {"block_size": "auto", "buffer": "auto"}
-    automatic = spec if "auto" in (spec.block_size, spec.buffer) else spec.model_copy(update=both)
-    found = choose(labels, automatic, *maps, every=True)
+    automatic = choose(labels, spec, *maps, groups=groups, every=True)
+    found = automatic or choose(labels, spec.model_copy(update=both), *maps, groups=groups, every=True)
     assert found is not None
-    names = ("block size", "buffer", "blocks", "classes", "on both sides", "validated", "pool", "trained")
+    held = ("buffer", "groups") if spec.protocol == "groups" else ("block size", "buffer", "blocks")
+    names = (*held, "classes", "on both sides", "validated", "pool", "trained")
     columns = [*(Column(name, number=True) for name in names), Column("")]
     rows = []
     for rung in found.rungs:
         shares = (f"{100 * share:.0f} %" for share in (rung.labels, rung.training))
         kept = (f"{rung.scored:.3g}", f"{rung.validated:.3g}", *shares)
         words = "" if rung.fits else "keeps too little"
-        if automatic is spec and rung is found.chosen:
+        if automatic and rung is found.chosen:
             words = f"chosen; {words}" if words else "chosen"
-        elif automatic is not spec and rung.squares == spec.squares:
+        elif not automatic and rung.squares == spec.squares:
             words = f"given; {words}" if words else "given"
-        rows.append((*rung.squares, rung.blocks, rung.classes, *kept, words))
+        of_held = (*rung.squares, rung.blocks)[-len(held) :]
+        rows.append((*of_held, rung.classes, *kept, words))
     print_rows(columns, rows)
 
 
 def _show_classes(scene: "Scene", found: "tuple[Split, ...]") -> None:
+    """Pixels of each class on each side, and groups if they are what is held out."""
     from hsiauto.split.counts import class_counts
 
-    numbers = ("labelled", "pool", *(f"fold {n}" for n in range(1, len(found) + 1)), "test")
-    rows = [
-        (scene.class_names[one.class_number - 1], one.labelled, one.pool, *one.val, one.test)
-        for one in class_counts(scene.labels, found)
-    ]
-    rows.append(("all", *map(sum, list(zip(*rows, strict=True))[1:])))
-    print_rows([Column("class"), *(Column(name, number=True) for name in numbers)], rows)
+    sides = ("labelled", "pool", *(f"fold {n}" for n in range(1, len(found) + 1)), "test")
+    numbers = [Column(name, number=True) for name in sides]
+
+    def rows(groups: "Labels | None" = None) -> list[tuple[Any, ...]]:
+        counts = class_counts(scene.labels, found, groups)
+        names = (scene.class_names[one.class_number - 1] for one in counts)
+        return [(name, one.labelled, one.pool, *one.val, one.test) for name, one in zip(names, counts, strict=True)]
+
+    pixels = rows()
+    pixels.append(("all", *map(sum, list(zip(*pixels, strict=True))[1:])))
+    print_rows([Column("class"), *numbers], pixels)
+    if found[0].spec.protocol == "groups":
+        print_rows([Column("groups of class"), *numbers], rows(scene.groups))
 
 
 def _lacking(scene: "Scene", found: "tuple[Split, ...]", further: int) -> list[str]:

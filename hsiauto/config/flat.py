@@ -71,13 +71,13 @@ def run_config_from(command: Command, given: Mapping[str, Any], recipe: str | No
             raise UserError(f"`hsiauto {command}` has no setting {shown(name)}", None, did_you_mean(name, known))
     published = _published(recipe, given)
     values = {**published, **given}
-    _refuse_idle(given, values)
     asked = values.get("labels") in (ACTIVE, [ACTIVE])
     parts: dict[str, dict[str, Any]] = {part: {} for part in _PARTS}
     for name, value in values.items():
         if not (name == "labels" and asked):
             parts[known[name].part][known[name].field] = value
     scene = SceneSource(**parts["scene"])
+    _refuse_idle(given, str(values.get("protocol", "groups" if scene.grouped else "blocks")))
     own = parts[""]
     if asked or parts["labels"] or own.get("random_control"):
         own["labels"] = ActiveLabels(**parts["labels"])
@@ -135,13 +135,13 @@ def _acts(one: Declared, protocol: str) -> bool:
     return not one.setting.protocols or protocol in one.setting.protocols
 
 
-def _refuse_idle(given: Iterable[str], values: Mapping[str, Any]) -> None:
+def _refuse_idle(given: Iterable[str], protocol: str) -> None:
     """Raises UserError for a given setting that does nothing under the protocol."""
     known = declared()
-    protocol = str(values.get("protocol", SplitSpec.model_fields["protocol"].default))
     for name in given:
         if not _acts(known[name], protocol):
-            belongs = " and ".join(known[name].setting.protocols)
+            *others, last = known[name].setting.protocols
+            belongs = f"{', '.join(others)} and {last}" if others else last
             setting = name.replace("-", "_")
             raise UserError(f"`{setting}` belongs to `protocol` {belongs}", protocol, f"Leave `{setting}` out.")
 

@@ -171,6 +171,17 @@ class RunConfig(Settings):
             )
         return {**fields, "objective": given[0], **({"second_objective": given[1]} if given[1:] else {})}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_groups(cls, fields: Any) -> Any:
+        """Groups are held out as a whole if there are any and nobody named a protocol."""
+        scene, split = (fields.get(name) for name in ("scene", "split")) if isinstance(fields, dict) else (None, None)
+        if isinstance(scene, SceneSource) and isinstance(split, SplitSpec | None):
+            split = split or SplitSpec()
+            if scene.grouped and "protocol" not in split.model_fields_set:
+                return {**fields, "split": split.model_copy(update={"protocol": "groups"})}
+        return fields
+
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if self.second_objective is not None and self.sampler == "cmaes":

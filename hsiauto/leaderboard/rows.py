@@ -53,13 +53,13 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     ranks = {one.trial_id: rank for rank, one in enumerate(placed, start=1)}
     latest = {event.key: event for event in of(Refit, refit_events)}
     spec = context.split.spec
-    squares = spec.squares if spec.protocol == "blocks" else None
+    squares = spec.squares if spec.keeps_apart else None
     shared: Record = {
         "run_id": context.run_id,
         "dataset": context.dataset,
         "objective": context.run_config.objective,
         "protocol": spec.protocol,
-        "block_size": squares and squares.block_size,
+        "block_size": (squares and squares.block_size) or None,
         "buffer": squares and squares.buffer,
         "versions": json.dumps(provenance.get("versions", {})),
     }

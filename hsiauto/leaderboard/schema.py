@@ -127,10 +127,10 @@ RESULTS = (
         "share of the map within the model's area of applicability: as like training as training fields are like each "
         "other; on the winner's refits, once its map was drawn",
     ),
-    Column("protocol", _STRING, "blocks | random | fixed"),
+    Column("protocol", _STRING, "blocks | groups | random | fixed"),
     Column("split_hash", _STRING, "identifies the pixels of train, validation and test"),
     Column("block_size", _INT, "side of a block in pixels; null unless protocol is blocks"),
-    Column("buffer", _INT, "pixels between training and test (Chebyshev); null unless protocol is blocks"),
+    Column("buffer", _INT, "pixels between training and test (Chebyshev); null unless protocol is blocks or groups"),
     Column("support", _INT, "radius in pixels of the input that one prediction reads"),
     Column("overlap_contains", _FLOAT, "share of test patches that contain a training pixel"),
     Column("overlap_shares", _FLOAT, "share of test patches that share a pixel with a training patch"),

@@ -143,6 +143,7 @@ def applicability_statement(share: float) -> str:
 _INSTEAD = {
     "random": "Use `protocol` blocks.",
     "blocks": "Use larger blocks or a wider buffer (`block_size`, `buffer`).",
+    "groups": "Use a wider `buffer`, or join groups that lie side by side (`group_field`).",
     "fixed": "Use `protocol` blocks, or maps whose training and test pixels lie further apart.",
 }
 """Protocol -> what to do if positions alone are enough."""

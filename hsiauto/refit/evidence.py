@@ -54,7 +54,7 @@ class Folds:
     @classmethod
     def of(cls, work: Work) -> "Folds":
         asked, names = work.run_config.further_folds, class_names(work.scene, work.split)
-        found = folds(work.split, work.scene.labels, 1 + asked)[1:]
+        found = folds(work.split, work.scene.labels, 1 + asked, work.scene.groups)[1:]
         data = {n: seal(work.scene, one)[0] for n, one in enumerate(found, start=2)}
         lacking = (note for n, one in data.items() for note in validation_warnings(one, names, f"validation fold {n}"))
         return cls(data, (*fewer_folds(len(found), asked), *lacking))

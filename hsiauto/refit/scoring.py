@@ -51,7 +51,8 @@ class Target:
         if split_seed != spec.seed:
             if spec.protocol == "fixed":
                 raise UserError("another split seed needs a protocol that draws its split", "fixed", "Use blocks.")
-            split = make_split(work.scene.labels, spec.model_copy(update={"seed": split_seed}))
+            other = spec.model_copy(update={"seed": split_seed})
+            split = make_split(work.scene.labels, other, groups=work.scene.groups)
         data, test = seal(work.scene, split)
         names = class_names(work.scene, split)
         if validates:

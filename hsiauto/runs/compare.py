@@ -20,7 +20,7 @@ from hsiauto.search.events.right import unpacked
 from hsiauto.search.journal import read
 from hsiauto.settings import typed_path
 from hsiauto.split import Split
-from hsiauto.split.seal import test_blocks
+from hsiauto.split.seal import alike
 from hsiauto.split.storage import load_split
 
 
@@ -116,7 +116,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     names = _names(folders_)
     found = [_read(folder, name) for folder, name in zip(folders_, names, strict=True)]
     _refuse_other_splits(found)
-    blocks = test_blocks(found[0].split)
+    blocks = alike(found[0].split)
     tests = [_tests(first, second, blocks) for first, second in itertools.combinations(found, 2)]
     adjusted = _holm([by_block.p for _, by_block, _ in tests])
     pairs = tuple(

@@ -74,8 +74,8 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     scene = open_scene(run_config.scene, progress)
     require(scene.cube.nbytes, "the copy of the cube that workers share", SMALLER)
     maps = fixed_maps(run_config.split, scene)
-    choice = choose(scene.labels, run_config.split, *maps)
-    split = make_split(scene.labels, settled(run_config.split, choice), *maps)
+    choice = choose(scene.labels, run_config.split, *maps, groups=scene.groups)
+    split = make_split(scene.labels, settled(run_config.split, choice), *maps, groups=scene.groups)
     data, test = seal(scene, split)
     limits = (split.buffer, run_config.unlabelled)
     bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes, *limits)
@@ -92,7 +92,7 @@ def validated(prepared: Prepared) -> Prepared:
     said = validation_warnings(data, names)
     if prepared.run_config.command == "search":
         asked, scene = prepared.run_config.further_folds, prepared.scene
-        further = folds(prepared.split, scene.labels, 1 + asked)[1:]
+        further = folds(prepared.split, scene.labels, 1 + asked, scene.groups)[1:]
         said += fold_warnings([seal(scene, fold)[0] for fold in further], asked)
     return replace(prepared, warnings=(*prepared.warnings, *said))
 

@@ -22,14 +22,18 @@ def scene_line(scene: Scene) -> str:
 def split_lines(scene: Scene, split: Split, *, validates: bool) -> list[str]:
     """The rule, the pixels on each side, and those of every class. validates: train and validation stand apart."""
     spec = split.spec
-    rule = {"blocks": "spatial blocks", "random": "random pixels", "fixed": "two given label maps"}[spec.protocol]
-    if spec.protocol == "blocks":
-        rule += f" of {spec.squares.block_size} with a buffer of {spec.squares.buffer}"
+    rule = {"random": "random pixels", "fixed": "two given label maps"}.get(spec.protocol, "")
+    if spec.keeps_apart:
+        size, buffer = spec.squares
+        rule = f"{f'spatial blocks of {size}' if size else 'whole groups'} with a buffer of {buffer}"
     sides = {"train": split.train, "validation": split.val} if validates else {"train": split.pool}
     sides |= {"test": split.test}
     totals = ", ".join(f"{len(pixels):,} {name}" for name, pixels in sides.items())
     unused = np.count_nonzero(scene.labels) - sum(map(len, sides.values()))
     said = [f"split {split.hash}, {rule}, seed {spec.seed}: {totals} pixels; {unused:,} labelled pixels are not used"]
+    if spec.protocol == "groups" and scene.groups is not None:
+        held = {name: len(np.unique(scene.groups.ravel()[pixels])) for name, pixels in sides.items()}
+        said.append(f"  {scene.groups.max():,} groups: {', '.join(f'{n:,} {name}' for name, n in held.items())}")
     counts = class_counts(scene.labels, [split])
     names = [scene.class_names[one.class_number - 1] for one in counts]
     width = max(map(len, names))

@@ -149,6 +149,11 @@ class SceneSource(Settings):
         """Whether the labels are polygons or points."""
         return self.labels is not None and self.labels.suffix.lower() in VECTOR
 
+    @property
+    def grouped(self) -> bool:
+        """Whether its labels come with groups."""
+        return self.polygons or self.groups is not None
+
     @model_validator(mode="after")
     def _labels_of_one_kind(self) -> Self:
         of_map, of_polygons = ("labels_key", "groups"), ("label_field", "label_layer", "all_touched", "group_field")

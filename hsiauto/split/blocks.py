@@ -1,10 +1,11 @@
-"""`blocks`: whole square blocks of the scene test, others train, with a buffer between them.
+"""`blocks` and `groups`: whole regions test, square blocks or fields, others train, with a buffer between them.
 
-Rare classes are placed first: blocks are held out for the class that stands in the fewest, then at random until their
-share is reached. A block is never held out if that would take the last training pixel of a class that stands in
-several blocks. The buffer comes off the training side only, after the test blocks are drawn, so the test pixels of a
-class are the same for every buffer; the draw prefers blocks that leave each class training pixels half a block away,
-with a whole block between two of them, so that most classes outlast most buffers and can be validated.
+Rare classes are placed first: regions are held out for the class that stands in the fewest, then at random until their
+share is reached. A region is never held out if that would take the last training pixel of a class that stands in
+several. The buffer comes off the training side only, after the test regions are drawn, so the test pixels of a class
+are the same for every buffer; the draw prefers regions that leave each class training pixels half a block away (of
+groups: further than any automatic buffer), with a whole block between two of them (in two groups), so that most classes
+outlast most buffers and can be validated.
 """
 
 from itertools import product
@@ -16,33 +17,35 @@ import numpy.typing as npt
 from hsiauto.split.budget import Labels, choose, quota
 from hsiauto.split.distance import near
 from hsiauto.split.model import Mask, Sides, SplitSpec
+from hsiauto.split.regions import Regions
 
 _DRAWS = 20
 """Validations drawn before one that lacks a class is taken."""
 
 
-def divide(labels: Labels, spec: SplitSpec, draw_rng: np.random.Generator, budget_rng: np.random.Generator) -> Sides:
-    """About `test_fraction` of the blocks that have labels test; the budget is drawn from what the buffer leaves."""
-    block_size, buffer = spec.squares
-    grid = _Grid(labels, block_size)
+def divide(
+    labels: Labels, spec: SplitSpec, regions: Regions, draw_rng: np.random.Generator, budget_rng: np.random.Generator
+) -> Sides:
+    """About `test_fraction` of the regions with labels test; the budget is drawn from what the buffer leaves."""
+    grid = _Grid(labels, regions)
     several = np.flatnonzero((grid.counts > 0).sum(axis=0) >= 2)
-    half = block_size // 2
-    test = grid.hold_out(spec.test_fraction, (_Keep(half, apart=True), _Keep(half), _Keep(0)), several, draw_rng)
-    outside = (labels > 0) & ~near(test, buffer)
+    keeps = (_Keep(regions.margin, apart=True), _Keep(regions.margin), _Keep(0))
+    test = grid.hold_out(spec.test_fraction, keeps, several, draw_rng)
+    outside = (labels > 0) & ~near(test, spec.squares.buffer)
     pool = choose(np.where(outside, labels, 0), quota(labels, spec, default_fraction=None), budget_rng)
     return Sides(pool, test, rest="within the buffer or over the budget")
 
 
 def carve(
-    pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator, barred: Mask | None = None
+    pool_labels: Labels, spec: SplitSpec, regions: Regions, rng: np.random.Generator, barred: Mask | None = None
 ) -> tuple[Mask, Mask]:
-    """(train, val) of the pool by the same rule: blocks validate, the buffer comes off train, no class leaves it.
+    """(train, val) of the pool by the same rule: regions validate, the buffer comes off train, no class leaves it.
 
-    Of several draws the first that validates every class which a block can validate, else the one with most classes.
-    barred: (H, W) pixels whose blocks validate in another fold, and not in this one.
+    Of several draws the first that validates every class which a region can validate, else the one with most classes.
+    barred: (H, W) pixels whose regions validate in another fold, and not in this one.
     """
-    block_size, buffer = spec.squares
-    grid = _Grid(pool_labels, block_size, barred)
+    buffer = spec.squares.buffer
+    grid = _Grid(pool_labels, regions, barred)
     classes = np.flatnonzero(np.bincount(pool_labels[pool_labels > 0]))
     possible = sum(grid.can_hold(k, buffer, keep=classes) for k in classes.tolist())
     val, most = np.zeros(pool_labels.shape, dtype=bool), 0
@@ -55,39 +58,23 @@ def carve(
     return (pool_labels > 0) & ~near(val, buffer), val
 
 
-def block_ids(shape: tuple[int, int], block_size: int) -> npt.NDArray[np.int64]:
-    """(H, W) number of each pixel's block. A remainder under half a block joins the last block: no slivers."""
-    rows, columns = _block_lines(shape, block_size)
-    return rows[:, None] * (columns[-1] + 1) + columns[None, :]
-
-
-def _block_lines(shape: tuple[int, int], block_size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The row of blocks of each row, the column of blocks of each column."""
-    rows, columns = (
-        np.minimum(np.arange(side) // block_size, max(1, int(side / block_size + 0.5)) - 1) for side in shape
-    )
-    return rows, columns
-
-
 class _Keep(NamedTuple):
-    """What held blocks leave of a class: a pixel further away than `margin`, or two with a block between them."""
+    """What held regions leave of a class: a pixel further away than `margin`, or two that lie apart."""
 
     margin: int
     apart: bool = False
 
 
 class _Grid:
-    """Labelled pixels by block, and the drawing of blocks. Those with a pixel in `barred` are not held."""
+    """Labelled pixels by region, and the drawing of regions. Those with a pixel in `barred` are not held."""
 
-    def __init__(self, labels: Labels, block_size: int, barred: Mask | None = None) -> None:
+    def __init__(self, labels: Labels, regions: Regions, barred: Mask | None = None) -> None:
         from scipy import ndimage  # see distance.py
 
-        shape = (labels.shape[0], labels.shape[1])
-        self.labels, self.lines = labels, _block_lines(shape, block_size)
-        self.ids = block_ids(shape, block_size)
+        self.labels, self.regions, self.ids = labels, regions, regions.ids
         self.windows = ndimage.find_objects(self.ids + 1)
         n_blocks, n_values = len(self.windows), int(labels.max()) + 1
-        pairs = self.ids.ravel() * n_values + labels.ravel()
+        pairs = self.ids.ravel().astype(np.int64) * n_values + labels.ravel()
         self.counts = np.bincount(pairs, minlength=n_blocks * n_values).reshape(n_blocks, n_values)
         """(blocks, K + 1) pixels of each class; column 0 is no class and stays 0."""
         self.counts[:, 0] = 0
@@ -105,7 +92,7 @@ class _Grid:
         """
         held = np.zeros(self.labels.shape, dtype=bool)
         taken = np.zeros(len(self.counts), dtype=bool)
-        remaining = [_Remaining(self.labels, self.lines, keep.apart) for keep in keeps]
+        remaining = [_Remaining(self.labels, self.regions, keep.apart) for keep in keeps]
         levels = range(len(keeps))
 
         def take(block: int, level: int) -> bool:
@@ -115,7 +102,7 @@ class _Grid:
             for left, window, lost in changes:
                 left.remove(window, lost)
             rows, columns = self.windows[block]
-            held[rows, columns] = True
+            held[rows, columns] |= self.ids[rows, columns] == block
             taken[block] = True
             return True
 
@@ -136,7 +123,7 @@ class _Grid:
 
     def can_hold(self, k: int, margin: int, keep: npt.NDArray[np.int64]) -> bool:
         """Whether a block with class `k` can be held out, if it is the first one."""
-        untouched = _Remaining(self.labels, self.lines)
+        untouched = _Remaining(self.labels, self.regions)
         blocks = self._holding(k).tolist()
         return any(not untouched.would_empty(*self._loss(block, margin), keep) for block in blocks)
 
@@ -155,14 +142,13 @@ class _Grid:
 
 
 class _Remaining:
-    """Labelled pixels further than some margin from all held blocks; their number by class and line of blocks."""
+    """Labelled pixels further than some margin from all held regions; their number by class and line."""
 
-    def __init__(
-        self, labels: Labels, lines: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], apart: bool = False
-    ) -> None:
-        self.labels, self.lines, self.apart = labels, lines, apart
+    def __init__(self, labels: Labels, regions: Regions, apart: bool = False) -> None:
+        self.labels, self.regions, self.apart = labels, regions, apart
         self.mask = labels > 0
         self.n_values = int(labels.max()) + 1
+        self.n_lines = [int(line.max()) + 1 for line in regions.lines]
         whole = (slice(None), slice(None))
         self.counts = self._by_line(whole, self.mask)
 
@@ -177,22 +163,21 @@ class _Remaining:
         self.mask[window] &= ~lost
 
     def _kept(self, counts: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.bool_]:
-        """(K + 1,) whether each class has a pixel left; if they are to be `apart`, two with a line of blocks between.
+        """(K + 1,) whether each class has a pixel left; if they are to be `apart`, two that are.
 
-        Two lines further: more than a block lies between the pixels, so one may validate while the other trains.
+        Of blocks two lines further: more than a block lies between the pixels.
         """
         present = counts[0].sum(axis=1) > 0
-        return present & (np.maximum(*map(_spread, counts)) >= 2) if self.apart else present
+        return present & (np.max([_spread(n) for n in counts], axis=0) >= self.regions.apart) if self.apart else present
 
     def _lost(self, window: tuple[slice, slice], lost: Mask) -> list[npt.NDArray[np.int64]]:
         return self._by_line(window, self.mask[window] & lost)
 
     def _by_line(self, window: tuple[slice, slice], mask: Mask) -> list[npt.NDArray[np.int64]]:
-        """[(K + 1, rows of blocks), (K + 1, columns of blocks)] pixels of `mask`, which is of `window`."""
-        labels, places, found = self.labels[window][mask], np.nonzero(mask), []
-        for line, part, place in zip(self.lines, window, places, strict=True):
-            n_lines = int(line[-1]) + 1
-            pairs = labels.astype(np.int64) * n_lines + line[part][place]
+        """[(K + 1, lines)] pixels of `mask`, which is of `window`, for each kind of lines."""
+        labels, found = self.labels[window][mask], []
+        for line, n_lines in zip(self.regions.lines, self.n_lines, strict=True):
+            pairs = labels.astype(np.int64) * n_lines + line[window][mask]
             found.append(np.bincount(pairs, minlength=self.n_values * n_lines).reshape(self.n_values, n_lines))
         return found
 

@@ -1,4 +1,4 @@
-"""Pixels of each class on each side of a split."""
+"""Pixels or groups of each class on each side of a split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hsiauto.split.model import Pixels, Split
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """Pixels of one class. Of one that is not scored all but `labelled` are 0."""
+    """Pixels or groups of one class. Of one that is not scored all but `labelled` are 0."""
 
     class_number: int
     """1-based."""
@@ -24,12 +24,16 @@ class ClassCounts:
     test: int
 
 
-def class_counts(labels: Labels, folds: Sequence[Split]) -> list[ClassCounts]:
-    """Of every class of `labels` (H, W). folds: the split, then those with its further validation folds."""
+def class_counts(labels: Labels, folds: Sequence[Split], groups: Labels | None = None) -> list[ClassCounts]:
+    """Pixels of every class of `labels` (H, W), or those of `groups` (H, W) in which it stands. folds: the split, then
+    those with its further validation folds."""
     n_values, flat, split = int(labels.max()) + 1, labels.ravel(), folds[0]
 
     def by_class(pixels: Pixels) -> list[int]:
-        return np.bincount(flat[pixels], minlength=n_values).tolist()
+        found = flat[pixels]
+        if groups is not None:
+            found = np.unique(np.stack([found, groups.ravel()[pixels]]), axis=1)[0]
+        return np.bincount(found, minlength=n_values).tolist()
 
     columns = [by_class(np.flatnonzero(flat)), by_class(split.pool), by_class(split.train), by_class(split.test)]
     val = list(zip(*(by_class(fold.val) for fold in folds), strict=True))

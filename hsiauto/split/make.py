@@ -1,29 +1,34 @@
 """make_split: labels and a spec become a Split. folds: the same split with other validations."""
 
 import hashlib
-from collections.abc import Callable
 
 import numpy as np
 
 from hsiauto.errors import UserError
 from hsiauto.split import auto, blocks, fixed, stratified
 from hsiauto.split.budget import Labels
+from hsiauto.split.groups import divisible
 from hsiauto.split.model import Mask, Pixels, Sides, Split, SplitSpec
+from hsiauto.split.regions import regions_of
 
 # One stream of random numbers per decision: a budget or a buffer never changes which pixels test.
 _TEST, _BUDGET, _VALIDATION, _FURTHER_FOLD = range(1, 5)
 
 
 def make_split(
-    labels: Labels, spec: SplitSpec, train_map: Labels | None = None, test_map: Labels | None = None
+    labels: Labels,
+    spec: SplitSpec,
+    train_map: Labels | None = None,
+    test_map: Labels | None = None,
+    groups: Labels | None = None,
 ) -> Split:
     """Divide the labelled pixels of `labels` (H, W; 0 = unlabelled, k = class k). Deterministic from `spec.seed`.
 
-    `train_map` and `test_map` (H, W), numbered like `labels`, are read by the `fixed` protocol alone. Block and buffer
-    that are automatic are numbers in the split's spec: `auto.choose`.
+    `train_map` and `test_map` (H, W), numbered like `labels`, are read by the `fixed` protocol alone, `groups` (H, W; 0
+    where `labels` is) by `groups`. Block and buffer that are automatic are numbers in the split's spec: `auto.choose`.
 
     Raises UserError: both budgets given; fewer than two classes before or after the split; nothing left to test, to
-    train or to validate; fixed maps that are missing, of another shape, or in conflict with `labels`.
+    train or to validate; fixed maps that are missing, of another shape, or in conflict with `labels`; no two groups.
     """
     assert labels.ndim == 2
     assert labels.size > 0
@@ -35,10 +40,11 @@ def make_split(
             f"{np.count_nonzero(n_labelled)}",
             "Check the ground truth and the ignored labels.",
         )
-    spec = settled(spec, choose(labels, spec, train_map, test_map))
-    sides = _divide(labels, spec, train_map, test_map)
+    spec = settled(spec, choose(labels, spec, train_map, test_map, groups))
+    divided = divisible(labels, groups) if spec.protocol == "groups" else labels
+    sides = _divide(divided, spec, train_map, test_map, groups)
     _not_empty(sides, spec)
-    classes, left_out = _scored(labels, sides)
+    classes, left_out = _scored(labels, divided, sides)
     if len(classes) < 2:
         raise UserError(
             "two classes must be in both train and test",
@@ -47,7 +53,13 @@ def make_split(
         )
     scored = np.isin(labels, classes)
     pool, test = sides.pool & scored, sides.test & scored
-    train, val = _carve(np.where(pool, labels, 0), spec, np.random.default_rng([_VALIDATION, spec.seed]))
+    train, val = _carve(np.where(pool, labels, 0), spec, groups, np.random.default_rng([_VALIDATION, spec.seed]))
+    if not val.any():
+        raise UserError(
+            "a split must leave something to validate without taking a class out of training",
+            f"{np.count_nonzero(pool)} training pixels, none of which can be spared",
+            remedy(spec),
+        )
     return _assemble(spec, train, val, pool, test, classes, left_out)
 
 
@@ -56,31 +68,36 @@ def choose(
     spec: SplitSpec,
     train_map: Labels | None = None,
     test_map: Labels | None = None,
+    groups: Labels | None = None,
     every: bool = False,
 ) -> auto.Choice | None:
     """What `auto.choose` finds for `spec`; None if nothing is automatic. Arguments and errors as of `make_split`."""
     if spec.protocol == "fixed" and "auto" in (spec.block_size, spec.buffer):
-        labels = np.where(_divide(labels, spec, train_map, test_map).pool, labels, 0)
-    return auto.choose(labels, spec, every)
+        labels = np.where(_divide(labels, spec, train_map, test_map, None).pool, labels, 0)
+    if spec.protocol == "groups":
+        labels = divisible(labels, groups)
+    return auto.choose(labels, spec, groups, every)
 
 
 def settled(spec: SplitSpec, choice: auto.Choice | None) -> SplitSpec:
     """`spec` with block and buffer as numbers, if it has them."""
-    return spec if choice is None else spec.model_copy(update=choice.chosen.squares._asdict())
+    if choice is None:
+        return spec
+    return spec.model_copy(update={name: getattr(choice.chosen.squares, name) for name in choice.automatic})
 
 
-def folds(split: Split, labels: Labels, k: int) -> tuple[Split, ...]:
+def folds(split: Split, labels: Labels, k: int, groups: Labels | None = None) -> tuple[Split, ...]:
     """Up to `k` splits that differ in validation alone: `split` itself, then such by the same rule out of its pool.
 
-    No pixel (of `blocks` and `fixed`: no block) validates twice. Fewer than `k` when the pool bears no more: a fold
-    holds two classes, and half as many as the first. Reads pool labels only.
+    No pixel (of `blocks` and `fixed`: no block; of `groups`: no group) validates twice. Fewer than `k` when the pool
+    bears no more: a fold holds two classes, and half as many as the first. Reads pool labels only.
     """
     pool, test = _mask(split.pool, split.shape), _mask(split.test, split.shape)
     pool_labels, validated, found = np.where(pool, labels, 0), _mask(split.val, split.shape), [split]
     least = max(2, len(np.unique(labels[validated])) / 2)
     for number in range(2, k + 1):
         rng = np.random.default_rng([_FURTHER_FOLD, split.spec.seed, number])
-        train, val = _carver(split.spec)(pool_labels, split.spec, rng, validated)
+        train, val = _carve(pool_labels, split.spec, groups, rng, validated)
         if len(np.unique(labels[val])) < least:
             break
         validated |= val
@@ -106,29 +123,28 @@ def split_hash(
     return digest.hexdigest()[:16]
 
 
-def _divide(labels: Labels, spec: SplitSpec, train_map: Labels | None, test_map: Labels | None) -> Sides:
+def _divide(
+    labels: Labels, spec: SplitSpec, train_map: Labels | None, test_map: Labels | None, groups: Labels | None
+) -> Sides:
     test_rng = np.random.default_rng([_TEST, spec.seed])
     budget_rng = np.random.default_rng([_BUDGET, spec.seed])
-    if spec.protocol == "blocks":
-        return blocks.divide(labels, spec, test_rng, budget_rng)
+    if spec.keeps_apart:
+        return blocks.divide(labels, spec, regions_of(labels.shape, spec, groups), test_rng, budget_rng)
     if spec.protocol == "random":
         return stratified.divide(labels, spec, test_rng)
     return fixed.divide(labels, spec, train_map, test_map, budget_rng)
 
 
-def _carve(pool_labels: Labels, spec: SplitSpec, rng: np.random.Generator) -> tuple[Mask, Mask]:
-    train, val = _carver(spec)(pool_labels, spec, rng, None)
-    if not val.any():
-        raise UserError(
-            "a split must leave something to validate without taking a class out of training",
-            f"{np.count_nonzero(pool_labels)} training pixels, none of which can be spared",
-            remedy(spec),
-        )
-    return train, val
-
-
-def _carver(spec: SplitSpec) -> Callable[[Labels, SplitSpec, np.random.Generator, Mask | None], tuple[Mask, Mask]]:
-    return stratified.carve if spec.protocol == "random" else blocks.carve
+def _carve(
+    pool_labels: Labels,
+    spec: SplitSpec,
+    groups: Labels | None,
+    rng: np.random.Generator,
+    barred: Mask | None = None,
+) -> tuple[Mask, Mask]:
+    if spec.protocol == "random":
+        return stratified.carve(pool_labels, spec, rng, barred)
+    return blocks.carve(pool_labels, spec, regions_of(pool_labels.shape, spec, groups), rng, barred)
 
 
 def _not_empty(sides: Sides, spec: SplitSpec) -> None:
@@ -147,22 +163,28 @@ def remedy(spec: SplitSpec) -> str:
     if spec.protocol == "random":
         return "Allow more labels."
     block_size, buffer = spec.squares
-    smaller = f"a block size below {block_size}" + (f" or a buffer below {buffer}" if buffer else "")
+    narrower = f"a buffer below {buffer}" if buffer else ""
+    if spec.protocol == "groups":
+        return f"Use {narrower + ', ' if buffer else ''}smaller groups, or the blocks protocol."
+    smaller = f"a block size below {block_size}" + (f" or {narrower}" if buffer else "")
     return f"Use {smaller}, or " + ("check the maps." if spec.protocol == "fixed" else "the random protocol.")
 
 
-def _scored(labels: Labels, sides: Sides) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
-    """Classes on both sides; the others, each with its reason."""
+def _scored(labels: Labels, divided: Labels, sides: Sides) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
+    """Classes on both sides; the others, each with its reason. divided: `labels` without classes of one group."""
     n_values = int(labels.max()) + 1
-    n_all, n_pool, n_test = (
-        np.bincount(labels[mask], minlength=n_values) for mask in (labels > 0, sides.pool, sides.test)
+    n_all, n_divided, n_pool, n_test = (
+        np.bincount(labels[mask], minlength=n_values) for mask in (labels > 0, divided > 0, sides.pool, sides.test)
     )
     scored, left_out = [], []
     for k in range(1, n_values):
         if n_pool[k] and n_test[k]:
             scored.append(k)
             continue
-        left_out.append((k, _reason(int(n_all[k]), int(n_pool[k]), int(n_test[k]), sides.rest)))
+        why = _reason(int(n_all[k]), int(n_pool[k]), int(n_test[k]), sides.rest)
+        if n_divided[k] < n_all[k]:
+            why = f"all its {n_all[k]} labelled pixels lie in one group, which cannot both train and test"
+        left_out.append((k, why))
     return tuple(scored), tuple(left_out)
 
 

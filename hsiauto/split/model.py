@@ -20,17 +20,24 @@ class Squares(NamedTuple):
     """Side of a block, and the buffer around held ones, in pixels."""
 
     block_size: int
+    """0 if whole groups are held, whatever their size."""
     buffer: int
 
 
+_HELD = ("blocks", "groups")
+"""Protocols that hold whole regions out, with a buffer between test and training."""
 _GROUP, _COMMANDS = "Evaluation protocol", ("search", "train", "study", "estimate", "split")
 
 
 class SplitSpec(Settings):
     """The rule by which labelled pixels become train, validation and test."""
 
-    protocol: Annotated[Literal["blocks", "random", "fixed"], Setting(_GROUP, _COMMANDS)] = "blocks"
-    """blocks (spatially disjoint, with a buffer), random (as in most papers) or fixed (two label maps)."""
+    protocol: Annotated[
+        Literal["blocks", "groups", "random", "fixed"],
+        Setting(_GROUP, _COMMANDS, default="groups if the labels have them, else blocks"),
+    ] = "blocks"
+    """blocks (spatially disjoint, with a buffer), groups (whole fields, with a buffer), random (as in most papers) or
+    fixed (two label maps)."""
     seed: Annotated[Seed, Setting(_GROUP, _COMMANDS, name="split-seed")] = 0
     """Seed of the split."""
     train_fraction: Annotated[
@@ -41,10 +48,11 @@ class SplitSpec(Settings):
     """Share of the labels that training and validation may use."""
     train_per_class: Annotated[int | None, Field(ge=1, le=MOST_PIXELS), Setting(_GROUP, _COMMANDS)] = None
     """The same budget as a number per class; excludes `train_fraction`."""
-    test_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS, protocols=("blocks",))] = 0.20
-    """Share of the blocks that are test (blocks)."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS, protocols=_HELD)] = 0.20
+    """Share of the blocks or groups that are test (blocks, groups)."""
     val_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS)] = 0.25
-    """Share of the training pool that validates: of its pixels (random) or of its blocks (blocks, fixed)."""
+    """Share of the training pool that validates: of its pixels (random), of its blocks (blocks, fixed) or
+    of its groups (groups)."""
     block_size: Annotated[
         Annotated[int, Field(ge=2, le=MOST_PIXELS)] | Literal["auto"],
         Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed")),
@@ -53,10 +61,11 @@ class SplitSpec(Settings):
     (32, 12), (16, 12), (16, 8), (16, 5) that leaves enough classes and labels on the training side."""
     buffer: Annotated[
         Annotated[int, Field(ge=0, le=MOST_PIXELS)] | Literal["auto"],
-        Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed")),
+        Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=(*_HELD, "fixed")),
     ] = "auto"
-    """Training pixels at most so many pixels (Chebyshev) from a test pixel (blocks) or a validation pixel (blocks,
-    fixed) are dropped, and no window of a model reaches further (blocks). auto: with the block."""
+    """Training pixels at most so many pixels (Chebyshev) from a test pixel (blocks, groups) or a validation pixel
+    (blocks, groups, fixed) are dropped, and no window of a model reaches further (blocks, groups). auto: with the
+    block, or for groups the first of 16, 12, 8, 5 that leaves as much."""
     train_map: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
     """Label map of the training pixels (fixed)."""
     test_map: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
@@ -66,10 +75,16 @@ class SplitSpec(Settings):
 
     @property
     def squares(self) -> Squares:
-        """Block and buffer of `blocks` and `fixed` as numbers: `auto.choose` has settled those that were automatic."""
-        assert isinstance(self.block_size, int)
+        """Block and buffer of `blocks`, `groups` and `fixed` as numbers: `auto.choose` has settled automatic ones."""
+        block_size = 0 if self.protocol == "groups" else self.block_size
+        assert isinstance(block_size, int)
         assert isinstance(self.buffer, int)
-        return Squares(self.block_size, self.buffer)
+        return Squares(block_size, self.buffer)
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether a buffer lies between test and training."""
+        return self.protocol in _HELD
 
 
 @dataclass(frozen=True)
@@ -97,8 +112,8 @@ class Split:
     @property
     def buffer(self) -> int | None:
         """The widest radius of a window that meets no training pixel around a test pixel, nor around a validation pixel
-        one that it was fitted on: `blocks` trains nothing wider. None: the protocol keeps no such distance."""
-        return self.spec.squares.buffer if self.spec.protocol == "blocks" else None
+        one that it was fitted on: `blocks` and `groups` train nothing wider. None: the protocol keeps no distance."""
+        return self.spec.squares.buffer if self.spec.keeps_apart else None
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from hsiauto.errors import UserError
 from hsiauto.metrics import Interval, Scores, clustered, scores
 from hsiauto.scene.model import Scene
-from hsiauto.split.blocks import block_ids
 from hsiauto.split.distance import BINS, bin_of
 from hsiauto.split.model import Pixels, Split
+from hsiauto.split.regions import block_ids
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class SealedTest:
         n_classes: int,
         blocks: npt.NDArray[np.int64] | None = None,
     ) -> None:
-        """`blocks` (N,): the block that each pixel lies in; None: one holds all of them."""
+        """`blocks` (N,): the block or group that each pixel lies in; None: one holds all of them."""
         assert pixels.shape == labels.shape
         self.pixels = pixels
         """(N,) flat indices."""
@@ -136,12 +136,18 @@ def seal(scene: Scene, split: Split) -> tuple[TrialData, SealedTest]:
     Raises UserError if the split was drawn on another grid or holds pixels of a class that it does not score.
     """
     data = _trial_data(scene, split, split.train, split.val)
-    return data, SealedTest(split.test, _zero_based(scene, split, split.test), len(split.classes), test_blocks(split))
+    labels = _zero_based(scene, split, split.test)
+    return data, SealedTest(split.test, labels, len(split.classes), alike(split, scene.groups))
 
 
-def test_blocks(split: Split) -> npt.NDArray[np.int64]:
-    """(N,) the block of each test pixel, whose pixels are taken as alike."""
-    side = split.spec.block_size
+def alike(split: Split, groups: npt.NDArray[np.integer] | None = None) -> npt.NDArray[np.int64]:
+    """(N,) the region of each test pixel, whose pixels are taken as alike: its group, else its block, else a square.
+
+    groups (H, W): of the scene, for a split by them; without them squares stand for groups too.
+    """
+    if split.spec.protocol == "groups" and groups is not None:
+        return groups.ravel()[split.test].astype(np.int64)
+    side = split.spec.block_size if split.spec.protocol != "groups" else _ALIKE
     return block_ids(split.shape, _ALIKE if side == "auto" else side).ravel()[split.test]
 
 

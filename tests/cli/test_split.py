@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from tests.cli.conftest import Run
-from tests.split.maps import fields
+from tests.split.maps import fields, groups_of
 
 
 def row_of(out: str, first: str) -> list[str]:
@@ -53,3 +53,22 @@ def test_random_pixels_have_no_blocks(run: Run) -> None:
     assert code == 0
     assert "block size" not in out
     assert "test pixels lie 1 to" in out
+
+
+def test_groups_are_counted_too_and_their_buffer_is_chosen(run: Run, tmp_path: Path) -> None:
+    labels = fields(80, 80, side=8)
+    np.save(tmp_path / "groups.npy", groups_of(labels))
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "cube.npy", np.random.default_rng(0).normal(size=(80, 80, 4)).astype(np.float32))
+    given = ("split", "cube.npy", "--labels", "labels.npy", "--groups", "groups.npy")
+    code, out, error = run(*given, "--out", "split.png")
+    assert code == 0, error
+    assert row_of(out, "buffer")[:3] == ["buffer", "groups", "classes"]
+    assert row_of(out, "5 81")[-1] == "chosen"
+    pixels, groups = out.split("groups of class")
+    assert row_of(pixels, "class 1")[2] == "1400"
+    assert row_of(groups, "class 1")[2] == "20"
+    code, out, error = run(*given, "--buffer", "3")
+    assert code == 0, error
+    assert row_of(out, "16 81")[-1] != "chosen"
+    assert "test pixels lie 4 to" in out

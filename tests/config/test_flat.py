@@ -1,6 +1,7 @@
 """RunConfig as flat settings, there and back."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ from hsiauto.training.active.recipe import RECIPES, ActiveLabels
         ("train", {"labels": "active", "control": True, "label-budget": 90}, None),
         ("train", {"acquisition": "entropy", "labels": "gt.npy"}, None),
         ("train", {"cycles": 3}, "cpdgal-salinas"),
+        ("search", {"labels": "a.gpkg", "label-field": "crop", "all-touched": True, "group-field": "farm"}, None),
+        ("search", {"labels": "a.npy", "groups": "b.npy", "protocol": "groups", "buffer": 3}, None),
         ("study", {"time-limit": 90.5, "concurrency": 2, "simulator-seed": 4, "split-seed": 3}, None),
     ],
 )
@@ -64,7 +67,12 @@ def test_what_is_typed_lies_over_the_file() -> None:
     [
         ("search", {"buget": 1}, None, "Did you mean budget"),
         ("train", {"budget": 1}, None, "no setting 'budget'"),
-        ("search", {"protocol": "random", "buffer": 3}, None, "`buffer` belongs to `protocol` blocks and fixed"),
+        (
+            "search",
+            {"protocol": "random", "buffer": 3},
+            None,
+            "`buffer` belongs to .*blocks, groups and fixed",
+        ),
         ("train", {"margin-rank": 2, "acquisition": "entropy"}, None, "`margin_rank` belongs to"),
         ("train", {"labels": "active", "control": True, "acquisition": "random"}, None, "`control` compares with"),
         ("train", {}, "magic", "cpdgal-salinas"),
@@ -89,3 +97,18 @@ def test_names_of_settings_are_unique_and_each_has_its_help() -> None:
         assert one.info.description, f"{name} has no help"
         assert one.setting.commands
     assert len(declared()) == sum(len(settings_of(m)) for m in (RunConfig, SceneSource, SplitSpec, ActiveLabels))
+
+
+def test_groups_are_held_out_whole_where_there_are_any_unless_another_protocol_is_named(tmp_path: Path) -> None:
+    drawn = SceneSource(dataset="cube.tif", labels=tmp_path / "a.shp", label_field="crop")
+    mapped = SceneSource(dataset="cube.tif", labels=tmp_path / "a.tif", groups=tmp_path / "b.tif")
+    for scene in (drawn, mapped):
+        assert RunConfig(scene=scene).split.protocol == "groups"
+        assert RunConfig(scene=scene, split=SplitSpec(buffer=3)).split == SplitSpec(protocol="groups", buffer=3)
+        assert RunConfig(scene=scene, split=SplitSpec(protocol="blocks")).split.protocol == "blocks"
+    assert RunConfig(scene=SceneSource()).split.protocol == "blocks"
+    given = {"labels": "a.gpkg", "label-field": "crop"}
+    assert run_config_from("search", {**given, "buffer": 3}).split.protocol == "groups"
+    with pytest.raises(UserError, match=r"`block_size` belongs to `protocol` blocks and fixed; received groups"):
+        run_config_from("search", {**given, "block-size": 8})
+    assert run_config_from("search", {**given, "protocol": "blocks", "block-size": 8}).split.block_size == 8

@@ -13,6 +13,7 @@ import numpy as np
 import rasterio.features
 import scipy.io
 from rasterio.transform import from_origin
+from scipy import ndimage
 
 from hsiauto.scene.model import Scene
 from hsiauto.scene.registry import known_scenes
@@ -57,6 +58,7 @@ def write_files(folder: Path, scene: Scene) -> None:
         for geometry, value in rasterio.features.shapes(labels, labels > 0, transform=place)
     ]
     (folder / "fields.geojson").write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": fields}))
+    scipy.io.savemat(folder / "groups.mat", {"groups": ndimage.label(labels)[0]})
     np.savez(folder / "several.npz", cube=scene.cube, labels=labels, elevation=np.zeros(labels.shape))
 
 

@@ -5,7 +5,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 import pyarrow as pa
@@ -23,15 +23,18 @@ from hsiauto.leaderboard import (
     distance_statement,
     read,
     rows,
+    statements,
     summary,
     table_warnings,
     winner_statement,
     write,
 )
+from hsiauto.models.bundle.readme import _MEASURES
 from hsiauto.refit import reevaluate, refit
 from hsiauto.scene import memory
 from hsiauto.search.events import Proposed, Reported
 from hsiauto.search.journal import Journal
+from hsiauto.split import SplitSpec
 from tests import told
 from tests.refit.fabricated import FOREST, MEMORY, PRESET, SVM, TUNED, Pool, propose, scene, work
 
@@ -256,16 +259,24 @@ def test_further_folds_stand_where_a_rank_does(table: pa.Table) -> None:
     assert "95.00" not in narrow.export_text()
 
 
-@pytest.mark.parametrize(("protocol", "kept"), [("blocks", True), ("random", False), ("fixed", False)])
-def test_blocks_alone_have_a_size_and_a_buffer(
-    tmp_path: Path, protocol: Literal["blocks", "random", "fixed"], kept: bool
+@pytest.mark.parametrize(
+    ("protocol", "told"),
+    [("blocks", (16, 8)), ("groups", (None, 8)), ("random", (None, None)), ("fixed", (None, None))],
+)
+def test_blocks_have_a_size_and_what_is_held_out_a_buffer(
+    tmp_path: Path, protocol: Literal["blocks", "groups", "random", "fixed"], told: tuple[int | None, int | None]
 ) -> None:
     made = work(tmp_path, Pool(scene()))
     propose(made.journal, "t1", TUNED, 0.9)
     spec = made.split.spec.model_copy(update={"protocol": protocol, "block_size": 16, "buffer": 8})
     context = Context("run", "fabricated", made.run_config, replace(made.split, spec=spec))
     [row] = rows(made.journal.events, [], context).to_pylist()
-    assert (row["block_size"], row["buffer"]) == (spec.squares if kept else (None, None))
+    assert (row["block_size"], row["buffer"]) == told
+
+
+def test_every_protocol_has_its_words() -> None:
+    protocols = set(get_args(SplitSpec.model_fields["protocol"].annotation))
+    assert set(statements._INSTEAD) == set(_MEASURES) == protocols
 
 
 def test_a_row_is_transductive_if_its_own_config_saw_unlabelled_ground(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ that it was fitted on, whatever the label map, the split, the family and its smo
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -18,7 +19,7 @@ from hsiauto.space import SceneSize, Space
 from hsiauto.space.scene_size import fit_preset
 from hsiauto.split import Split, SplitSpec, folds, make_split
 from hsiauto.split.model import Pixels
-from tests.split.maps import LabelMap, fields, label_maps
+from tests.split.maps import LabelMap, fields, groups_of, label_maps
 
 NAMES = [name for name, config in FAMILIES.items() if config.kind in SEARCHED]
 SMOOTHED = "  smoothing: {choices: [none, majority, guided]}\n  smoothing_radius: {low: 1, high: 8}"
@@ -43,7 +44,8 @@ def holds(split: Split, pixels: Pixels, around: Pixels, radius: int) -> bool:
 def keeps(split: Split, labels: LabelMap, config: FamilyConfig) -> bool:
     """The invariant. Where a tile family scores, its tiles hold no training pixel: only its smoothing reads further."""
     radius = config.smoothing_reach if isinstance(config, TileConfig) else config.support
-    fitted = [(split.pool, split.test), *((fold.train, fold.val) for fold in folds(split, labels, 4))]
+    validations = folds(split, labels, 4, groups_of(labels))
+    fitted = [(split.pool, split.test), *((fold.train, fold.val) for fold in validations)]
     return not any(holds(split, pixels, around, radius) for pixels, around in fitted)
 
 
@@ -54,12 +56,14 @@ def keeps(split: Split, labels: LabelMap, config: FamilyConfig) -> bool:
     block_size=st.integers(4, 24),
     buffer=st.integers(0, 12),
     family=st.sampled_from(NAMES),
+    protocol=st.sampled_from(("blocks", "groups")),
 )
 def test_no_window_of_a_search_holds_what_it_was_fitted_on(
-    spaces: dict[str, Space], labels: LabelMap, seed: int, block_size: int, buffer: int, family: str
+    spaces: dict[str, Space], labels: LabelMap, seed: int, block_size: int, buffer: int, family: str, protocol: Any
 ) -> None:
     try:
-        split = make_split(labels, SplitSpec(seed=seed, block_size=block_size, buffer=buffer))
+        spec = SplitSpec(protocol=protocol, seed=seed, block_size=block_size, buffer=buffer)
+        split = make_split(labels, spec, groups=groups_of(labels))
         space = spaces[family].bind(60, len(split.train), *split.shape, len(split.classes), split.buffer)
     except UserError:
         assume(False)

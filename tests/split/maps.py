@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import strategies as st
+from scipy import ndimage
 from scipy.io import loadmat
 
 LabelMap = npt.NDArray[np.int16]
@@ -21,6 +22,15 @@ def fields(height: int = 60, width: int = 48, n_classes: int = 4, side: int = 6,
     labels = np.kron(classes.reshape(rows, columns), np.ones((side, side), dtype=int))[:height, :width]
     labels[::side] = 0
     return labels.astype(np.int16)
+
+
+def groups_of(labels: LabelMap) -> LabelMap:
+    """The fields of a map: what hangs together in one class."""
+    groups = np.zeros(labels.shape, np.int16)
+    for k in range(1, labels.max() + 1):
+        parts, _ = ndimage.label(labels == k)
+        groups[parts > 0] = parts[parts > 0] + groups.max()
+    return groups
 
 
 @st.composite

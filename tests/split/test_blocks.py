@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hsiauto.errors import UserError
 from hsiauto.split import SplitSpec, make_split
-from hsiauto.split.blocks import block_ids
+from hsiauto.split.regions import block_ids
 from tests.split.maps import LabelMap, fields, label_maps, real
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from hsiauto.errors import UserError
 from hsiauto.split import Split, SplitSpec, folds, make_split
-from hsiauto.split.blocks import block_ids
 from hsiauto.split.distance import distance_to
 from hsiauto.split.make import split_hash
+from hsiauto.split.regions import block_ids
 from tests.split.maps import LabelMap, fields, label_maps
 
 specs = st.builds(
