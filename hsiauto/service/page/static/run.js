@@ -49,12 +49,16 @@ async function told() {
   }
 }
 
+/** What there is of a search without a leaderboard. */
+function trialsAlone({ trials, rungs, objective }) {
+  charts.show(trials, { rungs, objective });
+  fill("search", trials.length ? section("Search", charts) : null);
+  fill("board", trials.length ? section("Best so far", bestTrials(trials, objective)) : null);
+}
+
 function live(report) {
   const trials = new Trials(report);
-  const draw = () => {
-    charts.show(trials.spent(), report);
-    if (trials.rows.length) fill("board", section("Best so far", bestTrials(trials.rows, report.objective)));
-  };
+  const draw = () => trialsAlone({ ...report, trials: trials.spent() });
   let due = null;
   draw();
   repeat(REFRESH_MS, refresh);
@@ -75,7 +79,7 @@ async function ended() {
   const report = await api(`/runs/${id}/report?part=found`).catch((refused) => {
     if (refused.status !== 409) throw refused;
   });
-  if (!report) return fill("search", null);
+  if (!report) return trialsAlone(await told());
   fill("search", section("Search", charts));
   charts.show(report.trials, report);
   fill("words", section("In words", words(report.words)));
@@ -104,6 +108,5 @@ attempt(line, null, async () => {
   const over = await refresh();
   if (shown.kind !== "search") return over || repeat(2000, refresh);
   if (over) return ended();
-  fill("search", section("Search", charts));
   live(await told());
 });
