@@ -61,10 +61,10 @@ class Family(_Told):
 
 
 class SettingOut(_Told):
-    """A setting that a run may have."""
+    """A setting that a run may have or, in the group Scene, an uploaded scene."""
 
     field: str
-    """Its key in `config`."""
+    """Its key in `config`; of a scene, in `options`."""
     group: str
     meaning: str
     type: str

@@ -12,6 +12,8 @@ from pydantic_core import to_jsonable_python
 from hsiauto.config import RunConfig, declared, flat, run_config_from
 from hsiauto.config.flat import Command, Declared
 from hsiauto.errors import UserError, did_you_mean, shown
+from hsiauto.scene.source import SceneSource
+from hsiauto.service.scenes import OPTIONS
 from hsiauto.space import Space
 from hsiauto.space.load import shipped
 from hsiauto.split.model import SplitSpec
@@ -77,13 +79,13 @@ def _words(name: str, value: Any) -> list[str]:
 
 @cache
 def described() -> list[dict[str, Any]]:
-    """Each setting, for whoever draws a form of them."""
-    return [_described(name, one) for name, one in settable().items()]
+    """Each setting of a run, then those of an uploaded scene, for whoever draws forms of them."""
+    return [_described(name, one) for name, one in {**settable(), **OPTIONS}.items()]
 
 
 def _described(name: str, one: Declared) -> dict[str, Any]:
-    model: type[BaseModel] = SplitSpec if one.part == "split" else RunConfig
-    schema = model.model_json_schema()["properties"][one.field]
+    models: dict[str, type[BaseModel]] = {"split": SplitSpec, "scene": SceneSource}
+    schema = models.get(one.part, RunConfig).model_json_schema()["properties"][one.field]
     schema = {**next((kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"), {}), **schema}
     bounds = {name: getattr(part, name) for part in one.info.metadata for name in _BOUNDS if hasattr(part, name)}
     return {

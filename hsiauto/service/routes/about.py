@@ -53,7 +53,7 @@ def families(user: Viewer) -> list[Family]:
 
 @router.get("/api/settings")
 def settings(user: Viewer) -> list[SettingOut]:
-    """The settings that a run may have."""
+    """The settings that a run may have, and those of an uploaded scene."""
     return [SettingOut(**one) for one in described()]
 
 

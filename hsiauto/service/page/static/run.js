@@ -1,7 +1,9 @@
 /** A run: how far it is while it goes on, and what it found. */
 import { h, section } from "./report/dom.js";
+import { labelsAskedFor } from "./report/labels.js";
 import { sceneMap } from "./report/map.js";
 import { classes, coloursOf, distance, mattered, reproduce, words } from "./report/report.js";
+import { tradeoffs } from "./report/tradeoffs.js";
 import { api } from "./api.js";
 import { board } from "./board.js";
 import { downloads } from "./downloads.js";
@@ -19,7 +21,7 @@ const id = place.dataset.id;
 const line = sayer();
 const connection = h("span", { class: "help" });
 const charts = progressCharts();
-const blocks = new Map(["head", "command", "actions", "words", "search", "board", "map", "distance", "classes", "mattered", "files", "again"].map((name) => [name, h("div")]));
+const blocks = new Map(["head", "command", "actions", "words", "search", "board", "map", "distance", "costs", "labels", "classes", "mattered", "files", "again"].map((name) => [name, h("div")]));
 const fill = (name, ...content) => blocks.get(name).replaceChildren(...content.filter(Boolean));
 let shown = null;
 
@@ -85,6 +87,8 @@ async function ended() {
   fill("words", section("In words", words(report.words)));
   fill("board", section("Leaderboard", board(id)));
   fill("distance", section("Accuracy against distance", distance(report.distance)));
+  fill("costs", section("Accuracy against cost", tradeoffs(report.board)));
+  fill("labels", section("Labels asked for", labelsAskedFor(report.labels)));
   fill("classes", section("Classes", classes(report.classes)));
   fill("mattered", section("What mattered", mattered(report, coloursOf(report.trials))));
   fill("again", section("How to do it again", reproduce(report.reproduce)));
