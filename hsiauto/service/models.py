@@ -49,6 +49,8 @@ class Me(_Told):
 
     name: str
     role: Role
+    version: str
+    """Of the service."""
 
 
 class Family(_Told):
@@ -181,6 +183,8 @@ class RunOut(_Told):
     scene: str
     state: Literal["queued", "running", "stopping", "succeeded", "stopped", "failed", "lost"]
     reason: str
+    exit_code: int | None
+    """Of its process; None: it has not ended, or had none."""
     created: str
     started: str | None
     ended: str | None

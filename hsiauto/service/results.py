@@ -17,7 +17,9 @@ from hsiauto.report.page.data import finite
 from hsiauto.runs import folder as folders
 from hsiauto.runs.report import report_data, search_so_far
 
-Artifact = Literal["map.png", "search.png", "distance.png", "report.html", "bundle.zip", "model.onnx", "map.tif"]
+Artifact = Literal[
+    "map.png", "search.png", "distance.png", "report.html", "bundle.zip", "model.onnx", "map.tif", "map.tif.aux.xml"
+]
 _ZIPPED: Artifact = "bundle.zip"
 _WITHIN = {"model.onnx": Path(folders.BUNDLE) / "model.onnx", _ZIPPED: Path(folders.BUNDLE)}
 PICTURES = ("map.png", "search.png", "distance.png")

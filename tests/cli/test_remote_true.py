@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import uvicorn
 
+from hsiauto.remote import service as client
 from hsiauto.scene.model import Scene
 from hsiauto.search.events import Event, to_line
 from hsiauto.service.app import make_app
@@ -35,7 +37,9 @@ with (folder / "journal.jsonl").open("w") as journal:
         time.sleep(0.05)
 shutil.copy("{board}", folder / "leaderboard.parquet")
 (folder / "map.png").write_bytes(b"a map")
-Path(exit_file).write_text("0")
+(folder / "map.tif.aux.xml").write_bytes(b"<names/>")
+hopeless = "budget: 9" in Path(words[words.index("--config") + 1]).read_text()
+Path(exit_file).write_text("2" if hopeless else "0")
 """
 
 
@@ -87,6 +91,30 @@ def test_a_scene_is_uploaded_searched_and_its_files_come_back(
     assert re.search(rf"{run_id} +mine +admin +search +{scene} +succeeded", out)
     code, _, error = run("remote", "stop", run_id)
     assert (code, "only a run that has not ended" in error) == (2, True)
+
+
+def test_a_run_ends_with_the_exit_code_of_its_process(
+    service: tuple[str, str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, token = service
+    monkeypatch.setattr("sys.stdin", io.StringIO(token))
+    run("remote", "login", address)
+    code, out, _ = run("remote", "run", "--dataset", "demo", "--budget", "9")
+    assert code == 2
+    (run_id,) = re.findall(r"run ([0-9a-f]{16}): failed", out)
+    code, out, error = run("remote", "download", run_id, "--out", "back")
+    assert code == 0, error
+    assert {path.name for path in Path("back").iterdir()} >= {"map.png", "map.tif.aux.xml", "leaderboard.parquet"}
+
+
+def test_a_service_of_another_version_is_refused(
+    service: tuple[str, str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(service[1]))
+    monkeypatch.setattr(client, "metadata", SimpleNamespace(version=lambda name: "99.0"))
+    code, _, error = run("remote", "login", service[0])
+    assert code == 2
+    assert "same hsiauto, here 99.0; received" in error
 
 
 def test_what_the_service_refuses_is_its_sentence(

@@ -1,5 +1,6 @@
 """What there is to know before a run: health, metrics, the API itself, families, settings, costs."""
 
+from importlib import metadata
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -39,7 +40,7 @@ def openapi(request: Request, user: Viewer) -> JSONResponse:
 @router.get("/api/me")
 def me(user: Viewer) -> Me:
     """Whose token was sent."""
-    return Me(name=user.name, role=user.role)
+    return Me(name=user.name, role=user.role, version=metadata.version("hsiauto"))
 
 
 @router.get("/api/families")

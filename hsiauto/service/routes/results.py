@@ -24,6 +24,7 @@ _TYPES = {
     "bundle.zip": "application/zip",
     "model.onnx": "application/octet-stream",
     "map.tif": "image/tiff",
+    "map.tif.aux.xml": "application/xml",
 }
 
 

@@ -8,9 +8,11 @@ from fastapi import APIRouter, Header, Query, Response
 from hsiauto.service.access import Runner, Served, Viewer
 from hsiauto.service.core import Service
 from hsiauto.service.database import unpacked
+from hsiauto.service.jobs import exit_code
 from hsiauto.service.models import Page, PredictRequest, ResumeRequest, RunChange, RunOut, RunRequest, paged
 from hsiauto.service.names import without
 from hsiauto.service.results import artifacts, winner
+from hsiauto.service.runs import ENDED
 from hsiauto.service.users import User
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -122,6 +124,7 @@ def run_out(served: Service, row: Mapping[str, Any], user: User) -> RunOut:
             "mine": row["owner"] == user.name,
             "shared": bool(row["shared"]),
             "reason": without(served.config.root, row["reason"]),
+            "exit_code": exit_code(served.runs.path(row["id"], ".exit")) if row["state"] in ENDED else None,
             "config": unpacked(row["config"]),
             "progress": served.progress.of(folder / "journal.jsonl").as_json(),
             "winner": winner(folder),

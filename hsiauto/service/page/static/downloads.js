@@ -4,7 +4,7 @@ import { h } from "./report/dom.js";
 const MEANING = {
   "report.html": "the report, one page that needs no network",
   "map.tif": "the map as GeoTIFF, for a GIS",
-  "map.tif.aux.xml": "the names of its classes, to lie beside it",
+  "map.tif.aux.xml": "names and colours of its classes: keep it beside the map",
   "map.png": "the map as a picture",
   "search.png": "the search as a picture",
   "distance.png": "accuracy against distance as a picture",
