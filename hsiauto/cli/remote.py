@@ -84,6 +84,12 @@ def run(given: Given, *, name: Name = None, service: At = None, config: Config =
     if idle := [f"`{one.replace('-', '_')}`" for one in given.settings if one in of_scene - acting]:
         rule = f"{', '.join(idle)} belongs to a scene that is uploaded, or to this machine"
         raise UserError(rule, source.dataset, "Leave it out.")
+    if lies_here:
+        from hsiauto.scene.opening import has_labels
+
+        if not has_labels(source):
+            remedy = "Give the path of one as `labels` (and `labels_key`)."
+            raise UserError("a search needs a label map", f"{source.dataset} without one", remedy)
     there = _service(service)
     scene = uploaded(there, source, None) if lies_here else remote.find_scene(there, source.dataset)
     settings = {one: value for one, value in given.settings.items() if one not in of_scene}

@@ -64,6 +64,24 @@ def _ungrouped(source: SceneSource, progress: Progress | None) -> Scene:
     return scene if groups is None else with_groups(scene, groups)
 
 
+def has_labels(source: SceneSource) -> bool:
+    """Whether a scene has a label map: its own file, or a name of `labels`; a registry's and a simulated one have."""
+    path = Path(source.dataset)
+    return (
+        source.labels is not None
+        or not path.is_file()
+        or (readers.has_keys(path) and (source.labels_key is not None or readers.holds(path, "labels")))
+    )
+
+
+@within_memory("a scene")
+def open_cube(source: SceneSource) -> Scene:
+    """The cube of a file as it is: all pixels unlabelled, no class. Raises UserError as `open_scene`."""
+    path = _existing(source)
+    cube = readers.read(path, "cube", source.key)
+    return assemble(path.stem, cube, None, layout=source.layout, nodata=source.nodata, drop_bands=source.drop_bands)
+
+
 @within_memory("a scene")
 def open_image(source: SceneSource, model: ModelBands) -> Scene:
     """A scene to predict on, with the model's bands: all pixels unlabelled, no class.
@@ -186,7 +204,7 @@ def _existing(source: SceneSource) -> Path:
 
 def _own_labels(path: Path, source: SceneSource) -> Path:
     """The cube's own file if it holds a label map too."""
-    if readers.has_keys(path) and (source.labels_key is not None or readers.holds(path, "labels")):
+    if has_labels(source):
         return path
     readers.read(path, "cube", source.key)  # a missing or foreign cube is reported first
     raise UserError(

@@ -53,11 +53,11 @@ def _look(settings: dict[str, Any], preview: Path, largest: int) -> dict[str, An
 
     from hsiauto.config import run_config_from
     from hsiauto.report.map_figure import false_colour
-    from hsiauto.scene.opening import open_scene
+    from hsiauto.scene.opening import has_labels, open_cube, open_scene
 
     source = run_config_from("search", settings).scene
     resource.setrlimit(resource.RLIMIT_AS, (_COPIES * largest + _BASE + _used(),) * 2)
-    scene = open_scene(source)
+    scene = open_scene(source) if has_labels(source) else open_cube(source)
     if scene.cube.nbytes > largest:
         rule = f"a scene has at most {largest / 1e9:g} GB here"
         raise UserError(rule, f"{scene.cube.nbytes / 1e9:.2f} GB", "Give a part of it.")

@@ -78,6 +78,14 @@ class Scenes:
             raise Refused(409, "a scene must be checked before it is used", scene.name, "POST its check first.")
         return scene
 
+    def labelled(self, name: str, user: User) -> StoredScene:
+        """A scene that can be searched on. Raises as `ready`, and 409 for an upload without labels."""
+        scene = self.ready(name, user)
+        if scene.source == "upload" and not scene.about["classes"]:
+            remedy = "Upload it with its label map; as it is, it can be predicted on."
+            raise Refused(409, "a search takes a scene with labels", scene.name, remedy)
+        return scene
+
     def create(self, user: User, name: str, options: Mapping[str, Any]) -> StoredScene:
         """Raises UserError for options that a scene does not have, and for values out of bounds."""
         options = scene_options(options)

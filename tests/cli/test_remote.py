@@ -116,6 +116,7 @@ def test_files_of_this_machine_are_uploaded_first(fake: FakeService, run: Run) -
         (["--dataset", "salinas", "--budget", "0"], "--budget"),
         (["--dataset", "salinas", "--nodata", "0"], "--nodata belongs to a scene that is uploaded"),
         (["--dataset", "salinas", "--data-dir", "."], "--data-dir belongs to"),
+        (["--dataset", "cube.npy"], "a search needs a label map"),
         (["--dataset", "cube.npy", "--simulator-seed", "1"], "--simulator-seed belongs to"),
         (["--dataset", "salinas", "--dataset", "demo"], "on one scene; received 2. Give --dataset once"),
         (["--dataset", "salinsa"], "unknown scene at http://127.0.0.1"),

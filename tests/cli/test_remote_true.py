@@ -93,6 +93,22 @@ def test_a_scene_is_uploaded_searched_and_its_files_come_back(
     assert (code, "only a run that has not ended" in error) == (2, True)
 
 
+def test_a_scene_without_labels_can_be_predicted_on_alone(
+    service: tuple[str, str], run: Run, monkeypatch: pytest.MonkeyPatch, tiny_scene: Scene
+) -> None:
+    address, token = service
+    monkeypatch.setattr("sys.stdin", io.StringIO(token))
+    run("remote", "login", address)
+    np.save("image.npy", tiny_scene.cube)
+    code, _, error = run("remote", "upload", "image.npy", "--layout", "HWC", "--name", "new land")
+    assert code == 0, error
+    (scene,) = re.findall(r"scene ([0-9a-f]{16}): new land, 40 x 40 x 24, 0 classes", error)
+    code, _, error = run("remote", "run", "--dataset", scene)
+    assert (code, "a search takes a scene with labels" in error) == (2, True)
+    code, _, error = run("remote", "upload", "image.npy")
+    assert (code, "--layout" in error) == (2, True)
+
+
 def test_a_run_ends_with_the_exit_code_of_its_process(
     service: tuple[str, str], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

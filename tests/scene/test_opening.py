@@ -9,6 +9,7 @@ import scipy.io
 from hsiauto.errors import UserError
 from hsiauto.scene import Scene, open_image, open_scene, read_label_map
 from hsiauto.scene.bands import ModelBands
+from hsiauto.scene.opening import has_labels, open_cube
 from hsiauto.scene.source import SceneSource
 from tests.scene import fabricate as f
 
@@ -142,6 +143,19 @@ def test_an_image_to_predict_on_needs_no_labels(tmp_path: Path) -> None:
     assert not scene.labels.any()
     with pytest.raises(UserError, match="99 bands"):
         open_image(SceneSource(dataset=str(path)), ModelBands(99))
+
+
+def test_a_cube_alone_is_opened_as_it_is(tmp_path: Path) -> None:
+    path = f.npy(tmp_path / "scene.npy", f.cube())
+    source = SceneSource(dataset=str(path), layout="HWC", drop_bands=(1,))
+    assert not has_labels(source)
+    scene = open_cube(source)
+    np.testing.assert_array_equal(scene.cube, f.cube()[:, :, 1:])
+    assert (scene.n_classes, scene.labels.any()) == (0, False)
+    np.savez(tmp_path / "both.npz", cube=f.cube(), labels=f.labels())
+    assert has_labels(SceneSource(dataset=str(tmp_path / "both.npz")))
+    assert has_labels(SceneSource(dataset=str(path), labels=tmp_path / "labels.npy"))
+    assert has_labels(SceneSource(dataset="demo"))
 
 
 def test_a_model_finds_its_bands_again_where_training_dropped_some(tmp_path: Path) -> None:

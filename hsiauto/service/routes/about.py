@@ -61,4 +61,4 @@ def settings(user: Viewer) -> list[SettingOut]:
 @router.post("/api/estimate")
 def tell_costs(asked: RunRequest, user: Runner, served: Served) -> Estimate:
     """What configs of this request would cost on this machine; some seconds for each family."""
-    return estimate(served.config.root, served.scenes.ready(asked.scene, user), asked.config)
+    return estimate(served.config.root, served.scenes.labelled(asked.scene, user), asked.config)

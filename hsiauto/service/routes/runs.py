@@ -46,7 +46,7 @@ def list_runs(
 @router.post("", status_code=201, responses={200: {"model": RunOut, "description": "The key was seen before."}})
 def create_run(asked: RunRequest, response: Response, served: Served, user: Runner, key: Key = None) -> RunOut:
     """A search, which waits for its turn."""
-    scene = served.scenes.ready(asked.scene, user)
+    scene = served.scenes.labelled(asked.scene, user)
     row, new = served.runs.search(user, scene, asked.name, asked.config, key)
     return _created(served, user, row, new, response)
 
