@@ -17,7 +17,7 @@ from rich.text import Text
 
 from hsiauto.cli.console import printable
 from hsiauto.config import Objective
-from hsiauto.search.events import Ended, Event, Proposed, Reevaluated, Refit, Reported, Resumed, Started, Warned
+from hsiauto.search.events import Ended, Event, Proposed, Ranked, Reevaluated, Refit, Reported, Resumed, Started, Warned
 from hsiauto.search.events.transient import Classifying, Downloading, Forecast, OnEvent, RunOpened, Transient
 
 _DONE = ("completed", "stopped", "failed", "refused")
@@ -103,6 +103,8 @@ class Progress:
                 self._states[event.trial_id] = "running"
             case Reported():
                 self._report(event)
+            case Ranked():
+                self._phase = "refit"
             case Ended():
                 self._states[event.trial_id] = event.state
             case Warned(about="split"):

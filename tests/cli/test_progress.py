@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from hsiauto.cli.progress import Progress
-from hsiauto.search.events import Resumed, Warned
+from hsiauto.search.events import Ranked, Resumed, Warned
 from hsiauto.search.events.transient import Downloading, Forecast, RunOpened
 from tests import told
 from tests.search import fakes
@@ -50,6 +50,14 @@ def test_a_search_that_is_extended_while_it_is_followed_counts_to_its_new_budget
         progress(RunOpened(fakes.run_config(budget=7), searches=True, end=None))
         progress(Resumed(budget=9))
     assert file.getvalue().startswith("search: 0/9 trials")
+
+
+def test_after_the_ranking_configs_are_retrained() -> None:
+    file = io.StringIO()
+    with Progress(Console(file=file, width=200)) as progress:
+        progress(RunOpened(fakes.run_config(budget=7), searches=True, end=None))
+        progress(Ranked(order=(told.placed(),), unplaced={}))
+    assert file.getvalue().startswith("refit: 0/7 trials")
 
 
 def test_what_the_split_lacks_is_said_before_the_first_trial() -> None:
