@@ -1,4 +1,4 @@
-"""map.png: the scene, the split, the prediction and its confidence, side by side."""
+"""map.png: the scene, its labels, the split, the prediction and its confidence, side by side."""
 
 from pathlib import Path
 
@@ -8,42 +8,58 @@ import numpy.typing as npt
 from hsiauto.models.predict import Prediction
 from hsiauto.report.figure import figure_file
 from hsiauto.report.palette import class_colours
+from hsiauto.report.split_figure import TEST, UNUSED, areas
 from hsiauto.scene.model import Scene
 from hsiauto.split.model import Split
 
-_PALE, _PALEST = 0.55, 0.88
-"""How far the colour of a test pixel and of an unused labelled pixel is moved towards white."""
+_MAY_TRAIN = "#0072B2"
+"""Of the palette of Okabe and Ito, as are the others."""
+_CHECKS, _SQUARES = (0.82, 0.94), 80
+"""Greys of the board that stands for pixels without data, as editors of pictures show what is transparent; its squares
+along the longer side."""
 
 
 def draw_map(scene: Scene, split: Split, prediction: Prediction, title: str, path: Path) -> None:
-    """False colour, ground truth with the split drawn in, prediction, confidence; class names in the legend."""
+    """False colour, ground truth, split, prediction, confidence; class names in the legend. Pixels without data are a
+    board of greys, which no picture of a scene and no class looks like."""
     from matplotlib.patches import Patch
 
     tall = scene.height > 1.2 * scene.width
-    panel = (3.0, 3.0 * scene.height / scene.width) if tall else (4.0, 4.0 * scene.height / scene.width)
-    height = min(panel[1], 12.0)
-    width = 4 * height * scene.width / scene.height + 3.2
-    with figure_file(path, max(width, 12.0), max(height + 1.0, 4.5)) as figure:
-        axes = figure.subplots(1, 4)
-        axes[0].imshow(false_colour(scene))
-        axes[0].set_title("false colour")
-        axes[1].imshow(_split_picture(scene, split))
-        axes[1].set_title("ground truth and split")
-        axes[1].set_xlabel("full colour: training pool; pale: test;\nnearly white: labelled, not used", fontsize=8)
-        axes[2].imshow(_coloured(prediction.classes, scene.n_classes))
-        axes[2].set_title("prediction")
-        shown = np.where(scene.valid, prediction.confidence, np.nan)
-        confidence = axes[3].imshow(shown, vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
-        axes[3].set_title("confidence")
-        figure.colorbar(confidence, ax=axes[3], shrink=0.6)
+    side = 2.6 if tall else 3.2
+    height = min(side * scene.height / scene.width, 12.0)
+    width = 5 * height * scene.width / scene.height + 2.4
+    with figure_file(path, max(width, 13.0), max(height + 1.4, 4.2)) as figure:
+        axes = figure.subplots(1, 5)
         for a in axes:
+            a.imshow(_board(scene))
             a.set_xticks([])
             a.set_yticks([])
+        axes[0].imshow(_where(scene.valid, false_colour(scene)))
+        axes[0].set_title("false colour")
+        axes[1].imshow(_where(scene.valid, _coloured(scene.labels, scene.n_classes)), interpolation="nearest")
+        axes[1].set_title("ground truth")
+        uses = {"may train": (split.pool, _MAY_TRAIN), "test": (split.test, TEST)}
+        uses = {"not used": (np.flatnonzero(scene.labels), UNUSED), **uses}
+        picture = areas(scene, [pixels for pixels, _ in uses.values()], [colour for _, colour in uses.values()])
+        axes[2].imshow(_where(scene.valid, np.round(255 * picture).astype(np.uint8)), interpolation="nearest")
+        axes[2].set_title("split of the ground truth")
+        entries = [Patch(facecolor=colour, label=name) for name, (_, colour) in uses.items()]
+        axes[2].legend(handles=entries, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, fontsize=8, frameon=False)
+        classified = prediction.classes > 0
+        axes[3].imshow(_where(classified, _coloured(prediction.classes, scene.n_classes)), interpolation="nearest")
+        axes[3].set_title("prediction")
+        shown = np.where(classified, prediction.confidence, np.nan)
+        confidence = axes[4].imshow(shown, vmin=0, vmax=1, cmap="viridis", interpolation="nearest")
+        axes[4].set_title("confidence")
+        figure.colorbar(confidence, ax=axes[4], shrink=0.6)
         figure.suptitle(title, fontsize=10)
         colours = class_colours(scene.n_classes) / 255.0
         entries = [Patch(color=colours[k], label=name) for k, name in enumerate(scene.class_names)]
+        if not scene.valid.all():
+            light, dark = (str(grey) for grey in reversed(_CHECKS))
+            entries.append(Patch(facecolor=light, edgecolor=dark, hatch="xxxx", label="no data"))
         columns = min(6, len(entries))
-        figure.legend(handles=entries, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
+        figure.legend(handles=entries, loc="outside lower center", ncols=columns, fontsize=9, frameon=False)
 
 
 def false_colour(scene: Scene) -> npt.NDArray[np.uint8]:
@@ -63,10 +79,13 @@ def _coloured(classes: npt.NDArray[np.int16], n_classes: int) -> npt.NDArray[np.
     return np.asarray(colours[classes])
 
 
-def _split_picture(scene: Scene, split: Split) -> npt.NDArray[np.uint8]:
-    whiteness = np.full(scene.height * scene.width, _PALEST, np.float32)
-    whiteness[split.test] = _PALE
-    whiteness[split.pool] = 0.0
-    share = whiteness.reshape(scene.height, scene.width, 1)
-    picture = _coloured(scene.labels, scene.n_classes) * (1 - share) + 255 * share
-    return np.round(picture).astype(np.uint8)
+def _where(shown: npt.NDArray[np.bool_], picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) -> (H, W, 4): transparent where nothing is shown."""
+    return np.dstack([picture, np.where(shown, 255, 0).astype(np.uint8)])
+
+
+def _board(scene: Scene) -> npt.NDArray[np.float64]:
+    """(H, W, 3): what lies under transparent pixels."""
+    square = max(1, max(scene.height, scene.width) // _SQUARES)
+    rows, columns = np.indices((scene.height, scene.width)) // square
+    return np.repeat(np.array(_CHECKS)[(rows + columns) % 2][..., None], 3, axis=2)

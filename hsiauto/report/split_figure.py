@@ -13,7 +13,7 @@ from hsiauto.split.distance import BINS, Distances, bin_of
 from hsiauto.split.model import Split
 
 _FOLDS = ("#0072B2", "#56B4E9", "#009E73", "#CC79A7")
-_TEST, _POOL, _UNUSED = "#E69F00", "#F0E442", "#BBBBBB"
+TEST, _POOL, UNUSED = "#E69F00", "#F0E442", "#BBBBBB"
 """Of the palette of Okabe and Ito, which colour-blind readers tell apart; folds beyond the fourth begin anew."""
 
 
@@ -28,21 +28,21 @@ def draw_split(scene: Scene, folds: Sequence[Split], path: Path) -> None:
         classes, sides, shares = figure.subplots(1, 3)
         classes.imshow(_coloured(scene.labels, class_colours(scene.n_classes) / 255), interpolation="nearest")
         classes.set_title("labels")
-        areas = {"test": (split.test, _TEST), "train only": (split.pool, _POOL)}
-        areas |= {
+        uses = {"test": (split.test, TEST), "train only": (split.pool, _POOL)}
+        uses |= {
             f"validation fold {n}": (fold.val, _FOLDS[(n - 1) % len(_FOLDS)]) for n, fold in enumerate(folds, start=1)
         }
-        areas = {"not used": (np.flatnonzero(scene.labels), _UNUSED), **areas}
-        sides.imshow(_areas(scene, [pixels for pixels, _ in areas.values()], [c for _, c in areas.values()]))
+        uses = {"not used": (np.flatnonzero(scene.labels), UNUSED), **uses}
+        sides.imshow(areas(scene, [pixels for pixels, _ in uses.values()], [c for _, c in uses.values()]))
         sides.set_title(f"{split.spec.protocol} split {split.hash}", fontsize=10)
         for axes in (classes, sides):
             axes.set_xticks([])
             axes.set_yticks([])
-        entries = [Patch(color=colour, label=name) for name, (_, colour) in areas.items()]
+        entries = [Patch(color=colour, label=name) for name, (_, colour) in uses.items()]
         sides.legend(handles=entries, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, fontsize=8, frameon=False)
         found = Distances.of(split, scene.valid)
         for offset, distance, colour, label in (
-            (-0.2, found.test, _TEST, "test pixels"),
+            (-0.2, found.test, TEST, "test pixels"),
             (0.2, found.map, _FOLDS[1], "pixels of the map"),
         ):
             share = 100 * np.bincount(bin_of(distance), minlength=len(BINS)) / len(distance)
@@ -59,11 +59,11 @@ def _coloured(values: npt.NDArray[np.integer], colours: npt.NDArray[np.float64])
     return np.vstack([np.ones((1, 3)), colours])[values]
 
 
-def _areas(scene: Scene, areas: Sequence[npt.NDArray[np.int64]], colours: Sequence[str]) -> npt.NDArray[np.float64]:
-    """(H, W, 3) of pixels in the colour of the last area that holds them."""
+def areas(scene: Scene, pixels: Sequence[npt.NDArray[np.int64]], colours: Sequence[str]) -> npt.NDArray[np.float64]:
+    """(H, W, 3) of 0 to 1: white, and each of `pixels` (flat indices) in its colour, the last ones on top."""
     from matplotlib.colors import to_rgb
 
     numbers = np.zeros(scene.labels.size, np.int64)
-    for number, pixels in enumerate(areas, start=1):
-        numbers[pixels] = number
+    for number, area in enumerate(pixels, start=1):
+        numbers[area] = number
     return _coloured(numbers.reshape(scene.labels.shape), np.array([to_rgb(colour) for colour in colours]))
