@@ -1,13 +1,17 @@
 """search.png tells how each trial ended."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from matplotlib.figure import Figure
 
 from hsiauto.report import search_figure
 from hsiauto.report.search_figure import draw_search
 from hsiauto.search.events import Event
 from hsiauto.search.journal import Journal
+from hsiauto.search.learning_curves import curve
 from hsiauto.search.trials import trials
 from tests.search import fakes
 
@@ -49,3 +53,27 @@ def test_the_mark_of_a_trial_is_its_state(tmp_path: Path) -> None:
 def test_a_picture_is_written(tmp_path: Path) -> None:
     draw_search(_journal(tmp_path / "journal"), fakes.run_config(), tmp_path / "search.png")
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_legend_covers_no_point_and_one_step_families_stand_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+
+    @contextmanager
+    def kept(path: Path, width: float, height: float) -> Iterator[Figure]:
+        drawn.append(Figure(figsize=(width, height), layout="constrained"))
+        yield drawn[0]
+
+    monkeypatch.setattr(search_figure, "figure_file", kept)
+    monkeypatch.setattr(search_figure, "curve", lambda t, of: {9: 0.5} if t.family == "late" else curve(t, of))
+    draw_search(_journal(tmp_path / "journal"), fakes.run_config(), tmp_path / "search.png")
+    [figure] = drawn
+    figure.draw_without_rendering()
+    compute, quick, at_once = figure.axes
+    assert quick.get_title().startswith("quick: ")
+    assert at_once.get_title().startswith("trained in one step")
+    assert [label.get_text().split("\n")[0] for label in at_once.get_xticklabels()] == ["late"]
+    legend = compute.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().y1 <= compute.bbox.y0
