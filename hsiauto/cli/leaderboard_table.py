@@ -1,6 +1,7 @@
 """The leaderboard on the console."""
 
 import math
+import statistics
 from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from rich.table import Table
 from hsiauto.cli.tables import Column, framed, print_rows, width
 from hsiauto.leaderboard import SummaryRow, distance_statement, summary
 from hsiauto.leaderboard.storage import object_in
-from hsiauto.leaderboard.summary import Spread
+from hsiauto.leaderboard.summary import Spread, held_out
 from hsiauto.metrics import Interval
 
 _TEXT = ("rank", "family", "cell", "kind", "labels")
@@ -26,11 +27,24 @@ def print_leaderboard(table: pa.Table, console: Console, *, trials: bool = False
         for line in lines:
             if line.note:
                 console.print(f"{line.family}: {line.note}", style="dim")
+        _print_scenes(table)
     elif table.num_rows:
         console.print("no config has been retrained yet: only trials")
     if trials or not lines:
         console.print("\ntrials, by validation")
         _print_trials(table)
+
+
+def _print_scenes(table: pa.Table) -> None:
+    """The winner with each scene held out once, and the mean; nothing unless scenes were held out."""
+    rows = held_out(table.to_pylist())
+    names = ("test_oa", "test_aa", "test_kappa")
+    if len(rows) < 2:
+        return
+    cells = [(row["scene"], f"{row['pixels_test']:,}", *(_percent(row[name]) for name in names)) for row in rows]
+    means = [_percent(statistics.fmean(row[name] for row in rows if row[name] is not None)) for name in names]
+    columns = [Column("held out"), *(Column(name, number=True) for name in ("test pixels", "test OA", "AA", "kappa"))]
+    print_rows(columns, [*cells, ("mean", "", *means)])
 
 
 def _fitting(lines: list[SummaryRow], table: pa.Table, console: Console) -> Table:

@@ -42,10 +42,10 @@ def split(
     for text in (scene_line(opened), *opened.notes):
         say(text, console)
     spec, maps, groups = run_config.split, fixed_maps(run_config.split, opened), opened.groups
-    if spec.protocol != "random":
+    if spec.protocol not in ("random", "scenes"):
         _show_rungs(opened.labels, spec, maps, groups)
-    choice = choose(opened.labels, spec, *maps, groups=groups)
-    made = make_split(opened.labels, settled(spec, choice), *maps, groups=groups)
+    choice = choose(opened.labels, spec, *maps, groups=groups, parts=opened.parts)
+    made = make_split(opened.labels, settled(spec, choice), *maps, groups=groups, parts=opened.parts)
     found = folds(made, opened.labels, 1 + run_config.further_folds, groups)
     _show_classes(opened, found)
     for text in (*_lacking(opened, found, run_config.further_folds), *_distances(opened, made)):
@@ -120,6 +120,8 @@ def _distances(scene: "Scene", split: "Split") -> list[str]:
     from hsiauto.split.distance import BINS, Distances, bin_of
 
     found = Distances.of(split, scene.valid)
+    if split.held_out is not None:
+        return [found.statement]
     middle = int(np.quantile(found.test, 0.5, method="inverted_cdf"))
     nearest, furthest = found.test_range
     shares = (100 * np.bincount(bin_of(which), minlength=len(BINS)) / len(which) for which in (found.test, found.map))

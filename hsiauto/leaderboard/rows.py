@@ -25,7 +25,7 @@ _COPIED = (
     *("split_seed", "state", "seed", "max_epochs", "epochs", *_VALIDATION, "fit_seconds", "peak_memory_bytes"),
     *("test_oa", "test_aa", "test_kappa", "split_hash", "labels_train", "labels_val", "pixels_test", "classes_scored"),
     *("overlap_contains", "overlap_shares", "predict_pixels_per_second", "parameters", "macs"),
-    *("test_distance_min", "test_distance_max", "map_distance_median"),
+    *("scene", "test_distance_min", "test_distance_max", "map_distance_median"),
 )
 _WORDS = ("acquisition", "error", "device", "node", "started_at", "finished_at")
 """Columns of a `refit` event: as they are, and null if empty."""
@@ -75,9 +75,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     refits = [shared | _refit(event, chosen, home, context) for event in latest.values()]
     mapped = {event.config_hash: {"map_share_applicable": event.share_applicable} for event in of(Mapped, refit_events)}
     records += [
-        row | _further(refits, context.run_config, home) | mapped.get(str(row["config_hash"]), {})
-        if row["rank"] == 1
-        else row
+        row | _further(refits, context, home) | mapped.get(str(row["config_hash"]), {}) if row["rank"] == 1 else row
         for row in refits
     ]
     on_folds = {rank: _on_folds(one) for rank, one in enumerate(placed, start=1)}
@@ -118,6 +116,7 @@ def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: 
         **_of_config(trial, trial.config),
         "kind": "trial",
         "split_seed": context.split.spec.seed,
+        "scene": context.split.held_out and context.split.held_out.scene,
         "trial_id": trial.trial_id,
         "origin": trial.origin,
         "found_by": trial.found_by or None,
@@ -206,29 +205,29 @@ def _known(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _further(refits: Iterable[Record], run_config: RunConfig, home: int) -> Record:
-    """The winner over the study's further splits, with its first seed."""
-    refits = list(refits)
+def _further(refits: Iterable[Record], context: Context, home: int) -> Record:
+    """The winner over the study's further splits, and over scenes held out in turn, with its first seed."""
+    refits, run_config = list(refits), context.run_config
     winner = next(row["config_hash"] for row in refits if row["rank"] == 1)
-    splits = {run_config.split.seed + 1 + i for i in range(run_config.further_splits)} - {home}
-    of_winner = [
-        r for r in refits if (r["config_hash"], r["seed"]) == (winner, run_config.seed) and r["split_seed"] in splits
-    ]
-    oa = [row["test_oa"] for row in of_winner if row["test_oa"] is not None]
+    of_winner = [r for r in refits if (r["config_hash"], r["seed"]) == (winner, run_config.seed)]
+    oa = {row["split_seed"]: row["test_oa"] for row in of_winner if row["test_oa"] is not None}
+    further = context.split.further_seeds(run_config.further_splits)
+    told = _spread("further_splits_oa", [oa[seed] for seed in further if seed != home and seed in oa])
+    if context.split.held_out is not None:
+        told |= _spread("scenes_oa", [oa[s] for s in (context.split.spec.seed, *further) if s in oa])
+    return told
+
+
+def _spread(name: str, values: Sequence[float]) -> Record:
     return {
-        "further_splits_oa_mean": statistics.fmean(oa) if oa else None,
-        "further_splits_oa_std": statistics.stdev(oa) if len(oa) > 1 else None,
-        "further_splits_oa_n": len(oa),
+        f"{name}_mean": statistics.fmean(values) if values else None,
+        f"{name}_std": statistics.stdev(values) if len(values) > 1 else None,
+        f"{name}_n": len(values),
     }
 
 
 def _on_folds(placed: Placed) -> Record:
-    found = [score for score in placed.on_folds if math.isfinite(score)]
-    return {
-        "val_folds_mean": statistics.fmean(found) if found else None,
-        "val_folds_std": statistics.stdev(found) if len(found) > 1 else None,
-        "val_folds_n": len(found),
-    }
+    return _spread("val_folds", [score for score in placed.on_folds if math.isfinite(score)])
 
 
 def _pareto(started: Iterable[TrialState], run_config: RunConfig) -> dict[str, bool]:

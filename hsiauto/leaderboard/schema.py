@@ -39,6 +39,7 @@ IDENTITY = (
     Column("dataset", _STRING, "scene, with its variant"),
     Column("objective", _STRING, "what the search maximised on validation: kappa, oa or aa", get_args(Objective)),
     Column("split_seed", _INT, "seed of the split; on rows of other splits than the run's, theirs"),
+    Column("scene", _STRING, "the scene that was held out; null unless protocol is scenes"),
     Column("kind", _STRING, "trial | refit | baseline (references, and presets that a sceptic asks for)"),
     Column("trial_id", _STRING, "the trial, or the trial that found the refitted config"),
     Column(
@@ -109,7 +110,9 @@ RESULTS = (
     ),
     Column("test_pixels_by_distance", _STRING, "JSON {pixels to the nearest training pixel: test pixels}"),
     Column("map_pixels_by_distance", _STRING, "the same of the pixels of the scene that hold data"),
-    Column("test_distance_min", _INT, "pixels from the nearest test pixel to training (Chebyshev)"),
+    Column(
+        "test_distance_min", _INT, "pixels from the nearest test pixel to training (Chebyshev); null in another scene"
+    ),
     Column("test_distance_max", _INT, "pixels from the furthest test pixel to training"),
     Column("map_distance_median", _INT, "pixels from training within which half of the scene lies"),
     Column(
@@ -127,7 +130,7 @@ RESULTS = (
         "share of the map within the model's area of applicability: as like training as training fields are like each "
         "other; on the winner's refits, once its map was drawn",
     ),
-    Column("protocol", _STRING, "blocks | groups | random | fixed"),
+    Column("protocol", _STRING, "blocks | groups | random | fixed | scenes"),
     Column("split_hash", _STRING, "identifies the pixels of train, validation and test"),
     Column("block_size", _INT, "side of a block in pixels; null unless protocol is blocks"),
     Column("buffer", _INT, "pixels between training and test (Chebyshev); null unless protocol is blocks or groups"),
@@ -139,7 +142,7 @@ RESULTS = (
         _BOOL,
         "whether training saw spectra of unlabelled ground, test pixels among them; never a label",
     ),
-    Column("classes_scored", _INT, "classes in both training and test"),
+    Column("classes_scored", _INT, "classes in both training and test; of protocol scenes all that train"),
     Column(
         "further_splits_oa_mean",
         _FLOAT,
@@ -148,6 +151,14 @@ RESULTS = (
     ),
     Column("further_splits_oa_std", _FLOAT, "standard deviation (n - 1) of the same"),
     Column("further_splits_oa_n", _INT, "further splits in the same"),
+    Column(
+        "scenes_oa_mean",
+        _FLOAT,
+        "test OA of the winner's config over the scenes that were held out in turn, that of the search among them, one "
+        "training each; on the winner's refits",
+    ),
+    Column("scenes_oa_std", _FLOAT, "standard deviation (n - 1) of the same"),
+    Column("scenes_oa_n", _INT, "scenes in the same"),
     Column(
         "pareto",
         _BOOL,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from hsiauto.leaderboard.summary import CANARY, Row, Spread, SummaryRow, own_split, summary, value
+from hsiauto.leaderboard.summary import CANARY, Row, Spread, SummaryRow, held_out, own_split, summary, value
 from hsiauto.metrics import ROUNDING, paired
-from hsiauto.split.distance import statement
+from hsiauto.split.distance import IN_ANOTHER_SCENE, statement
 
 
 def winner_statement(table: pa.Table) -> list[str]:
@@ -41,6 +41,8 @@ def distance_statement(table: pa.Table) -> str:
     """What the accuracies of the run's own split are accuracies of; empty if that is not known."""
     rows = (row for row in own_split(table.to_pylist()) if row["test_distance_max"] is not None)
     row = next(rows, None)
+    if any(row["scene"] for row in own_split(table.to_pylist())):
+        return IN_ANOTHER_SCENE
     places = ("test_distance_min", "test_distance_max", "map_distance_median")
     return "" if row is None else statement(*(row[name] for name in places))
 
@@ -102,6 +104,10 @@ def _further(everything: Sequence[Row]) -> list[str]:
     winner = next((row for row in everything if row["rank"] == 1 and row["further_splits_oa_n"]), None)
     if winner is None:
         return []
+    if winner["scenes_oa_n"]:
+        spread = Spread(winner["scenes_oa_mean"], value(winner, "scenes_oa_std"), winner["scenes_oa_n"])
+        one_by_one = ", ".join(f"{row['scene']} {100 * row['test_oa']:.2f} %" for row in held_out(everything))
+        return [f"Each scene held out once, its config has test OA {_percent(spread)}: {one_by_one}."]
     same = (row for row in everything if row["config_hash"] == winner["config_hash"] and row["test_oa"] is not None)
     sizes = [row["pixels_test"] or 0 for row in same if row["split_seed"] != winner["split_seed"]]
     n = winner["further_splits_oa_n"]
@@ -144,6 +150,7 @@ _INSTEAD = {
     "random": "Use `protocol` blocks.",
     "blocks": "Use larger blocks or a wider buffer (`block_size`, `buffer`).",
     "groups": "Use a wider `buffer`, or join groups that lie side by side (`group_field`).",
+    "scenes": "Hold out scenes of other ground.",
     "fixed": "Use `protocol` blocks, or maps whose training and test pixels lie further apart.",
 }
 """Protocol -> what to do if positions alone are enough."""

@@ -103,6 +103,17 @@ def own_split(everything: Sequence[Row]) -> list[Row]:
     return [row for row in refits if row["split_seed"] == home or home is None]
 
 
+def held_out(everything: Sequence[Row]) -> list[Row]:
+    """The winner's first training with each scene held out, the search's own first; empty unless scenes were."""
+    winner = next((row for row in everything if row["kind"] == "refit" and row["rank"] == 1), None)
+    if winner is None or winner["scene"] is None:
+        return []
+    same = [r for r in everything if r["config_hash"] == winner["config_hash"] and r["kind"] == "refit"]
+    first = min(row["seed"] for row in same)
+    found = [row for row in same if row["seed"] == first and row["test_oa"] is not None]
+    return sorted(found, key=lambda row: row["split_seed"])
+
+
 def _line(group: Sequence[Row], trial: Row | None) -> SummaryRow:
     first = group[0]
     scored = [row for row in group if row["test_oa"] is not None]

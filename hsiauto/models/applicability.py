@@ -26,10 +26,14 @@ from hsiauto.models.fitted.classical import ClassicalFitted
 from hsiauto.models.fitted.ensemble import EnsembleFitted
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.split.budget import rank_in_class
+from hsiauto.split.distance import ELSEWHERE
 from hsiauto.split.model import Pixels
+from hsiauto.split.seal import TrialData
 
 MOST = 1000
 _AT_A_TIME = 1 << 12
+_SQUARE = 32
+"""Pixels across which the largest automatic blocks reach."""
 _SMALLEST = 1e-6
 """A threshold is no smaller: training spectra may be alike to the last digit."""
 
@@ -46,24 +50,22 @@ class Applicability:
     """Distance from the nearest of them within which a pixel is in the area."""
 
     @classmethod
-    def fit(
-        cls,
-        fitted: Fitted,
-        cube: npt.NDArray[np.generic],
-        valid: npt.NDArray[np.bool_],
-        pixels: Pixels,
-        labels: npt.NDArray[np.int64],
-        apart: int,
-    ) -> Self:
-        """From the training `pixels` of `fitted` and their `labels` (N,), in the scene `cube` (H, W, C).
+    def fit(cls, fitted: Fitted, data: TrialData, apart: int) -> Self:
+        """From the training pixels of `fitted`.
 
-        apart: pixels (Chebyshev) from which on a training pixel is of another fold.
+        apart: pixels (Chebyshev) from which on a training pixel is of another fold; ELSEWHERE: in another scene, or if
+        one scene alone trains `_SQUARE` pixels away.
         """
+        labels, pixels = data.train_labels, data.train_pixels
         turn = rank_in_class(labels, np.random.default_rng(0).permutation(len(labels)))
         kept = pixels[np.sort(np.argsort(turn, kind="stable")[:MOST])]
-        reference = features(fitted, cube, valid, kept)
-        rows, columns = np.divmod(kept, cube.shape[1])
+        reference = features(fitted, data.cube, data.valid, kept)
+        rows, columns = np.divmod(kept, data.cube.shape[1])
         distance = np.maximum(np.abs(rows[:, None] - rows), np.abs(columns[:, None] - columns))
+        scene = np.searchsorted([part.top for part in data.parts], rows, side="right")
+        distance[scene[:, None] != scene] = ELSEWHERE
+        if distance.max() < ELSEWHERE:
+            apart = min(apart, _SQUARE)
         other = np.where(distance >= max(1, apart), _squared_distances(reference, reference), np.inf).min(axis=1)
         return cls(reference, max(_SMALLEST, _whisker(np.sqrt(other[np.isfinite(other)]))))
 

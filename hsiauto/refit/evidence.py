@@ -18,7 +18,7 @@ from hsiauto.models.smoothing import guide_for, smooth
 from hsiauto.refit import out_of_fold
 from hsiauto.refit.work import Work
 from hsiauto.search.trials import TrialState
-from hsiauto.split import SplitSpec, folds
+from hsiauto.split import Split, folds
 from hsiauto.split.distance import near
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData, class_names, seal
@@ -60,18 +60,23 @@ class Folds:
         return cls(data, (*fewer_folds(len(found), asked), *lacking))
 
 
-def allowed(support: int, spec: SplitSpec) -> list[SmoothedConfig]:
-    """Those of FILTERS that read, beyond `support`, no pixel further away than the buffer; all of a random split."""
-    if spec.protocol == "random":
+def allowed(support: int, buffer: int | None) -> list[SmoothedConfig]:
+    """Those of FILTERS that read, beyond `support`, no pixel further away than `buffer`; all if there is none."""
+    if buffer is None:
         return list(FILTERS)
-    return [one for one in FILTERS if one.smoothing_reach == 0 or support + one.smoothing_reach <= spec.squares.buffer]
+    return [one for one in FILTERS if one.smoothing_reach == 0 or support + one.smoothing_reach <= buffer]
+
+
+def _buffer(split: Split) -> int | None:
+    """Between the deciding folds and what trains: `fixed` has one there too."""
+    return split.spec.squares.buffer if split.spec.protocol == "fixed" else split.buffer
 
 
 class Evidence:
     """Scores on the deciding folds, of models and of their means."""
 
     def __init__(self, work: Work, of_folds: Folds, folder: Path) -> None:
-        self._spec, self._objective = work.split.spec, work.run_config.objective
+        self._buffer, self._objective = _buffer(work.split), work.run_config.objective
         self._data, self._folder = of_folds.data, folder / OUT_OF_FOLD
         self._guides: dict[tuple[int, str], Projection | None] = {}
         self._asked: dict[tuple[int, int], Pixels] = {}
@@ -90,7 +95,7 @@ class Evidence:
         """`allowed`, less what would ask for more than MOST_ASKED pixels of a fold."""
         return [
             one
-            for one in allowed(support, self._spec)
+            for one in allowed(support, self._buffer)
             if one.smoothing_reach == 0
             or all(len(self._around(fold, one.smoothing_reach)) <= MOST_ASKED for fold in self._data)
         ]

@@ -53,7 +53,7 @@ def refit(
         [run_config.seed + i for i in range(run_config.winner_seeds)],
         [run_config.seed + i for i in range(run_config.other_seeds)],
         spec.seed,
-        [] if spec.protocol == "fixed" else [spec.seed + 1 + i for i in range(run_config.further_splits)],
+        work.split.further_seeds(run_config.further_splits),
         seconds,
     )
     reserve = MapReserve.of(work, refits, first, deadline, end)
@@ -74,10 +74,11 @@ def refit_on_split(
     `scored`: events of the run's own refits. What they have on this split is copied, never scored again.
     Chosen: the ranked ones (the first `top`), the classical config that scored best on the search's validation,
     baselines and references.
-    Raises UserError for the `fixed` protocol, whose maps are the split.
+    Raises UserError if there is no other split: of two maps, and of a scene that was named.
     """
-    if work.split.spec.protocol == "fixed" and split_seed != work.split.spec.seed:
-        raise UserError("`split_seed` needs a protocol that draws its split", "fixed", "Use blocks or random.")
+    if not work.split.further_seeds(1) and split_seed != work.split.spec.seed:
+        received = work.split.spec.protocol
+        raise UserError("`split_seed` needs a protocol that draws its split", received, "Use blocks or random.")
     chosen = ranked(work)[:top]
     classical = best_of_kind("classical", work.trials, work.run_config)
     if classical is not None and classical.config_hash not in {training.config.hash() for training in chosen}:

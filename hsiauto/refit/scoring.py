@@ -16,13 +16,14 @@ from hsiauto.refit.by_distance import by_distance
 from hsiauto.refit.plan import Training
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Cycle, Refit, of
+from hsiauto.search.events.refits import DistanceBin
 from hsiauto.search.events.right import packed
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import JobResult
 from hsiauto.split import Split, make_split, overlap
 from hsiauto.split.distance import Distances
 from hsiauto.split.model import Mask, Pixels
-from hsiauto.split.seal import SealedTest, TrialData, class_names, seal, training_data
+from hsiauto.split.seal import BinScore, SealedTest, TrialData, class_names, seal, training_data
 from hsiauto.split.validation import require_two_classes
 from hsiauto.training.active.learn import Cycle as TrainedCycle
 
@@ -49,10 +50,11 @@ class Target:
         """
         spec, split = work.split.spec, work.split
         if split_seed != spec.seed:
-            if spec.protocol == "fixed":
-                raise UserError("another split seed needs a protocol that draws its split", "fixed", "Use blocks.")
+            if not split.further_seeds(1):
+                rule = "another split seed needs a protocol that draws its split"
+                raise UserError(rule, spec.protocol, "Use blocks.")
             other = spec.model_copy(update={"seed": split_seed})
-            split = make_split(work.scene.labels, other, groups=work.scene.groups)
+            split = make_split(work.scene.labels, other, groups=work.scene.groups, parts=work.scene.parts)
         data, test = seal(work.scene, split)
         names = class_names(work.scene, split)
         if validates:
@@ -65,6 +67,10 @@ class Target:
         """Of test and map from the pixels that a model was trained on."""
         return Distances.of(self.split, self.valid, trained_on)
 
+    def by_distance(self, distances: Distances, scored: Sequence[BinScore] | None = None) -> tuple[DistanceBin, ...]:
+        """`scored` by distance from training; empty if a whole scene tests, which is at none."""
+        return () if self.split.held_out is not None else by_distance(distances, scored)
+
     def scores(self, key: str, predicted: Pixels, distances: Distances) -> dict[str, Any]:
         """The test scores of `predicted`, by name. Raises RuntimeError if `key` was scored before.
 
@@ -75,7 +81,7 @@ class Target:
         truth, called = np.nonzero(scores.confusion)
         pixels = scores.confusion[truth, called]
         confused = tuple(zip(truth.tolist(), called.tolist(), pixels.tolist(), strict=True))
-        bins = by_distance(distances, scores.by_distance)
+        bins = self.by_distance(distances, scores.by_distance)
         assert scores.right is not None
         values = (scores.oa, scores.aa, scores.kappa, per_class, confused, packed(scores.right), bins)
         return dict(zip(_SCORES, values, strict=True))
@@ -137,7 +143,9 @@ def _results(
     trained_on = labelled(target, result.cycles)
     shares = overlap(replace(target.split, pool=trained_on), config.support)
     distances = target.distances(trained_on)
+    held_out = target.split.held_out
     fields: dict[str, Any] = {
+        "scene": None if held_out is None else held_out.scene,
         "split_hash": target.split.hash,
         "labels_train": len(trained_on),
         "labels_val": len(target.data.val_pixels),
@@ -146,10 +154,8 @@ def _results(
         "classes_scored": len(target.split.classes),
         "overlap_contains": shares.contains,
         "overlap_shares": shares.shares,
-        "test_distance_min": distances.test_range[0],
-        "test_distance_max": distances.test_range[1],
-        "map_distance_median": distances.map_median,
-        "by_distance": by_distance(distances),
+        "by_distance": target.by_distance(distances),
+        **distances.known,
     }
     if (report := result.report) is not None:
         copied = ["fit_seconds", "peak_memory_bytes"]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from hsiauto.report.figure import figure_file
 from hsiauto.report.palette import class_colours
 from hsiauto.scene.model import Scene
+from hsiauto.scene.mosaic import picture
 from hsiauto.split.distance import BINS, Distances, bin_of
 from hsiauto.split.model import Split
 
@@ -23,10 +24,11 @@ def draw_split(scene: Scene, folds: Sequence[Split], path: Path) -> None:
 
     split = folds[0]
     side = 4.2
-    tall = min(2.5, max(0.6, scene.height / scene.width))
+    labels = picture(scene.labels, scene.parts)
+    tall = min(2.5, max(0.6, labels.shape[0] / labels.shape[1]))
     with figure_file(path, 3 * side + 2, side * tall + 1.6) as figure:
         classes, sides, shares = figure.subplots(1, 3)
-        classes.imshow(_coloured(scene.labels, class_colours(scene.n_classes) / 255), interpolation="nearest")
+        classes.imshow(_coloured(labels, class_colours(scene.n_classes) / 255), interpolation="nearest")
         classes.set_title("labels")
         uses = {"test": (split.test, TEST), "train only": (split.pool, _POOL)}
         uses |= {
@@ -66,4 +68,5 @@ def areas(scene: Scene, pixels: Sequence[npt.NDArray[np.int64]], colours: Sequen
     numbers = np.zeros(scene.labels.size, np.int64)
     for number, area in enumerate(pixels, start=1):
         numbers[area] = number
-    return _coloured(numbers.reshape(scene.labels.shape), np.array([to_rgb(colour) for colour in colours]))
+    laid = picture(numbers.reshape(scene.labels.shape), scene.parts)
+    return _coloured(laid, np.array([to_rgb(colour) for colour in colours]))

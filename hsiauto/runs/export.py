@@ -73,7 +73,7 @@ def _applicability(prepared: Prepared, fitted: Fitted) -> Applicability | None:
         return None
     data = training_data(prepared.scene, prepared.split)
     apart, _ = Distances.of(prepared.split, prepared.scene.valid).test_range
-    return Applicability.fit(fitted, data.cube, data.valid, data.train_pixels, data.train_labels, apart)
+    return Applicability.fit(fitted, data, apart)
 
 
 def _remove_map(folder: Path) -> None:

@@ -50,9 +50,20 @@ class Prepared:
         return (
             *self.scene.notes,
             *chosen,
+            *self._never_held_out,
             *left_out,
             *(self.space.notes if self.run_config.command == "search" else ()),
         )
+
+    @property
+    def _never_held_out(self) -> tuple[str, ...]:
+        held_out = self.split.held_out
+        if held_out is None or self.run_config.split.test_scene is not None:
+            return ()
+        never = [part.name for part in self.scene.parts if part.name not in held_out.in_turn]
+        listed = ", ".join(never[:10]) + (", ..." if never[10:] else "")
+        what = "scenes that train and are never held out, for fewer than two of their classes stand in another one"
+        return (f"{what}: {listed}",) if never else ()
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -74,8 +85,9 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     scene = open_scene(run_config.scene, progress)
     require(scene.cube.nbytes, "the copy of the cube that workers share", SMALLER)
     maps = fixed_maps(run_config.split, scene)
-    choice = choose(scene.labels, run_config.split, *maps, groups=scene.groups)
-    split = make_split(scene.labels, settled(run_config.split, choice), *maps, groups=scene.groups)
+    apart: dict[str, Any] = {"groups": scene.groups, "parts": scene.parts}
+    choice = choose(scene.labels, run_config.split, *maps, **apart)
+    split = make_split(scene.labels, settled(run_config.split, choice), *maps, **apart)
     data, test = seal(scene, split)
     limits = (split.buffer, run_config.unlabelled)
     bound = space.bind(scene.n_bands, len(data.train_pixels), scene.height, scene.width, data.n_classes, *limits)

@@ -8,28 +8,33 @@ from hsiauto.split.counts import class_counts
 
 _MOST_CLASSES = 30
 """A screen has no more lines for them."""
+_MOST_SCENES = 6
 
 
 def scene_line(scene: Scene) -> str:
     """Its size, bands, pixels without data, labels and classes."""
-    without, labelled = np.count_nonzero(~scene.valid), np.count_nonzero(scene.labels)
-    return (
-        f"{scene.name}: {scene.height:,} x {scene.width:,} pixels, {without:,} of them without data; {scene.n_bands} "
-        f"bands; {labelled:,} labelled pixels of {scene.n_classes} classes"
-    )
+    labelled = np.count_nonzero(scene.labels)
+    classes = f"{labelled:,} labelled pixels of {scene.n_classes} classes"
+    return f"{scene.name}: {_size(scene)}; {scene.n_bands} bands; {classes}"
+
+
+def _size(scene: Scene) -> str:
+    if scene.parts:
+        sizes = [f"{part.name} {part.height:,} x {part.width:,}" for part in scene.parts[:_MOST_SCENES]]
+        more = f", and {len(scene.parts) - _MOST_SCENES} more" if len(scene.parts) > _MOST_SCENES else ""
+        with_data = np.count_nonzero(scene.valid)
+        return f"{len(scene.parts)} scenes ({', '.join(sizes)}{more}), {with_data:,} pixels with data"
+    return f"{scene.height:,} x {scene.width:,} pixels, {np.count_nonzero(~scene.valid):,} of them without data"
 
 
 def split_lines(scene: Scene, split: Split, *, validates: bool) -> list[str]:
     """The rule, the pixels on each side, and those of every class. validates: train and validation stand apart."""
     spec = split.spec
-    rule = {"random": "random pixels", "fixed": "two given label maps"}.get(spec.protocol, "")
-    if spec.keeps_apart:
-        size, buffer = spec.squares
-        rule = f"{f'spatial blocks of {size}' if size else 'whole groups'} with a buffer of {buffer}"
     sides = {"train": split.train, "validation": split.val} if validates else {"train": split.pool}
     sides |= {"test": split.test}
     totals = ", ".join(f"{len(pixels):,} {name}" for name, pixels in sides.items())
     unused = np.count_nonzero(scene.labels) - sum(map(len, sides.values()))
+    rule = _rule(split, validates)
     said = [f"split {split.hash}, {rule}, seed {spec.seed}: {totals} pixels; {unused:,} labelled pixels are not used"]
     if spec.protocol == "groups" and scene.groups is not None:
         held = {name: len(np.unique(scene.groups.ravel()[pixels])) for name, pixels in sides.items()}
@@ -47,3 +52,14 @@ def split_lines(scene: Scene, split: Split, *, validates: bool) -> list[str]:
     if len(counts) > _MOST_CLASSES:
         said.append(f"  and {len(counts) - _MOST_CLASSES} more classes (`hsiauto split` lists them)")
     return said
+
+
+def _rule(split: Split, validates: bool) -> str:
+    spec, held_out = split.spec, split.held_out
+    if held_out is not None:
+        by = "whole scenes validate" if held_out.whole else "blocks of the other validate"
+        return f"scene {held_out.scene} held out" + (f", {by}" if validates else "")
+    if spec.keeps_apart:
+        size, buffer = spec.squares
+        return f"{f'spatial blocks of {size}' if size else 'whole groups'} with a buffer of {buffer}"
+    return "random pixels" if spec.protocol == "random" else "two given label maps"

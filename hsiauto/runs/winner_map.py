@@ -13,6 +13,7 @@ from hsiauto.report.map_figure import draw_map, false_colour
 from hsiauto.report.page import SceneMap
 from hsiauto.runs import folder as folders
 from hsiauto.runs.prepare import Prepared
+from hsiauto.scene.mosaic import picture
 
 DRAWING_S = 5.0
 """What drawing and the end of the command take after the scene is classified."""
@@ -62,11 +63,11 @@ def _as_data(prepared: Prepared, drawn: Prediction) -> SceneMap:
     side[split.pool], side[split.test] = 1, 2
     return SceneMap(
         false_colour=false_colour(scene),
-        valid=scene.valid,
-        truth=scene.labels.astype(np.uint16),
-        side=side.reshape(scene.height, scene.width),
-        classes=drawn.classes.astype(np.uint16),
-        confidence=np.round(255 * drawn.confidence).astype(np.uint8),
+        valid=picture(scene.valid, scene.parts),
+        truth=picture(scene.labels.astype(np.uint16), scene.parts),
+        side=picture(side.reshape(scene.height, scene.width), scene.parts),
+        classes=picture(drawn.classes.astype(np.uint16), scene.parts),
+        confidence=picture(np.round(255 * drawn.confidence).astype(np.uint8), scene.parts),
         names=np.array(scene.class_names),
     )
 

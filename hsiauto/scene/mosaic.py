@@ -84,6 +84,8 @@ def within(array: npt.NDArray[Value], part: Part) -> npt.NDArray[Value]:
 
 def corners(parts: Sequence[Part]) -> dict[Part, tuple[int, int]]:
     """Scene -> row and column of its upper left corner in a picture that is about as high as wide."""
+    if not parts:
+        return {}
     room = _room(parts)
     side = max(max(part.width for part in parts), int(sum(part.height * part.width for part in parts) ** 0.5))
     found, top, left, lowest = {}, 0, 0, 0

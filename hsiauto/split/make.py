@@ -5,10 +5,11 @@ import hashlib
 import numpy as np
 
 from hsiauto.errors import UserError
-from hsiauto.split import auto, blocks, fixed, stratified
+from hsiauto.scene.model import Part
+from hsiauto.split import auto, blocks, fixed, scenes, stratified
 from hsiauto.split.budget import Labels
 from hsiauto.split.groups import divisible
-from hsiauto.split.model import Mask, Pixels, Sides, Split, SplitSpec
+from hsiauto.split.model import HeldOut, Mask, Pixels, Sides, Split, SplitSpec
 from hsiauto.split.regions import regions_of
 
 # One stream of random numbers per decision: a budget or a buffer never changes which pixels test.
@@ -21,14 +22,17 @@ def make_split(
     train_map: Labels | None = None,
     test_map: Labels | None = None,
     groups: Labels | None = None,
+    parts: tuple[Part, ...] = (),
 ) -> Split:
     """Divide the labelled pixels of `labels` (H, W; 0 = unlabelled, k = class k). Deterministic from `spec.seed`.
 
     `train_map` and `test_map` (H, W), numbered like `labels`, are read by the `fixed` protocol alone, `groups` (H, W; 0
     where `labels` is) by `groups`. Block and buffer that are automatic are numbers in the split's spec: `auto.choose`.
+    parts: the scenes of a mosaic.
 
     Raises UserError: both budgets given; fewer than two classes before or after the split; nothing left to test, to
-    train or to validate; fixed maps that are missing, of another shape, or in conflict with `labels`; no two groups.
+    train or to validate; fixed maps that are missing, of another shape, or in conflict with `labels`; no two groups; no
+    scene to hold out.
     """
     assert labels.ndim == 2
     assert labels.size > 0
@@ -40,11 +44,11 @@ def make_split(
             f"{np.count_nonzero(n_labelled)}",
             "Check the ground truth and the ignored labels.",
         )
-    spec = settled(spec, choose(labels, spec, train_map, test_map, groups))
+    spec = settled(spec, choose(labels, spec, train_map, test_map, groups, parts=parts))
     divided = divisible(labels, groups) if spec.protocol == "groups" else labels
-    sides = _divide(divided, spec, train_map, test_map, groups)
+    sides = _divide(divided, spec, train_map, test_map, groups, parts)
     _not_empty(sides, spec)
-    classes, left_out = _scored(labels, divided, sides)
+    classes, left_out = _scored(labels, divided, sides, untested=spec.protocol == "scenes")
     if len(classes) < 2:
         raise UserError(
             "two classes must be in both train and test",
@@ -53,14 +57,16 @@ def make_split(
         )
     scored = np.isin(labels, classes)
     pool, test = sides.pool & scored, sides.test & scored
-    train, val = _carve(np.where(pool, labels, 0), spec, groups, np.random.default_rng([_VALIDATION, spec.seed]))
+    held_out = scenes.held_out(labels, np.where(pool, labels, 0), spec, parts) if spec.protocol == "scenes" else None
+    drawn = np.random.default_rng([_VALIDATION, spec.seed])
+    train, val = _carve(np.where(pool, labels, 0), spec, groups, parts, held_out, drawn)
     if not val.any():
         raise UserError(
             "a split must leave something to validate without taking a class out of training",
             f"{np.count_nonzero(pool)} training pixels, none of which can be spared",
             remedy(spec),
         )
-    return _assemble(spec, train, val, pool, test, classes, left_out)
+    return _assemble(spec, train, val, pool, test, classes, left_out, parts, held_out)
 
 
 def choose(
@@ -70,10 +76,14 @@ def choose(
     test_map: Labels | None = None,
     groups: Labels | None = None,
     every: bool = False,
+    parts: tuple[Part, ...] = (),
 ) -> auto.Choice | None:
-    """What `auto.choose` finds for `spec`; None if nothing is automatic. Arguments and errors as of `make_split`."""
-    if spec.protocol == "fixed" and "auto" in (spec.block_size, spec.buffer):
-        labels = np.where(_divide(labels, spec, train_map, test_map, None).pool, labels, 0)
+    """What `auto.choose` finds for `spec`; None if nothing is automatic, or whole scenes validate. Arguments and errors
+    as of `make_split`."""
+    if spec.protocol in ("fixed", "scenes") and "auto" in (spec.block_size, spec.buffer):
+        labels = np.where(_divide(labels, spec, train_map, test_map, None, parts).pool, labels, 0)
+        if spec.protocol == "scenes" and scenes.whole(labels, parts):
+            return None
     if spec.protocol == "groups":
         labels = divisible(labels, groups)
     return auto.choose(labels, spec, groups, every)
@@ -89,19 +99,21 @@ def settled(spec: SplitSpec, choice: auto.Choice | None) -> SplitSpec:
 def folds(split: Split, labels: Labels, k: int, groups: Labels | None = None) -> tuple[Split, ...]:
     """Up to `k` splits that differ in validation alone: `split` itself, then such by the same rule out of its pool.
 
-    No pixel (of `blocks` and `fixed`: no block; of `groups`: no group) validates twice. Fewer than `k` when the pool
-    bears no more: a fold holds two classes, and half as many as the first. Reads pool labels only.
+    No pixel (of `blocks` and `fixed`: no block; of `groups`: no group; of `scenes`: no scene) validates twice. Fewer
+    than `k` when the pool bears no more: a fold holds two classes, and half as many as the first. Reads pool labels
+    only.
     """
     pool, test = _mask(split.pool, split.shape), _mask(split.test, split.shape)
     pool_labels, validated, found = np.where(pool, labels, 0), _mask(split.val, split.shape), [split]
     least = max(2, len(np.unique(labels[validated])) / 2)
     for number in range(2, k + 1):
         rng = np.random.default_rng([_FURTHER_FOLD, split.spec.seed, number])
-        train, val = _carve(pool_labels, split.spec, groups, rng, validated)
+        train, val = _carve(pool_labels, split.spec, groups, split.parts, split.held_out, rng, validated)
         if len(np.unique(labels[val])) < least:
             break
         validated |= val
-        found.append(_assemble(split.spec, train, val, pool, test, split.classes, split.left_out))
+        same = split.classes, split.left_out, split.parts, split.held_out
+        found.append(_assemble(split.spec, train, val, pool, test, *same))
     return tuple(found)
 
 
@@ -116,7 +128,7 @@ def split_hash(
 ) -> str:
     """sha256 over grid, sets, classes, block and buffer (which bounds what may be trained), 16 hex digits."""
     digest = hashlib.sha256()
-    squares = () if spec.protocol == "random" else spec.squares
+    squares = () if spec.protocol == "random" or "auto" in (spec.block_size, spec.buffer) else spec.squares
     for part in (shape, train, val, pool, test, classes, squares):
         values = np.asarray(part, dtype="<i8")
         digest.update(np.asarray(values.size, dtype="<i8").tobytes() + values.tobytes())
@@ -124,7 +136,12 @@ def split_hash(
 
 
 def _divide(
-    labels: Labels, spec: SplitSpec, train_map: Labels | None, test_map: Labels | None, groups: Labels | None
+    labels: Labels,
+    spec: SplitSpec,
+    train_map: Labels | None,
+    test_map: Labels | None,
+    groups: Labels | None,
+    parts: tuple[Part, ...],
 ) -> Sides:
     test_rng = np.random.default_rng([_TEST, spec.seed])
     budget_rng = np.random.default_rng([_BUDGET, spec.seed])
@@ -132,6 +149,8 @@ def _divide(
         return blocks.divide(labels, spec, regions_of(labels.shape, spec, groups), test_rng, budget_rng)
     if spec.protocol == "random":
         return stratified.divide(labels, spec, test_rng)
+    if spec.protocol == "scenes":
+        return scenes.divide(labels, spec, parts, budget_rng)
     return fixed.divide(labels, spec, train_map, test_map, budget_rng)
 
 
@@ -139,9 +158,13 @@ def _carve(
     pool_labels: Labels,
     spec: SplitSpec,
     groups: Labels | None,
+    parts: tuple[Part, ...],
+    held_out: HeldOut | None,
     rng: np.random.Generator,
     barred: Mask | None = None,
 ) -> tuple[Mask, Mask]:
+    if held_out is not None and held_out.whole:
+        return scenes.carve(pool_labels, spec, parts, rng, barred)
     if spec.protocol == "random":
         return stratified.carve(pool_labels, spec, rng, barred)
     return blocks.carve(pool_labels, spec, regions_of(pool_labels.shape, spec, groups), rng, barred)
@@ -162,6 +185,8 @@ def remedy(spec: SplitSpec) -> str:
     """What to change if a part of the split lacks something."""
     if spec.protocol == "random":
         return "Allow more labels."
+    if spec.protocol == "scenes":
+        return "Allow more labels, or hold another scene out (`split_seed`, `test_scene`)."
     block_size, buffer = spec.squares
     narrower = f"a buffer below {buffer}" if buffer else ""
     if spec.protocol == "groups":
@@ -170,15 +195,17 @@ def remedy(spec: SplitSpec) -> str:
     return f"Use {smaller}, or " + ("check the maps." if spec.protocol == "fixed" else "the random protocol.")
 
 
-def _scored(labels: Labels, divided: Labels, sides: Sides) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
-    """Classes on both sides; the others, each with its reason. divided: `labels` without classes of one group."""
+def _scored(
+    labels: Labels, divided: Labels, sides: Sides, untested: bool
+) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
+    """Classes on both sides, or `untested` in the pool. divided: `labels` without classes of one group."""
     n_values = int(labels.max()) + 1
     n_all, n_divided, n_pool, n_test = (
         np.bincount(labels[mask], minlength=n_values) for mask in (labels > 0, divided > 0, sides.pool, sides.test)
     )
     scored, left_out = [], []
     for k in range(1, n_values):
-        if n_pool[k] and n_test[k]:
+        if n_pool[k] and (n_test[k] or untested):
             scored.append(k)
             continue
         why = _reason(int(n_all[k]), int(n_pool[k]), int(n_test[k]), sides.rest)
@@ -210,14 +237,10 @@ def _assemble(
     test: Mask,
     classes: tuple[int, ...],
     left_out: tuple[tuple[int, str], ...],
+    parts: tuple[Part, ...],
+    held_out: HeldOut | None,
 ) -> Split:
     shape = (int(pool.shape[0]), int(pool.shape[1]))
-    sets = {name: np.flatnonzero(m) for name, m in (("train", train), ("val", val), ("pool", pool), ("test", test))}
-    return Split(
-        spec=spec,
-        shape=shape,
-        classes=classes,
-        left_out=left_out,
-        hash=split_hash(spec, shape, classes=classes, **sets),
-        **sets,
-    )
+    trains, validates, pooled, tests = (np.flatnonzero(mask) for mask in (train, val, pool, test))
+    name = split_hash(spec, shape, trains, validates, pooled, tests, classes)
+    return Split(spec, shape, trains, validates, pooled, tests, classes, left_out, name, parts, held_out)

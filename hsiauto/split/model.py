@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from hsiauto.scene.model import Part
 from hsiauto.settings import MOST_PIXELS, AbsolutePath, Seed, Setting, Settings
 
 Pixels = npt.NDArray[np.int64]
@@ -33,13 +34,15 @@ class SplitSpec(Settings):
     """The rule by which labelled pixels become train, validation and test."""
 
     protocol: Annotated[
-        Literal["blocks", "groups", "random", "fixed"],
+        Literal["blocks", "groups", "random", "fixed", "scenes"],
         Setting(_GROUP, _COMMANDS, default="groups if the labels have them, else blocks"),
     ] = "blocks"
-    """blocks (spatially disjoint, with a buffer), groups (whole fields, with a buffer), random (as in most papers) or
-    fixed (two label maps)."""
+    """blocks (spatially disjoint, with a buffer), groups (whole fields, with a buffer), random (as in most papers),
+    fixed (two label maps) or scenes (each of several scenes is held out once)."""
     seed: Annotated[Seed, Setting(_GROUP, _COMMANDS, name="split-seed")] = 0
-    """Seed of the split."""
+    """Seed of the split; of scenes, which is held out."""
+    test_scene: Annotated[str | None, Setting(_GROUP, _COMMANDS, default="each in turn", protocols=("scenes",))] = None
+    """Name of the scene that is held out, and no other is (scenes)."""
     train_fraction: Annotated[
         float | None,
         Field(gt=0, lt=1),
@@ -51,17 +54,18 @@ class SplitSpec(Settings):
     test_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS, protocols=_HELD)] = 0.20
     """Share of the blocks or groups that are test (blocks, groups)."""
     val_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS)] = 0.25
-    """Share of the training pool that validates: of its pixels (random), of its blocks (blocks, fixed) or
-    of its groups (groups)."""
+    """Share of the training pool that validates: of its pixels (random), of its blocks (blocks, fixed), of its groups
+    (groups) or of its scenes (scenes)."""
     block_size: Annotated[
         Annotated[int, Field(ge=2, le=MOST_PIXELS)] | Literal["auto"],
-        Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed")),
+        Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed", "scenes")),
     ] = "auto"
-    """Side of a block in pixels (blocks, and the validation of fixed). auto: with the buffer the first of (32, 16),
-    (32, 12), (16, 12), (16, 8), (16, 5) that leaves enough classes and labels on the training side."""
+    """Side of a block in pixels (blocks, and the validation of fixed, and of scenes if one trains). auto: with the
+    buffer the first of (32, 16), (32, 12), (16, 12), (16, 8), (16, 5) that leaves enough classes and labels on the
+    training side."""
     buffer: Annotated[
         Annotated[int, Field(ge=0, le=MOST_PIXELS)] | Literal["auto"],
-        Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=(*_HELD, "fixed")),
+        Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=(*_HELD, "fixed", "scenes")),
     ] = "auto"
     """Training pixels at most so many pixels (Chebyshev) from a test pixel (blocks, groups) or a validation pixel
     (blocks, groups, fixed) are dropped, and no window of a model reaches further (blocks, groups). auto: with the
@@ -75,7 +79,7 @@ class SplitSpec(Settings):
 
     @property
     def squares(self) -> Squares:
-        """Block and buffer of `blocks`, `groups` and `fixed` as numbers: `auto.choose` has settled automatic ones."""
+        """Block and buffer as numbers, if the protocol has them: `auto.choose` has settled automatic ones."""
         block_size = 0 if self.protocol == "groups" else self.block_size
         assert isinstance(block_size, int)
         assert isinstance(self.buffer, int)
@@ -85,6 +89,18 @@ class SplitSpec(Settings):
     def keeps_apart(self) -> bool:
         """Whether a buffer lies between test and training."""
         return self.protocol in _HELD
+
+
+class HeldOut(NamedTuple):
+    """The scene that tests under `scenes`."""
+
+    scene: str
+    in_turn: tuple[str, ...]
+    """Those that are held out in turn, seed after seed."""
+    whole: bool
+    """Whether whole scenes validate; else blocks do."""
+    reach: int
+    """How far a window may read."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +119,30 @@ class Split:
     trains on it."""
     test: Pixels = field(compare=False)
     classes: tuple[int, ...]
-    """Classes (1-based) that are scored: at least one pixel in train and one in test."""
+    """Classes (1-based) that are scored: at least one pixel in train and one in test; of `scenes` all that train."""
     left_out: tuple[tuple[int, str], ...]
     """(class, reason) for each class that is not scored; its pixels are in none of the sets."""
     hash: str
     """sha256 of the sets, the classes and the squares, 16 hex digits."""
+    parts: tuple[Part, ...] = ()
+    """The scenes of a mosaic: between two of them there is no distance."""
+    held_out: HeldOut | None = None
 
     @property
     def buffer(self) -> int | None:
         """The widest radius of a window that meets no training pixel around a test pixel, nor around a validation pixel
-        one that it was fitted on: `blocks` and `groups` train nothing wider. None: the protocol keeps no distance."""
+        one that it was fitted on: `blocks`, `groups` and `scenes` train nothing wider. None: the protocol keeps no
+        distance."""
+        if self.held_out is not None:
+            return self.held_out.reach
         return self.spec.squares.buffer if self.spec.keeps_apart else None
+
+    def further_seeds(self, n: int) -> list[int]:
+        """Seeds of `n` other splits of these labels; of `scenes` those that hold each other scene out once."""
+        if self.spec.protocol == "fixed":
+            return []
+        n = n if self.held_out is None else len(self.held_out.in_turn) - 1
+        return [self.spec.seed + 1 + i for i in range(n)]
 
 
 @dataclass(frozen=True)

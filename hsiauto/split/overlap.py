@@ -25,5 +25,5 @@ def overlap(split: Split, support: int) -> Overlap:
     """
     in_pool = np.zeros(split.shape, dtype=bool)
     in_pool.ravel()[split.pool] = True
-    distance = distance_to(in_pool).ravel()[split.test]
+    distance = distance_to(in_pool, split.parts).ravel()[split.test]
     return Overlap(contains=float((distance <= support).mean()), shares=float((distance <= 2 * support).mean()))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from hsiauto.errors import UserError
 from hsiauto.metrics import Interval, Scores, clustered, scores
-from hsiauto.scene.model import Scene
+from hsiauto.scene.model import Part, Scene
 from hsiauto.split.distance import BINS, bin_of
 from hsiauto.split.model import Pixels, Split
 from hsiauto.split.regions import block_ids
@@ -31,6 +31,8 @@ class TrialData:
     val_labels: npt.NDArray[np.int64]
     pool: Pixels | None = None
     """Training pixels, if they are more than `train_pixels`: the labels of the others are not known yet."""
+    parts: tuple[Part, ...] = ()
+    """The scenes of a mosaic."""
 
     def pixels_of(self, seen: Literal["training", "scene"]) -> Pixels:
         """The pixels whose spectra preprocessing is fitted on: training pixels, the pool's among them, or every pixel
@@ -170,6 +172,7 @@ def _trial_data(scene: Scene, split: Split, train: Pixels, val: Pixels) -> Trial
         train_labels=_zero_based(scene, split, train),
         val_pixels=val,
         val_labels=_zero_based(scene, split, val),
+        parts=scene.parts,
     )
 
 

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path, check_json, regular_file
+from hsiauto.scene.model import Part
 from hsiauto.scene.readers import numpy_file
 from hsiauto.split.make import split_hash
-from hsiauto.split.model import Split, SplitSpec
+from hsiauto.split.model import HeldOut, Split, SplitSpec
 
 _SETS = ("train", "val", "pool", "test")
 
@@ -22,6 +24,8 @@ def save_split(split: Split, path: Path) -> None:
         "classes": split.classes,
         "left_out": split.left_out,
         "hash": split.hash,
+        "parts": split.parts,
+        "held_out": split.held_out,
     }
     sets = {name: getattr(split, name) for name in _SETS}
     with atomic_path(path) as temporary:
@@ -40,6 +44,8 @@ def load_split(path: Path) -> Split:
             classes=tuple(int(k) for k in header["classes"]),
             left_out=tuple((int(k), str(why)) for k, why in header["left_out"]),
             hash=str(header["hash"]),
+            parts=tuple(Part(str(name), *map(int, place)) for name, *place in header["parts"]),
+            held_out=_held_out(header["held_out"]),
             **sets,
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:  # pydantic's is a ValueError too
@@ -52,3 +58,10 @@ def load_split(path: Path) -> Split:
             "The file was changed; restore it, or start anew.",
         )
     return split
+
+
+def _held_out(stored: list[Any] | None) -> HeldOut | None:
+    if stored is None:
+        return None
+    scene, in_turn, whole, reach = stored
+    return HeldOut(str(scene), tuple(map(str, in_turn)), bool(whole), int(reach))

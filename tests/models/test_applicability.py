@@ -25,7 +25,7 @@ APART = 3
 
 
 def area(model: Fitted, data: TrialData, apart: int = APART) -> Applicability:
-    return Applicability.fit(model, data.cube, data.valid, data.train_pixels, data.train_labels, apart)
+    return Applicability.fit(model, data, apart)
 
 
 @pytest.mark.parametrize("kind", ["svm", "forest_multiscale", "cnn2d", "ensemble"])

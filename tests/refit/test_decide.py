@@ -15,7 +15,6 @@ from hsiauto.refit.work import Work
 from hsiauto.search.events import Ranked, Refit, of
 from hsiauto.search.journal import Journal, read
 from hsiauto.search.workers.jobs import Job
-from hsiauto.split import SplitSpec
 from hsiauto.split.seal import TrialData
 from tests.refit.fabricated import FOREST, SVM, Pool, propose, scene, work
 
@@ -123,12 +122,11 @@ def test_a_resume_decides_from_what_was_kept(tmp_path: Path) -> None:
 
 
 def test_no_filter_reads_beyond_the_buffer() -> None:
-    spec = SplitSpec(block_size=16, buffer=8)
     for support in range(12):
-        reaches = [support + one.smoothing_reach for one in allowed(support, spec)[1:]]
+        reaches = [support + one.smoothing_reach for one in allowed(support, 8)[1:]]
         assert all(reach <= 8 for reach in reaches)
         assert len(reaches) == sum(support + reach <= 8 for reach in (2, 4, 8))
-    assert len(allowed(99, SplitSpec(protocol="random"))) == 4
+    assert len(allowed(99, None)) == 4
 
 
 def test_probabilities_are_asked_for_as_far_around_validation_as_a_filter_reads(

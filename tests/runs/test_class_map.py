@@ -53,7 +53,7 @@ def bundled(cube: Path, labels: Path, bundle: Path) -> Provenance:
     data = training_data(prepared.scene, prepared.split)
     model = fit_classical(CLASSICAL["svm"], data, seed=0)
     provenance = provenance_of(prepared, None)
-    area = Applicability.fit(model, data.cube, data.valid, data.train_pixels, data.train_labels, apart=1)
+    area = Applicability.fit(model, data, apart=1)
     save_bundle(model, bundle, provenance, area)
     return provenance
 

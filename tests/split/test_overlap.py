@@ -10,8 +10,8 @@ from tests.split.maps import fields
 
 
 def split_of(pool: list[int], test: list[int], shape: tuple[int, int]) -> Split:
-    sets = {name: np.array(p, dtype=np.int64) for name, p in (("pool", pool), ("train", pool), ("test", test))}
-    return Split(SplitSpec(), shape, val=np.empty(0, np.int64), classes=(1, 2), left_out=(), hash="", **sets)
+    trains, tests = np.array(pool, np.int64), np.array(test, np.int64)
+    return Split(SplitSpec(), shape, trains, np.empty(0, np.int64), trains, tests, (1, 2), (), "")
 
 
 def patch(pixel: int, shape: tuple[int, int], support: int) -> set[int]:

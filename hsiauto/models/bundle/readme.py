@@ -12,6 +12,7 @@ _MEASURES = {
     "random": "Test pixels are neighbours of those that trained it, where position alone is enough: such figures do "
     "not hold on ground without labels.",
     "fixed": "Test pixels are those of a given map.",
+    "scenes": "Test pixels are a whole scene that trained nothing of it: the figures hold for other scenes like it.",
 }
 """Protocol -> what its test figures are worth."""
 _SCORES = {"aa": "AA", "kappa": "kappa"}

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.families.references import Classifier, Coordinate1NNConfig, Coordinates, MajorityConfig
+from hsiauto.scene.model import Part
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData
 
@@ -18,6 +19,8 @@ class ReferenceFitted:
     n_bands: int
     n_classes: int
     classifier: Classifier
+    parts: tuple[Part, ...] = ()
+    """The scenes of a mosaic, each of which has its own first row."""
 
     @property
     def support(self) -> int:
@@ -29,15 +32,23 @@ class ReferenceFitted:
         """(N, n_classes) at `pixels`; 0 for a class without a training pixel. `cube` (H, W, C) lends its width."""
         result = np.zeros((len(pixels), self.n_classes), dtype=np.float32)
         if len(pixels):
-            result[:, self.classifier.classes_] = self.classifier.predict_proba(_coordinates(pixels, cube.shape[1]))
+            result[:, self.classifier.classes_] = self.classifier.predict_proba(
+                _coordinates(pixels, cube.shape[1], self.parts)
+            )
         return result
 
 
 def fit_reference(config: Coordinate1NNConfig | MajorityConfig, data: TrialData) -> ReferenceFitted:
     """Fit on the training pixels of `data`, validation left aside."""
-    classifier = config.fit(_coordinates(data.train_pixels, data.cube.shape[1]), data.train_labels)
-    return ReferenceFitted(config, n_bands=data.cube.shape[2], n_classes=data.n_classes, classifier=classifier)
+    places = _coordinates(data.train_pixels, data.cube.shape[1], data.parts)
+    classifier = config.fit(places, data.train_labels)
+    return ReferenceFitted(config, data.cube.shape[2], data.n_classes, classifier, data.parts)
 
 
-def _coordinates(pixels: Pixels, width: int) -> Coordinates:
-    return np.stack(np.divmod(pixels, width), axis=1).astype(np.float64)
+def _coordinates(pixels: Pixels, width: int, parts: tuple[Part, ...]) -> Coordinates:
+    """(N, 2) row and column, of a mosaic within the scene: two dates of one ground have the same."""
+    rows, columns = np.divmod(pixels, width)
+    if parts:
+        tops = np.array([part.top for part in parts])
+        rows = rows - tops[np.searchsorted(tops, rows, side="right") - 1]
+    return np.stack((rows, columns), axis=1).astype(np.float64)

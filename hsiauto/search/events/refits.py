@@ -175,6 +175,8 @@ class Refit(Line):
     node: str = ""
     started_at: Time = ""
     finished_at: Time = ""
+    scene: str | None = None
+    """The scene that was held out, under `scenes`."""
     split_hash: str | None = None
     """None if no such split can be drawn; and so are the next ten."""
     labels_train: Count | None = None
@@ -188,7 +190,7 @@ class Refit(Line):
     overlap_shares: Accuracy | None = None
     """Share of test patches that share a pixel with a training patch."""
     test_distance_min: Count | None = None
-    """Pixels from training (Chebyshev) to the nearest test pixel."""
+    """Pixels from training (Chebyshev) to the nearest test pixel; None in another scene, and so are the next two."""
     test_distance_max: Count | None = None
     """To the furthest one."""
     map_distance_median: Count | None = None
