@@ -121,7 +121,7 @@ class RunConfig(Settings):
     other_seeds: Annotated[Repeats, Setting(_REFIT, _ONLY)] = 3
     """Retrainings of the others."""
     further_splits: Annotated[int, Field(ge=0, le=MOST_REPEATS), Setting(_REFIT, _ONLY)] = 5
-    """Further splits on which the winner is measured."""
+    """Further splits on which the winner is measured; of scenes each other one is held out once, unless this is 0."""
     concurrency: Annotated[
         int | None,
         Field(ge=1, le=_MOST_AT_ONCE),

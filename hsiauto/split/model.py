@@ -138,8 +138,8 @@ class Split:
         return self.spec.squares.buffer if self.spec.keeps_apart else None
 
     def further_seeds(self, n: int) -> list[int]:
-        """Seeds of `n` other splits of these labels; of `scenes` those that hold each other scene out once."""
-        if self.spec.protocol == "fixed":
+        """Seeds of `n` other splits of these labels; of `scenes` those that hold each other scene out once, if any."""
+        if self.spec.protocol == "fixed" or not n:
             return []
         n = n if self.held_out is None else len(self.held_out.in_turn) - 1
         return [self.spec.seed + 1 + i for i in range(n)]

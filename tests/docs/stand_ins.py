@@ -59,6 +59,9 @@ def write_files(folder: Path, scene: Scene) -> None:
     ]
     (folder / "fields.geojson").write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": fields}))
     scipy.io.savemat(folder / "groups.mat", {"groups": ndimage.label(labels)[0]})
+    for name, columns in (("north", slice(0, 40)), ("middle", slice(0, 30)), ("south", slice(10, 40))):
+        np.save(folder / f"{name}.npy", scene.cube[:, columns])
+        np.save(folder / f"{name}_gt.npy", labels[:, columns])
     np.savez(folder / "several.npz", cube=scene.cube, labels=labels, elevation=np.zeros(labels.shape))
 
 

@@ -131,7 +131,7 @@ class Pool:
 
 def work(folder: Path, pool: Pool, **changes: Any) -> Work:
     run_config = CONFIG.model_copy(update=changes)
-    split = make_split(pool.scene.labels, run_config.split)
+    split = make_split(pool.scene.labels, run_config.split, parts=pool.scene.parts)
     journal = Journal(folder / "journal.jsonl")
     if not journal.events:
         config = run_config.model_dump(mode="json")
