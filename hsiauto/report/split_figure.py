@@ -49,7 +49,7 @@ def draw_split(scene: Scene, folds: Sequence[Split], path: Path) -> None:
         ):
             share = 100 * np.bincount(bin_of(distance), minlength=len(BINS)) / len(distance)
             shares.bar(np.arange(len(BINS)) + offset, share, 0.38, color=colour, label=label)
-        shares.set_xticks(range(len(BINS)), BINS)
+        shares.set_xticks(range(len(BINS)), [*BINS[:-1], BINS[-1] + ("\nor another scene" if scene.parts else "")])
         shares.set_xlabel("pixels to the nearest training pixel")
         shares.set_ylabel("share (%)")
         shares.legend(fontsize=8)
