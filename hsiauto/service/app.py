@@ -19,12 +19,12 @@ from hsiauto.service.errors import answer_errors
 from hsiauto.service.guard import Guard
 from hsiauto.service.models import Refusal
 from hsiauto.service.page import routes as page
-from hsiauto.service.routes import about, login, results, runs, scenes
+from hsiauto.service.routes import about, compare, login, results, runs, scenes
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal} for status in (400, 401, 403, 404, 409, 413, 422, 429, 507)
 }
-ROUTERS = (about.router, scenes.router, runs.router, results.router, login.router, page.router)
+ROUTERS = (about.router, scenes.router, runs.router, results.router, compare.router, login.router, page.router)
 _log = logging.getLogger("hsiauto.service")
 
 

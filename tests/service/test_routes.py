@@ -71,6 +71,7 @@ def request(house: House, method: str, path: str, shared: bool) -> dict[str, Any
         "PUT /api/scenes/{scene}/files/{role}": {"params": {"filename": "a.npy"}, "content": b"abc"},
         "PATCH /api/scenes/{scene}": {"json": {"shared": False}},
         "PATCH /api/runs/{run}": {"json": {"shared": False}},
+        "GET /api/compare": {"params": {"runs": run["id"]}},
         "POST /api/scenes": {"json": {"name": "field"}},
         "POST /login": {"content": b"token=wrong"},
         "POST /api/runs/{run}/resume": {"json": {}},

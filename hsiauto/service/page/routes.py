@@ -36,10 +36,10 @@ for _path in SCREENS:
     router.add_api_route(_path, _screen(_path))
 
 
-@router.get("/runs/{id}")
-def run(id: str, user: PageUser) -> HTMLResponse:
+@router.get("/runs/{run}")
+def show_run(run: str, user: PageUser) -> HTMLResponse:
     """The page of a run; its module says so if there is none of this id."""
-    return _html("screen.html", user=user, path="", module="run", title="Run", id=id)
+    return _html("screen.html", user=user, path="", module="run", title="Run", id=run)
 
 
 def login_page(refused: UserError | None = None) -> HTMLResponse:
