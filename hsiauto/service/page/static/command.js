@@ -13,8 +13,7 @@ function option(name, value) {
 /** The files of an uploaded scene stand in it by the names under which they came. */
 function sceneOptions({ source, id, name, files, options }) {
   if (source !== "upload") return [option("dataset", source === "registry" ? id : name)];
-  const cube = files.header ?? files.cube;
-  return [option("dataset", cube.filename), ...(files.labels ? [option("labels", files.labels.filename)] : []),
+  return [option("dataset", files.cube.filename), ...(files.labels ? [option("labels", files.labels.filename)] : []),
     ...Object.entries(options ?? {}).map(([field, value]) => option(field, Array.isArray(value) ? value.join(",") : value))];
 }
 

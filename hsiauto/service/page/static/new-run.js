@@ -3,7 +3,7 @@ import { h, number, prose, short } from "./report/dom.js";
 import { api, onceKey } from "./api.js";
 import { command, config } from "./command.js";
 import { attempt, button, copyable, place, runs, sayer } from "./screen.js";
-import { look } from "./scene-look.js";
+import { look, searchable } from "./scene-look.js";
 import { settingsForm } from "./settings-form.js";
 
 const FIRST = ["Budget", "Evaluation protocol"];
@@ -38,7 +38,7 @@ function costTable(rows) {
 
 async function screen() {
   const [{ items: all, total }, settings, families] = await Promise.all([api("/scenes?page_size=200"), api("/settings"), api("/families")]);
-  const items = all.filter((scene) => scene.state === "ready");
+  const items = all.filter(searchable);
   if (!items.length) return place.append(h("p", {}, "There is no scene yet. ", h("a", { href: "/scenes" }, "Upload one"), "."));
   const asked = new URLSearchParams(location.search).get("scene");
   const pick = h("select", { id: "scene" }, items.map((scene) => h("option", { value: scene.id, selected: scene.id === asked }, scene.name)));
@@ -74,6 +74,7 @@ async function screen() {
   }, "main");
   const choose = () => { seen.replaceChildren(look(scene())); update(); };
   pick.addEventListener("change", choose);
+  name.addEventListener("input", update);
   choose();
   place.append(h("div", { class: "columns" },
     h("div", {},

@@ -4,16 +4,16 @@ import { badge, facts, percent, seconds, when } from "./screen.js";
 import { sceneName } from "./scene-look.js";
 import { goesOn } from "./states.js";
 
-function bar({ trials, budget, phase, seconds: took }) {
-  const text = `${trials} of ${budget} trials${phase ? `, ${phase}` : ""}`;
-  return h("div", { class: "progress" }, h("progress", { max: budget, value: trials, "aria-label": "Trials" }), h("span", {}, `${text}${took ? `, ${seconds(took)}` : ""}`));
+function bar({ trials, budget, phase, seconds: took }, on) {
+  const text = [`${trials} of ${budget} trials`, on ? phase : null, took ? seconds(took) : null].filter(Boolean).join(", ");
+  return h("div", { class: "progress" }, h("progress", { max: budget, value: trials, "aria-label": "Trials" }), h("span", {}, text));
 }
 
 export function head(run, connection) {
   const { progress, winner } = run;
   return h("div", { class: "run-head" },
     h("p", { class: "standing" }, badge(run.state), goesOn(run) ? connection : null, run.reason ? h("span", {}, run.reason) : null),
-    run.kind === "search" && run.state !== "queued" && progress.budget ? bar(progress) : null,
+    run.kind === "search" && run.state !== "queued" && progress.budget ? bar(progress, goesOn(run)) : null,
     facts([
       ["scene", sceneName(run.scene)],
       ["model of", run.config.run ? h("a", { href: `/runs/${run.config.run}` }, "this run") : null],

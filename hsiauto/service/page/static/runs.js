@@ -51,4 +51,4 @@ tell();
 place.append(
   h("p", { class: "actions" }, runs ? h("a", { class: "button main", href: "/runs/new" }, "New run") : null, compare),
   list);
-repeat(5000, () => list.refresh());
+repeat(5000, async () => list.refresh());

@@ -14,6 +14,11 @@ export function sceneName(id) {
   return shown;
 }
 
+/** Whether a search may be made on it: it has labels, or nobody has looked at it yet. */
+export function searchable({ state, height, classes }) {
+  return state === "ready" && (!height || classes.length > 0);
+}
+
 /** A picture and what the reader found; one of the operator's scenes is read when it is first looked at. */
 export function look(scene) {
   if (scene.state !== "ready") return h("p", { class: "help" }, "It has not been checked yet.");

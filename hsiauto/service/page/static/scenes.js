@@ -2,7 +2,7 @@
 import { h } from "./report/dom.js";
 import { api } from "./api.js";
 import { attempt, badge, button, place, runs, sayer, when } from "./screen.js";
-import { look } from "./scene-look.js";
+import { look, searchable } from "./scene-look.js";
 import { serverTable } from "./server-table.js";
 import { upload } from "./upload.js";
 
@@ -24,7 +24,7 @@ function detail(scene) {
   }, "danger");
   const own = runs && scene.mine && scene.source === "upload";
   const block = h("div", { class: "opened" }, look(scene), line,
-    h("p", { class: "actions" }, runs && scene.state === "ready" ? h("a", { class: "button main", href: `/runs/new?scene=${scene.id}` }, "New run on it") : null,
+    h("p", { class: "actions" }, runs && searchable(scene) ? h("a", { class: "button main", href: `/runs/new?scene=${scene.id}` }, "New run on it") : null,
       own ? [share, remove] : null));
   return block;
 }

@@ -94,9 +94,9 @@ export function copyable(label, text = "") {
   return Object.assign(h("div", { class: "copyable" }, shown, copy), { set: (next) => { shown.textContent = next; } });
 }
 
-/** Call `again` every `ms` while the page is looked at, until it returns true. */
+/** Call `again` every `ms` while the page is looked at, until it returns true; what is refused is asked for the next time. */
 export function repeat(ms, again) {
   const timer = setInterval(async () => {
-    if (!document.hidden && (await again())) clearInterval(timer);
+    if (!document.hidden && (await again().catch(() => false))) clearInterval(timer);
   }, ms);
 }

@@ -46,7 +46,8 @@ export function settingsForm(fields, { open = () => false, title = null, special
     let first = null;
     for (const [setting, input] of inputs) {
       const wrong = named.has(setting.field.replaceAll("-", "_"));
-      input.toggleAttribute("aria-invalid", wrong);
+      if (wrong) input.setAttribute("aria-invalid", "true");
+      else input.removeAttribute("aria-invalid");
       if (wrong) first ??= input;
     }
     if (!first) return;

@@ -2,7 +2,7 @@
 import { h } from "./report/dom.js";
 import { api, put } from "./api.js";
 import { attempt, bytes, button, sayer } from "./screen.js";
-import { look } from "./scene-look.js";
+import { look, searchable } from "./scene-look.js";
 import { config } from "./command.js";
 import { settingsForm } from "./settings-form.js";
 
@@ -72,7 +72,7 @@ export function upload(settings, done) {
     options.mark(line.sentence);
     if (!scene) return;
     form.reset();
-    result.replaceChildren(h("h3", {}, `${scene.name} is ready`), look(scene), h("p", { class: "actions" }, h("a", { class: "button main", href: `/runs/new?scene=${scene.id}` }, "New run on it")));
+    result.replaceChildren(h("h3", {}, `${scene.name} is ready`), look(scene), h("p", { class: "actions" }, searchable(scene) ? h("a", { class: "button main", href: `/runs/new?scene=${scene.id}` }, "New run on it") : null));
     result.scrollIntoView({ block: "nearest" });
     done();
   }
