@@ -66,7 +66,7 @@ def label_map_of(
         axes_known=True,
         mask=labelled,
         geo=cube.geo,
-        class_names=names,
+        class_names=names or ("class 0",),  # somebody drew it: whether 0 is a class is asked
         notes=(f"{what}: {len(shapes):,}", *(f"{told}: {n:,}" for n, told in notes if n)),
     )
     return stored, np.where(labelled, groups[last - 1], 0)

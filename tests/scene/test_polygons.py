@@ -121,6 +121,10 @@ def test_a_class_0_is_asked_about(tmp_path: Path) -> None:
     features = v.box(0, 0, 6, 3, crop=0), v.box(0, 4, 3, 7, crop=1), v.box(4, 4, 6, 7, crop=2)
     with pytest.raises(UserError, match="whether 0 is a class"):
         drawn(tmp_path, *features)
+    whole = v.box(0, 0, 6, 3, crop=0), v.box(0, 3, 6, 5, crop=1), v.box(0, 5, 6, 7, crop=2)
+    with pytest.raises(UserError, match="whether 0 is a class"):
+        drawn(tmp_path, *whole)
+    assert drawn(tmp_path, *whole, background="none").class_names == ("class 0", "class 1", "class 2")
     assert drawn(tmp_path, *features, background="none").label_values == (0, 1, 2)
     assert drawn(tmp_path, *features, background=0).label_values == (1, 2)
 
@@ -217,6 +221,10 @@ def test_vector_files_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:5000])
     with pytest.raises(UserError, match="whole GeoPackage or shapefile"):
         opened(tmp_path, packed)
+    cut = v.with_gdal(tmp_path / "cut.shp", fields)
+    cut.write_bytes(cut.read_bytes()[:200])
+    with pytest.raises(UserError, match=r"must hold the .* bytes of its header; received 200"):
+        opened(tmp_path, cut)
     shape.with_suffix(".dbf").unlink()
     with pytest.raises(UserError, match=r"fields\.dbf must be a file"):
         opened(tmp_path, shape)

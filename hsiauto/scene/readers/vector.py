@@ -96,14 +96,7 @@ def _is_feature(value: Any) -> bool:
 
 def _through_gdal(path: Path, layer: str | None, fields: Sequence[str]) -> tuple[str, str, list[Feature]]:
     """(name, CRS, features) of a GeoPackage or shapefile."""
-    place, signatures = _SIGNATURES[path.suffix.lower()]
-    with path.open("rb") as file:
-        file.seek(place)
-        if file.read(4) not in signatures:
-            raise UserError(f"{path} must be what its name says", "another format", "Export the layer again")
-    if path.suffix.lower() == ".shp":
-        for suffix in (".shx", ".dbf"):
-            regular_file(path.with_suffix(suffix))
+    _check_format(path)
     try:
         import pyogrio
         from pyogrio import errors, raw
@@ -132,6 +125,21 @@ def _through_gdal(path: Path, layer: str | None, fields: Sequence[str]) -> tuple
         raise UserError("labels must be a whole GeoPackage or shapefile", received, "Export the layer again") from error
     lines = written.getvalue().splitlines()
     return f"{path}, layer {layer}", meta["crs"], [json.loads(check_json(line, str(path))) for line in lines]
+
+
+def _check_format(path: Path) -> None:
+    """Raises UserError for what GDAL would take for something else, or read in part."""
+    place, signatures = _SIGNATURES[path.suffix.lower()]
+    with path.open("rb") as file:
+        begins = file.read(100)
+    if begins[place : place + 4] not in signatures:
+        raise UserError(f"{path} must be what its name says", "another format", "Export the layer again")
+    if path.suffix.lower() == ".shp":
+        needed, size = 2 * int.from_bytes(begins[24:28], "big"), path.stat().st_size
+        if size < needed:
+            raise UserError(f"{path} must hold the {needed:,} bytes of its header", f"{size:,}", "Copy it again")
+        for suffix in (".shx", ".dbf"):
+            regular_file(path.with_suffix(suffix))
 
 
 def _check_field(field: str, known: Iterable[str], name: str) -> None:
