@@ -53,7 +53,7 @@ def common_bands(scenes: Sequence[Scene]) -> CommonBands:
             tuple([bands.index(band) for band in common] for bands in kept),
             None if wavelengths is None else tuple(wavelengths[kept[0].index(band)] for band in common),
             tuple(sorted(set(range(next(iter(counts.values())))) - set(common))),
-            ("not all scenes have wavelengths: that their bands are the same could not be checked",),
+            ("scenes without wavelengths: whether their bands are the same could not be checked",),
         ),
     )
 

@@ -1,6 +1,7 @@
 """Several scenes as a user names them: `dataset` given again, a folder or pattern of tiles, or a list in YAML."""
 
 import glob
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hsiauto.settings import setting_name, typed_path
 TILES = (".mat", ".npy", ".npz", ".tif", ".tiff", ".vrt", ".hdr")
 """Endings of the files of a folder that are scenes; the data of an ENVI file come with its header."""
 _LIST = (".yaml", ".yml")
+_NUMBERS = re.compile(r"([0-9]+)")
 _MOST = 10_000
 _OF_FILES = ("dataset", "labels", "more", "data_dir")
 """Fields that an entry of a list sets in its own way, or not at all."""
@@ -76,6 +78,8 @@ def _tiles(source: SceneSource) -> list[tuple[str, SceneSource]]:
     cubes = _files(source.dataset)
     if source.labels is None:
         return [(cube.stem, _one(source, str(cube), None)) for cube in cubes]
+    if source.polygons:
+        return [(cube.stem, _one(source, str(cube), source.labels)) for cube in cubes]
     maps = _files(str(source.labels))
     cubes = [cube for cube in cubes if cube not in maps] or cubes
     labels = _by_stem(cubes, maps)
@@ -89,10 +93,11 @@ def _tiles(source: SceneSource) -> list[tuple[str, SceneSource]]:
 
 
 def _files(pattern: str) -> list[Path]:
-    """The scenes of a folder or a pattern, in the order of their names."""
+    """The scenes of a folder or a pattern, in the order of their names, tile_2 before tile_10."""
     folder = Path(pattern)
     names = folder.iterdir() if folder.is_dir() else map(Path, glob.glob(pattern))
-    files = sorted(path for path in names if path.is_file() and path.suffix.lower() in TILES)
+    files = [path for path in names if path.is_file() and path.suffix.lower() in TILES]
+    files.sort(key=lambda path: [int(part) if part.isdecimal() else part for part in _NUMBERS.split(path.name)])
     if not 1 <= len(files) <= _MOST:
         rule = f"a folder or pattern of tiles holds 1 to {_MOST:,} files ({', '.join(TILES)})"
         raise UserError(rule, f"{len(files)} in {shown(pattern)}", "Check the path.")

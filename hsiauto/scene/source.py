@@ -3,6 +3,7 @@
 import os
 import re
 from glob import has_magic
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -138,8 +139,10 @@ class SceneSource(Settings):
         )
         if max(len(datasets), len(labels)) < 2:
             return {**fields, **{n: v[0] for n, v in (("dataset", datasets), ("labels", labels)) if v}}
+        if len(labels) == 1 and Path(labels[0]).suffix.lower() in VECTOR:
+            labels *= len(datasets)
         if labels and len(labels) != len(datasets):
-            rule = "`labels` is given once for each `dataset`, or not at all"
+            rule = "`labels` is given once for each `dataset`, or not at all, or as one file of polygons for all"
             raise UserError(rule, f"{len(labels)} for {len(datasets)}", "Name each scene's, or list them in a .yaml.")
         pairs = list(zip(datasets, labels or [None] * len(datasets), strict=True))
         return {**fields, "dataset": pairs[0][0], "labels": pairs[0][1], "more": pairs[1:]}

@@ -52,7 +52,9 @@ def divide(labels: Labels, spec: SplitSpec, parts: Sequence[Part], rng: np.rando
     name = test_scene(labels, spec, parts)
     test = (labels > 0) & _mask(labels, [part for part in parts if part.name == name])
     others = np.where(test, 0, labels)
-    return Sides(choose(others, quota(labels, spec, default_fraction=None), rng), test, rest="over the budget")
+    limited = spec.train_fraction is not None or spec.train_per_class is not None
+    pool = choose(others, quota(labels, spec, default_fraction=None), rng) if limited else others > 0
+    return Sides(pool, test, rest="over the budget")
 
 
 def whole(pool_labels: Labels, parts: Sequence[Part]) -> bool:

@@ -17,10 +17,13 @@ Counts = list[tuple[str, int]]
 
 
 def few_pixels(part: str, counts: Iterable[tuple[str, int]]) -> list[str]:
-    """A warning that names the classes with fewer than ENOUGH pixels in the `part` of a split; none: empty."""
-    few = ", ".join(f"{name} ({n})" for name, n in counts if n < ENOUGH)
+    """Warnings that name the classes with none, and with fewer than ENOUGH pixels in the `part` of a split."""
+    counts = list(counts)
+    few = ", ".join(f"{name} ({n})" for name, n in counts if 0 < n < ENOUGH)
+    none = ", ".join(name for name, n in counts if not n)
+    said = [f"{part} holds no pixel of {none}: how well that is told is not measured"] if none else []
     what = f"{part} holds fewer than {ENOUGH} pixels of {few}: accuracies there are a matter of single pixels"
-    return [what] if few else []
+    return [*said, what] if few else said
 
 
 def validation_warnings(data: TrialData, class_names: Sequence[str], part: str = "validation") -> list[str]:

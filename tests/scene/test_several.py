@@ -41,7 +41,7 @@ def test_tiles_find_their_label_maps_by_name(tmp_path: Path) -> None:
     several = scenes_of(SceneSource(dataset=str(tmp_path), labels=tmp_path / "gt"))
     assert several is not None
     pairs = [(Path(one.dataset).stem, one.labels and one.labels.stem) for _, one in several.scenes]
-    assert pairs == [(f"tile_{number}", f"tile_{number}_gt") for number in (1, 10, 2)]
+    assert pairs == [(f"tile_{number}", f"tile_{number}_gt") for number in (1, 2, 10)]
     assert several.name == tmp_path.name
     assert names(SceneSource(dataset=str(tmp_path / "tile_1*.npy"), labels=tmp_path / "gt")) == ["tile_1", "tile_10"]
 
@@ -94,6 +94,10 @@ def test_what_names_no_scenes_is_refused(tmp_path: Path) -> None:
     cube, labels = stored(tmp_path, "a")
     with pytest.raises(UserError, match="once for each `dataset`"):
         source(dataset=[str(cube), str(cube), "demo"], labels=[labels, labels])
+    with pytest.raises(UserError, match="one file of polygons for all"):
+        source(dataset=[str(cube), "demo"], labels=[tmp_path / "a.npy", tmp_path / "b.npy", tmp_path / "c.npy"])
+    every = source(dataset=[str(cube), "demo"], labels=str(tmp_path / "fields.geojson"))
+    assert every.more == (("demo", tmp_path / "fields.geojson"),)
     stored(tmp_path, "other")
     with pytest.raises(UserError, match="each tile has a label map") as refused:
         scenes_of(SceneSource(dataset=str(tmp_path), labels=tmp_path / "a_*.npy"))
