@@ -5,7 +5,6 @@ model's config names around it, so that cutting changes no prediction.
 """
 
 import math
-import mmap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.fitted.ensemble import EnsembleFitted
 from hsiauto.models.fitted.torch import TorchFitted
 from hsiauto.scene.memory import require
+from hsiauto.scene.on_disk import release
 from hsiauto.split.seal import TrialData
 
 STRIP_BYTES = 32 << 20
@@ -124,20 +124,6 @@ def strips(height: int, rows: int, config: FamilyConfig) -> Iterator[Strip]:
     for start in range(0, height, rows):
         stop = min(start + rows, height)
         yield Strip(start, stop, *config.rows_read(start, stop, height))
-
-
-def release(cube: npt.NDArray[np.generic]) -> None:
-    """Let go of the pages of a file that `cube` maps read-only; they would count as this process's memory.
-
-    Does nothing for an array in memory, and if pages may hold changes that the file does not.
-    """
-    base: object = cube
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap) and base.mode != "r":
-            return
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 TIMED_SIDE = 64

@@ -17,6 +17,7 @@ from hsiauto.runs import folder as folders
 from hsiauto.runs.told import scene_line, split_lines
 from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.scene.memory import SMALLER, require, within_memory
+from hsiauto.scene.on_disk import shared_bytes
 from hsiauto.search.events import Event, Opened, Proposed, Ranked, Refit, of
 from hsiauto.search.journal import read
 from hsiauto.space import SceneSize, Space, fit_preset
@@ -83,7 +84,7 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     bytes done, bytes in all). Raises UserError for anything that cannot be run on."""
     space = Space.load(run_config.space, run_config.families, run_config.pins)
     scene = open_scene(run_config.scene, progress)
-    require(scene.cube.nbytes, "the copy of the cube that workers share", SMALLER)
+    require(shared_bytes(scene.cube), "the copy of the cube that workers share", SMALLER)
     maps = fixed_maps(run_config.split, scene)
     apart: dict[str, Any] = {"groups": scene.groups, "parts": scene.parts}
     choice = choose(scene.labels, run_config.split, *maps, **apart)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.scene.memory import require
+from hsiauto.scene.on_disk import release
 
 _STRIP_BYTES = 16 << 20
 _PIXEL_BYTES = 16
@@ -145,6 +146,7 @@ def strips(cube: npt.NDArray[np.generic]) -> Iterator[tuple[int, npt.NDArray[np.
     native = cube.dtype.newbyteorder("=")
     for top in range(0, height, rows):
         yield top, np.ascontiguousarray(cube[top : top + rows], dtype=native)
+        release(cube)
 
 
 def missing(values: npt.NDArray[np.generic], *nodata: float, find_fill: bool = True) -> npt.NDArray[np.bool_]:

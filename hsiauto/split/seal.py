@@ -1,7 +1,7 @@
 """The seal: what a trial may see, and the test labels, which only a refit may read."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from hsiauto.errors import UserError
 from hsiauto.metrics import Interval, Scores, clustered, scores
 from hsiauto.scene.model import Part, Scene
+from hsiauto.scene.on_disk import MappedFile, stays_on_disk
 from hsiauto.split.distance import BINS, bin_of
 from hsiauto.split.model import Pixels, Split
 from hsiauto.split.regions import block_ids
@@ -40,6 +41,15 @@ class TrialData:
         if seen == "scene":
             return np.flatnonzero(self.valid)
         return self.train_pixels if self.pool is None else self.pool
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process is sent: of a cube that stays on disk the place of its file."""
+        file = MappedFile.of(self.cube) if stays_on_disk(self.cube) else None
+        return {**vars(self), "cube": file or self.cube}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        cube = state["cube"]
+        vars(self).update(state, cube=cube.open() if isinstance(cube, MappedFile) else cube)
 
     @property
     def outside_training(self) -> npt.NDArray[np.bool_]:

@@ -27,6 +27,7 @@ from hsiauto.models.fitted.base import Fitted, scored
 from hsiauto.models.fitted.classical import fit_classical
 from hsiauto.models.fitted.reference import fit_reference
 from hsiauto.models.fitted.torch import TorchFitted
+from hsiauto.models.surroundings import gathered
 from hsiauto.split.seal import TrialData
 from hsiauto.training.checkpoint import CHECKPOINT, Checkpoint, UnusableError, usable
 from hsiauto.training.memory import OutOfMemory, Peak, ran_out_of_memory
@@ -89,7 +90,8 @@ class Trial:
         n_threads: int | None = None,
         go_on_from: Fitted | None = None,
     ) -> None:
-        self.config, self.data, self.seed, self.max_epochs, self.folder = config, data, seed, max_epochs, folder
+        self.config, self.seed, self.max_epochs, self.folder = config, seed, max_epochs, folder
+        self.data = gathered(data, config)
         self.epoch = 0
         self.note = ""
         """Why training began anew although the folder has a checkpoint; empty: it did not."""

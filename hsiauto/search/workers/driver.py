@@ -22,6 +22,7 @@ from hsiauto.config import RunConfig
 from hsiauto.errors import RayLost, UserError
 from hsiauto.families import config_from, costs
 from hsiauto.families.base import FamilyConfig, TileConfig
+from hsiauto.scene.on_disk import shared_bytes
 from hsiauto.search.engine import Engine, OnEvent, Training
 from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
@@ -73,7 +74,7 @@ def run_search(
     machine = machine or look(run_config.address)
     presets = [preset for family in space.families for preset in space.presets(family)]
     resources = resources_for(run_config, machine, presets, data)
-    start_ray(machine, resources, data_bytes=data.cube.nbytes)
+    start_ray(machine, resources, data_bytes=shared_bytes(data.cube))
     pulse = Pulse.of(stop)
     nodes = Nodes(partial(able, resources))
     engine = Engine(

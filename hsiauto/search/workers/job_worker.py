@@ -34,11 +34,11 @@ TrialType = Callable[..., Any]
 
 @dataclass(frozen=True)
 class StoredData:
-    """TrialData whose cube lies in Ray's object store."""
+    """TrialData whose cube lies in Ray's object store, or stays in its file."""
 
     data: TrialData
     cube: Any
-    """Its reference."""
+    """Its reference; None: `data` has it."""
 
 
 class JobWorker:
@@ -79,7 +79,8 @@ class JobWorker:
 
     def _fetch(self, name: str, stored: StoredData) -> TrialData:
         if self._data is None or self._data[0] != name:
-            self._data = (name, replace(stored.data, cube=ray.get(stored.cube)))
+            data = stored.data if stored.cube is None else replace(stored.data, cube=ray.get(stored.cube))
+            self._data = (name, data)
         return self._data[1]
 
     def _trained(self, job: Job, data: TrialData, deadline: float, place: dict[str, Any]) -> JobResult:

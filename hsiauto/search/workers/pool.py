@@ -14,6 +14,7 @@ import ray
 
 from hsiauto.config import RunConfig
 from hsiauto.models.bundle import save_files
+from hsiauto.scene.on_disk import shared_bytes, stays_on_disk
 from hsiauto.search.events import JobState, now
 from hsiauto.search.workers.cluster import look
 from hsiauto.search.workers.faults import WORKER_LOST, Silence, end_by
@@ -66,7 +67,7 @@ def run_jobs(
     machine = machine or look(run_config.address)
     of_one_scene = datasets[jobs[0].data]
     resources = resources_for(run_config, machine, [job.config for job in jobs], of_one_scene)
-    start_ray(machine, resources, data_bytes=max(data.cube.nbytes for data in datasets.values()))
+    start_ray(machine, resources, data_bytes=max(shared_bytes(data.cube) for data in datasets.values()))
     nodes, pulse = Nodes(partial(able, resources)), Pulse.of(stop)
     silence = Silence(run_config.trial_timeout_s)
     pool = _Pool(resources, datasets, trial_type, deadline, kept_free, nodes, silence, pulse)
@@ -217,6 +218,9 @@ class _Pool:
         """Put a dataset into the object store; splits of one scene share its cube."""
         if name not in self.stored:
             data = self.datasets[name]
+            if stays_on_disk(data.cube):
+                self.stored[name] = StoredData(data, None)
+                return self.stored[name]
             if id(data.cube) not in self.cubes:
                 self.cubes[id(data.cube)] = ray.put(np.asarray(data.cube))
             no_cube = np.empty((0, 0, data.cube.shape[2]), data.cube.dtype)
