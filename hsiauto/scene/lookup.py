@@ -48,10 +48,16 @@ class GeometryLookup:
 
     def to_sensor(self, labels: npt.NDArray[np.generic], fill: int) -> tuple[npt.NDArray[np.generic], int]:
         """((H, W) labels of a map (H', W'), pixels that cells under several labels show); these get `fill`."""
-        flat = np.full(self.sensor[0] * self.sensor[1], fill, np.result_type(labels, np.int64))
-        seen = (self.pixel >= 0) & (labels != fill)
-        at, values = self.pixel[seen], labels[seen]
-        flat[at] = values
-        torn = np.unique(at[flat[at] != values])
-        flat[torn] = fill
-        return flat.reshape(self.sensor), len(torn)
+        known = self.pixel >= 0
+        known &= (labels != fill) & ~np.isnan(labels) if labels.dtype.kind == "f" else labels != fill
+        last = self.last(labels, fill, known)
+        torn = np.unique(self.pixel[known][last.ravel()[self.pixel[known]] != labels[known]])
+        last.ravel()[torn] = fill
+        return last, len(torn)
+
+    def last(self, values: npt.NDArray[Any], fill: int, known: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[Any]:
+        """(H, W) of (H', W'): the value of the last cell that shows a pixel, of those `known` that are not `fill`."""
+        known = (self.pixel >= 0) & (values != fill) if known is None else known
+        flat = np.full(self.sensor[0] * self.sensor[1], fill, np.result_type(values, np.int64))
+        flat[self.pixel[known]] = values[known]
+        return flat.reshape(self.sensor)

@@ -41,7 +41,8 @@ def label_map_of(
     if cube.geo is None or not cube.geo.crs_wkt:
         remedy = "Give the cube its coordinate reference system, e.g. with gdal_edit -a_srs, or rasterise the labels"
         raise UserError(f"{what} need a cube that says where on Earth it lies", "one without", remedy)
-    grid = (cube.array.shape[0], cube.array.shape[1])
+    lookup = cube.geo.lookup
+    grid = (cube.array.shape[0], cube.array.shape[1]) if lookup is None else lookup.shape
     values, names = _numbers(layer.fields[label_field], label_field)
     shapes = _on_grid(layer, cube.geo)
     inside = [place for place, parts in enumerate(shapes) if _meets(parts, grid)]
@@ -69,7 +70,8 @@ def label_map_of(
         class_names=names or ("class 0",),  # somebody drew it: whether 0 is a class is asked
         notes=(f"{what}: {len(shapes):,}", *(f"{told}: {n:,}" for n, told in notes if n)),
     )
-    return stored, np.where(labelled, groups[last - 1], 0)
+    grouped = np.where(labelled, groups[last - 1], 0)
+    return stored, grouped if lookup is None else lookup.last(grouped, 0)  # `place` brings the labels there
 
 
 def _numbers(values: Sequence[Any], field: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:

@@ -1,5 +1,6 @@
 """Products as delivered, on files made after their specifications."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,27 @@ def test_labels_of_the_map_come_to_the_sensor_through_the_lookup(tmp_path: Path)
         raster.write(on_map, 1)
     source = SceneSource(dataset=str(tmp_path / d.emit(tmp_path).name), labels=drawn, on_nodata="drop")
     np.testing.assert_array_equal(open_scene(source).labels, expected)
+
+
+def test_polygons_on_the_ground_come_to_the_sensor_with_their_groups(tmp_path: Path) -> None:
+    x, dx, _, y, _, dy = d.EMIT_PLACE
+    features = []
+    for name, first, last in (("left", 1, 4), ("right", 5, 8)):  # rows of the map, which are columns of the sensor
+        left, right, top, bottom = x + 2 * dx, x + (d.H + 1) * dx, y + first * dy, y + (last + 1) * dy
+        ring = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+        features.append(
+            {"type": "Feature", "properties": {"crop": name}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+        )
+    fields = tmp_path / "fields.geojson"
+    fields.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    source = SceneSource(dataset=str(d.emit(tmp_path)), labels=fields, label_field="crop", on_nodata="drop")
+    scene = open_scene(source)
+    expected = d.labels().copy()
+    expected[1, 1] = expected[2, 2] = 0
+    np.testing.assert_array_equal(scene.labels, expected)
+    assert scene.groups is not None
+    np.testing.assert_array_equal(scene.groups, expected)
+    assert not any("several labels" in note for note in scene.notes)
 
 
 def test_a_pixel_that_two_classes_show_is_unlabelled() -> None:
