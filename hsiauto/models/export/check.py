@@ -28,7 +28,7 @@ def check(run: Callable[[Arrays], npt.NDArray[np.float32]], inputs: Sequence[Win
     The scene has values within the training range, edges, and pixels without data. Raises UserError if they differ.
     """
     cube, valid = _scene(bundle, max(window.side for window in inputs))
-    n_pixels = min(_PIXELS, max(16, _BYTES // sum(4 * window.side**2 * cube.shape[2] for window in inputs)))
+    n_pixels = min(_PIXELS, max(2, _BYTES // sum(4 * window.side**2 * cube.shape[2] for window in inputs)))
     pixels = np.sort(np.random.default_rng(1).permutation(valid.size)[:n_pixels])
     found = run([window.gather(cube, valid, pixels) for window in inputs])
     apart_N = np.abs(found - unsmoothed(bundle.fitted, cube, valid, pixels)).max(axis=1)

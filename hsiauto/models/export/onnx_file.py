@@ -9,7 +9,7 @@ from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
 from hsiauto.models.bundle import Bundle
 from hsiauto.models.export.check import Arrays, check
-from hsiauto.models.export.program import OUTPUT, Exported, quiet
+from hsiauto.models.export.program import OUTPUT, Exported, translating
 
 OPSET = 18
 """The least that torch.onnx writes without converting: runtimes of 2023 read it."""
@@ -29,7 +29,7 @@ def write_onnx(bundle: Bundle, path: Path) -> list[str]:
 
     exported = Exported.of(bundle)
     names = [window.name for window in exported.inputs]
-    with quiet():
+    with translating(bundle.fitted.config.family):
         written = torch.onnx.export(
             exported.program,
             input_names=names,

@@ -40,7 +40,7 @@ class Exported:
             raise UserError("this model does not become a graph", why, "Predict with the bundle itself.")
         graph = Graph(bundle.fitted).eval()
         n_pixels = Dim("N")
-        with torch.no_grad(), quiet():
+        with torch.no_grad(), translating(bundle.fitted.config.family):
             examples = tuple(torch.zeros(window.shape(2, graph.n_bands)) for window in graph.inputs)
             program = torch.export.export(
                 graph, examples, dynamic_shapes=(tuple({0: n_pixels} for _ in examples),), strict=False
@@ -99,8 +99,8 @@ def smoothing(bundle: Bundle) -> str:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """What torch tells its own developers while it writes is left unsaid."""
+def translating(family: str) -> Iterator[None]:
+    """Leaves unsaid what torch tells its own developers; a module that it cannot follow is a UserError."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -108,5 +108,8 @@ def quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except RuntimeError as error:
+        rule = f"torch must be able to follow what {family} does to a batch of any size"
+        raise UserError(rule, error, "Change its forward, or predict with the bundle itself.") from error
     finally:
         log.setLevel(level)
