@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from hsiauto.config import RunConfig
 from hsiauto.leaderboard.map_accuracy import distance_columns
 from hsiauto.leaderboard.schema import PARAM, schema
 from hsiauto.metrics import wilson
+from hsiauto.scene.source import SIMULATED
 from hsiauto.search.events import Event, Mapped, Opened, Placed, Ranked, Refit, of
 from hsiauto.search.trials import TrialState, trials
 from hsiauto.split import Split, overlap
@@ -93,14 +95,25 @@ def home_split(split_seeds: Sequence[int], of_run: int) -> int:
 
 
 def _provenance(events: Iterable[Event]) -> Record:
-    """What the first event says of the run, without the folder of the data: a table is handed on, and nobody else has
-    that folder."""
+    """What the first event says of the run, without folders: a table is handed on, and nobody else has them."""
     opened = next(iter(of(Opened, events)), None)
     if opened is None:
         return {}
     said = opened.model_dump(exclude={"event", "at", "schema_version", "study"})
+    said["config"] = _without_folders(said["config"])
     said["config"]["scene"]["data_dir"] = None
     return said
+
+
+def _without_folders(value: Any) -> Any:
+    """`value` of a config, in which each path is its last name."""
+    if isinstance(value, dict):
+        return {name: _without_folders(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_folders(one) for one in value]
+    prefix = SIMULATED if isinstance(value, str) and value.startswith(SIMULATED) else ""
+    path = Path(value.removeprefix(prefix)) if isinstance(value, str) else value
+    return f"{prefix}{path.name}" if isinstance(path, Path) and path.is_absolute() else value
 
 
 def _placed(events: Iterable[Event]) -> tuple[Placed, ...]:

@@ -172,11 +172,16 @@ def test_pandas_reads_it_alone(table: pa.Table, tmp_path: Path) -> None:
 
 def test_what_is_handed_on_does_not_say_where_the_data_lie(tmp_path: Path) -> None:
     made = work(tmp_path, Pool(scene()))
-    said = {"budget": 7, "scene": {"dataset": "x", "data_dir": "/home/me/data"}}
+    labels, simulated = "/home/me/data/x_gt.mat", "simulated:/home/me/y.npy"
+    said = {"budget": 7, "scene": {"dataset": simulated, "data_dir": "/home/me/data", "labels": labels}, "tile": 1.5}
     with Journal(tmp_path / "other.jsonl") as journal:
         journal.append(told.opened(config=said))
         found = rows(journal.events, [], Context("run", "x", made.run_config, made.split)).schema.metadata
-    assert json.loads(found[b"hsiauto.config"]) == {"budget": 7, "scene": {"dataset": "x", "data_dir": None}}
+    assert json.loads(found[b"hsiauto.config"]) == {
+        "budget": 7,
+        "scene": {"dataset": "simulated:y.npy", "data_dir": None, "labels": "x_gt.mat"},
+        "tile": 1.5,
+    }
     assert found[b"hsiauto.split_hash"] == b"s"
 
 
