@@ -105,8 +105,6 @@ def test_a_scene_without_labels_can_be_predicted_on_alone(
     (scene,) = re.findall(r"scene ([0-9a-f]{16}): new land, 40 x 40 x 24, 0 classes", error)
     code, _, error = run("remote", "run", "--dataset", scene)
     assert (code, "a search takes a scene with labels" in error) == (2, True)
-    code, _, error = run("remote", "upload", "image.npy")
-    assert (code, "--layout" in error) == (2, True)
 
 
 def test_a_run_ends_with_the_exit_code_of_its_process(
