@@ -13,6 +13,7 @@ from hsiauto.cli.options import Config, Given, Json, PathName, with_settings
 from hsiauto.cli.tables import Column, print_rows
 from hsiauto.config import declared, run_config_from
 from hsiauto.errors import UserError
+from hsiauto.scene.several import scenes_of
 from hsiauto.scene.source import SceneSource
 
 _HELP = "Runs on a service: log in, upload, run, follow, stop, download."
@@ -77,8 +78,8 @@ def run(given: Given, *, name: Name = None, service: At = None, config: Config =
 
     source = run_config_from("search", given.settings).scene
     of_scene = {one.name for one in declared("search").values() if one.part == "scene"}
-    if source.more:
-        raise UserError("a run of a service is on one scene", f"{1 + len(source.more)}", "Give `dataset` once.")
+    if several := scenes_of(source):
+        raise UserError("a run of a service is on one scene", f"{len(several.scenes)}", "Give one as `dataset`.")
     lies_here = Path(source.dataset).is_file()
     acting = {"dataset", *(declared("upload") if lies_here else ())}
     if idle := [f"`{one.replace('-', '_')}`" for one in given.settings if one in of_scene - acting]:

@@ -118,7 +118,8 @@ def test_files_of_this_machine_are_uploaded_first(fake: FakeService, run: Run) -
         (["--dataset", "salinas", "--data-dir", "."], "--data-dir belongs to"),
         (["--dataset", "cube.npy"], "a search needs a label map"),
         (["--dataset", "cube.npy", "--simulator-seed", "1"], "--simulator-seed belongs to"),
-        (["--dataset", "salinas", "--dataset", "demo"], "on one scene; received 2. Give --dataset once"),
+        (["--dataset", "salinas", "--dataset", "demo"], "on one scene; received 2. Give one as --dataset"),
+        (["--dataset", "several.yaml"], "on one scene; received 2"),
         (["--dataset", "salinsa"], "unknown scene at http://127.0.0.1"),
         (["--dataset", "salinas", "--service", "https://other.example.org"], "login https://other.example.org"),
     ],
@@ -127,6 +128,7 @@ def test_a_mistake_is_one_line_and_starts_nothing(
     fake: FakeService, run: Run, arguments: list[str], words: str
 ) -> None:
     Path("cube.npy").touch()
+    Path("several.yaml").write_text("scenes: [{cube: salinas}, {cube: demo}]")
     fake.on("GET", "scenes", told({"items": [SCENE], "total": 1}))
     code, _, error = run("remote", "run", *arguments)
     assert (code, error.count("\n")) == (2, 1)
