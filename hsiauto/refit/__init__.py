@@ -3,11 +3,12 @@
 from hsiauto.refit.candidates import candidates
 from hsiauto.refit.ranking import Ranking, rank
 from hsiauto.refit.reevaluate import final_order, reevaluate
-from hsiauto.refit.run import MODEL_FOLDER, ranked, refit, refit_config, refit_on_split
+from hsiauto.refit.run import MODEL_FOLDER, RUNNERS_UP, ranked, refit, refit_config, refit_on_split
 from hsiauto.refit.work import RunJobs, Work
 
 __all__ = [
     "MODEL_FOLDER",
+    "RUNNERS_UP",
     "Ranking",
     "RunJobs",
     "Work",

@@ -1,9 +1,10 @@
 """Refits: retrain on train + validation, score once on test."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
@@ -22,6 +23,10 @@ from hsiauto.space import SceneSize
 
 MODEL_FOLDER = "bundle-model"
 """In the run folder: the winner's first refit."""
+RUNNERS_UP = "runners-up"
+"""In the run folder: the first refits of rank 2 and 3, each in the folder of its rank. What they say differently is a
+layer of the map."""
+_LAST_KEPT = 3
 
 
 def refit(
@@ -36,9 +41,9 @@ def refit(
     """Refit the ranked configs, baselines and references, and the winner on further splits (order: `plan.for_run`).
 
     Appends one `refit` event each to `refits`. What is there as completed or failed is not done again; what a deadline
-    (time.monotonic) skipped is. The winner's first model goes to `folder / MODEL_FOLDER`; `saves_again`: also if it was
-    saved before, and was lost. end: when map and tables are to be done (`MapReserve`). The order must be in the
-    journal: it is settled before a test label is read.
+    (time.monotonic) skipped is. The winner's first model goes to `folder / MODEL_FOLDER`, those of rank 2 and 3 to
+    `folder / RUNNERS_UP`; `saves_again`: the winner's also if it was saved before, and was lost. end: when map and
+    tables are to be done (`MapReserve`). The order must be in the journal: it is settled before a test label is read.
     """
     run_config, spec, chosen = work.run_config, work.split.spec, ranked(work)
     pace = work.pace(refits.events, measures=deadline is not None)
@@ -57,7 +62,8 @@ def refit(
         seconds,
     )
     reserve = MapReserve.of(work, refits, first, deadline, end)
-    _perform(work, refits, [*first, *rest], folder / MODEL_FOLDER, deadline, saves_again, pace, reserve.seconds)
+    kept = {one.key: folder / RUNNERS_UP / str(one.rank) for one in first if one.rank and 1 < one.rank <= _LAST_KEPT}
+    _perform(work, refits, [*first, *rest], folder / MODEL_FOLDER, deadline, saves_again, pace, reserve.seconds, kept)
 
 
 def refit_on_split(
@@ -128,8 +134,10 @@ def _perform(
     saves_again: bool = False,
     pace: Pace | None = None,
     kept_free: Callable[[Job], float] = lambda job: 0.0,
+    kept: Mapping[str, Path] = MappingProxyType({}),
 ) -> None:
-    """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved."""
+    """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved;
+    `kept`: where others are, by key, if they are trained here."""
     max_epochs = work.run_config.max_epochs
     pace = pace or work.pace(refits.events)
     done = {event.key for event in of(Refit, refits.events) if event.state != "skipped"}
@@ -145,7 +153,7 @@ def _perform(
                 undrawn = JobResult(training.key, "failed", f"no such split: {error}")
                 record(work, refits, training, None, undrawn, max_epochs)
                 continue
-        job = _job(work, training, targets[training.split_seed], pace)
+        job = replace(_job(work, training, targets[training.split_seed], pace), save_to=kept.get(training.key))
         if to_save is not None and training.key == to_save.key:
             job = replace(job, save_to=winner_model)
         if (

@@ -103,7 +103,7 @@ class Pool:
                 )
                 continue
             if job.save_to is not None:
-                job.save_to.mkdir()
+                job.save_to.mkdir(parents=True)
                 (job.save_to / "config.json").write_text(job.config.hash())
             validates = len(datasets[job.data].val_pixels) > 0
             score = self.fresh(job.config, job.seed) if validates else math.nan

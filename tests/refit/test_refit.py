@@ -10,7 +10,7 @@ import pytest
 
 from hsiauto.families import costs
 from hsiauto.leaderboard import Context, rows
-from hsiauto.refit import MODEL_FOLDER, reevaluate, refit, refit_config, refit_on_split
+from hsiauto.refit import MODEL_FOLDER, RUNNERS_UP, reevaluate, refit, refit_config, refit_on_split
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Ranked, Refit, of
 from hsiauto.search.journal import Journal, read
@@ -60,6 +60,8 @@ def test_refits(after_search: Work, pool: Pool, tmp_path: Path) -> None:
     assert sum((own[0].test_pixels_per_class or {}).values()) == own[0].pixels_test == n_test
     assert own[0].labels_train == len(after_search.split.pool)
     assert (tmp_path / MODEL_FOLDER / "config.json").read_text() == FOREST.hash()
+    kept = {path.name: (path / "config.json").read_text() for path in (tmp_path / RUNNERS_UP).iterdir()}
+    assert kept == {str(e.rank): e.config_hash for e in done if e.rank in (2, 3)}
     predicted = next(job for job in pool.jobs if job.config == FOREST).predicted_seconds
     assert predicted == pytest.approx(1.0 * len(after_search.split.pool) / len(after_search.split.train))
 

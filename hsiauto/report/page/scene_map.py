@@ -3,7 +3,7 @@
 import base64
 import zipfile
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from hsiauto.files import atomic_path
 
 MOST_SIDE = 1024
 """Pixels of the longer side on a page; a larger map is thinned out."""
+
+_LAYERS = ("truth", "side", "classes", "confidence", "dissimilarity", "disagreement")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +36,26 @@ class SceneMap:
     """(H, W): its probability, 255 is 1."""
     names: npt.NDArray[np.str_]
     """(K,): names of the scene's classes; class k is names[k - 1]."""
+    dissimilarity: npt.NDArray[np.uint8] | None = None
+    """(H, W): 100 is the border of the model's area of applicability; no value beyond 255. None: not compared."""
+    disagreement: npt.NDArray[np.uint8] | None = None
+    """(H, W): how many different classes the best models of the run name; 0 without data. None: not asked."""
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all. Raises UserError if it cannot be written."""
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+            np.savez_compressed(file, **self._arrays())
 
     @classmethod
     def load(cls, path: Path) -> "SceneMap | None":
         """The map at `path`; None if there is none, or none that fits together."""
         try:
             with np.load(path, allow_pickle=False) as stored:
-                arrays = {field.name: stored[field.name] for field in fields(cls)}
+                arrays = {
+                    field.name: stored[field.name]
+                    for field in fields(cls)
+                    if field.default is MISSING or field.name in stored
+                }
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
         sizes = {array.shape[:2] for name, array in arrays.items() if name != "names"}
@@ -62,9 +72,13 @@ class SceneMap:
             "height": rgba.shape[0],
             "width": rgba.shape[1],
             "step": step,
-            **{name: _packed(getattr(self, name)[thin]) for name in ("truth", "side", "classes", "confidence")},
+            **{name: _packed(array[thin]) for name, array in self._arrays().items() if name in _LAYERS},
             "picture": _packed(rgba),
         }
+
+    def _arrays(self) -> dict[str, Any]:
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in arrays.items() if array is not None}
 
 
 def _packed(array: npt.NDArray[Any]) -> str:

@@ -2,6 +2,8 @@
 import { h } from "./dom.js";
 
 const SIDES = ["not used", "may train", "test"];
+/** Their colours, as in map.png. */
+const USES = [[187, 187, 187, 255], [0, 114, 178, 255], [230, 159, 0, 255]];
 
 async function unpacked(text, kind) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -13,11 +15,15 @@ function channels(hex) {
   return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }
 
-/** map: { width, height, step, picture, truth, side, classes, confidence, legend: [{ name, colour }] }. */
+/**
+ * map: { width, height, step, picture, truth, side, classes, confidence, legend: [{ name, colour }] }, and if they are known
+ * dissimilarity (100: the border of the model's area) and disagreement (classes that the best models name).
+ */
 export async function sceneMap(map) {
   const [picture, truth, side, classes, confidence] = await Promise.all([
     unpacked(map.picture, Uint8ClampedArray), unpacked(map.truth, Uint16Array), unpacked(map.side, Uint8Array),
     unpacked(map.classes, Uint16Array), unpacked(map.confidence, Uint8Array)]);
+  const [dissimilarity, disagreement] = await Promise.all([map.dissimilarity, map.disagreement].map((one) => one && unpacked(one, Uint8Array)));
   const { width, height } = map;
   const colours = map.legend.map((one) => channels(one.colour));
   const hidden = new Set();
@@ -27,7 +33,7 @@ export async function sceneMap(map) {
     const redraw = () => {
       const image = new ImageData(width, height);
       for (let i = 0; i < width * height; i++) {
-        const colour = paint(i, i % width, Math.floor(i / width));
+        const colour = paint(i);
         if (colour) image.data.set(colour, 4 * i);
       }
       canvas.getContext("2d").putImageData(image, 0, 0);
@@ -36,21 +42,21 @@ export async function sceneMap(map) {
     return { canvas, redraw };
   }
   const ofClass = (k) => (k && !hidden.has(k) ? [...colours[k - 1], 255] : null);
-  const hatched = (i, x, y) => (side[i] === 2 && (x + y) % 3 === 0 ? [0, 0, 0, 255] : null);
   const layers = [
     { name: "false colour", on: true, opacity: 1, ...layer((i) => picture.subarray(4 * i, 4 * i + 4)) },
     { name: "prediction", on: true, opacity: 1, ...layer((i) => ofClass(classes[i])) },
-    { name: "ground truth (hatched: test; pale: not used)", on: false, opacity: 1,
-      ...layer((i, x, y) => {
-        const colour = ofClass(truth[i]);
-        if (!colour) return null;
-        return hatched(i, x, y) ?? (side[i] === 0 ? [...colour.slice(0, 3).map((c) => Math.round(0.35 * c + 165)), 255] : colour);
-      }) },
+    { name: "ground truth", on: false, opacity: 1, ...layer((i) => ofClass(truth[i])) },
+    { name: "split (blue: may train, orange: test, grey: not used)", on: false, opacity: 1,
+      ...layer((i) => (ofClass(truth[i]) ? USES[side[i]] : null)) },
     { name: "errors on test", on: false, opacity: 1,
       ...layer((i) => (side[i] === 2 ? (truth[i] === classes[i] ? [0, 0, 0, 90] : [255, 0, 80, 255]) : null)) },
     { name: "doubt (dark: sure)", on: false, opacity: 1,
       ...layer((i) => (classes[i] ? [255 - confidence[i], Math.round(0.8 * (255 - confidence[i])), 60, 255] : null)) },
-  ];
+    dissimilarity && { name: "unlike training (orange to red: beyond the model's area)", on: false, opacity: 1,
+      ...layer((i) => (dissimilarity[i] > 100 ? [230, Math.round(1.03 * (255 - dissimilarity[i])), 0, 255] : classes[i] ? [0, 0, 0, 90] : null)) },
+    disagreement && { name: "the best models disagree (blue: two classes, red: three)", on: false, opacity: 1,
+      ...layer((i) => [null, [0, 0, 0, 90], [0, 114, 178, 255], [213, 94, 0, 255]][disagreement[i]]) },
+  ].filter(Boolean);
 
   const canvas = h("canvas", { class: "scene", tabindex: "0", role: "img",
     "aria-label": "Map of the scene. Arrow keys move it, plus and minus zoom, 0 shows all of it." });
@@ -113,6 +119,8 @@ export async function sceneMap(map) {
     const name = (k) => (k ? map.legend[k - 1].name : "none");
     reading.textContent = `row ${row * map.step}, column ${column * map.step}: ${name(classes[i])}`
       + (classes[i] ? ` (${(confidence[i] / 2.55).toFixed(0)} %)` : "")
+      + (dissimilarity?.[i] > 100 ? "; unlike training" : "")
+      + (disagreement?.[i] > 1 ? `; the best models name ${disagreement[i]} classes` : "")
       + (truth[i] ? `; label ${name(truth[i])}, ${SIDES[side[i]]}` : "");
   });
 
