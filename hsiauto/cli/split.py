@@ -9,6 +9,7 @@ from hsiauto.cli.console import errors, output, say
 from hsiauto.cli.options import Given, PathName, with_settings
 from hsiauto.cli.tables import Column, print_rows
 from hsiauto.config import run_config_from
+from hsiauto.errors import UserError
 
 if TYPE_CHECKING:
     from hsiauto.scene import Scene
@@ -30,6 +31,8 @@ def split(
     keep.
     """
     run_config = run_config_from("split", {**given.settings, **({"dataset": scene} if scene else {})})
+    if out is not None and not run_config.split.has_places:
+        raise UserError("spectra lie nowhere, so there is no picture of their split", f"--out {out}", "Leave it out.")
     from hsiauto.cli.progress import download_bars
     from hsiauto.runs.prepare import fixed_maps
     from hsiauto.runs.told import scene_line
@@ -42,7 +45,7 @@ def split(
     for text in (scene_line(opened), *opened.notes):
         say(text, console)
     spec, maps, groups = run_config.split, fixed_maps(run_config.split, opened), opened.groups
-    if spec.protocol not in ("random", "scenes"):
+    if spec.protocol not in ("random", "scenes", "spectra"):
         _show_rungs(opened.labels, spec, maps, groups)
     choice = choose(opened.labels, spec, *maps, groups=groups, parts=opened.parts)
     made = make_split(opened.labels, settled(spec, choice), *maps, groups=groups, parts=opened.parts)
@@ -99,7 +102,7 @@ def _show_classes(scene: "Scene", found: "tuple[Split, ...]") -> None:
     pixels = rows()
     pixels.append(("all", *map(sum, list(zip(*pixels, strict=True))[1:])))
     print_rows([Column("class"), *numbers], pixels)
-    if found[0].spec.protocol == "groups":
+    if found[0].spec.by_groups:
         print_rows([Column("groups of class"), *numbers], rows(scene.groups))
 
 
@@ -117,8 +120,11 @@ def _lacking(scene: "Scene", found: "tuple[Split, ...]", further: int) -> list[s
 
 def _distances(scene: "Scene", split: "Split") -> list[str]:
     """How far test and map lie from training."""
+    from hsiauto.leaderboard.statements import NO_PLACES
     from hsiauto.split.distance import BINS, Distances, bin_of
 
+    if not split.spec.has_places:
+        return [f"{NO_PLACES}."]
     found = Distances.of(split, scene.valid)
     if split.held_out is not None:
         return [found.statement]

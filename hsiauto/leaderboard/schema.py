@@ -130,7 +130,7 @@ RESULTS = (
         "share of the map within the model's area of applicability: as like training as training fields are like each "
         "other; on the winner's refits, once its map was drawn",
     ),
-    Column("protocol", _STRING, "blocks | groups | random | fixed | scenes"),
+    Column("protocol", _STRING, "blocks | groups | random | fixed | scenes | spectra"),
     Column("split_hash", _STRING, "identifies the pixels of train, validation and test"),
     Column("block_size", _INT, "side of a block in pixels; null unless protocol is blocks"),
     Column("buffer", _INT, "pixels between training and test (Chebyshev); null unless protocol is blocks or groups"),

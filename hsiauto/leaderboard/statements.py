@@ -10,6 +10,9 @@ from hsiauto.leaderboard.summary import CANARY, Row, Spread, SummaryRow, held_ou
 from hsiauto.metrics import ROUNDING, paired
 from hsiauto.split.distance import IN_ANOTHER_SCENE, statement
 
+NO_PLACES = "Spectra without places: scores hold for other groups of the same kind, and say nothing about a map"
+"""Of protocol spectra."""
+
 
 def winner_statement(table: pa.Table) -> list[str]:
     """Sentences: the winner against the runner-up, over further splits, on the map, against the canary. Empty without a
@@ -18,13 +21,14 @@ def winner_statement(table: pa.Table) -> list[str]:
     winner = next((line for line in lines if line.rank == 1 and line.n_seeds), None)
     if winner is None:
         return []
-    oa, allowed = winner.test_oa, winner.test_oa_interval
+    oa, allowed, protocol = winner.test_oa, winner.test_oa_interval, table["protocol"][0].as_py()
+    alike = "those of one group" if protocol in ("groups", "spectra") else "neighbours"
     said = [f"The winner is {winner.family}: test OA {_percent(oa)} over {_count(oa.n, 'seed')}."]
     if not math.isnan(allowed.low):
         ends = f"{100 * allowed.low:.1f} to {100 * allowed.high:.1f} %"
         said.append(
-            f"{_pixels([winner.pixels_test])} allow {ends} (95 %, Wilson) if they are independent; neighbours are not, "
-            "so less is known."
+            f"{_pixels([winner.pixels_test])} allow {ends} (95 %, Wilson) if they are independent; {alike} are not, so "
+            "less is known."
         )
     runner_up = next((line for line in lines if line.rank is not None and line.rank > 1 and line.n_seeds), None)
     if runner_up is not None:
@@ -33,8 +37,8 @@ def winner_statement(table: pa.Table) -> list[str]:
     said += _of_map([row for row in own_split(table.to_pylist()) if row["rank"] == 1])
     canary = next((line for line in lines if line.family == CANARY and line.n_seeds), None)
     if canary is not None:
-        said.append(_canary(winner, canary, table["protocol"][0].as_py()))
-    return said
+        said.append(_canary(winner, canary, protocol))
+    return [*said, f"{NO_PLACES}."] if protocol == "spectra" else said
 
 
 def distance_statement(table: pa.Table) -> str:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from hsiauto.errors import UserError
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.references import Coordinate1NNConfig
 from hsiauto.refit.candidates import best_of_kind
 from hsiauto.refit.map_reserve import MapReserve
 from hsiauto.refit.pace import Pace
@@ -138,6 +139,8 @@ def _perform(
 ) -> None:
     """Train what is not done yet; score and record each as it ends. `winner_model`: where rank 1 is to be saved;
     `kept`: where others are, by key, if they are trained here."""
+    if not work.split.spec.has_places:
+        planned = [training for training in planned if not isinstance(training.config, Coordinate1NNConfig)]
     max_epochs = work.run_config.max_epochs
     pace = pace or work.pace(refits.events)
     done = {event.key for event in of(Refit, refits.events) if event.state != "skipped"}

@@ -68,8 +68,10 @@ class Target:
         return Distances.of(self.split, self.valid, trained_on)
 
     def by_distance(self, distances: Distances, scored: Sequence[BinScore] | None = None) -> tuple[DistanceBin, ...]:
-        """`scored` by distance from training; empty if a whole scene tests, which is at none."""
-        return () if self.split.held_out is not None else by_distance(distances, scored)
+        """`scored` by distance from training; empty if a whole scene tests, or loose spectra, which are at none."""
+        return (
+            () if self.split.held_out is not None or not self.split.spec.has_places else by_distance(distances, scored)
+        )
 
     def scores(self, key: str, predicted: Pixels, distances: Distances) -> dict[str, Any]:
         """The test scores of `predicted`, by name. Raises RuntimeError if `key` was scored before.
@@ -82,7 +84,6 @@ class Target:
         pixels = scores.confusion[truth, called]
         confused = tuple(zip(truth.tolist(), called.tolist(), pixels.tolist(), strict=True))
         bins = self.by_distance(distances, scores.by_distance)
-        assert scores.right is not None
         values = (scores.oa, scores.aa, scores.kappa, per_class, confused, packed(scores.right), bins)
         return dict(zip(_SCORES, values, strict=True))
 

@@ -68,8 +68,9 @@ def export_winner(prepared: Prepared, folder: Path, table: pa.Table) -> tuple[Bu
 
 
 def _applicability(prepared: Prepared, fitted: Fitted) -> Applicability | None:
-    """None if labels were asked for: those that were are not known here, and the pool is more than what trained."""
-    if prepared.run_config.labels is not None:
+    """None if labels were asked for: those that were are not known here, and the pool is more than what trained. None
+    too if pixels have no places: folds that lie apart are what it is measured with."""
+    if prepared.run_config.labels is not None or not prepared.split.spec.has_places:
         return None
     data = training_data(prepared.scene, prepared.split)
     apart, _ = Distances.of(prepared.split, prepared.scene.valid).test_range

@@ -124,7 +124,7 @@ class OpenRun:
 
         def draw() -> None:
             nonlocal left_out, table
-            if bundle is None:
+            if bundle is None or not self.prepared.split.spec.has_places:
                 return
             drawn = draw_winner_map(self.prepared, bundle, table, self.folder / folders.MAP, self.deadlines.end)
             left_out = drawn is None

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from hsiauto.config import Declared, RunConfig, declared
 from hsiauto.errors import UserError
-from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, hash_of
+from hsiauto.families import FAMILIES
+from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, TileConfig, hash_of
 from hsiauto.families.ensemble import EnsembleConfig
+from hsiauto.leaderboard.statements import NO_PLACES
 from hsiauto.runs import folder as folders
 from hsiauto.runs.told import scene_line, split_lines
 from hsiauto.scene import Scene, open_scene, read_label_map
@@ -50,6 +52,7 @@ class Prepared:
         left_out = tuple(f"class {names[k - 1]} is left out: {reason}" for k, reason in self.split.left_out)
         return (
             *self.scene.notes,
+            *(() if self.split.spec.has_places else (NO_PLACES,)),
             *chosen,
             *self._never_held_out,
             *left_out,
@@ -74,7 +77,7 @@ class Prepared:
             scene_line(self.scene),
             *split_lines(self.scene, self.split, validates=searches),
             *self.notes,
-            Distances.of(self.split, self.scene.valid).statement,
+            *([Distances.of(self.split, self.scene.valid).statement] if self.split.spec.has_places else []),
         )
 
 
@@ -83,6 +86,8 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     """Open the scene, draw the split, bind the space. Writes nothing but a download, and tells `progress` of it (file,
     bytes done, bytes in all). Raises UserError for anything that cannot be run on."""
     space = Space.load(run_config.space, run_config.families, run_config.pins)
+    if not run_config.split.has_places:
+        _refuse_tiles(space)
     scene = open_scene(run_config.scene, progress)
     require(shared_bytes(scene.cube), "the copy of the cube that workers share", SMALLER)
     maps = fixed_maps(run_config.split, scene)
@@ -95,6 +100,13 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     rare = few_pixels("test", zip(class_names(scene, split), test.pixels_by_class, strict=True))
     prepared = Prepared(run_config, scene, split, bound, data, tuple(rare), choice)
     return validated(prepared) if run_config.command == "search" else prepared
+
+
+def _refuse_tiles(space: Space) -> None:
+    """Raise UserError for families that read whatever lies around a pixel, within a buffer or not."""
+    if tiles := [name for name in space.families if issubclass(FAMILIES[name], TileConfig)]:
+        rule = "`protocol` spectra has no neighbours, so no family of it reads tiles"
+        raise UserError(rule, ", ".join(tiles), "Leave them out of `families`.")
 
 
 def validated(prepared: Prepared) -> Prepared:

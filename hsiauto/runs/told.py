@@ -36,7 +36,7 @@ def split_lines(scene: Scene, split: Split, *, validates: bool) -> list[str]:
     unused = np.count_nonzero(scene.labels) - sum(map(len, sides.values()))
     rule = _rule(split, validates)
     said = [f"split {split.hash}, {rule}, seed {spec.seed}: {totals} pixels; {unused:,} labelled pixels are not used"]
-    if spec.protocol == "groups" and scene.groups is not None:
+    if spec.by_groups and scene.groups is not None:
         held = {name: len(np.unique(scene.groups.ravel()[pixels])) for name, pixels in sides.items()}
         said.append(f"  {scene.groups.max():,} groups: {', '.join(f'{n:,} {name}' for name, n in held.items())}")
     counts = class_counts(scene.labels, [split])
@@ -59,6 +59,8 @@ def _rule(split: Split, validates: bool) -> str:
     if held_out is not None:
         by = "whole scenes validate" if held_out.whole else "blocks of the other validate"
         return f"scene {held_out.scene} held out" + (f", {by}" if validates else "")
+    if not spec.has_places:
+        return "whole groups of spectra"
     if spec.keeps_apart:
         size, buffer = spec.squares
         return f"{f'spatial blocks of {size}' if size else 'whole groups'} with a buffer of {buffer}"

@@ -16,6 +16,7 @@ from hsiauto.scene.memory import within_memory
 from hsiauto.scene.model import Scene
 from hsiauto.scene.mosaic import mosaic
 from hsiauto.scene.placement import place
+from hsiauto.scene.readers.stored import Stored
 from hsiauto.scene.registry.catalogue import find
 from hsiauto.scene.registry.download import Progress
 from hsiauto.scene.several import scenes_of
@@ -91,10 +92,14 @@ def open_image(source: SceneSource, model: ModelBands) -> Scene:
     if source.dataset.startswith(SIMULATED) or source.dataset in registry.known_scenes():
         return _with_bands(open_scene(source), model, source.match_bands)
     path = _existing(source)
-    stored = readers.read(path, "cube", source.key)
+    return image_of(readers.read(path, "cube", source.key), path.stem, source, model)
+
+
+def image_of(stored: Stored, name: str, source: SceneSource, model: ModelBands) -> Scene:
+    """`open_image` of a cube that is read already; of `source`, how bands match, the order of axes and `nodata`."""
     nodata = [value for value in (stored.nodata, source.nodata) if isinstance(value, float)]
     stored = with_model_bands(stored, model, source.match_bands, source.layout, nodata)
-    return assemble(path.stem, stored, None, layout=source.layout, n_bands=model.n_bands, nodata=source.nodata)
+    return assemble(name, stored, None, layout=source.layout, n_bands=model.n_bands, nodata=source.nodata)
 
 
 def _with_bands(scene: Scene, model: ModelBands, how: MatchBands) -> Scene:

@@ -92,9 +92,9 @@ def choose(labels: Labels, spec: SplitSpec, groups: Labels | None = None, every:
     groups (H, W): for `groups`.
     every: judge the rungs below the chosen one too.
     """
-    given = {"block_size": 0 if spec.protocol == "groups" else spec.block_size, "buffer": spec.buffer}
+    given = {"block_size": 0 if spec.by_groups else spec.block_size, "buffer": spec.buffer}
     automatic = tuple(name for name, value in given.items() if value == "auto")
-    if not automatic or spec.protocol == "random":
+    if not automatic or spec.protocol in ("random", "spectra"):
         return None
     asked = (rung._replace(**{name: n for name, n in given.items() if n != "auto"}) for rung in LADDER)
     rungs: list[Rung] = []

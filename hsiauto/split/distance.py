@@ -16,7 +16,8 @@ BINS = ("1-4", "5-8", "9-16", "17-32", "over 32")
 _LAST = (4, 8, 16, 32)
 """The last distance of each bin but the open one."""
 ELSEWHERE = 1 << 30
-"""The distance of a pixel from training in other scenes alone: none on the ground, and beyond every bin."""
+"""The distance of a pixel from training in other scenes alone, and of spectra that lie nowhere: none on the ground, and
+beyond every bin."""
 
 
 def distance_to(mask: Mask, parts: Sequence[Part] = ()) -> npt.NDArray[np.int32]:
@@ -58,6 +59,8 @@ class Distances:
     def of(cls, split: Split, valid: Mask, trained_on: Pixels | None = None) -> Self:
         """`valid` (H, W): pixels that hold data. trained_on: None: the pool, which a refit and the exported model train
         on."""
+        if not split.spec.has_places:
+            return cls(*(np.full(n, ELSEWHERE, np.int32) for n in (len(split.test), np.count_nonzero(valid))))
         training = np.zeros(split.shape, dtype=bool)
         training.ravel()[split.pool if trained_on is None else trained_on] = True
         distance = distance_to(training, split.parts)

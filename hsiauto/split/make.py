@@ -27,8 +27,8 @@ def make_split(
     """Divide the labelled pixels of `labels` (H, W; 0 = unlabelled, k = class k). Deterministic from `spec.seed`.
 
     `train_map` and `test_map` (H, W), numbered like `labels`, are read by the `fixed` protocol alone, `groups` (H, W; 0
-    where `labels` is) by `groups`. Block and buffer that are automatic are numbers in the split's spec: `auto.choose`.
-    parts: the scenes of a mosaic.
+    where `labels` is) by `groups` and `spectra`. Block and buffer that are automatic are numbers in the split's spec:
+    `auto.choose`. parts: the scenes of a mosaic.
 
     Raises UserError: both budgets given; fewer than two classes before or after the split; nothing left to test, to
     train or to validate; fixed maps that are missing, of another shape, or in conflict with `labels`; no two groups; no
@@ -45,7 +45,7 @@ def make_split(
             "Check the ground truth and the ignored labels.",
         )
     spec = settled(spec, choose(labels, spec, train_map, test_map, groups, parts=parts))
-    divided = divisible(labels, groups) if spec.protocol == "groups" else labels
+    divided = divisible(labels, groups) if spec.by_groups else labels
     sides = _divide(divided, spec, train_map, test_map, groups, parts)
     _not_empty(sides, spec)
     classes, left_out = _scored(labels, divided, sides, untested=spec.protocol == "scenes")
@@ -84,7 +84,7 @@ def choose(
         labels = np.where(_divide(labels, spec, train_map, test_map, None, parts).pool, labels, 0)
         if spec.protocol == "scenes" and scenes.whole(labels, parts):
             return None
-    if spec.protocol == "groups":
+    if spec.by_groups:
         labels = divisible(labels, groups)
     return auto.choose(labels, spec, groups, every)
 
@@ -128,7 +128,7 @@ def split_hash(
 ) -> str:
     """sha256 over grid, sets, classes, block and buffer (which bounds what may be trained), 16 hex digits."""
     digest = hashlib.sha256()
-    squares = () if spec.protocol == "random" or "auto" in (spec.block_size, spec.buffer) else spec.squares
+    squares = spec.squares if spec.has_squares else ()
     for part in (shape, train, val, pool, test, classes, squares):
         values = np.asarray(part, dtype="<i8")
         digest.update(np.asarray(values.size, dtype="<i8").tobytes() + values.tobytes())
@@ -187,6 +187,8 @@ def remedy(spec: SplitSpec) -> str:
         return "Allow more labels."
     if spec.protocol == "scenes":
         return "Allow more labels, or hold another scene out (`split_seed`, `test_scene`)."
+    if spec.protocol == "spectra":
+        return "Give more groups of each class."
     block_size, buffer = spec.squares
     narrower = f"a buffer below {buffer}" if buffer else ""
     if spec.protocol == "groups":

@@ -34,11 +34,11 @@ class SplitSpec(Settings):
     """The rule by which labelled pixels become train, validation and test."""
 
     protocol: Annotated[
-        Literal["blocks", "groups", "random", "fixed", "scenes"],
+        Literal["blocks", "groups", "random", "fixed", "scenes", "spectra"],
         Setting(_GROUP, _COMMANDS, default="groups if the labels have them, else blocks"),
     ] = "blocks"
     """blocks (spatially disjoint, with a buffer), groups (whole fields, with a buffer), random (as in most papers),
-    fixed (two label maps) or scenes (each of several scenes is held out once)."""
+    fixed (two label maps), scenes (each of several scenes is held out once) or spectra (loose ones, whole groups)."""
     seed: Annotated[Seed, Setting(_GROUP, _COMMANDS, name="split-seed")] = 0
     """Seed of the split; of scenes, which is held out."""
     test_scene: Annotated[str | None, Setting(_GROUP, _COMMANDS, default="each in turn", protocols=("scenes",))] = None
@@ -51,11 +51,11 @@ class SplitSpec(Settings):
     """Share of the labels that training and validation may use."""
     train_per_class: Annotated[int | None, Field(ge=1, le=MOST_PIXELS), Setting(_GROUP, _COMMANDS)] = None
     """The same budget as a number per class; excludes `train_fraction`."""
-    test_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS, protocols=_HELD)] = 0.20
-    """Share of the blocks or groups that are test (blocks, groups)."""
+    test_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS, protocols=(*_HELD, "spectra"))] = 0.20
+    """Share of the blocks or groups that are test (blocks, groups, spectra)."""
     val_fraction: Annotated[float, Field(gt=0, lt=1), Setting(_GROUP, _COMMANDS)] = 0.25
     """Share of the training pool that validates: of its pixels (random), of its blocks (blocks, fixed), of its groups
-    (groups) or of its scenes (scenes)."""
+    (groups, spectra) or of its scenes (scenes)."""
     block_size: Annotated[
         Annotated[int, Field(ge=2, le=MOST_PIXELS)] | Literal["auto"],
         Setting(_GROUP, _COMMANDS, metavar="N|auto", protocols=("blocks", "fixed", "scenes")),
@@ -79,16 +79,35 @@ class SplitSpec(Settings):
 
     @property
     def squares(self) -> Squares:
-        """Block and buffer as numbers, if the protocol has them: `auto.choose` has settled automatic ones."""
-        block_size = 0 if self.protocol == "groups" else self.block_size
+        """Block and buffer as numbers, if `has_squares`: `auto.choose` has settled automatic ones."""
+        block_size, buffer = self._squares
         assert isinstance(block_size, int)
-        assert isinstance(self.buffer, int)
-        return Squares(block_size, self.buffer)
+        assert isinstance(buffer, int)
+        return Squares(block_size, buffer)
+
+    @property
+    def has_squares(self) -> bool:
+        """Whether block and buffer are numbers, and act."""
+        return self.protocol != "random" and "auto" not in self._squares
+
+    @property
+    def _squares(self) -> tuple[int | str, int | str]:
+        return 0 if self.by_groups else self.block_size, self.buffer if self.has_places else 0
+
+    @property
+    def by_groups(self) -> bool:
+        """Whether whole groups are held out."""
+        return self.protocol in ("groups", "spectra")
+
+    @property
+    def has_places(self) -> bool:
+        """Whether pixels stand where they stood on the ground: distances, neighbours and maps mean something."""
+        return self.protocol != "spectra"
 
     @property
     def keeps_apart(self) -> bool:
-        """Whether a buffer lies between test and training."""
-        return self.protocol in _HELD
+        """Whether whole regions are held out, and windows end at the buffer around them; that of `spectra` is 0."""
+        return self.protocol in (*_HELD, "spectra")
 
 
 class HeldOut(NamedTuple):
@@ -131,8 +150,8 @@ class Split:
     @property
     def buffer(self) -> int | None:
         """The widest radius of a window that meets no training pixel around a test pixel, nor around a validation pixel
-        one that it was fitted on: `blocks`, `groups` and `scenes` train nothing wider. None: the protocol keeps no
-        distance."""
+        one that it was fitted on: `blocks`, `groups`, `spectra` and `scenes` train nothing wider. None: the protocol
+        keeps no distance."""
         if self.held_out is not None:
             return self.held_out.reach
         return self.spec.squares.buffer if self.spec.keeps_apart else None

@@ -30,10 +30,10 @@ class Regions:
 
 
 def regions_of(shape: tuple[int, ...], spec: SplitSpec, groups: Labels | None) -> Regions:
-    """The regions of `blocks`, of `fixed` (whose blocks validate) and of `groups`."""
-    if spec.protocol == "groups":
+    """The regions of `blocks`, of `fixed` (whose blocks validate) and of `groups` and `spectra`."""
+    if spec.by_groups:
         assert groups is not None
-        return Regions(groups, (groups,), apart=1, margin=_AROUND_GROUPS)
+        return Regions(groups, (groups,), apart=1, margin=_AROUND_GROUPS if spec.has_places else 0)
     block_size = spec.squares.block_size
     rows, columns = block_lines((shape[0], shape[1]), block_size)
     lines = (np.broadcast_to(rows[:, None], shape), np.broadcast_to(columns, shape))

@@ -77,10 +77,10 @@ class BinScore(NamedTuple):
 class SealedScores(Scores):
     """Scores on test."""
 
+    right: npt.NDArray[np.bool_]
+    """(N,) which test pixels were predicted right."""
     by_distance: tuple[BinScore, ...] = ()
     """For each of `BINS`; empty if distances were not given."""
-    right: npt.NDArray[np.bool_] | None = None
-    """(N,) which test pixels were predicted right; None if distances were not given."""
 
 
 class SealedTest:
@@ -124,11 +124,12 @@ class SealedTest:
             raise RuntimeError(f"{key} has been scored on test before; a refit is scored once")
         result = scores(self._labels, predicted, self._n_classes)
         self._opened.add(key)
+        right = predicted == self._labels
         if distance is None:
-            return SealedScores(result.confusion)
-        right, bins = predicted == self._labels, bin_of(distance)
+            return SealedScores(result.confusion, right)
+        bins = bin_of(distance)
         by_distance = tuple(self._bin_score(right, bins == place) for place in range(len(BINS)))
-        return SealedScores(result.confusion, by_distance, right)
+        return SealedScores(result.confusion, right, by_distance)
 
     def _bin_score(self, right: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> BinScore:
         n = int(inside.sum())
@@ -157,9 +158,9 @@ def alike(split: Split, groups: npt.NDArray[np.integer] | None = None) -> npt.ND
 
     groups (H, W): of the scene, for a split by them; without them squares stand for groups too.
     """
-    if split.spec.protocol == "groups" and groups is not None:
+    if split.spec.by_groups and groups is not None:
         return groups.ravel()[split.test].astype(np.int64)
-    side = split.spec.block_size if split.spec.protocol != "groups" else _ALIKE
+    side = _ALIKE if split.spec.by_groups else split.spec.block_size
     return block_ids(split.shape, _ALIKE if side == "auto" else side).ravel()[split.test]
 
 

@@ -13,7 +13,7 @@ from hsiauto.errors import UserError
 from hsiauto.scene.model import Scene
 from hsiauto.split import Split, SplitSpec, choose, folds, load_split, make_split, save_split
 from hsiauto.split.counts import class_counts
-from hsiauto.split.distance import distance_to
+from hsiauto.split.distance import Distances, distance_to
 from hsiauto.split.seal import TrialData, seal
 from tests.split.maps import LabelMap, fields, groups_of, label_maps
 
@@ -151,3 +151,27 @@ def test_a_trial_learns_nothing_of_groups_and_the_seal_takes_a_group_as_alike() 
         seal(alone, split)[1].score("a", np.where(wrong, (truth + 1) % 4, truth), np.ones_like(truth)).by_distance[0]
     )
     assert by_group.high - by_group.low > 2 * (by_pixel.interval.high - by_pixel.interval.low)
+
+
+@settings(max_examples=20, deadline=None)
+@given(labels=label_maps(), seed=st.integers(0, 20))
+def test_spectra_that_lie_nowhere_are_divided_by_groups_without_a_distance(labels: LabelMap, seed: int) -> None:
+    groups = groups_of(labels)
+    spec = SplitSpec(protocol="spectra", seed=seed)
+    try:
+        split = make_split(labels, spec, groups=groups)
+    except UserError:
+        assume(False)
+        raise
+    flat = groups.ravel()
+    assert not set(flat[split.test]) & set(flat[split.pool])
+    assert not set(flat[split.val]) & set(flat[split.train])
+    assert len(split.train) + len(split.val) == len(split.pool), "nothing is left out for a distance"
+    assert split.buffer == 0
+    distances = Distances.of(split, labels > 0)
+    assert set(distances.known.values()) == {None}
+
+
+def test_another_buffer_is_another_split() -> None:
+    labels = fields()
+    assert divided(labels, buffer=0).hash != divided(labels, buffer=1).hash

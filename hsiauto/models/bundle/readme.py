@@ -8,6 +8,7 @@ from hsiauto.models.fitted.base import Fitted
 
 _MEASURES = {
     "blocks": "Test pixels lie in blocks apart from those that trained it.",
+    "spectra": "Test spectra are of other groups than those that trained it; of maps nothing is known.",
     "groups": "Test pixels lie in other groups, such as fields, than those that trained it.",
     "random": "Test pixels are neighbours of those that trained it, where position alone is enough: such figures do "
     "not hold on ground without labels.",
