@@ -18,8 +18,10 @@ if TYPE_CHECKING:  # what type checkers see of the table below
     from hsiauto.ablation.run import run as study
     from hsiauto.config import RunConfig
     from hsiauto.errors import UserError
+    from hsiauto.estimator.classifier import HSIClassifier
     from hsiauto.models.bundle import load_bundle
     from hsiauto.models.predict import predict_scene
+    from hsiauto.runs.board import Leaderboard
     from hsiauto.runs.class_map import predict
     from hsiauto.runs.compare import Comparison, compare
     from hsiauto.runs.result import Result
@@ -32,6 +34,8 @@ if TYPE_CHECKING:  # what type checkers see of the table below
 _HOMES = {
     "ActiveLabels": "training.active.recipe",
     "Comparison": "runs.compare",
+    "HSIClassifier": "estimator.classifier",
+    "Leaderboard": "runs.board",
     "Result": "runs.result",
     "RunConfig": "config",
     "Scene": "scene",
