@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers see of the table below
     from hsiauto.ablation.run import run as study
+    from hsiauto.cli.run import watching as live_progress
     from hsiauto.config import RunConfig
     from hsiauto.errors import UserError
     from hsiauto.estimator.classifier import HSIClassifier
@@ -43,6 +44,7 @@ _HOMES = {
     "SplitSpec": "split.model",
     "UserError": "errors",
     "compare": "runs.compare",
+    "live_progress": "cli.run:watching",
     "load_bundle": "models.bundle",
     "open_scene": "scene",
     "predict": "runs.class_map",

@@ -51,7 +51,8 @@ def printable(text: str) -> str:
 
 def output(*, wide: bool = False) -> Console:
     """The console of results; lines of a pipe, or if `wide`, are as long as they must be."""
-    return PlainConsole(width=ENOUGH if wide or not Console().is_terminal else None)
+    found = Console()
+    return PlainConsole(width=ENOUGH if wide or not (found.is_terminal or found.is_jupyter) else None)
 
 
 def errors() -> Console:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hsiauto.cli.console import printable
+from hsiauto.cli.notebook import Cell
 from hsiauto.config import Objective
 from hsiauto.search.events import Ended, Event, Proposed, Ranked, Reevaluated, Refit, Reported, Resumed, Started, Warned
 from hsiauto.search.events.transient import Classifying, Downloading, Forecast, OnEvent, RunOpened, Transient
@@ -26,7 +27,8 @@ _LINE_EVERY_S = 15.0
 
 
 class Progress:
-    """An `on_event` that keeps a few lines on the terminal up to date. Use as a context manager.
+    """An `on_event` that keeps a few lines on the terminal, or below the cell of a notebook, up to date. Use as a
+    context manager.
 
     Best is what was trained to the end: values at fewer epochs are shown as running, and compare with nothing.
     """
@@ -47,6 +49,7 @@ class Progress:
         self._forecast_at = self._started
         self._last_line = self._started
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2, transient=True)
+        self._cell = Cell() if console.is_jupyter else None
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +60,8 @@ class Progress:
         self._bars.close()
         if self._console.is_terminal:
             self._live.stop()
+        elif self._cell is not None and self._opened is not None:
+            self._cell.show(Text(self._line()), now=True)
         elif self._opened is not None:
             self._console.print(self._line())
 
@@ -72,6 +77,9 @@ class Progress:
                 pass
             case _:
                 self._take(event)
+        if self._cell is not None and self._opened is not None:
+            self._cell.show(self._render())
+            return
         on_line = self._opened is not None and not self._console.is_terminal
         if on_line and time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._last_line = time.monotonic()

@@ -39,7 +39,7 @@ from hsiauto.search.workers.pulse import Pulse
 from hsiauto.search.workers.resources import Machine
 from hsiauto.search.workers.storage import Storage, open_storage
 from hsiauto.search.workers.trainable import Setting, TrialType, TrialWorker
-from hsiauto.search.workers.tune_adapters import EngineScheduler, EngineSearcher
+from hsiauto.search.workers.tune_adapters import EngineScheduler, EngineSearcher, NoReporter
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Trial
 
@@ -126,6 +126,7 @@ def run_search(
                 name="search",
                 storage_path=tune_folder,
                 verbose=0,
+                progress_reporter=NoReporter(),
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),

@@ -28,6 +28,13 @@ class _NotRestored:
         """Nothing to save."""
 
 
+class NoReporter(tune.ProgressReporter):
+    """In a notebook Tune's own one would clear the cell, whatever `verbose` is."""
+
+    def should_report(self, trials: Any, done: bool = False) -> bool:
+        return False
+
+
 OVERDUE_S = 5.0
 """For this time after the deadline trials may finish their epoch."""
 
