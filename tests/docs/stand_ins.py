@@ -90,5 +90,6 @@ def _quick(name: str, words: list[str]) -> list[str]:
 
 
 def python(text: str) -> str:
-    """A block of Python with a search of seconds."""
-    return re.sub(r"budget=\d+", _PYTHON, text)
+    """A block of Python with a search of seconds; a classifier is a preset."""
+    text = re.sub(r"HSIClassifier\(budget=[1-9]\d*", "HSIClassifier(budget=0, families=('lda',)", text)
+    return re.sub(r"budget=[1-9]\d*", _PYTHON, text)
