@@ -97,6 +97,7 @@ class HSIClassifier(ClassifierMixin, BaseEstimator):
         which blocks are made. Spectra without coordinates say nothing about distance, or about a map. Raises UserError
         (a ValueError) for bad input.
         """
+        vars(self).pop("leaderboard_", None)  # of an earlier fit
         spectra = not _is_scene(X)
         given = self._spectra(X, y, groups, coordinates) if spectra else self._scene(X, y, groups, coordinates)
         with self._opened() as folder:
@@ -108,7 +109,7 @@ class HSIClassifier(ClassifierMixin, BaseEstimator):
         self.model_ = on_fastest_device(model)
         known = np.asarray(values)
         self.classes_ = known if given.classes is None else given.classes[known - 1]
-        self._source = config.scene
+        self._source, self._unlabelled = config.scene, unlabelled_value(config.scene.background)
         if given.classes is not None and len(known) < len(given.classes):
             left_out = np.setdiff1d(given.classes, self.classes_).tolist()
             warnings.warn(f"no model of {left_out}: too few groups of theirs to train, and to test", stacklevel=2)
@@ -119,7 +120,8 @@ class HSIClassifier(ClassifierMixin, BaseEstimator):
         if it has no data."""
         check_is_fitted(self)
         if _is_scene(X):
-            return self._values[self._drawn(X).classes]
+            values = np.array([self._unlabelled, *self.classes_], self.classes_.dtype)
+            return values[self._drawn(X).classes]
         return self.classes_[self._of_spectra(X).argmax(axis=1)]
 
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.floating]:
@@ -238,15 +240,6 @@ class HSIClassifier(ClassifierMixin, BaseEstimator):
         """The prediction of a whole scene."""
         image = image_of(Stored(np.asarray(X), axes_known=True), "X", self._source, self._bands)
         return predict_scene(self.model_, image.cube, image.valid, **options)
-
-    @property
-    def _unlabelled(self) -> int:
-        return unlabelled_value(self._source.background)
-
-    @property
-    def _values(self) -> npt.NDArray[Any]:
-        """(K + 1,) what a map holds: no data, then the classes."""
-        return np.concatenate([np.array([self._unlabelled]).astype(self.classes_.dtype), self.classes_])
 
 
 def _is_scene(X: Any) -> bool:

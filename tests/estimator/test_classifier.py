@@ -1,5 +1,6 @@
 """HSIClassifier within scikit-learn: its checks, cross-validation with groups, scenes, and what it refuses."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hsiauto import HSIClassifier
+from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
+from hsiauto.refit.evidence import allowed
+from hsiauto.runs.prepare import prepare
 from hsiauto.scene.model import Scene
 
 EXPECTED_FAILURES: dict[str, str] = {}
@@ -105,6 +109,33 @@ def test_what_does_not_fit_is_refused_with_the_reason(tiny_scene: Scene, spectra
             made.fit(*arguments)
     with pytest.raises(NotFittedError):
         preset().predict(x)
+
+
+class _SearchedError(Exception):
+    """In place of a search."""
+
+
+@pytest.mark.parametrize("given", ["groups", "coordinates"])
+def test_a_search_of_spectra_reads_nothing_but_the_spectrum(
+    given: str, spectra: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y, fields, places = spectra
+
+    def instead(config: RunConfig, folder: Path, **_: Any) -> None:
+        prepared = prepare(config)
+        space, spec = prepared.space, prepared.split.spec
+        assert {"lda", "cnn1d", "spectral_memory"} <= {*space.families}
+        assert not {"cnn2d", "mambahsi"} & {*space.families}
+        assert {one.support for name in space.families for one in space.presets(name)} == {0}
+        assert {one.smoothing_reach for one in allowed(0, spec)} == {0}
+        assert config.unlabelled == "none"
+        assert spec.protocol == {"groups": "groups", "coordinates": "blocks"}[given]
+        raise _SearchedError
+
+    monkeypatch.setattr("hsiauto.runs.run.search", instead)
+    asked = HSIClassifier(3, settings={"block-size": 10} if given == "coordinates" else None)
+    with pytest.raises(_SearchedError):
+        asked.fit(x, y, **{given: {"groups": fields, "coordinates": places}[given]})
 
 
 def test_a_network_that_reads_spectra_is_trained_for_the_epochs_asked_for(spectra: Any) -> None:
