@@ -32,7 +32,7 @@ from hsiauto.search.events.transient import OnEvent
 from hsiauto.settings import typed_path
 from hsiauto.space import Space
 
-_OWN = ("budget", "time-limit", "families", "seed", "dataset", "labels", "layout")
+_OWN = ("budget", "time-limit", "families", "seed", "dataset", "labels", "groups", "layout")
 """Settings that have a parameter, or that `fit` makes of its arguments."""
 
 
@@ -42,6 +42,7 @@ class _Given(NamedTuple):
     cube: npt.NDArray[Any]
     labels: npt.NDArray[Any]
     settings: dict[str, Any]
+    groups: npt.NDArray[Any] | None
     classes: npt.NDArray[Any] | None
     """Class k of spectra is `classes[k - 1]`; None: label values are the classes."""
 
@@ -97,7 +98,7 @@ class HSIClassifier(ClassifierMixin, BaseEstimator):
         which blocks are made. Spectra without coordinates say nothing about distance, or about a map. Raises UserError
         (a ValueError) for bad input.
         """
-        vars(self).pop("leaderboard_", None)  # of an earlier fit
+        self.__dict__.pop("leaderboard_", None)  # of an earlier fit
         spectra = not _is_scene(X)
         given = self._spectra(X, y, groups, coordinates) if spectra else self._scene(X, y, groups, coordinates)
         with self._opened() as folder:
@@ -151,7 +152,7 @@ class HSIClassifier(ClassifierMixin, BaseEstimator):
             shapes = f"{cube.shape} with {labels.shape}"
             raise UserError("a scene (H, W, C) is fitted with a label map (H, W)", shapes, "Order the axes so.")
         self.n_features_in_ = cube.shape[2]
-        return _Given(cube, labels, {}, None)
+        return _Given(cube, labels, {}, None, None)
 
     def _spectra(self, X: Any, y: Any, groups: Any, coordinates: Any) -> _Given:
         spectra_NC, y_N = validate_data(self, X, y)
@@ -174,11 +175,16 @@ class HSIClassifier(ClassifierMixin, BaseEstimator):
         further = {name.replace("_", "-"): value for name, value in (self.settings or {}).items()}
         if taken := sorted({*further} & {*_OWN, *given.settings}):
             raise UserError("`settings` has what nothing else says", ", ".join(taken), "Leave it out.")
-        for name, array in (("cube", given.cube), ("labels", given.labels)):
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        arrays = {"cube": given.cube, "labels": given.labels}
+        if given.groups is not None:
+            arrays["groups"] = given.groups
+        files = {name: folder / f"{name}.npy" for name in arrays}
+        for name, path in files.items():
+            np.save(path, arrays[name], allow_pickle=False)
         own = {
-            "dataset": str(folder / "cube.npy"),
-            "labels": str(folder / "labels.npy"),
+            "dataset": str(files["cube"]),
+            "labels": str(files["labels"]),
+            "groups": str(files["groups"]) if "groups" in files else None,
             "layout": "HWC",
             "budget": max(1, self.budget),
             "time-limit": self.time_limit,

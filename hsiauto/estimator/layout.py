@@ -10,11 +10,9 @@ from hsiauto.errors import UserError
 from hsiauto.scene.memory import require
 
 _GROUPS = 2000
-"""Of spectra that come without groups: so many blocks can be drawn from in a second."""
+"""Of spectra that come without groups: so many can be drawn from in a second."""
 _GROUPS_PER_CLASS = 20
-"""A class of fewer spectra has a block for each."""
-_SMALLEST_SIDE = 2
-"""The smallest block of a split."""
+"""A class of fewer spectra has a group for each."""
 
 
 class LaidOut(NamedTuple):
@@ -26,32 +24,29 @@ class LaidOut(NamedTuple):
     """(H, W); 0 where none stands."""
     settings: dict[str, Any]
     """How such a scene is split, by the names that run.yaml has."""
+    groups: npt.NDArray[np.int64] | None = None
+    """(H, W) from 1; None: places divide them."""
 
 
 def by_groups(
     spectra_NC: npt.NDArray[Any], labels_N: npt.NDArray[np.int64], groups_N: npt.NDArray[Any] | None, seed: int = 0
 ) -> LaidOut:
-    """Each group in a square of its own, at random places: one trains, validates or tests as a whole.
+    """The spectra row by row, group after group: one trains, validates or tests as a whole.
 
     labels_N: from 1. groups_N: None: spectra are drawn at random within each class, a few at a time.
     """
-    rng = np.random.default_rng(seed)
     if groups_N is None:
-        groups_N = _drawn(labels_N, rng)
-    _, member_N = np.unique(groups_N, return_inverse=True)
-    sizes = np.bincount(member_N)
-    side, across = max(_SMALLEST_SIDE, _root(sizes.max())), _root(len(sizes))
-    place_N = rng.permutation(len(sizes))[member_N]
-    order_N = np.argsort(place_N, kind="stable")
-    first = np.cumsum(np.bincount(place_N)) - np.bincount(place_N)
-    within_N = np.empty(len(place_N), np.int64)
-    within_N[order_N] = np.arange(len(place_N)) - first[place_N[order_N]]
-    corner, inside = np.divmod(place_N, across), np.divmod(within_N, side)
-    rows_N, columns_N = (side * block + offset for block, offset in zip(corner, inside, strict=True))
-    shape = (side * -(-len(sizes) // across), side * across)
-    return _scattered(
-        spectra_NC, labels_N, rows_N, columns_N, shape, {"protocol": "groups", "block-size": side, "unlabelled": "none"}
-    )
+        groups_N = _drawn(labels_N, np.random.default_rng(seed))
+    member_N = np.unique(groups_N, return_inverse=True)[1] + 1
+    place_N = np.argsort(np.argsort(member_N, kind="stable"))
+    across = max(2, math.isqrt(len(member_N)))
+    rows_N, columns_N = np.divmod(place_N, across)
+    shape = (max(2, int(rows_N.max()) + 1), across)
+    settings = {"protocol": "spectra", "unlabelled": "none"}
+    laid_out = _scattered(spectra_NC, labels_N, rows_N, columns_N, shape, settings)
+    groups = np.zeros(shape, np.int64)
+    groups[rows_N, columns_N] = member_N
+    return laid_out._replace(groups=groups)
 
 
 def by_coordinates(
@@ -104,8 +99,3 @@ def _drawn(labels_N: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDA
         groups_N[of_class] = n_groups + np.arange(len(of_class)) // size
         n_groups = int(groups_N[of_class].max()) + 1
     return groups_N
-
-
-def _root(n: int) -> int:
-    """The side of the smallest square of `n` or more."""
-    return math.isqrt(int(n) - 1) + 1

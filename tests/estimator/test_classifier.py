@@ -127,9 +127,9 @@ def test_a_search_of_spectra_reads_nothing_but_the_spectrum(
         assert {"lda", "cnn1d", "spectral_memory"} <= {*space.families}
         assert not {"cnn2d", "mambahsi"} & {*space.families}
         assert {one.support for name in space.families for one in space.presets(name)} == {0}
-        assert {one.smoothing_reach for one in allowed(0, spec)} == {0}
+        assert {one.smoothing_reach for one in allowed(0, prepared.split.buffer)} == {0}
         assert config.unlabelled == "none"
-        assert spec.protocol == {"groups": "groups", "coordinates": "blocks"}[given]
+        assert spec.protocol == {"groups": "spectra", "coordinates": "blocks"}[given]
         raise _SearchedError
 
     monkeypatch.setattr("hsiauto.runs.run.search", instead)

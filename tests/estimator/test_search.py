@@ -34,7 +34,7 @@ def test_a_search_on_spectra_in_groups_says_nothing_about_space(
     assert f"{NO_PLACES}." in said
     assert not any("distance" in text or "Expected accuracy of the map" in text for text in said)
     table = Leaderboard.load(tmp_path / "fit" / "run").to_pandas()
-    assert set(table.protocol) == {"groups"}
+    assert set(table.protocol) == {"spectra"}
     assert "coordinate_1nn" not in set(table.family)
     assert table[["test_distance_min", "map_oa", "test_oa_by_distance"]].isna().all(axis=None)
     assert set(table.support) == {0}
