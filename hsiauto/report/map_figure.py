@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.models.predict import Prediction
+from hsiauto.report.false_colour import false_colour
 from hsiauto.report.figure import figure_file
 from hsiauto.report.palette import class_colours
 from hsiauto.report.split_figure import TEST, UNUSED, areas
@@ -66,18 +67,6 @@ def draw_map(scene: Scene, split: Split, prediction: Prediction, title: str, pat
             entries.append(Patch(facecolor=light, edgecolor=dark, hatch="xxxx", label="no data"))
         columns = min(6, len(entries))
         figure.legend(handles=entries, loc="outside lower center", ncols=columns, fontsize=9, frameon=False)
-
-
-def false_colour(scene: Scene) -> npt.NDArray[np.uint8]:
-    """(H, W, 3): the scene's red, green and blue bands, each stretched from its 2nd to its 98th percentile; several
-    scenes side by side, as `picture` lays them out."""
-    stretched = np.zeros((scene.height, scene.width, 3), np.float32)
-    for channel, band in enumerate(scene.rgb_bands):
-        values = np.asarray(scene.cube[..., band], np.float32)
-        low, high = np.percentile(values[scene.valid], (2, 98))
-        stretched[..., channel] = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
-    stretched[~scene.valid] = 0
-    return picture(np.round(255 * stretched).astype(np.uint8), scene.parts, 255)
 
 
 def _coloured(classes: npt.NDArray[np.int16], n_classes: int) -> npt.NDArray[np.uint8]:

@@ -16,7 +16,8 @@ from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.predict import Prediction, on_fastest_device, predict_scene
 from hsiauto.refit import RUNNERS_UP
 from hsiauto.refit.map_reserve import BESIDE_S
-from hsiauto.report.map_figure import draw_map, false_colour
+from hsiauto.report.false_colour import false_colour
+from hsiauto.report.map_figure import draw_map
 from hsiauto.report.page import SceneMap
 from hsiauto.runs import folder as folders
 from hsiauto.runs.prepare import Prepared

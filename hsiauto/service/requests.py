@@ -13,19 +13,25 @@ from hsiauto.config import RunConfig, declared, flat, run_config_from
 from hsiauto.config.flat import Command, Declared
 from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.scene.source import SceneSource
-from hsiauto.service.scenes import OPTIONS
+from hsiauto.service.scenes import OPTIONS, is_path
 from hsiauto.space import Space
 from hsiauto.space.load import shipped
 from hsiauto.split.model import SplitSpec
 
-_NEVER = ("address", "storage", "warm-start", "train-map", "test-map")
-"""Settings that name a path or a machine."""
+_NEVER = ("address", "storage")
+"""Settings that name a machine, or a place that is no path."""
+_PROTOCOLS = ("blocks", "random")
+"""Split protocols of one scene that take no further file."""
 _BOUNDS = ("ge", "gt", "le", "lt")
 
 
 def settable(command: Command = "search") -> dict[str, Declared]:
     """{name: setting} of what a request may say of a run."""
-    return {name: one for name, one in declared(command).items() if one.part != "scene" and name not in _NEVER}
+    return {
+        name: one
+        for name, one in declared(command).items()
+        if one.part != "scene" and name not in _NEVER and not is_path(one)
+    }
 
 
 def search_config(scene: Mapping[str, Any], asked: Mapping[str, Any]) -> RunConfig:
@@ -48,6 +54,10 @@ def checked(asked: Mapping[str, Any], command: Command) -> dict[str, Any]:
             raise UserError(
                 "a run has no such setting here", shown(name), did_you_mean(name, known, "GET /api/settings")
             )
+    if found.get("protocol", _PROTOCOLS[0]) not in _PROTOCOLS:
+        raise UserError(
+            f"`protocol` is {' or '.join(_PROTOCOLS)} here", shown(found["protocol"]), "Choose one of them."
+        )
     if found.get("space", shipped()[0]) not in shipped():
         raise UserError("`space` is one that ships", shown(found["space"]), f"Known: {', '.join(shipped())}.")
     return {name: value for name, value in found.items() if name in settable(command)}
@@ -87,6 +97,7 @@ def _described(name: str, one: Declared) -> dict[str, Any]:
     models: dict[str, type[BaseModel]] = {"split": SplitSpec, "scene": SceneSource}
     schema = models.get(one.part, RunConfig).model_json_schema()["properties"][one.field]
     schema = {**next((kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"), {}), **schema}
+    choices = {"space": shipped(), "protocol": _PROTOCOLS}.get(name, schema.get("enum", ()))
     bounds = {name: getattr(part, name) for part in one.info.metadata for name in _BOUNDS if hasattr(part, name)}
     return {
         "field": name,
@@ -96,7 +107,7 @@ def _described(name: str, one: Declared) -> dict[str, Any]:
         "default": to_jsonable_python(one.info.get_default(call_default_factory=True)),
         "default_words": one.setting.default,
         "metavar": one.setting.metavar,
-        "choices": list(shipped()) if name == "space" else schema.get("enum", []),
+        "choices": list(choices),
         "minimum": schema.get("minimum", schema.get("exclusiveMinimum", bounds.get("ge", bounds.get("gt")))),
         "maximum": schema.get("maximum", schema.get("exclusiveMaximum", bounds.get("le", bounds.get("lt")))),
         "repeated": one.setting.repeated,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from hsiauto.config import declared
+from hsiauto.config import Declared, declared
 from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.files import atomic_path, read_json
 from hsiauto.scene.source import SceneSource
@@ -19,10 +19,17 @@ from hsiauto.service.names import new_id, now, resolve, without
 from hsiauto.service.users import User
 
 FileRole = Literal["cube", "header", "labels", "labels_header"]
+
+
+def is_path(one: Declared) -> bool:
+    """Whether a setting names a file or a folder: clients name none."""
+    return "Path" in str(one.info.annotation)
+
+
 OPTIONS = {
     name: one
     for name, one in declared("search").items()
-    if one.part == "scene" and name not in ("dataset", "data-dir", "labels")
+    if one.part == "scene" and name != "dataset" and not is_path(one)
 }
 """What a scene may say of its files: the settings of a scene that are no paths."""
 _FOLDER, ABOUT, PREVIEW = "scenes", "about.json", "preview.png"
