@@ -41,7 +41,7 @@ _COMMANDS = {
         "Hand a command to a Ray cluster as a job, and follow its log to the end; the exit code is the job's.",
     ),
     "serve": ("serve:app", "The search as a service: an API and a page for people who share this machine; tokens."),
-    "remote": ("remote:app", "Runs on a service: log in, upload, run, follow, stop, download."),
+    "remote": ("remote:app", "Runs on a service: log in, upload, run, follow, stop, resume, download."),
     "predict": ("run:predict", "Classify a scene with an exported model."),
     "bundle": ("bundle:app", "Exported models: show what one is, verify its files."),
     "export": ("export:export", "Write an exported model as ONNX or torch.export, for programs without hsiauto."),

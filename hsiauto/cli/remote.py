@@ -16,7 +16,7 @@ from hsiauto.errors import UserError
 from hsiauto.scene.several import scenes_of
 from hsiauto.scene.source import SceneSource
 
-_HELP = "Runs on a service: log in, upload, run, follow, stop, download."
+_HELP = "Runs on a service: log in, upload, run, follow, stop, resume, download."
 app = App(name="remote", help=_HELP, help_format="plaintext", version_flags=())
 
 At = Annotated[str | None, Parameter(name="--service", help="Its address. [default: that of the latest login]")]
@@ -109,6 +109,25 @@ def follow(run: RunId, /, *, service: At = None) -> int:
 def stop(run: RunId, /, *, service: At = None) -> None:
     found = _service(service).post(f"runs/{remote.run_id(run)}/stop")
     say(f"run {run}: {found['state']}", output())
+
+
+@app.command(help="Let a run that has ended go on, and follow it; a larger budget extends it.")
+def resume(
+    run: RunId,
+    /,
+    *,
+    budget: Annotated[str | None, Parameter(help="Trials. [default: as before]")] = None,
+    time_limit: Annotated[str | None, Parameter(help="Counts anew, e.g. 30m. [default: as before]")] = None,
+    service: At = None,
+) -> int:
+    from hsiauto.cli.remote_run import follow_to_its_end
+
+    given = {name: text for name, text in (("budget", budget), ("time-limit", time_limit)) if text is not None}
+    made = run_config_from("search", given)
+    values = {"budget": made.budget, "time-limit": made.time_limit_s}
+    there = _service(service)
+    changes = {name.replace("-", "_"): values[name] for name in given}
+    return follow_to_its_end(there, there.post(f"runs/{remote.run_id(run)}/resume", changes))
 
 
 @app.command(help="Download the files of a run: leaderboard, report, pictures, map, model.")

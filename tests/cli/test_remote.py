@@ -185,6 +185,16 @@ def test_a_run_is_stopped_listed_and_downloaded(fake: FakeService, run: Run) -> 
     assert "such a thing" in error
 
 
+def test_a_run_goes_on_with_a_larger_budget(fake: FakeService, run: Run) -> None:
+    fake.on("POST", f"runs/{RUN}/resume", told(run_of("queued")))
+    assert run("remote", "resume", RUN, "--budget", "1k", "--time-limit", "2h")[0] == 0
+    code, out, _ = run("remote", "resume", RUN)
+    assert (code, "The winner is" in out) == (0, True)
+    assert [one.json for one in fake.of("POST", f"runs/{RUN}/resume")] == [{"budget": 1000, "time_limit": 7200.0}, {}]
+    code, _, error = run("remote", "resume", RUN, "--budget", "none")
+    assert (code, error.count("\n"), len(fake.of("POST", f"runs/{RUN}/resume"))) == (2, 1, 2)
+
+
 def test_a_path_is_no_run(fake: FakeService, run: Run) -> None:
     code, _, error = run("remote", "stop", "../me")
     assert code == 2
