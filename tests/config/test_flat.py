@@ -71,7 +71,7 @@ def test_what_is_typed_lies_over_the_file() -> None:
             "search",
             {"protocol": "random", "buffer": 3},
             None,
-            "`buffer` belongs to .*blocks, groups and fixed",
+            "`buffer` belongs to .*blocks, groups, fixed and scenes",
         ),
         ("train", {"margin-rank": 2, "acquisition": "entropy"}, None, "`margin_rank` belongs to"),
         ("train", {"labels": "active", "control": True, "acquisition": "random"}, None, "`control` compares with"),
@@ -109,6 +109,8 @@ def test_groups_are_held_out_whole_where_there_are_any_unless_another_protocol_i
     assert RunConfig(scene=SceneSource()).split.protocol == "blocks"
     given = {"labels": "a.gpkg", "label-field": "crop"}
     assert run_config_from("search", {**given, "buffer": 3}).split.protocol == "groups"
-    with pytest.raises(UserError, match=r"`block_size` belongs to `protocol` blocks and fixed; received groups"):
+    with pytest.raises(
+        UserError, match=r"`block_size` belongs to `protocol` blocks, fixed and scenes; received groups"
+    ):
         run_config_from("search", {**given, "block-size": 8})
     assert run_config_from("search", {**given, "protocol": "blocks", "block-size": 8}).split.block_size == 8
