@@ -12,8 +12,10 @@ def export(
     bundle: Annotated[PathName, Parameter(help="A bundle that a search or a training left.")],
     /,
     *,
-    out: Annotated[PathName, Parameter(help="model.onnx, model.pt2: by the format.")],
-    format: Annotated[str, Parameter(help="onnx, or torch (torch.export).")] = "onnx",
+    out: Annotated[PathName, Parameter(help="model.onnx, .pt2, .skops, item.json: by the format.")],
+    format: Annotated[
+        str, Parameter(help="onnx, torch (torch.export), skops (for EnMAP-Box), stac (an item of a catalogue).")
+    ] = "onnx",
 ) -> None:
     """Write an exported model for programs without hsiauto: raw values in, class probabilities out."""
     from hsiauto.models.bundle import load_bundle

@@ -33,3 +33,14 @@ def test_onnx_names_its_extra(run: Run, bundle: str, tmp_path: Path, monkeypatch
     code, _, err = run("export", bundle, "--out", str(tmp_path / "model.onnx"))
     assert (code, err.count("\n")) == (2, 1)
     assert "hsiauto[export]" in err
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "told"), [("skops", "model.skops", "lda, 10 bands"), ("stac", "a.json", "assets")]
+)
+def test_a_file_for_enmap_box_and_an_entry_of_a_catalogue(
+    format: str, name: str, told: str, run: Run, bundle: str, tmp_path: Path
+) -> None:
+    code, said, _ = run("export", bundle, "--format", format, "--out", str(tmp_path / name))
+    assert (code, (tmp_path / name).is_file()) == (0, True)
+    assert told in said

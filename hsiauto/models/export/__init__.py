@@ -1,4 +1,4 @@
-"""A trained model for programs without hsiauto: raw values in, class probabilities out."""
+"""A trained model for programs without hsiauto, and its entry of a catalogue."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import NamedTuple
 from hsiauto.errors import UserError, did_you_mean
 from hsiauto.models.bundle import Bundle
 from hsiauto.models.export.onnx_file import write_onnx
+from hsiauto.models.export.skops_file import write_skops
+from hsiauto.models.export.stac import write_stac
 from hsiauto.models.export.torch_file import write_torch
 
 __all__ = ["FORMATS", "Format", "export"]
@@ -23,6 +25,8 @@ class Format(NamedTuple):
 FORMATS: Mapping[str, Format] = {
     "onnx": Format(write_onnx, ".onnx"),
     "torch": Format(write_torch, ".pt2"),
+    "skops": Format(write_skops, ".skops"),
+    "stac": Format(write_stac, ".json"),
 }
 """Name -> what writes it."""
 
