@@ -7,8 +7,10 @@ between scenes there is none.
 
 import hashlib
 import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from itertools import combinations
+from pathlib import Path
 from shutil import disk_usage
 from typing import Any, TypeVar
 
@@ -28,7 +30,7 @@ GAP = 64
 """Rows without data between two scenes. No window reads further (`Split.buffer`), and the largest tile of the unified
 space does not hold two scenes."""
 _IN_MEMORY = 1 << 30
-"""Bytes of a cube beyond which a mosaic is a file that is mapped into memory, and gone when its process is."""
+"""Bytes of a cube beyond which a mosaic is a temporary file, which may be larger than memory (`scene.on_disk`)."""
 
 Value = TypeVar("Value", bound=np.generic)
 
@@ -61,7 +63,7 @@ def mosaic(scenes: Sequence[Scene], name: str) -> Scene:
     whole = len(bands.places[0]) == scenes[0].n_bands
     return Scene(
         name=name,
-        cube=cube,
+        cube=_settled(cube),
         labels=labels,
         groups=groups,
         class_names=classes.names,
@@ -116,7 +118,7 @@ def _room(parts: Sequence[Part]) -> int:
 
 
 def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """A cube of zeros, of which a large one lies in a file without a name."""
+    """A cube of zeros, of which a large one lies in a file."""
     n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if n_bytes <= _IN_MEMORY:
         require(n_bytes, "several scenes as one cube")
@@ -127,8 +129,19 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
             f"{n_bytes / 1e9:,.1f} GB, with {free / 1e9:,.1f} GB free",
             "Name another folder in TMPDIR, or give fewer scenes.",
         )
-    with tempfile.TemporaryFile(prefix="hsiauto-") as file:
-        return np.memmap(file, dtype, "w+", shape=shape)
+    with tempfile.NamedTemporaryFile(prefix="hsiauto-", suffix=".cube", delete=False) as file:
+        return np.memmap(file.name, dtype, "w+", shape=shape)
+
+
+def _settled(cube: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The cube as it is read from now on; its file goes when nobody holds it any more."""
+    if not isinstance(cube, np.memmap):
+        return cube
+    cube.flush()
+    path = Path(str(cube.filename))
+    read = np.memmap(path, cube.dtype, "r", shape=cube.shape)
+    weakref.finalize(read, path.unlink, missing_ok=True)
+    return read
 
 
 def _told(scenes: Sequence[Scene]) -> list[str]:
