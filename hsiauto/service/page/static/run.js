@@ -84,6 +84,7 @@ async function ended() {
   if (!report) return trialsAlone(await told());
   fill("search", section("Search", charts));
   charts.show(report.trials, report);
+  blocks.get("mattered").before(blocks.get("search"));
   fill("words", section("In words", words(report.words)));
   fill("board", section("Leaderboard", board(id)));
   fill("distance", section("Accuracy against distance", distance(report.distance)));

@@ -29,14 +29,14 @@ export function settingsForm(fields, { open = () => false, title = null, special
   /** Hide what does not act under the chosen protocol. */
   function fit() {
     const protocol = [...inputs].find(([{ field }]) => field === "protocol")?.[1].value;
-    for (const { block, setting } of only) block.hidden = !setting.protocols.includes(protocol);
+    for (const { block, setting } of only) block.hidden = Boolean(protocol) && !setting.protocols.includes(protocol);
   }
 
   /** [{ setting, value }] of what differs from the default. */
   function changed() {
     return [...inputs].flatMap(([setting, input]) => {
       const value = input.value_of ? input.value_of() : read(setting, input);
-      return value === undefined || only.some((one) => one.setting === setting && one.block.hidden) || same(value, setting.default) ? [] : [{ setting, value }];
+      return value === undefined || only.some((one) => one.setting === setting && one.block.hidden) || (!setting.default_words && same(value, setting.default)) ? [] : [{ setting, value }];
     });
   }
 
@@ -58,22 +58,23 @@ export function settingsForm(fields, { open = () => false, title = null, special
   return { element, changed, mark };
 }
 
-/** Whether the default in words is too long for a field. */
-function long({ default_words: words }) {
-  return words.length > 24;
+/** Whether the default in words does not fit into its field. */
+function long({ default_words: words, choices }) {
+  return words.length > (choices.length ? 0 : 24);
 }
 
 function control({ type, choices, default: standard, minimum, maximum, default_words: words }, id) {
   const shared = { id, "aria-describedby": `${id}-help` };
   if (type === "boolean") return h("input", { ...shared, type: "checkbox", checked: standard === true });
-  if (choices?.length) {
-    const values = standard == null ? ["", ...choices] : choices;
-    return h("select", shared, values.map((value) => h("option", { value, selected: value === standard }, value === "" ? words || "default" : String(value))));
+  if (choices.length) {
+    const unset = words || standard == null; // what holds without it is not one of the choices
+    return h("select", shared, unset ? h("option", { value: "", selected: true }, "default") : null,
+      choices.map((value) => h("option", { value, selected: !unset && value === standard }, value)));
   }
   if (type === "object") return h("textarea", { ...shared, rows: "2", spellcheck: "false" });
   const bounds = [minimum, maximum].every((bound) => bound != null) ? `${minimum} to ${maximum}` : null;
   return h("input", { ...shared, type: "text", autocomplete: "off", spellcheck: "false", inputmode: type === "integer" || type === "number" ? "decimal" : null,
-    title: bounds, placeholder: long({ default_words: words }) ? null : words || standard });
+    title: bounds, placeholder: long({ default_words: words, choices }) ? null : words || standard });
 }
 
 /** What stands in a control, as the service takes it: numbers as numbers, `100k` and `30m` as they were typed. */
