@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Callable
+from importlib import metadata
 
 import pytest
 
@@ -23,7 +24,8 @@ def test_a_link_logs_in_once_and_for_a_minute(house: House, monkeypatch: pytest.
     kept = first.headers["set-cookie"]
     assert all(word in kept for word in (f"{COOKIE}=", "HttpOnly", "SameSite=strict", "Path=/", "Max-Age"))
     assert "Secure" not in kept
-    assert house.client.get("/api/me").json() == {"name": ADMIN, "role": "admin"}
+    own = {"name": ADMIN, "role": "admin", "version": metadata.version("hsiauto")}
+    assert house.client.get("/api/me").json() == own
     house.client.cookies.clear()
     assert house.client.get("/login", params={"code": code}).status_code == 401
     late = house.service.users.link_code(ADMIN)
