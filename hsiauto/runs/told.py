@@ -38,7 +38,8 @@ def split_lines(scene: Scene, split: Split, *, validates: bool) -> list[str]:
     said = [f"split {split.hash}, {rule}, seed {spec.seed}: {totals} pixels; {unused:,} labelled pixels are not used"]
     if spec.by_groups and scene.groups is not None:
         held = {name: len(np.unique(scene.groups.ravel()[pixels])) for name, pixels in sides.items()}
-        said.append(f"  {scene.groups.max():,} groups: {', '.join(f'{n:,} {name}' for name, n in held.items())}")
+        listed = ", ".join(f"{n:,} {name}" for name, n in held.items())
+        said.append(f"  {np.count_nonzero(np.unique(scene.groups)):,} groups: {listed}")
     counts = class_counts(scene.labels, [split])
     names = [scene.class_names[one.class_number - 1] for one in counts]
     width = max(map(len, names))

@@ -53,7 +53,9 @@ class Scene:
     """Bands of the file, 0-based, that `cube` leaves out."""
     geo: GeoReference | None = None
     groups: npt.NDArray[np.int32] | None = None
-    """(H, W): the group of each labelled pixel, such as its field, contiguous from 1; 0 where `labels` is."""
+    """(H, W): the group of each labelled pixel, such as its field, from 1; 0 where `labels` is."""
+    groups_origin: str = ""
+    """What numbers the groups of several scenes alike, such as a file of polygons; empty: each has its own."""
     background: int = 0
     """The value in label files that means unlabelled; if 0 is a class and none does, a number that no file holds."""
     data_hash: str = ""

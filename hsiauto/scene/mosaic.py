@@ -50,6 +50,7 @@ def mosaic(scenes: Sequence[Scene], name: str) -> Scene:
     grid = (int(tops[-1]) - GAP, max(scene.width for scene in scenes))
     labels, valid = np.zeros(grid, np.int16), np.zeros(grid, np.bool_)
     groups = None if any(scene.groups is None for scene in scenes) else np.zeros(grid, np.int32)
+    numbered_alike = bool(scenes[0].groups_origin) and len({scene.groups_origin for scene in scenes}) == 1
     cube = _empty((*grid, len(bands.places[0])), np.result_type(*(scene.cube for scene in scenes)))
     digest = hashlib.sha256()
     for scene, part, places, numbers in zip(scenes, parts, bands.places, classes.numbers, strict=True):
@@ -58,7 +59,8 @@ def mosaic(scenes: Sequence[Scene], name: str) -> Scene:
             cube[part.top + top : part.top + top + len(strip), : part.width] = strip
         labels[own], valid[own] = numbers[scene.labels], scene.valid
         if groups is not None and scene.groups is not None:
-            groups[own] = np.where(scene.groups, scene.groups + groups.max(), 0)
+            taken_before = 0 if numbered_alike else groups.max()
+            groups[own] = np.where(scene.groups, scene.groups + taken_before, 0)
         digest.update(f"{scene.name} {scene.data_hash} {places} {numbers.tolist()}".encode())
     whole = len(bands.places[0]) == scenes[0].n_bands
     return Scene(

@@ -62,7 +62,8 @@ def _ungrouped(source: SceneSource, progress: Progress | None) -> Scene:
         on_nodata=source.on_nodata,
         drop_bands=source.drop_bands,
     )
-    return scene if groups is None else with_groups(scene, groups)
+    origin = f"{labels_path} {source.label_layer} {source.group_field}"
+    return scene if groups is None else with_groups(scene, groups, origin)
 
 
 def has_labels(source: SceneSource) -> bool:

@@ -43,6 +43,16 @@ def test_groups_of_different_scenes_stay_apart() -> None:
     assert mosaic([north, scene("south")], "both").groups is None
 
 
+def test_a_polygon_in_two_scenes_of_one_file_is_one_group() -> None:
+    one, other = scene("north"), scene("south")
+    north, south = (with_groups(of, of.labels.astype(np.int64), "fields.gpkg") for of in (one, other))
+    made = mosaic([north, south], "both")
+    assert made.groups is not None
+    assert north.groups is not None
+    for part, own in zip(made.parts, (north, south), strict=True):
+        np.testing.assert_array_equal(within(made.groups, part), own.groups)
+
+
 def test_a_large_cube_lies_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_IN_MEMORY", 0)
     whole = mosaic([scene("a"), scene("b")], "farm")
