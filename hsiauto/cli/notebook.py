@@ -1,5 +1,6 @@
 """What a cell of a notebook shows while it runs."""
 
+import logging
 import time
 import warnings
 from importlib import import_module
@@ -14,8 +15,10 @@ class Cell:
     """One output of the cell, replaced by the next: it needs no widgets, and a saved notebook keeps the last."""
 
     def __init__(self) -> None:
+        # Ray, and Optuna's tqdm, ask for widgets when they are first imported: nothing here uses any
+        logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
         with warnings.catch_warnings(action="ignore"):
-            import_module("tqdm.auto")  # of Optuna; its first import asks for widgets, which nothing here uses
+            import_module("tqdm.auto")
         self._handle: Any = None
         self._shown = -_EVERY_S
 
