@@ -86,6 +86,9 @@ def run(
         }
     )
     prepared = prepare(of_run, watch.downloading)
+    if not prepared.split.spec.has_places:
+        rule, received = "a study is of models of images", f"{prepared.scene.name}, spectra without a place"
+        raise UserError(rule, received, "Give a scene, or compare families in a search.")
     if asked.definition.validates:
         prepared = validated(prepared)
     cells = _grid(asked, prepared)

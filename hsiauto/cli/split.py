@@ -42,7 +42,7 @@ def split(
     console = output()
     with download_bars(errors()) as progress:
         opened = open_scene(run_config.scene, progress)
-    for text in (scene_line(opened), *opened.notes):
+    for text in (scene_line(opened, has_places=run_config.split.has_places), *opened.notes):
         say(text, console)
     spec, maps, groups = run_config.split, fixed_maps(run_config.split, opened), opened.groups
     if spec.protocol not in ("random", "scenes", "spectra"):

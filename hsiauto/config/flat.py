@@ -77,7 +77,7 @@ def run_config_from(command: Command, given: Mapping[str, Any], recipe: str | No
         if not (name == "labels" and asked):
             parts[known[name].part][known[name].field] = value
     scene = SceneSource(**parts["scene"])
-    _refuse_idle(given, str(values.get("protocol", "groups" if scene.grouped else "blocks")))
+    _refuse_idle(given, str(values.get("protocol", scene.protocol)))
     own = parts[""]
     if asked or parts["labels"] or own.get("random_control"):
         own["labels"] = ActiveLabels(**parts["labels"])

@@ -174,12 +174,15 @@ class RunConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _whole_groups(cls, fields: Any) -> Any:
-        """Groups are held out as a whole if there are any and nobody named a protocol."""
+        """The protocol that the labels ask for, if nobody named one. Raises UserError for another one of spectra."""
         scene, split = (fields.get(name) for name in ("scene", "split")) if isinstance(fields, dict) else (None, None)
         if isinstance(scene, SceneSource) and isinstance(split, SplitSpec | None):
             split = split or SplitSpec()
-            if scene.grouped and "protocol" not in split.model_fields_set:
-                return {**fields, "split": split.model_copy(update={"protocol": "groups"})}
+            if "protocol" not in split.model_fields_set:
+                return {**fields, "split": split.model_copy(update={"protocol": scene.protocol})}
+            if (scene.protocol == "spectra") and split.has_places:
+                rule = "a table of spectra, which lie nowhere, has `protocol` spectra"
+                raise UserError(rule, split.protocol, "Leave it out.")
         return fields
 
     @model_validator(mode="after")

@@ -7,12 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
+from hsiauto.scene.groups import drawn_groups
 from hsiauto.scene.memory import require
-
-_GROUPS = 2000
-"""Of spectra that come without groups: so many can be drawn from in a second."""
-_GROUPS_PER_CLASS = 20
-"""A class of fewer spectra has a group for each."""
 
 
 class LaidOut(NamedTuple):
@@ -36,7 +32,7 @@ def by_groups(
     labels_N: from 1. groups_N: None: spectra are drawn at random within each class, a few at a time.
     """
     if groups_N is None:
-        groups_N = _drawn(labels_N, np.random.default_rng(seed))
+        groups_N = drawn_groups(labels_N, seed)
     member_N = np.unique(groups_N, return_inverse=True)[1] + 1
     place_N = np.argsort(np.argsort(member_N, kind="stable"))
     across = max(2, math.isqrt(len(member_N)))
@@ -87,15 +83,3 @@ def _scattered(
     labels = np.zeros(shape, np.int64)
     cube[rows_N, columns_N], labels[rows_N, columns_N] = spectra_NC, labels_N
     return LaidOut(cube, labels, {**settings, "nodata": "none"})  # what was given is data, whatever its value
-
-
-def _drawn(labels_N: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """(N,) the group of each spectrum, of one class each."""
-    groups_N, n_groups = np.empty(len(labels_N), np.int64), 0
-    most = -(-len(labels_N) // _GROUPS)
-    for label in np.unique(labels_N):
-        of_class = rng.permutation(np.flatnonzero(labels_N == label))
-        size = min(most, max(1, len(of_class) // _GROUPS_PER_CLASS))
-        groups_N[of_class] = n_groups + np.arange(len(of_class)) // size
-        n_groups = int(groups_N[of_class].max()) + 1
-    return groups_N

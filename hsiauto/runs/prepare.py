@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from hsiauto.config import Declared, RunConfig, declared
 from hsiauto.errors import UserError
-from hsiauto.families import FAMILIES
-from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, TileConfig, hash_of
+from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, hash_of
 from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.leaderboard.statements import NO_PLACES
 from hsiauto.runs import folder as folders
@@ -74,7 +73,7 @@ class Prepared:
         """What is said of scene and split before anything is trained."""
         searches = self.run_config.command == "search"
         return (
-            scene_line(self.scene),
+            scene_line(self.scene, has_places=self.split.spec.has_places),
             *split_lines(self.scene, self.split, validates=searches),
             *self.notes,
             *([Distances.of(self.split, self.scene.valid).statement] if self.split.spec.has_places else []),
@@ -86,8 +85,7 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     """Open the scene, draw the split, bind the space. Writes nothing but a download, and tells `progress` of it (file,
     bytes done, bytes in all). Raises UserError for anything that cannot be run on."""
     space = Space.load(run_config.space, run_config.families, run_config.pins)
-    if not run_config.split.has_places:
-        _refuse_tiles(space)
+    space = space if run_config.split.has_places else space.of_spectra()
     scene = open_scene(run_config.scene, progress)
     require(shared_bytes(scene.cube), "the copy of the cube that workers share", SMALLER)
     maps = fixed_maps(run_config.split, scene)
@@ -100,13 +98,6 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     rare = few_pixels("test", zip(class_names(scene, split), test.pixels_by_class, strict=True))
     prepared = Prepared(run_config, scene, split, bound, data, tuple(rare), choice)
     return validated(prepared) if run_config.command == "search" else prepared
-
-
-def _refuse_tiles(space: Space) -> None:
-    """Raise UserError for families that read whatever lies around a pixel, within a buffer or not."""
-    if tiles := [name for name in space.families if issubclass(FAMILIES[name], TileConfig)]:
-        rule = "`protocol` spectra has no neighbours, so no family of it reads tiles"
-        raise UserError(rule, ", ".join(tiles), "Leave them out of `families`.")
 
 
 def validated(prepared: Prepared) -> Prepared:
@@ -191,6 +182,8 @@ def feedable(
     reaches over a buffer that was asked for too, stays: `with_window_warning` tells of it.
     """
     scene, notes = prepared.scene, tuple[str, ...]()
+    if not prepared.split.spec.has_places and any(part.input == "tile" for part in config.parts):
+        raise UserError("a spectrum without a place has no neighbours", config.family, "Take a family of one pixel.")
     size = SceneSize.of(scene, prepared.split, len(prepared.split.pool), prepared.run_config.unlabelled)
     if isinstance(config, EnsembleConfig):
         config, notes = _members_fed(prepared, config, explicit)

@@ -11,14 +11,16 @@ _MOST_CLASSES = 30
 _MOST_SCENES = 6
 
 
-def scene_line(scene: Scene) -> str:
-    """Its size, bands, pixels without data, labels and classes."""
+def scene_line(scene: Scene, *, has_places: bool = True) -> str:
+    """Its size, bands, pixels without data, labels and classes. has_places: it is no list of spectra."""
     labelled = np.count_nonzero(scene.labels)
-    classes = f"{labelled:,} labelled pixels of {scene.n_classes} classes"
-    return f"{scene.name}: {_size(scene)}; {scene.n_bands} bands; {classes}"
+    classes = f"{labelled:,} labelled {'pixels' if has_places else 'ones'} of {scene.n_classes} classes"
+    return f"{scene.name}: {_size(scene, has_places)}; {scene.n_bands} bands; {classes}"
 
 
-def _size(scene: Scene) -> str:
+def _size(scene: Scene, has_places: bool) -> str:
+    if not has_places:
+        return f"{np.count_nonzero(scene.valid):,} spectra without a place"
     if scene.parts:
         sizes = [f"{part.name} {part.height:,} x {part.width:,}" for part in scene.parts[:_MOST_SCENES]]
         more = f", and {len(scene.parts) - _MOST_SCENES} more" if len(scene.parts) > _MOST_SCENES else ""

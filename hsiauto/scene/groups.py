@@ -13,6 +13,11 @@ from hsiauto.scene.label_map import plane, whole_numbers
 from hsiauto.scene.model import Scene
 from hsiauto.scene.placement import place
 
+_GROUPS = 2000
+"""Of spectra that come without groups: so many can be drawn from in a second."""
+_GROUPS_PER_CLASS = 20
+"""A class of fewer spectra has a group for each."""
+
 
 def read_groups(path: Path, like: Scene) -> npt.NDArray[np.int64]:
     """(H, W) numbers of a map of groups on the grid of `like`, 0 = none. Raises UserError for no map of that size."""
@@ -38,3 +43,16 @@ def with_groups(scene: Scene, groups: npt.NDArray[np.int64], origin: str = "") -
     digest = hashlib.sha256(scene.data_hash.encode())
     digest.update(of_labels.data)
     return replace(scene, groups=of_labels, groups_origin=origin, data_hash=digest.hexdigest())
+
+
+def drawn_groups(labels_N: npt.NDArray[np.integer], seed: int = 0) -> npt.NDArray[np.int64]:
+    """(N,) groups, from 0, of spectra of which nothing says which are alike: a few of one class each, at random."""
+    rng = np.random.default_rng(seed)
+    groups_N, n_groups = np.empty(len(labels_N), np.int64), 0
+    most = -(-len(labels_N) // _GROUPS)
+    for label in np.unique(labels_N):
+        of_class = rng.permutation(np.flatnonzero(labels_N == label))
+        size = min(most, max(1, len(of_class) // _GROUPS_PER_CLASS))
+        groups_N[of_class] = n_groups + np.arange(len(of_class)) // size
+        n_groups = int(groups_N[of_class].max()) + 1
+    return groups_N

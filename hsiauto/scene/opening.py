@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
-from hsiauto.scene import polygons, readers, registry
+from hsiauto.scene import polygons, readers, registry, spectra
 from hsiauto.scene.assemble import assemble
 from hsiauto.scene.bands import ModelBands, match_bands, unchecked, with_model_bands
 from hsiauto.scene.groups import read_groups, with_groups
@@ -45,12 +45,16 @@ def _ungrouped(source: SceneSource, progress: Progress | None) -> Scene:
     if source.dataset in registry.known_scenes():
         return _known(source, progress)
     path = _existing(source)
-    labels_path = source.labels or _own_labels(path, source)
-    cube, groups = readers.read(path, "cube", source.key), None
-    if source.polygons:
-        labels, groups = polygons.read(labels_path, cube, source)
+    labels_path: Path | None = None
+    if source.spectra:
+        cube, labels, groups = spectra.read(path, source.label_field, source.group_field)
     else:
-        labels = readers.read(labels_path, "labels", source.labels_key)
+        labels_path = source.labels or _own_labels(path, source)
+        cube, groups = readers.read(path, "cube", source.key), None
+        if source.polygons:
+            labels, groups = polygons.read(labels_path, cube, source)
+        else:
+            labels = readers.read(labels_path, "labels", source.labels_key)
     scene = assemble(
         path.stem,
         cube,
@@ -71,6 +75,7 @@ def has_labels(source: SceneSource) -> bool:
     path = Path(source.dataset)
     return (
         source.labels is not None
+        or source.spectra
         or not path.is_file()
         or (readers.has_keys(path) and (source.labels_key is not None or readers.holds(path, "labels")))
     )

@@ -1,19 +1,19 @@
 """Burns polygons or points with a class into a cube's grid: its label map, and the group of each pixel."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hsiauto.errors import UserError, shown
+from hsiauto.errors import UserError
+from hsiauto.scene.class_field import class_numbers, ranked
 from hsiauto.scene.model import GeoReference
 from hsiauto.scene.readers import vector
 from hsiauto.scene.readers.stored import Stored
 from hsiauto.scene.readers.vector import Layer, Places
 from hsiauto.scene.source import SceneSource
-from hsiauto.settings import LARGEST_LABEL
 
 Grid = tuple[int, int]
 Shapes = list[list[list[Places]]]
@@ -43,7 +43,7 @@ def label_map_of(
         raise UserError(f"{what} need a cube that says where on Earth it lies", "one without", remedy)
     lookup = cube.geo.lookup
     grid = (cube.array.shape[0], cube.array.shape[1]) if lookup is None else lookup.shape
-    values, names = _numbers(layer.fields[label_field], label_field)
+    values, names = class_numbers(layer.fields[label_field], label_field)
     shapes = _on_grid(layer, cube.geo)
     inside = [place for place, parts in enumerate(shapes) if _meets(parts, grid)]
     if not inside:
@@ -61,7 +61,7 @@ def label_map_of(
     )
     groups = np.arange(len(shapes)) + 1
     if group_field is not None:
-        groups = _ranked(map(str, layer.fields[group_field]))[0]
+        groups = ranked(map(str, layer.fields[group_field]))[0]
     stored = Stored(
         np.where(labelled, values[last - 1], 0),
         axes_known=True,
@@ -72,36 +72,6 @@ def label_map_of(
     )
     grouped = np.where(labelled, groups[last - 1], 0)
     return stored, grouped if lookup is None else lookup.last(grouped, 0)  # `place` brings the labels there
-
-
-def _numbers(values: Sequence[Any], field: str) -> tuple[npt.NDArray[np.int64], tuple[str, ...] | None]:
-    """((N,) the label of each value, the name of each label if they have names; that of 0 is of unlabelled pixels)."""
-    words = [str(value).strip() for value in values]
-    whole = [_whole(value, word) for value, word in zip(values, words, strict=True)]
-    if fractions := [value for value, n in zip(values, whole, strict=True) if isinstance(value, float) and n is None]:
-        remedy = "Give a field of classes, or write their names as text"
-        raise UserError(f"the classes in {shown(field)} are text or whole numbers", fractions[0], remedy)
-    if all(n is not None for n in whole):
-        return np.array(whole, np.int64), None
-    numbers, names = _ranked(words)
-    return numbers, ("unlabelled", *names)
-
-
-def _ranked(words: Iterable[str]) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """((N,) the place of each word among all, from 1; those in their order)."""
-    words = list(words)
-    names = sorted(set(words))
-    places = {name: place for place, name in enumerate(names, start=1)}
-    return np.array([places[word] for word in words], np.int64), names
-
-
-def _whole(value: Any, word: str) -> int | None:
-    """The whole number that a value is, if it is one; text such as 007 is none."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    number = value if is_number else int(word) if word.isdecimal() and str(int(word[:20])) == word else None
-    return number if number is not None and abs(number) < LARGEST_LABEL else None
 
 
 def _on_grid(layer: Layer, geo: GeoReference) -> Shapes:

@@ -15,6 +15,8 @@ from hsiauto.settings import AbsolutePath, Label, Seed, Setting, Settings, Whole
 SIMULATED = "simulated:"
 VECTOR = (".geojson", ".json", ".gpkg", ".shp")
 """Suffixes of files of polygons and points."""
+SPECTRA = (".csv", ".parquet")
+"""Tables of spectra, which have no place."""
 MatchBands = Literal["exact", "nearest", "interpolate"]
 _MOST_BANDS, _MOST_PARTS = 100_000, 1000
 _GROUP, _COMMANDS = "Scene", ("search", "train", "study", "estimate", "split")
@@ -60,8 +62,9 @@ class SceneSource(Settings):
     """The origin of a scene: a registry name, `simulated:PATH`, or a file with its labels."""
 
     dataset: Annotated[_Dataset, Setting(_GROUP, _COMMANDS, repeated=True)] = "demo"
-    """A known scene (see `hsiauto datasets`), demo, simulated:LABELS, or a file. Several scenes are one data set: given
-    again, a folder or pattern of tiles, or a .yaml that lists cube, labels and name of each."""
+    """A known scene (see `hsiauto datasets`), demo, simulated:LABELS, or a file, also a .csv or .parquet of spectra.
+    Several scenes are one data set: given again, a folder or pattern of tiles, or a .yaml that lists cube, labels and
+    name of each."""
     data_dir: Annotated[
         AbsolutePath | None,
         Setting(
@@ -75,13 +78,15 @@ class SceneSource(Settings):
     more: tuple[tuple[_Dataset, AbsolutePath | None], ...] = ()
     """Further scenes of the data set, each with its label map: `dataset` and `labels` given again."""
     label_field: Annotated[str | None, Setting(_GROUP, _COMMANDS)] = None
-    """Field of the polygons or points that holds their class, as text or a whole number."""
+    """Field of the polygons or points, or column of the spectra, that holds their class, as text or a whole number."""
     label_layer: Annotated[str | None, Setting(_GROUP, _COMMANDS, default="the only one")] = None
     """Layer of the polygons or points."""
     all_touched: Annotated[bool, Setting(_GROUP, _COMMANDS)] = False
     """A pixel belongs to each polygon that touches it, instead of that which holds its centre."""
-    group_field: Annotated[str | None, Setting(_GROUP, _COMMANDS, default="each polygon is a group")] = None
-    """Field of the polygons or points whose values join them to groups, e.g. of one farm."""
+    group_field: Annotated[
+        str | None, Setting(_GROUP, _COMMANDS, default="each polygon is a group; of spectra a few of a class")
+    ] = None
+    """Field of the polygons or points, or column of the spectra, whose values join them to groups, e.g. of one farm."""
     groups: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None
     """Map of the group of each labelled pixel, such as its field, beside a label map."""
     key: Annotated[str | None, Setting(_GROUP, (*_OF_FILES, "predict"))] = None
@@ -153,12 +158,24 @@ class SceneSource(Settings):
         return self.labels is not None and self.labels.suffix.lower() in VECTOR
 
     @property
-    def grouped(self) -> bool:
-        """Whether its labels come with groups."""
-        return self.polygons or self.groups is not None
+    def spectra(self) -> bool:
+        """Whether it is a table of spectra."""
+        return not self.more and Path(self.dataset).suffix.lower() in SPECTRA
+
+    @property
+    def protocol(self) -> Literal["blocks", "groups", "spectra"]:
+        """How it is split if nobody says: groups, if its labels have them, are held out as a whole."""
+        if self.spectra:
+            return "spectra"
+        return "groups" if self.polygons or self.groups is not None else "blocks"
 
     @model_validator(mode="after")
     def _labels_of_one_kind(self) -> Self:
+        if self.spectra:
+            of_image = ("labels", "labels_key", "groups", "label_layer", "all_touched", "key", "layout")
+            if given := [f"`{field}`" for field in of_image if getattr(self, field)]:
+                raise UserError(f"{', '.join(given)} belongs to images", f"{self.dataset}, a table", "Leave it out")
+            return self
         of_map, of_polygons = ("labels_key", "groups"), ("label_field", "label_layer", "all_touched", "group_field")
         given = [f"`{field}`" for field in (of_map if self.polygons else of_polygons) if getattr(self, field)]
         if given:

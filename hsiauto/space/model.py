@@ -98,7 +98,20 @@ class Space:
             raise UserError(
                 f"a window must end at the buffer, {buffer} pixels away", f"none of {wide} can", "Widen the `buffer`."
             )
-        return replace(self, parts=kept, notes=changes(self.parts, kept, scene, narrow))
+        return replace(self, parts=kept, notes=(*self.notes, *changes(self.parts, kept, scene, narrow)))
+
+    def of_spectra(self) -> "Space":
+        """The families that read one spectrum; `notes` says which are left out. Raises UserError if none does."""
+        kept = {name: part for name, part in self.parts.items() if part.config.input in ("pixel", "features")}
+        left_out = ", ".join(sorted(self.parts.keys() - kept.keys()))
+        if not kept:
+            rule, remedy = (
+                "a spectrum without a place has no neighbours",
+                "Take families of one pixel, or classical ones.",
+            )
+            raise UserError(rule, left_out, remedy)
+        why = "which read neighbours, and a spectrum without a place has none"
+        return replace(self, parts=kept, notes=(f"left out: {left_out}, {why}",) if left_out else ())
 
     def suggest(self, trial: BaseTrial, family: str) -> FamilyConfig:
         """A config of `family` from Optuna's `trial`, define-by-run: inactive hyperparameters are never suggested."""

@@ -62,6 +62,11 @@ def write_files(folder: Path, scene: Scene) -> None:
     for name, columns in (("north", slice(0, 40)), ("middle", slice(0, 30)), ("south", slice(10, 40))):
         np.save(folder / f"{name}.npy", scene.cube[:, columns])
         np.save(folder / f"{name}_gt.npy", labels[:, columns])
+    told = [("crop", "plot", *(f"{400 + 10 * band}" for band in range(scene.n_bands)))]
+    for row, column in np.argwhere(labels).tolist():
+        crop = scene.class_names[int(labels[row, column]) - 1]
+        told.append((f'"{crop}"', f"{row // 10}-{column // 10}", *map(str, scene.cube[row, column])))
+    (folder / "spectra.csv").write_text("\n".join(map(",".join, told)))
     np.savez(folder / "several.npz", cube=scene.cube, labels=labels, elevation=np.zeros(labels.shape))
 
 

@@ -40,8 +40,8 @@ def test_a_table_of_spectra_is_named(tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_csv_is_no_scene_and_says_what_would_be(tmp_path: Path) -> None:
-    path = tmp_path / "spectra.csv"
-    path.write_text("b1,b2,label\n1,2,3\n")
+    path = tmp_path / "spectra.xlsx"
+    path.write_bytes(b"PK")
     with pytest.raises(UserError, match=r"rows x columns x bands.*a table.*row and column of each pixel"):
         open_scene(SceneSource(dataset=str(path)))
 

@@ -19,7 +19,7 @@ def table(path: Path) -> UserError:
     return UserError(
         "a scene is an image, rows x columns x bands, with a label map of the same rows and columns",
         f"{path}, a table",
-        "A table of spectra has no neighbourhood to train and test by. If it has the row and column of each pixel, "
+        "Save spectra without a place as .csv or .parquet. If the table has the row and column of each pixel, "
         "put the spectra into an array there and save it with numpy.save; the labels likewise, 0 elsewhere",
     )
 
