@@ -28,9 +28,11 @@ class GeometryLookup:
 
         None if they lead nowhere, or to pixels that the image does not have.
         """
+        if rows.shape != columns.shape:
+            return None
         row, column = (np.abs(np.nan_to_num(table).astype(np.int64)) for table in (rows, columns))
         seen = (row > 0) & (column > 0)
-        if row.shape != column.shape or not seen.any() or row.max() > sensor[0] or column.max() > sensor[1]:
+        if not seen.any() or row.max() > sensor[0] or column.max() > sensor[1]:
             return None
         return cls(sensor, np.where(seen, (row - 1) * sensor[1] + column - 1, -1))
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from tests.hostile.case import Case, of_kind
 
 KINDS = (
-    *("envi", "matlab", "hdf5", "numpy", "geotiff", "virtual", "labels", "polygons"),
+    *("envi", "matlab", "hdf5", "numpy", "geotiff", "virtual", "products", "labels", "polygons"),
     *("yaml", "spaces", "studies", "configs", "options", "paths"),
     *("bundles", "runs", "maps", "boards"),
 )

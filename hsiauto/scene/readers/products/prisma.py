@@ -62,7 +62,7 @@ def _bands(product: Product, name: str, stored: int) -> dict[float, int]:
     return {float(nm): band for band, (nm, flag) in enumerate(zip(listed, flags, strict=True)) if nm > 0 and flag}
 
 
-def _place(product: Product, height: int, width: int) -> GeoReference | None:
+def _place(product: Product, height: int, width: int) -> GeoReference:
     west, north = (product.number(f"Product_ULcorner_{axis}") for axis in ("easting", "northing"))
     east, south = (product.number(f"Product_LRcorner_{axis}") for axis in ("easting", "northing"))
     # the corners are those of pixels in some versions, their centres in others; the side is always 30 m
