@@ -19,6 +19,21 @@ class _Watched:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     followers: int = 0
     poll: asyncio.Task[None] | None = None
+    read_at: int = -1
+    events: list[bytes] = field(default_factory=list)
+    read_to: int = 0
+
+    def read(self, journal: Path, offset: int, number: int) -> tuple[list[bytes], int]:
+        """The events of the whole lines from `offset` on, the first of which is line `number`, and where they end.
+
+        Who follows a run reads at the same place as the others: what was read last is kept for them.
+        """
+        if offset != self.read_at or not self.events:
+            lines = _whole_lines(journal, offset)
+            numbered = enumerate(lines.splitlines(keepends=True), start=number)
+            self.events = [b"id: %d\nevent: journal\ndata: %b\n" % one for one in numbered]
+            self.read_at, self.read_to = offset, offset + len(lines)
+        return self.events, self.read_to
 
 
 class Streams:
@@ -54,15 +69,13 @@ class Streams:
             yield b": follows\n\n"
             while not self.closing:
                 changed, last = watched.changed, ended()  # before the file is read: what it tells is then all
-                while lines := _whole_lines(journal, offset):
-                    block = []
-                    for line in lines.splitlines(keepends=True):
-                        number += 1
-                        if number > after:
-                            block.append(b"id: %d\nevent: journal\ndata: %b\n" % (number, line))
-                    offset += len(lines)
-                    if block:
-                        yield b"".join(block)
+                while True:
+                    found, offset = watched.read(journal, offset, number + 1)
+                    if not found:
+                        break
+                    skipped, number = max(0, after - number), number + len(found)
+                    if skipped < len(found):
+                        yield b"".join(found[skipped:])
                 if last is not None:
                     yield b"event: state\ndata: " + last.encode() + b"\n\n"
                     return

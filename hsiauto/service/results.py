@@ -3,6 +3,7 @@
 import math
 import os
 import tempfile
+import threading
 import zipfile
 from functools import lru_cache
 from pathlib import Path
@@ -77,12 +78,17 @@ def leaderboard(folder: Path, sort: str, kind: str | None, page: int, size: int)
         raise UserError("a leaderboard is sorted by a column", shown(column), did_you_mean(column, known))
     if not path.is_file():
         return [], 0
-    table = _table(path, path.stat().st_mtime_ns)
+    with _one_reads:
+        table = _table(path, path.stat().st_mtime_ns)
     if kind is not None:
         table = table.filter(pc.equal(table["kind"], kind))
     order = "descending" if sort.startswith("-") else "ascending"
     some = table.take(pc.sort_indices(table, [(column, order)])[(page - 1) * size :][:size])
     return [finite(row) for row in some.to_pylist()], table.num_rows
+
+
+_one_reads = threading.Lock()
+"""Of many who ask at once the first reads the file, and the others wait for what it read."""
 
 
 @lru_cache(maxsize=8)
