@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: install search serve test hostile lint docs bench curves clean check-sources
+.PHONY: install search serve test hostile lint docs bench bench-service curves clean check-sources
 
 install: $(STAMP)
 
@@ -46,6 +46,9 @@ bench: $(STAMP)  ## ratios measured side by side, and what a search survives; se
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.nodes
 	$(BIN)/python -m benchmarks.kill
+
+bench-service: $(STAMP)  ## the service killed, followed by 500, and for hours: make bench-service [MINUTES=120]
+	$(BIN)/python -m benchmarks.service $(if $(MINUTES),--minutes $(MINUTES))
 
 curves: $(STAMP)  ## record real learning curves where the table stops: make curves DATA_DIR=... [MINUTES=30]
 	$(BIN)/python -m benchmarks.curves.record --data-dir $(DATA_DIR) $(if $(MINUTES),--minutes $(MINUTES))
