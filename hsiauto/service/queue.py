@@ -3,6 +3,7 @@
 import logging
 import shutil
 import signal
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -56,7 +57,10 @@ class Queue:
 
     def _work(self) -> None:
         while not self._end.is_set():
-            self.tick()
+            try:
+                self.tick()
+            except sqlite3.OperationalError:  # a full disk, or another process has the database
+                _log.exception("the queue could not work, and tries again")
             self._wake.wait(_PERIOD_S)
             self._wake.clear()
 

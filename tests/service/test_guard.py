@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from hsiauto.service.access import COOKIE
 from hsiauto.service.errors import Refused
 from hsiauto.service.guard import host_of
 from hsiauto.service.limits import Rate
@@ -35,6 +36,31 @@ def test_answers_carry_the_headers_of_a_careful_site(house: House) -> None:
         assert headers["referrer-policy"] == "no-referrer"
         assert "access-control-allow-origin" not in headers
         assert (headers.get("cache-control") == "no-store") == (not path.startswith("/static/"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Origin": "http://testserver"}, 200),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://testserver"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://elsewhere"}, 403),
+        ({"Origin": "http://testserver.elsewhere"}, 403),
+        ({"Origin": "testserver"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_a_cookie_counts_on_the_services_own_page_alone(house: House, headers: dict[str, str], status: int) -> None:
+    ann = house.service.users.of_token(house.as_("ann")["Authorization"].split()[1])
+    assert ann is not None
+    cookie = {"Cookie": f"{COOKIE}={house.service.users.open_session(ann)}"}
+    assert house.client.get("/api/me", headers={**cookie, **headers}).status_code == status
+    if not headers:
+        assert house.client.post("/api/scenes", headers=cookie, json={"name": "a"}).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/static/../app.py", "/static/%2e%2e/app.py"])

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from hsiauto.service import jobs
 from hsiauto.service.config import ServiceConfig
 from hsiauto.service.core import opened
+from hsiauto.service.queue import Queue
 from hsiauto.service.users import User
 from tests.service.conftest import Configured, House, journal_lines
 
@@ -128,6 +130,19 @@ def test_a_job_that_is_killed_goes_on_once(started: Callable[..., House]) -> Non
     assert house.client.post(f"/api/runs/{run}/resume", headers=house.as_("ann"), json={}).status_code == 200
     assert house.wait(run)["state"] == "succeeded"
     assert _journal(house, run) == journal_lines()
+
+
+def test_the_queue_outlives_a_database_that_is_busy(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    tick, failures = Queue.tick, [sqlite3.OperationalError("database is locked")] * 2
+
+    def fail(queue: Queue) -> None:
+        if failures:
+            raise failures.pop()
+        tick(queue)
+
+    monkeypatch.setattr(Queue, "tick", fail)
+    assert house.wait(house.run())["state"] == "succeeded"
+    assert not failures
 
 
 def test_a_job_that_was_killed_before_it_began_starts_anew(house: House) -> None:
