@@ -12,7 +12,6 @@ from hsiauto.runs import folder as folders
 from hsiauto.service.access import Served, Viewer
 from hsiauto.service.errors import Refused, not_found
 from hsiauto.service.models import Page, paged
-from hsiauto.service.names import without
 from hsiauto.service.results import PICTURES, Artifact, Part, artifact, leaderboard, report, zipped
 from hsiauto.service.routes.runs import run_out
 from hsiauto.service.runs import ENDED
@@ -74,7 +73,7 @@ def show_leaderboard(
     try:
         rows, total = leaderboard(folder, sort, kind, page, page_size)
     except UserError as error:
-        raise UserError(without(served.config.root, error.rule), error.received, error.remedy) from error
+        raise served.scenes.without_paths(error) from error
     return Page(items=rows, total=total, page=page, page_size=page_size)
 
 
@@ -94,7 +93,10 @@ def show_report(run: str, served: Served, user: Viewer, part: Part | None = None
     needed = folder / (folders.JOURNAL if part == "search" else folders.LEADERBOARD)
     if not (needed.is_file() and needed.stat().st_size):
         raise Refused(409, f"a report needs {needed.name}", "none yet", "Wait until the search is so far.")
-    return report(folder, part)
+    try:
+        return report(folder, part)
+    except UserError as error:
+        raise served.scenes.without_paths(error) from error
 
 
 @router.get("/{run}/artifacts/{name}", response_class=FileResponse)

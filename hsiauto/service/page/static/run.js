@@ -78,6 +78,7 @@ function live(report) {
 }
 
 async function ended() {
+  if (!blocks.get("search").hasChildNodes()) fill("search", h("p", { class: "help", role: "status" }, "Reading what it found."));
   const report = await api(`/runs/${id}/report?part=found`).catch((refused) => {
     if (refused.status !== 409) throw refused;
   });
