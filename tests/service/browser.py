@@ -29,13 +29,14 @@ _RUN_MS = 400_000
 
 
 def scene(folder: Path) -> tuple[Path, Path, Path, Path]:
-    """An ENVI cube of three classes in stripes, its header, its labels, and labels of another size."""
-    truth = np.kron(labels(30, 30), np.ones((3, 3), np.uint8)).astype(np.uint8)
+    """An ENVI cube of three classes in stripes, its header, labels of every third pixel, and labels of another size."""
+    truth = np.kron(labels(30, 30), np.ones((2, 2), np.uint8)).astype(np.uint8)
     rng = np.random.default_rng(0)
     cube = 1000 + 300 * rng.normal(size=(3, 20))[truth] + 150 * rng.normal(size=(*truth.shape, 20))
     header = fabricate.envi(folder / "field.img", cube.clip(1, 4000).astype(np.uint16))
-    right = fabricate.tif(folder / "labels.tif", truth + np.uint8(1))
-    return folder / "field.img", header, right, fabricate.tif(folder / "other.tif", truth[:50] + np.uint8(1))
+    labelled = np.where(np.add.outer(range(60), range(60)) % 3, 0, truth + 1).astype(np.uint8)
+    right, wrong = fabricate.tif(folder / "labels.tif", labelled), fabricate.tif(folder / "other.tif", labelled[:40])
+    return folder / "field.img", header, right, wrong
 
 
 def service(root: Path, replayed: Path | None) -> str:
@@ -161,7 +162,11 @@ def main() -> int:
         files = scene(Path(folder))
         browser = playwright.chromium.launch(executable_path=asked.chromium, args=["--no-sandbox"])
         visit = Visit(browser, service(Path(folder) / "root", asked.replay))
-        run = walk(visit, api.expect, files)
+        try:
+            run = walk(visit, api.expect, files)
+        finally:  # a search outlives the service
+            if (stop := visit.page.get_by_role("button", name="Stop")).is_visible():
+                stop.press("Enter")
         screens = {"runs": "/", "scenes": "/scenes", "new-run": "/runs/new", "run": run, "compare": "/compare"}
         visit.look(screens, asked.shots, asked.axe)
         visit.page.get_by_role("button", name="Log out").press("Enter")

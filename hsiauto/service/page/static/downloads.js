@@ -1,5 +1,6 @@
 /** The files that a run left. */
 import { h } from "./report/dom.js";
+import { coded } from "./screen.js";
 
 const MEANING = {
   "report.html": "the report, one page that needs no network",
@@ -13,7 +14,7 @@ const MEANING = {
 };
 
 export function downloads(run) {
-  const link = (name, address, meaning) => h("li", {}, h("a", { href: address, download: name }, name), ` ${meaning}`);
+  const link = (name, address, meaning) => h("li", {}, h("a", { href: address, download: name }, name), " ", coded(meaning));
   const links = run.artifacts.map((name) => link(name, `/api/runs/${run.id}/artifacts/${name}`, MEANING[name] ?? ""));
   const board = run.kind === "search" && links.length ? [link("leaderboard.parquet", `/api/runs/${run.id}/leaderboard.parquet`, "every row, for pandas")] : [];
   return links.length ? h("ul", { class: "downloads" }, links, board) : null;
