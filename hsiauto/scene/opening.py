@@ -66,7 +66,7 @@ def _ungrouped(source: SceneSource, progress: Progress | None) -> Scene:
         on_nodata=source.on_nodata,
         drop_bands=source.drop_bands,
     )
-    origin = f"{labels_path} {source.label_layer} {source.group_field}"
+    origin = f"{labels_path or path} {source.label_layer} {source.group_field}"
     return scene if groups is None else with_groups(scene, groups, origin)
 
 
