@@ -1,8 +1,6 @@
 """What a run would cost: `hsiauto estimate` in a process of its own, one at a time."""
 
 import json
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -10,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from hsiauto.config import declared, flat
-from hsiauto.errors import UserError
 from hsiauto.files import check_json, write_yaml
+from hsiauto.service.command import told
 from hsiauto.service.errors import Refused
 from hsiauto.service.models import Estimate
-from hsiauto.service.names import without
 from hsiauto.service.requests import search_config
 from hsiauto.service.scenes import StoredScene
 
-_LONGEST_S = 600
 _one_at_a_time = threading.Lock()
 
 
@@ -35,24 +31,13 @@ def estimate(root: Path, scene: StoredScene, asked: Mapping[str, Any]) -> Estima
         with tempfile.TemporaryDirectory(prefix="hsiauto-estimate-") as folder:
             config = Path(folder) / "estimate.yaml"
             write_yaml(config, {"command": "estimate", **fields}, "as it was asked for")
-            command = [sys.executable, "-m", "hsiauto", "estimate", "--config", str(config), "--json"]
             families = [[name] for name in run_config.families or ()] or [[]]  # without one: every family
-            told = b"".join(_told([*command, *family], root) for family in families)
+            command = ["estimate", "--config", str(config), "--json"]
+            answer = b"".join(told([*command, *family], root) for family in families)
     finally:
         _one_at_a_time.release()
-    rows = [json.loads(check_json(line, "a row")) for line in told.splitlines() if line.strip()]
+    rows = [json.loads(check_json(line, "a row")) for line in answer.splitlines() if line.strip()]
     return Estimate(rows=rows, text="\n".join(_lines(rows)))
-
-
-def _told(command: list[str], root: Path) -> bytes:
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=_LONGEST_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise UserError("an estimate ends in time", f"not in {_LONGEST_S} s", "Ask for fewer families.") from error
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no word"]
-        raise UserError(without(root, lines[-1].removeprefix("error: ")))
-    return done.stdout
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -1,11 +1,12 @@
 """What a run has left in its folder, as the API shows it: winner, artifacts, leaderboard, report."""
 
 import math
-import os
 import tempfile
 import threading
 import zipfile
+from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,35 +18,55 @@ from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.report.page.data import finite
 from hsiauto.runs import folder as folders
 from hsiauto.runs.report import report_data, search_so_far
+from hsiauto.service.command import told
 
 Artifact = Literal[
     "map.png", "search.png", "distance.png", "report.html", "bundle.zip", "model.onnx", "map.tif", "map.tif.aux.xml"
 ]
-_ZIPPED: Artifact = "bundle.zip"
-_WITHIN = {"model.onnx": Path(folders.BUNDLE) / "model.onnx", _ZIPPED: Path(folders.BUNDLE)}
 PICTURES = ("map.png", "search.png", "distance.png")
 """Artifacts that a page shows; the others are downloads."""
 
 
-def artifact(folder: Path, name: Artifact) -> Path | None:
-    """The file of an artifact, of the bundle its folder; None: the run has none."""
-    path = folder / _WITHIN.get(name, Path(name))
-    return path if path.exists() and not path.is_symlink() else None
+def artifact(folder: Path, name: Artifact, root: Path) -> Path | None:
+    """The file of an artifact; None: the run has none. Those that are made of the bundle are made when first asked for.
+
+    root: of the service. Raises UserError for a model that ONNX cannot hold.
+    """
+    if name not in artifacts(folder):
+        return None
+    path, bundle = folder / name, folder / folders.BUNDLE
+    with _one_makes:
+        if name in _MADE and not (path.is_file() and path.stat().st_mtime_ns > bundle.stat().st_mtime_ns):
+            with tempfile.TemporaryDirectory(prefix=".made-", dir=folder) as place:
+                _MADE[name](bundle, Path(place) / name, root)
+                (Path(place) / name).replace(path)
+    return path
 
 
 def artifacts(folder: Path) -> list[str]:
-    """Names of those that there are."""
-    return [name for name in get_args(Artifact) if artifact(folder, name)]
+    """Names of those that there are, or can be made."""
+    return [name for name in get_args(Artifact) if _is_there(folder, name)]
 
 
-def zipped(bundle: Path) -> Path:
-    """A temporary zip of the bundle, which the caller deletes."""
-    handle, name = tempfile.mkstemp(prefix="bundle-", suffix=".zip")
-    with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+def _is_there(folder: Path, name: Artifact) -> bool:
+    path = folder / (folders.BUNDLE if name in _MADE else name)
+    known = name != "model.onnx" or find_spec("onnx") is not None
+    return known and path.exists() and not path.is_symlink()
+
+
+def _zip(bundle: Path, out: Path, root: Path) -> None:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(bundle.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 archive.write(path, Path(folders.BUNDLE) / path.relative_to(bundle))
-    return Path(name)
+
+
+def _export(bundle: Path, out: Path, root: Path) -> None:
+    told(["export", str(bundle), "--out", str(out)], root)
+
+
+_MADE: dict[Artifact, Callable[[Path, Path, Path], None]] = {"bundle.zip": _zip, "model.onnx": _export}
+_one_makes = threading.Lock()
 
 
 def winner(folder: Path) -> dict[str, Any] | None:

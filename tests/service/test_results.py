@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from hsiauto.errors import UserError
+from hsiauto.service import results
 from hsiauto.service.results import artifacts
 from tests.service.conftest import House
 
@@ -57,7 +59,7 @@ def test_a_winner_and_the_artifacts_are_told(house: House, run: str) -> None:
     told = house.client.get(f"/api/runs/{run}", headers=house.as_("ann")).json()
     assert told["winner"]["family"] == "forest"
     assert 0 < told["winner"]["test_oa"] <= 1
-    assert told["artifacts"] == ["map.png", "report.html", "bundle.zip"]
+    assert [name for name in told["artifacts"] if name != "model.onnx"] == ["map.png", "report.html", "bundle.zip"]
 
 
 def test_artifacts_are_downloads_but_for_pictures(house: House, run: str) -> None:
@@ -70,6 +72,28 @@ def test_artifacts_are_downloads_but_for_pictures(house: House, run: str) -> Non
     assert _get(house, run, "artifacts/map.tif").status_code == 404
     for name in ("run.yaml", "journal.jsonl", "%2e%2e%2frun.yaml"):
         assert _get(house, run, f"artifacts/{name}").status_code in (404, 422)
+
+
+def test_what_is_made_of_a_bundle_is_made_once(house: House, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported: list[list[str]] = []
+
+    def export(arguments: list[str], root: Path) -> bytes:
+        exported.append(arguments)
+        if len(exported) == 1:
+            raise UserError("a model of this family has no ONNX")
+        Path(arguments[-1]).write_bytes(b"onnx")
+        return b""
+
+    monkeypatch.setattr(results, "told", export)
+    monkeypatch.setattr(results, "find_spec", lambda name: name)
+    refused = _get(house, run, "artifacts/model.onnx")
+    assert (refused.status_code, refused.json()["error"]["rule"]) == (422, "a model of this family has no ONNX")
+    assert [_get(house, run, "artifacts/model.onnx").content for _ in range(2)] == [b"onnx", b"onnx"]
+    assert [arguments[:2] for arguments in exported] == [["export", str(house.service.runs.path(run) / "bundle")]] * 2
+    (house.service.runs.path(run) / "bundle" / "more").touch()
+    assert _get(house, run, "artifacts/model.onnx").content == b"onnx"
+    assert len(exported) == 3, "of another bundle another"
+    assert not list(house.service.runs.path(run).glob(".made-*"))
 
 
 def test_an_artifact_that_is_a_link_is_none(house: House, run: str) -> None:

@@ -4,15 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
-from fastapi.responses import FileResponse, Response, StreamingResponse
-from starlette.background import BackgroundTask
+from fastapi.responses import FileResponse, StreamingResponse
 
 from hsiauto.errors import UserError
 from hsiauto.runs import folder as folders
 from hsiauto.service.access import Served, Viewer
 from hsiauto.service.errors import Refused, not_found
 from hsiauto.service.models import Page, paged
-from hsiauto.service.results import PICTURES, Artifact, Part, artifact, leaderboard, report, zipped
+from hsiauto.service.results import PICTURES, Artifact, Part, artifact, leaderboard, report
 from hsiauto.service.routes.runs import run_out
 from hsiauto.service.runs import ENDED
 
@@ -100,15 +99,11 @@ def show_report(run: str, served: Served, user: Viewer, part: Part | None = None
 
 
 @router.get("/{run}/artifacts/{name}", response_class=FileResponse)
-def download(run: str, name: Artifact, served: Served, user: Viewer) -> Response:
-    """A file that the run left."""
-    found = artifact(served.runs.path(served.runs.find(run, user)["id"]), name)
+def download(run: str, name: Artifact, served: Served, user: Viewer) -> FileResponse:
+    """A file that the run left; `bundle.zip` and `model.onnx` are made when they are first asked for."""
+    found = artifact(served.runs.path(served.runs.find(run, user)["id"]), name, served.config.root)
     if found is None:
         raise not_found("file of this run", name)
     if name in PICTURES:
         return FileResponse(found, media_type="image/png")
-    if name == "bundle.zip":
-        archive = zipped(found)
-        clean = BackgroundTask(archive.unlink)
-        return FileResponse(archive, media_type=_TYPES[name], filename=f"{run}-{name}", background=clean)
     return FileResponse(found, media_type=_TYPES[name], filename=f"{run}-{name}")
