@@ -61,7 +61,7 @@ def inner_app(service: Service) -> FastAPI:
 
     app = FastAPI(title="hsiauto", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.service = service
-    answer_errors(app)
+    answer_errors(app, ROUTERS)
 
     @app.exception_handler(LoginNeeded)
     def to_login(request: Request, error: LoginNeeded) -> RedirectResponse:

@@ -101,7 +101,7 @@ class Database:
         names, marks = ", ".join(fields), ", ".join("?" * len(fields))
         self.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", fields.values())
 
-    def update(self, table: str, name: str, **fields: Any) -> None:
+    def update(self, table: str, name: str, /, **fields: Any) -> None:
         """Change fields of the row with the id `name`."""
         assignments = ", ".join(f"{field} = ?" for field in fields)
         self.run(f"UPDATE {table} SET {assignments} WHERE id = ?", (*fields.values(), name))

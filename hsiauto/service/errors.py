@@ -1,10 +1,11 @@
 """Refusals and their status: every answer of the API that is no success has the body of `UserError`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from hsiauto.errors import UserError, one_line, shown
@@ -35,7 +36,7 @@ def error_body(rule: str, received: object = None, remedy: str = "") -> dict[str
     return {"error": {name: one_line(text, 2000) for name, text in texts.items()}}
 
 
-def answer_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     """Give every refusal, also those of the framework, its status and body."""
 
     @app.exception_handler(UserError)
@@ -52,4 +53,12 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def other(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse(error_body(str(error.detail)), error.status_code, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # the framework names the methods of the first route of this path alone
+            headers["Allow"] = ", ".join(sorted(_methods(request.scope["path"], routers)))
+        return JSONResponse(error_body(str(error.detail)), error.status_code, headers)
+
+
+def _methods(path: str, routers: Iterable[APIRouter]) -> set[str]:
+    routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}

@@ -13,7 +13,7 @@ Options = dict[Annotated[str, Field(max_length=100)], Any]
 
 
 class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class _Told(BaseModel):
@@ -150,7 +150,7 @@ class ResumeRequest(_Asked):
     """What a run that goes on takes anew."""
 
     budget: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
-    time_limit: str | float | None = None
+    time_limit: Annotated[str, Field(min_length=1, max_length=20)] | Annotated[float, Field(gt=0, le=1e9)] | None = None
 
 
 class PredictRequest(_Asked):

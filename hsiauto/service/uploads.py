@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 
+from hsiauto.errors import UserError
 from hsiauto.service.errors import Refused
 
 _STEP = 8 * 2**20
@@ -37,6 +38,8 @@ async def receive(
                     _require_room(path.parent, floor)
                 digest.update(chunk)
                 await run_in_threadpool(file.write, chunk)
+        if not size:
+            raise UserError("a file has content", "an empty body", "Send the file as the body.")
         if expected is not None and size != expected:
             raise Refused(400, f"a body has the {expected:,} bytes of its header", f"{size:,}", "Send it again.")
         temporary.replace(path)

@@ -68,6 +68,11 @@ def test_nothing_else_is_served(house: House, path: str) -> None:
     assert house.client.get(path).status_code == 404
 
 
+def test_a_method_that_a_route_does_not_have_is_told_those_it_has(house: House) -> None:
+    answer = house.client.options("/api/runs/0123456789abcdef")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, PATCH")
+
+
 def test_the_document_of_the_api_tells_its_routes(house: House) -> None:
     document = house.client.get("/api/openapi.json", headers=house.as_("viewer")).json()
     assert {"/api/runs", "/api/scenes/{scene}/files/{role}"} <= document["paths"].keys()

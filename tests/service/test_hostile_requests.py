@@ -37,6 +37,8 @@ def bodies(draw: random.Random) -> bytes:
     """Mostly JSON whose first level is right, so that what lies below is looked at."""
     if draw.random() < 0.2:
         return draw.choice([b"", b"{", b"[" * 100_000, b"\xff\xfe", b'{"a":1,"a":2}', b"null", b"NaN"])
+    if draw.random() < 0.2:
+        return json.dumps({"name": "a", "shared": draw.choice([True, False])}).encode()
     fields = {"scene": "demo", "config": value(draw, 1), "options": value(draw, 1), "name": "a"}
     kept = {name: fields[name] for name in draw.sample(sorted(fields), draw.randrange(1, 5))}
     return json.dumps(kept if draw.random() < 0.7 else value(draw)).encode()

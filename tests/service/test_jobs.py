@@ -255,6 +255,16 @@ def test_runs_are_listed_by_page_order_and_state(house: House) -> None:
     assert get("/api/runs", params={"page_size": 201}, headers=house.as_("ann")).status_code == 422
 
 
+def test_a_run_is_named_and_shared(house: House) -> None:
+    run = house.run("ann")
+    change = house.client.patch(f"/api/runs/{run}", headers=house.as_("ann"), json={"name": "mine", "shared": True})
+    assert (change.json()["name"], change.json()["shared"]) == ("mine", True)
+    told = house.client.get(f"/api/runs/{run}", headers=house.as_("bob")).json()
+    assert (told["name"], told["mine"], told["owner"]) == ("mine", False, "ann")
+    assert house.client.patch(f"/api/runs/{run}", headers=house.as_("bob"), json={"name": "x"}).status_code == 404
+    assert house.client.patch(f"/api/runs/{run}", headers=house.as_("ann"), json={"shared": 0}).status_code == 422
+
+
 def test_a_deleted_run_leaves_nothing(house: House) -> None:
     run = house.run()
     house.wait(run)

@@ -117,7 +117,7 @@ def _files(folder: Path, named: Path) -> dict[str, Path] | None:
         if len(data) != 1:
             return None
         files |= {"header": named, "cube": data[0]}
-    if not all(path.is_file() and not path.is_symlink() and path.stat().st_size < 2**20 for path in files.values()):
+    if not all(path.is_file() and not path.is_symlink() and 0 < path.stat().st_size < 2**20 for path in files.values()):
         return None
     return files
 
@@ -166,6 +166,12 @@ def test_a_name_is_kept_as_text_alone(house: House, filename: str) -> None:
     put = house.client.put(place, params={"filename": filename}, headers=house.as_("ann"), content=b"abc")
     assert put.status_code == 200
     assert [path.name for path in house.service.scenes.folder(scene).iterdir()] == ["cube.npy"]
+
+
+def test_an_empty_file_is_none(house: House) -> None:
+    scene = upload(house, {})
+    place = f"/api/scenes/{scene}/files/cube"
+    assert house.client.put(place, params={"filename": "a.npy"}, headers=house.as_("ann")).status_code == 422
 
 
 def test_a_second_file_of_a_role_takes_the_place_of_the_first(house: House) -> None:
