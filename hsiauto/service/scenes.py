@@ -32,6 +32,7 @@ OPTIONS = {
     if one.part == "scene" and name != "dataset" and not is_path(one)
 }
 """What a scene may say of its files: the settings of a scene that are no paths."""
+_OF_POLYGONS = frozenset({"label-field", "label-layer", "all-touched", "group-field"})
 _FOLDER, ABOUT, PREVIEW = "scenes", "about.json", "preview.png"
 
 
@@ -192,13 +193,14 @@ def scene_options(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in options:
         if name not in OPTIONS:
             raise UserError("a scene has no such option", shown(name), did_you_mean(name, OPTIONS, "See the docs."))
-    SceneSource(**{OPTIONS[name].field: value for name, value in options.items()})
+    polygons = {"labels": "labels.geojson"} if _OF_POLYGONS & options.keys() else {}  # the check sees what came
+    SceneSource(**polygons, **{OPTIONS[name].field: value for name, value in options.items()})
     return options
 
 
 _ENVI_DATA = (".img", ".dat", ".bil", ".bip", ".bsq", ".raw", ".bin", ".cube")
 _SUFFIXES: dict[str, tuple[str, ...]] = {"cube": (".mat", ".npy", ".npz", ".tif", ".tiff", *_ENVI_DATA, "")}
-_SUFFIXES |= {"labels": _SUFFIXES["cube"], "header": (".hdr",), "labels_header": (".hdr",)}
+_SUFFIXES |= {"labels": (*_SUFFIXES["cube"], ".geojson", ".gpkg"), "header": (".hdr",), "labels_header": (".hdr",)}
 
 
 def stored_name(role: str, filename: str) -> str:

@@ -20,6 +20,7 @@ from tests.hostile.case import Case
 from tests.hostile.kinds import every_case
 from tests.hostile.kinds.numpy_cases import described, header
 from tests.hostile.template import BANDS, HEIGHT, WIDTH, write_scene
+from tests.scene import fabricate, vectors
 from tests.service.conftest import House
 
 KINDS = ("envi", "matlab", "numpy", "geotiff", "hdf5")
@@ -221,3 +222,15 @@ def test_the_operators_scenes_are_everybodys(started: Callable[..., House], tmp_
     found = house.service.scenes.find(items[1]["id"], User("viewer", "viewer"))
     assert found.settings == {"dataset": str(folder / "cube.npy"), "labels": str(folder / "cube_gt.npy")}
     assert house.client.delete(f"/api/scenes/{items[1]['id']}", headers=house.as_("admin")).status_code == 404
+
+
+def test_labels_may_be_polygons(house: House, tmp_path: Path) -> None:
+    cube = fabricate.tif(tmp_path / "field.tif", fabricate.cube())
+    fields = vectors.geojson(
+        tmp_path / "fields.geojson", [vectors.box(0, 0, 3, 4, crop="rye"), vectors.box(3, 0, 5, 4, crop="oats")]
+    )
+    scene = upload(house, {"cube": cube, "labels": fields}, **{"label-field": "crop"})
+    found = check(house, scene).json()
+    assert {one["name"] for one in found["classes"]} == {"rye", "oats"}
+    bare = upload(house, {"cube": cube, "labels": cube}, **{"label-field": "crop"})
+    assert check(house, bare).status_code == 422

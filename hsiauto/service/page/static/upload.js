@@ -9,7 +9,7 @@ import { settingsForm } from "./settings-form.js";
 const ROLES = [
   ["cube", "Cube", true, "The image: ENVI binary, GeoTIFF, MATLAB or NumPy."],
   ["header", "Header", false, "The .hdr of an ENVI image."],
-  ["labels", "Labels", false, "A label map of the same size. Not needed to predict on the scene."],
+  ["labels", "Labels", false, "A label map of the same size, or polygons (GeoJSON, GeoPackage). Not needed to predict on the scene."],
   ["labels_header", "Labels' header", false, "The .hdr of labels that are ENVI."],
 ];
 
