@@ -1,7 +1,7 @@
 /** What one may do with a run: stop it, go on with more, map another scene, share it, delete it. */
 import { h } from "./report/dom.js";
 import { api } from "./api.js";
-import { attempt, button, runs, sayer } from "./screen.js";
+import { attempt, button, mayChange, runs, sayer } from "./screen.js";
 import { goesOn } from "./states.js";
 
 /** Labelled input of a small form. */
@@ -39,7 +39,7 @@ function predict(run, line) {
 /** Buttons for the run as it stands; `changed(run)` after one of them. */
 export function actions(run, changed) {
   const line = sayer();
-  const own = runs && run.mine;
+  const own = mayChange(run);
   const post = (what) => async (event) => {
     const next = await attempt(line, event.target, () => api(`/runs/${run.id}/${what}`, { method: "POST", body: {} }));
     if (next) changed(next);

@@ -1,7 +1,7 @@
 /** The scenes that the visitor may see, and the form that brings another. */
 import { h } from "./report/dom.js";
 import { api } from "./api.js";
-import { attempt, badge, button, place, runs, sayer, when } from "./screen.js";
+import { attempt, badge, button, mayChange, place, runs, sayer, when } from "./screen.js";
 import { look, searchable } from "./scene-look.js";
 import { serverTable } from "./server-table.js";
 import { upload } from "./upload.js";
@@ -22,7 +22,7 @@ function detail(scene) {
       list.turn({});
     }
   }, "danger");
-  const own = runs && scene.mine && scene.source === "upload";
+  const own = scene.source === "upload" && mayChange(scene);
   const block = h("div", { class: "opened" }, look(scene), line,
     h("p", { class: "actions" }, runs && searchable(scene) ? h("a", { class: "button main", href: `/runs/new?scene=${scene.id}` }, "New run on it") : null,
       own ? [share, remove] : null));

@@ -5,6 +5,11 @@ export const place = document.getElementById("screen");
 /** Whether the visitor may start and change things. */
 export const runs = place.dataset.role !== "viewer";
 
+/** Whether the visitor may change a run or a scene. */
+export function mayChange({ mine }) {
+  return place.dataset.role === "admin" || (runs && mine);
+}
+
 /** The line of a form or screen that says what went wrong, or what was done; read aloud. */
 export function sayer() {
   const line = h("p", { class: "said", role: "alert", hidden: true });
