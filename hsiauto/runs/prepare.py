@@ -15,6 +15,7 @@ from hsiauto.families.base import SEES_UNLABELLED, FamilyConfig, hash_of
 from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.leaderboard.statements import NO_PLACES
 from hsiauto.runs import folder as folders
+from hsiauto.runs.on_disk import on_gathered
 from hsiauto.runs.told import scene_line, split_lines
 from hsiauto.scene import Scene, open_scene, read_label_map
 from hsiauto.scene.memory import SMALLER, require, within_memory
@@ -87,6 +88,7 @@ def prepare(run_config: RunConfig, progress: Callable[[str, int, int | None], No
     space = Space.load(run_config.space, run_config.families, run_config.pins)
     space = space if run_config.split.has_places else space.of_spectra()
     scene = open_scene(run_config.scene, progress)
+    space = on_gathered(space, scene, run_config)
     require(shared_bytes(scene.cube), "the copy of the cube that workers share", SMALLER)
     maps = fixed_maps(run_config.split, scene)
     apart: dict[str, Any] = {"groups": scene.groups, "parts": scene.parts}

@@ -1,6 +1,6 @@
 """Space: the families and ranges of a search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -102,16 +102,24 @@ class Space:
 
     def of_spectra(self) -> "Space":
         """The families that read one spectrum; `notes` says which are left out. Raises UserError if none does."""
-        kept = {name: part for name, part in self.parts.items() if part.config.input in ("pixel", "features")}
+        rule, remedy = "a spectrum without a place has no neighbours", "Take families of one pixel, or classical ones."
+        why = "which read neighbours, and a spectrum without a place has none"
+        return self._that_read(("pixel", "features"), rule, remedy, why)
+
+    def of_windows(self) -> "Space":
+        """The families that read windows or less, none of them a whole scene; like `of_spectra`."""
+        rule, remedy = "tiles cover a scene, which memory must hold", "Take families that read windows, or spectra."
+        why = "whose tiles cover the scene, which is larger than memory"
+        return self._that_read(("pixel", "features", "patch"), rule, remedy, why)
+
+    def _that_read(self, inputs: Collection[str], rule: str, remedy: str, why: str) -> "Space":
+        kept = {name: part for name, part in self.parts.items() if part.config.input in inputs}
         left_out = ", ".join(sorted(self.parts.keys() - kept.keys()))
         if not kept:
-            rule, remedy = (
-                "a spectrum without a place has no neighbours",
-                "Take families of one pixel, or classical ones.",
-            )
             raise UserError(rule, left_out, remedy)
-        why = "which read neighbours, and a spectrum without a place has none"
-        return replace(self, parts=kept, notes=(f"left out: {left_out}, {why}",) if left_out else ())
+        return replace(
+            self, parts=kept, notes=(*self.notes, f"left out: {left_out}, {why}") if left_out else self.notes
+        )
 
     def suggest(self, trial: BaseTrial, family: str) -> FamilyConfig:
         """A config of `family` from Optuna's `trial`, define-by-run: inactive hyperparameters are never suggested."""

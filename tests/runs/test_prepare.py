@@ -183,3 +183,17 @@ def test_further_folds_are_told_before_a_search(tmp_path: Path) -> None:
     assert not [text for text in prepared(tmp_path, labels, spec, command="train").warnings if "folds" in text]
     few = prepared(tmp_path, labels, spec, further_folds=20).warnings
     assert any(text.startswith("the training pool bears ") and "20 were asked for" in text for text in few)
+
+
+def test_a_search_on_a_cube_that_stays_on_disk_sees_labelled_ground_through_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hsiauto.scene.on_disk.available", lambda: 1000)
+    families = ("svm", "cnn2d", "mambahsi")
+    with pytest.raises(UserError, match="Set `unlabelled` to none"):
+        prepared(tmp_path, fields(80, 80), SplitSpec(), families=families)
+    found = prepared(tmp_path, fields(80, 80), SplitSpec(), families=families, unlabelled="none")
+    assert set(found.space.families) == {"svm", "cnn2d"}
+    assert any("left out: mambahsi, whose tiles cover the scene" in note for note in found.notes)
+    with pytest.raises(UserError, match="tiles cover a scene"):
+        prepared(tmp_path, fields(80, 80), SplitSpec(), families=("mambahsi",), unlabelled="none")
