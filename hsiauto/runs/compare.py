@@ -20,8 +20,7 @@ from hsiauto.search.events.right import unpacked
 from hsiauto.search.journal import read
 from hsiauto.settings import typed_path
 from hsiauto.split import Split
-from hsiauto.split.seal import alike
-from hsiauto.split.storage import load_split
+from hsiauto.split.storage import load_alike, load_split
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class Pair:
     over_seeds: Paired | None
     """Paired over the seeds that both have, which is chance of training; None: they have none in common."""
     by_block: Paired
-    """Paired over the blocks of the split, whose pixels are alike, each model's mean over its seeds: chance of where
-    the test pixels lie. `n` counts the blocks."""
+    """Paired over the blocks or groups of the split, whose pixels are alike, each model's mean over its seeds: chance
+    of where the test pixels lie. `n` counts them."""
     adjusted_p: float
     """`by_block.p` after Holm, for as many pairs as are compared."""
     mcnemar: McNemar
@@ -116,7 +115,7 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     names = _names(folders_)
     found = [_read(folder, name) for folder, name in zip(folders_, names, strict=True)]
     _refuse_other_splits(found)
-    blocks = alike(found[0].split)
+    blocks = load_alike(folders_[0] / folders.SPLIT, found[0].split)
     tests = [_tests(first, second, blocks) for first, second in itertools.combinations(found, 2)]
     adjusted = _holm([by_block.p for _, by_block, _ in tests])
     pairs = tuple(

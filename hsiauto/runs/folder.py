@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from hsiauto.config import RunConfig, declared, flat, run_config_from
 from hsiauto.errors import UserError, shown
 from hsiauto.files import LOCK, read_yaml, run_lock, write_yaml, writing
@@ -54,13 +57,19 @@ def _refuse_used(folder: Path) -> None:
         raise UserError("a run starts in a new or empty folder", folder, remedy)
 
 
-def create(folder: Path, run_config: RunConfig, split: Split, work: Mapping[str, Any] | None = None) -> None:
+def create(
+    folder: Path,
+    run_config: RunConfig,
+    split: Split,
+    work: Mapping[str, Any] | None = None,
+    groups: npt.NDArray[np.integer] | None = None,
+) -> None:
     """Write run.yaml and split.npz into the `claimed` folder. Raises UserError if it cannot be written.
 
-    `work` holds settings of the command that RunConfig does not have: what is trained.
-    None takes a setting out.
+    groups (H, W): the scene's, if it has some. `work` holds settings of the command that RunConfig does not have: what
+    is trained. None takes a setting out.
     """
-    save_split(split, folder / SPLIT)
+    save_split(split, folder / SPLIT, groups)
     write_config(folder, run_config, work)
 
 

@@ -180,7 +180,7 @@ def new_run(
     with ray_for_a_run():
         machine = prepare_workers(prepared.run_config, folder, new=True)
         with folders.claimed(folder):
-            folders.create(folder, prepared.run_config, prepared.split, work)
+            folders.create(folder, prepared.run_config, prepared.split, work, prepared.scene.groups)
             with _open(prepared, folder, machine, watch, folders.REFITS, study) as run:
                 yield run
 

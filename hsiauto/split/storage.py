@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path, check_json, regular_file
@@ -12,12 +13,15 @@ from hsiauto.scene.model import Part
 from hsiauto.scene.readers import numpy_file
 from hsiauto.split.make import split_hash
 from hsiauto.split.model import HeldOut, Split, SplitSpec
+from hsiauto.split.seal import alike
 
 _SETS = ("train", "val", "pool", "test")
+_TEST_GROUPS = "test_groups"
 
 
-def save_split(split: Split, path: Path) -> None:
-    """Write `split` atomically, as a NumPy archive that needs no pickle. `path` ends in .npz."""
+def save_split(split: Split, path: Path, groups: npt.NDArray[np.integer] | None = None) -> None:
+    """Write `split` atomically, as a NumPy archive that needs no pickle. `path` ends in .npz. groups (H, W): of the
+    scene; those of test pixels are kept beside a split by groups."""
     header = {
         "spec": split.spec.model_dump(mode="json"),
         "shape": split.shape,
@@ -28,6 +32,8 @@ def save_split(split: Split, path: Path) -> None:
         "held_out": split.held_out,
     }
     sets = {name: getattr(split, name) for name in _SETS}
+    if split.spec.by_groups and groups is not None:
+        sets[_TEST_GROUPS] = alike(split, groups)
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, header=np.array(json.dumps(header)), **sets)
 
@@ -58,6 +64,20 @@ def load_split(path: Path) -> Split:
             "The file was changed; restore it, or start anew.",
         )
     return split
+
+
+def load_alike(path: Path, split: Split) -> npt.NDArray[np.int64]:
+    """(N,) `seal.alike` of `split`, which is stored at `path`. Raises UserError if its groups are not."""
+    if not split.spec.by_groups:
+        return alike(split)
+    try:
+        groups = numpy_file.read(path, _TEST_GROUPS).array.astype(np.int64, casting="safe")
+        if groups.shape != split.test.shape:
+            raise ValueError(f"{_TEST_GROUPS} of shape {groups.shape}")
+    except (KeyError, TypeError, ValueError) as error:
+        rule = "a split by groups is stored with the group of each test pixel"
+        raise UserError(rule, f"{path}: {error}", "Restore the file, or start anew.") from error
+    return groups
 
 
 def _held_out(stored: list[Any] | None) -> HeldOut | None:

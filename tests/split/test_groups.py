@@ -15,6 +15,7 @@ from hsiauto.split import Split, SplitSpec, choose, folds, load_split, make_spli
 from hsiauto.split.counts import class_counts
 from hsiauto.split.distance import Distances, distance_to
 from hsiauto.split.seal import TrialData, seal
+from hsiauto.split.storage import load_alike
 from tests.split.maps import LabelMap, fields, groups_of, label_maps
 
 
@@ -120,8 +121,15 @@ def test_the_buffer_is_automatic_and_blocks_play_no_part(tmp_path: Any) -> None:
     assert split.spec.squares == found.chosen.squares
     assert (split.spec.block_size, split.buffer) == ("auto", found.chosen.squares.buffer)
     assert choose(labels, SplitSpec(protocol="groups", buffer=3), groups=groups) is None
-    save_split(split, tmp_path / "split.npz")
-    assert load_split(tmp_path / "split.npz") == split
+    path = tmp_path / "split.npz"
+    save_split(split, path, groups)
+    assert load_split(path) == split
+    np.testing.assert_array_equal(load_alike(path, split), groups.ravel()[split.test])
+    for wrong in (None, np.zeros(3, np.int64)):
+        archive: dict[str, Any] = {name: array for name, array in np.load(path).items() if name != "test_groups"}
+        np.savez(path, **archive | ({} if wrong is None else {"test_groups": wrong}))
+        with pytest.raises(UserError, match="the group of each test pixel"):
+            load_alike(path, split)
 
 
 def test_groups_are_counted_by_class_and_side() -> None:
