@@ -5,7 +5,7 @@ below another as a small scene; a prediction goes through them one by one, each 
 the same as of the whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -110,9 +110,37 @@ def _around(first: int, count: int, size: int, reflected: bool) -> tuple[npt.NDA
     return folded, np.ones(count, np.bool_) if reflected else (wanted >= 0) & (wanted < size)
 
 
-def boxes_read(config: FamilyConfig, shape: tuple[int, int], pixels: Pixels) -> Iterator[tuple[Box, slice, slice]]:
-    """The boxes of `pixels`, each with the rows and columns of the scene that predicting it reads."""
-    height, width = shape
+Predict = Callable[
+    [npt.NDArray[np.generic], npt.NDArray[np.bool_], Pixels, Callable[[Pixels], Pixels]], npt.NDArray[np.float32]
+]
+"""(cube, valid pixels, pixels, flat indices there -> in the scene) -> (N, K): of a part of a scene, or all of it."""
+
+
+def by_boxes(
+    config: FamilyConfig,
+    cube: npt.NDArray[np.generic],
+    valid: npt.NDArray[np.bool_],
+    pixels: Pixels,
+    predict: Predict,
+) -> npt.NDArray[np.float32]:
+    """(N, K) at `pixels` of a scene: what `predict` says of it, or, if `cube` stays on disk, of each box with the rows
+    and columns that `config` reads."""
+    if not len(pixels) or not stays_on_disk(cube):
+        return predict(cube, valid, pixels, lambda some: some)
+    height, width = valid.shape
+    found = []
     for box in boxes(pixels, width, config.support):
-        rows, columns = config.rows_read(*box.rows, height), config.rows_read(*box.columns, width)
-        yield box, slice(*rows), slice(*columns)
+        (top, bottom), (left, right) = config.rows_read(*box.rows, height), config.rows_read(*box.columns, width)
+        rows, columns = np.divmod(pixels[box.members], width)
+        part, side = (slice(top, bottom), slice(left, right)), right - left
+
+        def in_scene(some: Pixels, top: int = top, left: int = left, side: int = side) -> Pixels:
+            return (some // side + top) * width + some % side + left
+
+        places = (rows - top) * side + columns - left
+        found.append((box.members, predict(np.ascontiguousarray(cube[part]), valid[part], places, in_scene)))
+        release(cube)
+    out = np.empty((len(pixels), found[0][1].shape[1]), np.float32)
+    for members, p_NK in found:
+        out[members] = p_NK
+    return out

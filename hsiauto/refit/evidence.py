@@ -3,7 +3,7 @@
 A mean of models and a filter over space need no training of their own: both are worked out from what is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -15,6 +15,7 @@ from hsiauto.families.base import SmoothedConfig
 from hsiauto.metrics import scores
 from hsiauto.models.preprocess import Projection
 from hsiauto.models.smoothing import guide_for, smooth
+from hsiauto.models.surroundings import by_boxes
 from hsiauto.refit import out_of_fold
 from hsiauto.refit.work import Work
 from hsiauto.search.trials import TrialState
@@ -139,11 +140,20 @@ class Evidence:
         if smoothing.smoothing == "guided" and (fold, seen) not in self._guides:
             self._guides[fold, seen] = guide_for(smoothing, data.cube, data.pixels_of(seen))
 
-        def model(pixels: Pixels) -> npt.NDArray[np.float32]:
-            return p_NK[np.searchsorted(known, pixels)].astype(np.float32)
-
         guide = self._guides.get((fold, seen))
-        return smooth(smoothing, guide, model, data.cube, data.valid, data.val_pixels)
+
+        def filtered(
+            cube: npt.NDArray[np.generic],
+            valid: npt.NDArray[np.bool_],
+            pixels: Pixels,
+            in_scene: Callable[[Pixels], Pixels],
+        ) -> npt.NDArray[np.float32]:
+            def model(some: Pixels) -> npt.NDArray[np.float32]:
+                return p_NK[np.searchsorted(known, in_scene(some))].astype(np.float32)
+
+            return smooth(smoothing, guide, model, cube, valid, pixels)
+
+        return by_boxes(smoothing, data.cube, data.valid, data.val_pixels, filtered)
 
     def _told(self, trial: TrialState, fold: int) -> _Told | None:
         key = (trial.trial_id, fold)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from hsiauto.errors import UserError
@@ -13,7 +14,8 @@ from hsiauto.families.cnn1d import Cnn1dConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.references import Coordinate1NNConfig
 from hsiauto.models.fitted.base import scored
-from hsiauto.models.surroundings import boxes, gathered
+from hsiauto.models.smoothing import guide_for, smooth
+from hsiauto.models.surroundings import boxes, by_boxes, gathered
 from hsiauto.scene.on_disk import MappedFile, release, stays_on_disk
 from hsiauto.split.seal import TrialData
 from hsiauto.training.trial import Trial
@@ -136,3 +138,25 @@ def test_a_file_that_is_gone_or_cut_is_named(on_disk: TrialData, tmp_path: Path)
         replace(file, path=str(tmp_path / "short.npy")).open()
     assert MappedFile.of(np.zeros(3)) is None
     assert MappedFile.of(np.load(tmp_path / "cube.npy", mmap_mode="r+")) is None, "it may hold what the file does not"
+
+
+@pytest.mark.parametrize("smoothing", ["majority", "guided"])
+def test_answers_that_were_told_are_filtered_box_by_box_as_in_the_whole(
+    smoothing: str, in_memory: TrialData, on_disk: TrialData
+) -> None:
+    config = CLASSICAL["svm"].model_copy(update={"smoothing": smoothing, "smoothing_radius": 2})
+    guide = guide_for(config, in_memory.cube, in_memory.train_pixels)
+    p_NK = np.random.default_rng(2).dirichlet(np.ones(3), H * W).astype(np.float32)
+
+    def filtered(data: TrialData) -> npt.NDArray[np.float32]:
+        return by_boxes(
+            config,
+            data.cube,
+            data.valid,
+            data.val_pixels,
+            lambda cube, valid, pixels, there: smooth(
+                config, guide, lambda some: p_NK[there(some)], cube, valid, pixels
+            ),
+        )
+
+    np.testing.assert_allclose(filtered(on_disk), filtered(in_memory), atol=1e-6)

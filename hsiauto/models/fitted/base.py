@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.families.base import FamilyConfig, ReferenceConfig
-from hsiauto.models.surroundings import boxes_read
-from hsiauto.scene.on_disk import release, stays_on_disk
+from hsiauto.models.surroundings import by_boxes
 from hsiauto.split.model import Pixels
 from hsiauto.split.seal import TrialData
 
@@ -52,13 +51,12 @@ def shown(config: FamilyConfig, data: TrialData) -> npt.NDArray[np.bool_]:
 def scored(fitted: Fitted, data: TrialData, pixels: Pixels) -> npt.NDArray[np.float32]:
     """Class probabilities (N, n_classes) at `pixels` of the scene that `fitted` was trained on, for a score."""
     may_read = shown(fitted.config, data)
-    if not len(pixels) or not stays_on_disk(data.cube) or isinstance(fitted.config, ReferenceConfig):
+    if isinstance(fitted.config, ReferenceConfig):
         return fitted.probabilities(data.cube, may_read, pixels)
-    width, out = data.cube.shape[1], np.empty((len(pixels), fitted.n_classes), np.float32)
-    for box, rows, columns in boxes_read(fitted.config, may_read.shape, pixels):
-        y, x = np.divmod(pixels[box.members], width)
-        places = (y - rows.start) * (columns.stop - columns.start) + x - columns.start
-        part = np.ascontiguousarray(data.cube[rows, columns])
-        out[box.members] = fitted.probabilities(part, may_read[rows, columns], places)
-        release(data.cube)
-    return out
+    return by_boxes(
+        fitted.config,
+        data.cube,
+        may_read,
+        pixels,
+        lambda cube, valid, places, _: fitted.probabilities(cube, valid, places),
+    )
