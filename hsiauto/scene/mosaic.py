@@ -179,6 +179,8 @@ def _frame(scene: Scene) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
     """The least and the greatest (x, y) of its corners."""
     assert scene.geo is not None
     a, b, c, d, e, f = scene.geo.transform
-    ends: Iterable[tuple[int, int]] = ((0, 0), (0, scene.height), (scene.width, 0), (scene.width, scene.height))
+    lookup = scene.geo.lookup
+    height, width = (scene.height, scene.width) if lookup is None else lookup.shape
+    ends: Iterable[tuple[int, int]] = ((0, 0), (0, height), (width, 0), (width, height))
     xy = np.array([(a * column + b * row + c, d * column + e * row + f) for column, row in ends])
     return xy.min(axis=0), xy.max(axis=0)

@@ -18,6 +18,7 @@ from hsiauto.report.palette import class_colours
 from hsiauto.runs.map_target import claim
 from hsiauto.scene import Scene, open_scene, readers
 from hsiauto.scene.lookup import GeometryLookup
+from hsiauto.scene.mosaic import mosaic
 from hsiauto.scene.source import SceneSource
 from tests.scene.products import delivered as d
 
@@ -101,6 +102,20 @@ def test_a_pixel_that_two_classes_show_is_unlabelled() -> None:
     np.testing.assert_array_equal(labels, [[0, 1], [2, 0]])
     assert torn == 1
     np.testing.assert_array_equal(lookup.to_map(np.array([[5, 6], [7, 8]]), -1), [[5, 5, 6], [7, -1, 8]])
+
+
+def test_scenes_in_the_sensors_geometry_overlap_where_their_maps_do(tmp_path: Path) -> None:
+    cubes = []
+    for name, shift in (("one", 0), ("edge", d.H + 1), ("far", 40)):  # a map is d.H + 2 columns wide
+        (tmp_path / name).mkdir()
+        cubes.append(tmp_path / name / f"{name}.nc")
+        d.emit(tmp_path / name, mask=False).rename(cubes[-1])
+        x, dx, *rest = d.EMIT_PLACE
+        with h5py.File(cubes[-1], "a") as file:
+            file.attrs["geotransform"] = (x + shift * dx, dx, *rest)
+    scenes = [_scene(tmp_path, cube) for cube in cubes]
+    notes = mosaic(scenes, "three").notes
+    assert next(note for note in notes if "same ground" in note).endswith(": one and edge")
 
 
 def test_maps_of_a_scene_in_the_sensors_geometry_lie_on_the_ground(tmp_path: Path) -> None:
