@@ -1,7 +1,7 @@
 /** Runs side by side, and whether their winners differ by more than chance on the same test pixels. */
 import { h, number, prose, section, short } from "./report/dom.js";
 import { api } from "./api.js";
-import { attempt, badge, button, facts, percent, place, sayer, seconds, when } from "./screen.js";
+import { attempt, badge, button, facts, percent, place, sayer, seconds, waited, when } from "./screen.js";
 import { sceneName } from "./scene-look.js";
 
 const MOST = 4;
@@ -68,7 +68,7 @@ async function show(ids) {
 }
 
 async function screen() {
-  const { items, total } = await api("/runs?sort=-created&page_size=200");
+  const { items, total } = await waited(api("/runs?sort=-created&page_size=200"));
   const runs = items.filter((run) => run.kind === "search");
   if (runs.length < 2) return place.append(h("p", {}, "There are not two runs yet."));
   const choices = [0, 1].map((i) => h("select", { id: `run-${i}` }, runs.map((run) => h("option", { value: run.id, selected: run.id === (asked[i] ?? runs[i].id) }, run.name))));

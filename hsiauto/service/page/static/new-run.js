@@ -2,7 +2,7 @@
 import { h, number, prose, short } from "./report/dom.js";
 import { api, onceKey } from "./api.js";
 import { command, config } from "./command.js";
-import { attempt, button, copyable, place, runs, sayer } from "./screen.js";
+import { attempt, button, copyable, place, runs, sayer, waited } from "./screen.js";
 import { look, searchable } from "./scene-look.js";
 import { settingsForm } from "./settings-form.js";
 
@@ -37,7 +37,7 @@ function costTable(rows) {
 }
 
 async function screen() {
-  const [{ items: all, total }, settings, families] = await Promise.all([api("/scenes?page_size=200"), api("/settings"), api("/families")]);
+  const [{ items: all, total }, settings, families] = await waited(Promise.all([api("/scenes?page_size=200"), api("/settings"), api("/families")]));
   const items = all.filter(searchable);
   if (!items.length) return place.append(h("p", {}, "There is no scene yet. ", h("a", { href: "/scenes" }, "Upload one"), "."));
   const asked = new URLSearchParams(location.search).get("scene");

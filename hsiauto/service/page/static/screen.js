@@ -35,6 +35,13 @@ export async function attempt(line, button, action) {
   }
 }
 
+/** What a promise gives; until then the screen says that it is on its way. */
+export async function waited(promise) {
+  const note = h("p", { class: "help", role: "status" }, "Loading.");
+  place.append(note);
+  return promise.finally(() => note.remove());
+}
+
 /** Text as nodes: what stands in backticks is code. */
 export function coded(text) {
   return text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
