@@ -122,9 +122,11 @@ def _further(everything: Sequence[Row]) -> list[str]:
 
 def _of_map(winner: Sequence[Row]) -> list[str]:
     """The expected accuracy of its map; the mean over its seeds, which share pixels, also of the ends."""
+    shares = [row["map_share_applicable"] for row in winner if row["map_share_applicable"] is not None]
+    applicable = [applicability_statement(shares[0])] if shares else []
     rows = [row for row in winner if row["map_oa"] is not None]
     if not rows:
-        return []
+        return applicable
     oa, low, high, beyond = (
         100 * statistics.fmean(row[name] for row in rows)
         for name in ("map_oa", "map_oa_low", "map_oa_high", "map_share_beyond")
@@ -138,8 +140,7 @@ def _of_map(winner: Sequence[Row]) -> list[str]:
     if beyond:
         share = f"{beyond:.0f}" if beyond >= 1 else "Less than 1"
         said += f" {share} % of it lies further away than any test pixel: nothing is known there."
-    applicable = rows[0]["map_share_applicable"]
-    return [said] if applicable is None else [said, applicability_statement(applicable)]
+    return [said, *applicable]
 
 
 def applicability_statement(share: float) -> str:

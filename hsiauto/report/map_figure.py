@@ -62,7 +62,7 @@ def draw_map(scene: Scene, split: Split, prediction: Prediction, title: str, pat
         figure.suptitle(title, fontsize=10)
         of_classes = class_colours(scene.n_classes) / 255.0
         entries = [Patch(color=of_classes[k], label=name) for k, name in enumerate(scene.class_names)]
-        if not scene.valid.all():
+        if not picture(scene.valid, scene.parts, True).all():
             light, dark = (str(grey) for grey in reversed(_CHECKS))
             entries.append(Patch(facecolor=light, edgecolor=dark, hatch="xxxx", label="no data"))
         columns = min(6, len(entries))

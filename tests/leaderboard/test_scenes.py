@@ -59,6 +59,10 @@ def test_what_is_said_of_them(table: pa.Table) -> None:
     assert "Each scene held out once, its config has test OA 86.11 +- 12.03 %" in said
     assert "north 93.06 %, middle 72.22 %, south 93.06 %." in said
     assert "Expected accuracy of the map" not in said
+    drawn = table.to_pandas().assign(map_share_applicable=0.5)
+    assert "50 % of the map lies within the model's area" in " ".join(
+        winner_statement(pa.Table.from_pandas(drawn, table.schema, preserve_index=False))
+    )
     assert distance_statement(table) == IN_ANOTHER_SCENE
 
 
