@@ -193,7 +193,9 @@ def scene_options(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in options:
         if name not in OPTIONS:
             raise UserError("a scene has no such option", shown(name), did_you_mean(name, OPTIONS, "See the docs."))
-    polygons = {"labels": "labels.geojson"} if _OF_POLYGONS & options.keys() else {}  # the check sees what came
+    polygons: dict[str, Any] = (
+        {"labels": "labels.geojson"} if _OF_POLYGONS & options.keys() else {}
+    )  # the check sees what came
     SceneSource(**polygons, **{OPTIONS[name].field: value for name, value in options.items()})
     return options
 
