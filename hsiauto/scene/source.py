@@ -15,7 +15,7 @@ from hsiauto.settings import AbsolutePath, Label, Seed, Setting, Settings, Whole
 SIMULATED = "simulated:"
 VECTOR = (".geojson", ".json", ".gpkg", ".shp")
 """Suffixes of files of polygons and points."""
-SPECTRA = (".csv", ".parquet")
+SPECTRA = (".csv", ".parquet", ".sli")
 """Tables of spectra, which have no place."""
 MatchBands = Literal["exact", "nearest", "interpolate"]
 _MOST_BANDS, _MOST_PARTS = 100_000, 1000
@@ -62,9 +62,9 @@ class SceneSource(Settings):
     """The origin of a scene: a registry name, `simulated:PATH`, or a file with its labels."""
 
     dataset: Annotated[_Dataset, Setting(_GROUP, _COMMANDS, repeated=True)] = "demo"
-    """A known scene (see `hsiauto datasets`), demo, simulated:LABELS, or a file, also a .csv or .parquet of spectra.
-    Several scenes are one data set: given again, a folder or pattern of tiles, or a .yaml that lists cube, labels and
-    name of each."""
+    """A known scene (see `hsiauto datasets`), demo, simulated:LABELS, or a file, also one of spectra (.csv, .parquet,
+    .sli). Several scenes are one data set: given again, a folder or pattern of tiles, or a .yaml that lists cube,
+    labels and name of each."""
     data_dir: Annotated[
         AbsolutePath | None,
         Setting(

@@ -17,6 +17,7 @@ from hsiauto.files import regular_file
 from hsiauto.scene.class_field import class_numbers, ranked
 from hsiauto.scene.groups import drawn_groups
 from hsiauto.scene.memory import require
+from hsiauto.scene.readers import spectral_library
 from hsiauto.scene.readers.stored import Stored
 from hsiauto.scene.wavelengths import to_nm
 from hsiauto.settings import local
@@ -50,6 +51,8 @@ def read(path: Path, label_field: str | None, group_field: str | None) -> tuple[
         raise UserError(f"the bands of {path} must have one unit", ", ".join(sorted(units)), "Rename the columns.")
     wavelengths, note = to_nm([float(match[1]) for match in bands.values()], units.pop())
     others = [name for name in names if name not in bands]
+    if path.suffix.lower() == ".sli" and label_field is None:
+        label_field = spectral_library.CLASS
     label_field = _column(path, label_field, others, "label_field")
     spectra = np.stack([_numbers(path, name, table.column(name)) for name in bands], axis=1)
     classes = table.column(label_field).to_pylist()
@@ -78,6 +81,8 @@ def _table(path: Path) -> Any:
     from pyarrow import csv, parquet
 
     require(_EXPANDED * path.stat().st_size, f"the table {path}", "Give fewer spectra or bands.")
+    if path.suffix.lower() == ".sli":
+        return spectral_library.read(path)
     try:
         return csv.read_csv(path) if path.suffix.lower() == ".csv" else parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:

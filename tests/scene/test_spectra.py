@@ -113,6 +113,40 @@ def test_what_is_wrong_with_a_table_is_said(
         open_scene(SceneSource(dataset=stored(tmp_path, table(**changes)), **given))
 
 
+def library(folder: Path, **changes: str) -> str:
+    values = np.arange(24, dtype=">f4").reshape(6, 4)
+    values.tofile(folder / "trees.sli")
+    fields = {"samples": "4", "lines": "6", "bands": "1", "data type": "4", "byte order": "1"}
+    fields |= {"file type": "ENVI Spectral Library", "wavelength units": "Micrometers"}
+    fields |= {"wavelength": "{0.45, 0.55, 0.65, 0.85}"}
+    fields |= {"spectra names": "{oak_1, oak_2, oak 3, pine, pine-2, pine 12}"}
+    lines = [f"{name} = {value}" for name, value in {**fields, **changes}.items()]
+    (folder / "trees.hdr").write_text("\n".join(["ENVI", *lines]))
+    return str(folder / "trees.sli")
+
+
+def test_a_spectral_library_names_its_classes(tmp_path: Path) -> None:
+    scene = open_scene(SceneSource(dataset=library(tmp_path)))
+    assert scene.class_names == ("oak", "pine")
+    assert scene.wavelengths_nm == pytest.approx((450, 550, 650, 850))
+    assert scene.labels.ravel()[:6].tolist() == [1, 1, 1, 2, 2, 2]
+    assert scene.cube.reshape(-1, 4)[:6].tolist() == np.arange(24).reshape(6, 4).tolist()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("file type", "ENVI Standard", "an ENVI Spectral Library; received ENVI Standard"),
+        ("spectra names", "{oak, pine}", "must name each of 6 spectra"),
+        ("lines", "7", "must name each of 7|a shorter file"),
+        ("wavelength", "{1, 2}", "one number for each"),
+    ],
+)
+def test_what_is_no_spectral_library_is_refused(tmp_path: Path, field: str, value: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        open_scene(SceneSource(dataset=library(tmp_path, **{field: value})))
+
+
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1" + bytes(40))
     with pytest.raises(UserError, match="must be a table"):
