@@ -60,7 +60,7 @@ def split_lines(scene: Scene, split: Split, *, validates: bool) -> list[str]:
 def _rule(split: Split, validates: bool) -> str:
     spec, held_out = split.spec, split.held_out
     if held_out is not None:
-        by = "whole scenes validate" if held_out.whole else "blocks of the other validate"
+        by = "whole scenes validate" if held_out.whole else "parts of the other validate"
         return f"scene {held_out.scene} held out" + (f", {by}" if validates else "")
     if not spec.has_places:
         return "whole groups of spectra"

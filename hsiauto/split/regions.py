@@ -30,8 +30,9 @@ class Regions:
 
 
 def regions_of(shape: tuple[int, ...], spec: SplitSpec, groups: Labels | None) -> Regions:
-    """The regions of `blocks`, of `fixed` (whose blocks validate) and of `groups` and `spectra`."""
-    if spec.by_groups:
+    """The regions of `blocks`, `groups` and `spectra`, and those that validate under `fixed` (blocks) and, within one
+    scene, under `scenes`: groups if there are any, else blocks."""
+    if spec.by_groups or (spec.protocol == "scenes" and groups is not None):
         assert groups is not None
         return Regions(groups, (groups,), apart=1, margin=_AROUND_GROUPS if spec.has_places else 0)
     block_size = spec.squares.block_size

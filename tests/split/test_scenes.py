@@ -12,6 +12,7 @@ from hsiauto.scene.model import Part, Scene
 from hsiauto.scene.mosaic import GAP, mosaic, within
 from hsiauto.split import Split, SplitSpec, choose, folds, load_split, make_split, overlap, save_split
 from hsiauto.split.distance import ELSEWHERE, IN_ANOTHER_SCENE, Distances
+from hsiauto.split.regions import block_ids
 from hsiauto.split.seal import class_names, seal, training_data
 from tests.scene.several_scenes import scene
 from tests.split.maps import fields
@@ -75,6 +76,19 @@ def test_blocks_of_the_one_other_scene_validate() -> None:
     apart = np.maximum(np.abs(rows[0][:, None] - columns[0]), np.abs(rows[1][:, None] - columns[1]))
     assert apart.min() > buffer
     assert make_split(whole.labels, split.spec, parts=whole.parts) == split
+
+
+def test_groups_of_the_one_other_scene_validate_if_it_has_groups() -> None:
+    whole = farm(NAMES, NAMES)
+    groups = np.where(whole.labels > 0, block_ids((whole.height, whole.width), 6) + 1, 0)
+    spec = SplitSpec(protocol="scenes", buffer=0)
+    split = make_split(whole.labels, spec, groups=groups, parts=whole.parts)
+    assert scenes_of(split.val, whole) == {"s1"}
+    flat = groups.ravel()
+    assert not set(flat[split.val]) & set(flat[split.train])
+    assert len(split.val) + len(split.train) == len(split.pool)
+    second = folds(split, whole.labels, 2, groups)[1]
+    assert not set(flat[second.val]) & (set(flat[second.train]) | set(flat[split.val]))
 
 
 def test_a_class_of_the_training_scenes_alone_is_learned_and_one_of_the_test_scene_alone_is_left_out() -> None:
