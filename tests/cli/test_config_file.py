@@ -69,7 +69,7 @@ def test_arguments_and_own_options_of_a_command_stand_in_it_too(run_config: Any)
         ("command: train\nfamily: svm\n", "run.yaml is a file of `hsiauto train`.*hsiauto train --config run.yaml"),
         ("config: other.yaml\n", "unknown option; received 'config'"),
         ("resume: runs/x\n", "unknown option; received 'resume'"),
-        ("protocol: random\nbuffer: 3\n", "--buffer belongs to --protocol blocks and fixed"),
+        ("protocol: random\nbuffer: 3\n", "--buffer belongs to --protocol blocks, groups, fixed and scenes"),
         ("budget: 3\nbudget: 4\n", "a key stands once; received 'budget' twice"),
         ("budget: &a 3\nreduction: *a\n", "an alias"),
         ("- budget\n", "a mapping"),

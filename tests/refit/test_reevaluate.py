@@ -84,7 +84,7 @@ def test_what_time_left_out_is_journalled_and_made_up_for(after_search: Work, po
 def test_folds_that_the_pool_does_not_bear_are_missing_and_said(
     after_search: Work, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def of_two_classes(split: Split, labels: np.ndarray, k: int) -> tuple[Split, ...]:
+    def of_two_classes(split: Split, labels: np.ndarray, k: int, groups: None) -> tuple[Split, ...]:
         return split, replace(split, val=split.val[labels.ravel()[split.val] <= 2])
 
     monkeypatch.setattr(import_module("hsiauto.refit.evidence"), "folds", of_two_classes)

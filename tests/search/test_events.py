@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from hsiauto.search.events import Event, Opened, from_line, to_line
 from hsiauto.search.events.line import Accuracy, Amount, Count, Number, Ordinal, Time, TrialId
 from hsiauto.search.events.refits import ByDistance, Confused
+from hsiauto.search.events.right import Right
 from tests import told
 
 _json = st.recursive(
@@ -36,6 +37,7 @@ _DRAWN: dict[Any, st.SearchStrategy[Any]] = {
     TrialId: st.from_regex("[A-Za-z0-9_-]{1,64}", fullmatch=True),
     ByDistance: st.just(()),  # bins agree with the scores beside them: tests/search/test_hostile_journal.py has some
     Confused: st.none(),  # likewise
+    Right: st.none(),  # likewise
     dict[str, Any]: _config,
 }
 
