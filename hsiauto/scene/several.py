@@ -83,6 +83,7 @@ def _tiles(source: SceneSource) -> list[tuple[str, SceneSource]]:
     maps = _files(str(source.labels))
     cubes = [cube for cube in cubes if cube not in maps] or cubes
     labels = _by_stem(cubes, maps)
+    cubes = [cube for cube in cubes if cube not in labels.values()]  # of one folder that holds both
     if missing := [cube.name for cube in cubes if cube not in labels]:
         raise UserError(
             "each tile has a label map, whose name is the tile's or begins with it (tile_1.tif, tile_1_gt.tif)",
@@ -110,8 +111,8 @@ def _by_stem(cubes: Sequence[Path], maps: Sequence[Path]) -> dict[Path, Path]:
     stems = {cube.stem: cube for cube in cubes}
     for path in sorted(maps, key=lambda path: len(path.stem)):
         ends = (n for n in range(len(path.stem), 0, -1) if n == len(path.stem) or not path.stem[n].isalnum())
-        cube = next((stems[path.stem[:n]] for n in ends if path.stem[:n] in stems), None)
-        if cube is not None and cube != path:
+        cube = next((stems[path.stem[:n]] for n in ends if stems.get(path.stem[:n], path) != path), None)
+        if cube is not None:
             found.setdefault(cube, path)
     return found
 

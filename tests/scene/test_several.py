@@ -46,6 +46,18 @@ def test_tiles_find_their_label_maps_by_name(tmp_path: Path) -> None:
     assert names(SceneSource(dataset=str(tmp_path / "tile_1*.npy"), labels=tmp_path / "gt")) == ["tile_1", "tile_10"]
 
 
+def test_tiles_and_their_label_maps_may_lie_in_one_folder(tmp_path: Path) -> None:
+    for name in ("north", "south"):
+        stored(tmp_path, name, 10)
+    several = scenes_of(SceneSource(dataset=str(tmp_path), labels=tmp_path))
+    assert several is not None
+    pairs = [(Path(one.dataset).stem, one.labels and one.labels.stem) for _, one in several.scenes]
+    assert pairs == [("north", "north_gt"), ("south", "south_gt")]
+    (tmp_path / "south_gt.npy").unlink()
+    with pytest.raises(UserError, match="none for south"):
+        scenes_of(SceneSource(dataset=str(tmp_path), labels=tmp_path))
+
+
 def test_a_list_names_files_beside_it_and_settings_of_a_scene(tmp_path: Path) -> None:
     stored(tmp_path, "a", 10), stored(tmp_path, "b", 12)
     (tmp_path / "scenes.yaml").write_text(
