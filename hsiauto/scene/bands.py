@@ -137,12 +137,16 @@ def match_bands(
         wrong |= (model < scene.min() - SAME_NM) | (model > scene[np.isfinite(scene)].max() + SAME_NM)
     if wrong.any():
         first = int(wrong.argmax())
+        remedies = {
+            "exact": ", or set `match_bands` to nearest or interpolate",
+            "interpolate": ", or set `match_bands` to nearest: interpolated are bands within the scene's wavelengths",
+            "nearest": f": a band that is more than {FARTHEST_NM:g} nm away stands for no other",
+        }
         raise UserError(
             "the scene must have the bands that the model was trained on",
             f"band {first + 1} of the model at {model[first]:.6g} nm, the scene's nearest at "
             f"{scene[nearest[first]]:.6g} nm ({int(wrong.sum())} of {n_bands} bands differ)",
-            "Give a scene of the same sensor"
-            + (", or set `match_bands` to nearest or interpolate." if how == "exact" else "."),
+            f"Give a scene of the same sensor{remedies[how]}.",
         )
     if how == "nearest":
         return Match(nearest, nearest, none, f"bands taken by the nearest wavelengths; {largest}")

@@ -45,7 +45,8 @@ def why_no_pipeline(bundle: Bundle) -> str:
 def write_skops(bundle: Bundle, path: Path) -> list[str]:
     """Write the dictionary. Raises UserError for a model that is no pipeline, and if the file cannot be written."""
     if why := why_no_pipeline(bundle):
-        raise UserError("EnMAP-Box takes scikit-learn models of single pixels", why, "Write another format.")
+        remedy = "Export the bundle of one, such as `hsiauto train lda` writes, or write another format."
+        raise UserError("EnMAP-Box takes scikit-learn models of single pixels", why, remedy)
     told = bundle.provenance
     colours = told.class_colours or ("000000",) * len(told.class_names)
     stored: dict[str, Any] = {
