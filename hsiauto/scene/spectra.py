@@ -24,6 +24,7 @@ from hsiauto.settings import local
 
 _BAND = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*(nm|um|µm)?\s*", re.IGNORECASE)
 _LEAST = 3
+_NAMED = "Separate the columns by commas, not by semicolons or tabs.", "Name the columns of the bands so."
 _EXPANDED = 20
 """Bytes in memory of a byte of a table, at most, while it is read."""
 
@@ -45,7 +46,7 @@ def read(path: Path, label_field: str | None, group_field: str | None) -> tuple[
     }
     if len(bands) < _LEAST:
         rule = f"a table of spectra has {_LEAST} columns or more that are named by a wavelength, e.g. 450.5"
-        raise UserError(rule, f"{len(bands)} of {len(names)} in {path}", "Name the columns of the bands so.")
+        raise UserError(rule, f"{len(bands)} of {len(names)} in {path}", _NAMED[len(names) > 1])
     units = {(match[2] or "").lower() for match in bands.values()}
     if len(units) > 1:
         raise UserError(f"the bands of {path} must have one unit", ", ".join(sorted(units)), "Rename the columns.")

@@ -5,7 +5,7 @@ import numpy as np
 from hsiauto.errors import UserError
 from hsiauto.split.budget import Labels
 
-_REMEDY = "Check `group_field` or `groups`, or take `protocol` blocks."
+_REMEDY = "Check `group_field` or `groups`, or label more; an image may take `protocol` blocks."
 
 
 def divisible(labels: Labels, groups: Labels | None) -> Labels:
@@ -17,11 +17,11 @@ def divisible(labels: Labels, groups: Labels | None) -> Labels:
         remedy = "Give polygons, or a map of groups beside the label map (`groups`), or take another `protocol`."
         raise UserError("`protocol` groups needs labels with groups", "none", remedy)
     if (n := len(np.unique(groups[groups > 0]))) < 2:
-        raise UserError("`protocol` groups needs two groups or more", n, _REMEDY)
+        raise UserError("a split by groups needs two groups or more", n, _REMEDY)
     standing = np.unique(np.stack([labels[labels > 0], groups[labels > 0]]), axis=1)[0]
     kept = np.where(np.isin(labels, np.flatnonzero(np.bincount(standing) < 2)), 0, labels)
     n_classes, n_kept = (len(np.unique(found[found > 0])) for found in (labels, kept))
     if n_kept < 2:
-        rule = "`protocol` groups needs two classes that stand in two groups or more"
+        rule = "a split by groups needs two classes that stand in two groups or more"
         raise UserError(rule, f"{n_kept} of {n_classes}", _REMEDY)
     return kept

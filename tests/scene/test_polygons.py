@@ -149,7 +149,7 @@ LINE = v.feature("LineString", [v.place(0, 0), v.place(1, 1)], crop="a")
         ([CORN, OATS], {"label_field": None}, r"received no `label_field`.*Its fields: code, crop, farm"),
         ([CORN, OATS], {"label_field": "crops"}, r"'crops'.*Its fields: code, crop, farm"),
         ([CORN, OATS], {"group_field": "owner"}, r"'owner'.*Its fields: code, crop, farm"),
-        ([CORN, OATS], {"label_layer": "b"}, r"`label_layer`.*'b'"),
+        ([CORN, OATS], {"label_layer": "b"}, r"`label_layer`.*'b'.*has no name"),
         ([], {}, r"must have features.*none in"),
         ([CORN, v.point(1, 1, crop="a")], {}, r"polygons alone, or points alone.*1 Polygon, 1 Point"),
         ([CORN, LINE], {}, r"polygons alone, or points alone.*1 LineString"),

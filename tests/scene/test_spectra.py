@@ -12,7 +12,8 @@ from hsiauto.errors import UserError
 from hsiauto.families import FAMILIES
 from hsiauto.leaderboard.statements import NO_PLACES
 from hsiauto.runs.prepare import feedable, prepare
-from hsiauto.scene import open_scene
+from hsiauto.scene import open_image, open_scene
+from hsiauto.scene.bands import ModelBands
 from hsiauto.scene.source import SceneSource
 from hsiauto.split import SplitSpec, overlap
 
@@ -111,6 +112,18 @@ def test_what_is_wrong_with_a_table_is_said(
 ) -> None:
     with pytest.raises(UserError, match=words):
         open_scene(SceneSource(dataset=stored(tmp_path, table(**changes)), **given))
+
+
+def test_a_table_that_is_separated_by_semicolons_is_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "trees.csv"
+    path.write_text("tree;450;550;650\noak;0.1;0.2;0.3\n")
+    with pytest.raises(UserError, match="Separate the columns by commas"):
+        open_scene(SceneSource(dataset=str(path), label_field="tree"))
+
+
+def test_spectra_are_nothing_to_map(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a scene is an image.*nothing in them to map"):
+        open_image(SceneSource(dataset=stored(tmp_path, table())), ModelBands(4))
 
 
 def library(folder: Path, **changes: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from hsiauto.errors import UserError
 from hsiauto.scene.readers.keys import Role, fits
+from hsiauto.scene.source import SPECTRA
 
 TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".parquet", ".arff", ".feather", ".sli")
 _SIDES = (("nrow", "ncol"), ("rows", "cols"), ("nrows", "ncols"), ("height", "width"), ("lines", "samples"), ("h", "w"))
@@ -16,8 +17,12 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 def table(path: Path) -> UserError:
     """The error for a type of file that holds a table of spectra."""
+    rule = "a scene is an image, rows x columns x bands, with a label map of the same rows and columns"
+    if path.suffix.lower() in SPECTRA:
+        remedy = "Spectra without a place train a model, as the only scene of a run; there is nothing in them to map."
+        return UserError(rule, f"{path}, a table", remedy)
     return UserError(
-        "a scene is an image, rows x columns x bands, with a label map of the same rows and columns",
+        rule,
         f"{path}, a table",
         "Save spectra without a place as .csv or .parquet. If the table has the row and column of each pixel, "
         "put the spectra into an array there and save it with numpy.save; the labels likewise, 0 elsewhere",

@@ -79,7 +79,8 @@ def _geojson(path: Path, layer: str | None, _: Sequence[str]) -> tuple[str, str,
     if not isinstance(features, list) or not all(map(_is_feature, features)):
         raise UserError(f"{path} must be a GeoJSON FeatureCollection", shown(document), "Export the layer as GeoJSON")
     if layer is not None and layer != document.get("name"):
-        has = f"Leave it out: the layer of {path} is {shown(document.get('name'))}"
+        called = document.get("name")
+        has = f"Leave it out: the layer of {path} " + ("has no name" if called is None else f"is {shown(called)}")
         raise UserError("`label_layer` must name a layer of the file", shown(layer), has)
     crs = document.get("crs", {"properties": {"name": "OGC:CRS84"}})
     properties = crs.get("properties") if isinstance(crs, dict) else None
