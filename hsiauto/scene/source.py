@@ -77,14 +77,14 @@ class SceneSource(Settings):
     the files; or polygons or points of classes (.geojson, .gpkg, .shp). `hsiauto train` also takes the word active."""
     more: tuple[tuple[_Dataset, AbsolutePath | None], ...] = ()
     """Further scenes of the data set, each with its label map: `dataset` and `labels` given again."""
-    label_field: Annotated[str | None, Setting(_GROUP, _COMMANDS)] = None
+    label_field: Annotated[str | None, Setting(_GROUP, _OF_FILES)] = None
     """Field of the polygons or points, or column of the spectra, that holds their class, as text or a whole number."""
-    label_layer: Annotated[str | None, Setting(_GROUP, _COMMANDS, default="the only one")] = None
+    label_layer: Annotated[str | None, Setting(_GROUP, _OF_FILES, default="the only one")] = None
     """Layer of the polygons or points."""
-    all_touched: Annotated[bool, Setting(_GROUP, _COMMANDS)] = False
+    all_touched: Annotated[bool, Setting(_GROUP, _OF_FILES)] = False
     """A pixel belongs to each polygon that touches it, instead of that which holds its centre."""
     group_field: Annotated[
-        str | None, Setting(_GROUP, _COMMANDS, default="each polygon is a group; of spectra a few of a class")
+        str | None, Setting(_GROUP, _OF_FILES, default="each polygon is a group; of spectra a few of a class")
     ] = None
     """Field of the polygons or points, or column of the spectra, whose values join them to groups, e.g. of one farm."""
     groups: Annotated[AbsolutePath | None, Setting(_GROUP, _COMMANDS)] = None

@@ -21,6 +21,7 @@ from hsiauto.service.config import ServiceConfig
 from hsiauto.service.core import TOKEN, opened
 from tests import told
 from tests.cli.conftest import Run
+from tests.scene import fabricate, vectors
 from tests.search import fakes
 
 BOARD = Path(__file__).parents[2] / "results" / "indian_pines_8bit_blocks.parquet"
@@ -105,6 +106,21 @@ def test_a_scene_without_labels_can_be_predicted_on_alone(
     (scene,) = re.findall(r"scene ([0-9a-f]{16}): new land, 40 x 40 x 24, 0 classes", error)
     code, _, error = run("remote", "run", "--dataset", scene)
     assert (code, "a search takes a scene with labels" in error) == (2, True)
+
+
+def test_a_run_on_fields_that_were_drawn_here(
+    service: tuple[str, str], run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address, token = service
+    monkeypatch.setattr("sys.stdin", io.StringIO(token))
+    run("remote", "login", address)
+    fabricate.tif(tmp_path / "cube.tif", fabricate.cube())
+    boxes = [vectors.box(0, 0, 3, 4, crop="rye", farm="a"), vectors.box(3, 0, 5, 4, crop="oats", farm="b")]
+    vectors.geojson(tmp_path / "fields.geojson", boxes)
+    labels = ("--labels", "fields.geojson", "--label-field", "crop", "--group-field", "farm")
+    code, _, error = run("remote", "run", "--dataset", "cube.tif", *labels, "--budget", "2")
+    assert code == 0, error
+    assert re.search(r"scene [0-9a-f]{16}: cube, .*, 2 classes", error)
 
 
 def test_a_run_ends_with_the_exit_code_of_its_process(
