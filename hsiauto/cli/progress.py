@@ -225,8 +225,8 @@ def download_bars(console: Console) -> Iterator[FileBars]:
 
 @contextmanager
 def classifying_bar(console: Console) -> Iterator[OnEvent]:
-    """An `on_event` that draws a bar of the rows that are classified."""
-    with Bars(console=console, transient=True) as bars:
+    """An `on_event` that draws a bar of the rows that are classified, if somebody looks on."""
+    with Bars(console=console, transient=True, disable=not (console.is_terminal or console.is_jupyter)) as bars:
         task = bars.add_task("classifying", total=None)
 
         def show(event: Event | Transient) -> None:

@@ -130,8 +130,8 @@ class Connection:
     def _refusal(self, error: HTTPError) -> UserError:
         status, kind = error.code, _KINDS.get(error.code, Refused)
         if status == _TOKEN:
-            remedy = f"hsiauto remote login {self.address}"
-            return Refused("the service knows your token", f"another one, at {self.address}", remedy)
+            remedy = f"Ask the operator for one, then `hsiauto remote login {self.address}`."
+            return Refused("the service knows your token", f"one that {self.address} does not know", remedy)
         try:
             said = json.loads(check_json(error.read(_LARGEST + 1), "an answer"))["error"]
             return kind(str(said["rule"]), said["received"] or None, str(said["remedy"]))

@@ -22,7 +22,7 @@ def test_it_prints_values_notes_and_warnings(run: Run, trained: Path) -> None:
     layers = ("--layers", "class,confidence", "--vectorize", "--min-pixels", "3")
     code, out, _ = run("predict", "bundle", "reflectance.npy", "--out", "new/map.tif", *layers)
     assert code == 0
-    lines = out.strip().splitlines()
+    lines = out.splitlines()
     assert lines[0] == "new/map.tif: 24 x 20 pixels"
     assert [line.split()[:3] for line in lines[1:4]] == [[value, "class", value] for value in ("2", "6", "9")]
     assert any(line.startswith("note: neither model nor scene has wavelengths") for line in lines)

@@ -20,7 +20,9 @@ def test_the_token_stands_in_each_request(service: Service, fake: FakeService) -
 
 
 def test_a_wrong_token_asks_for_a_login(fake: FakeService) -> None:
-    with pytest.raises(Refused, match=f"knows your token.*hsiauto remote login {fake.address}"):
+    with pytest.raises(
+        Refused, match=f"knows your token; received one that .* does not know.*hsiauto remote login {fake.address}"
+    ):
         Service(Login(fake.address, "another")).user()
 
 
