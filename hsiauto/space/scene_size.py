@@ -72,6 +72,8 @@ class SceneSize:
         if name in SEES_UNLABELLED:
             return "`unlabelled` is none"
         if self.buffer is not None and name in WINDOW:
+            if self.width == 1:
+                return "a spectrum without a place has no neighbours"
             return f"windows end at the buffer ({self.buffer})"
         return "the scene holds no more"
 

@@ -75,6 +75,8 @@ def test_groups_are_held_out_and_no_family_reads_beside_a_spectrum(tmp_path: Pat
     assert all(config.support == 0 for config in presets)
     assert any("left out" in note and "mambahsi" in note and "hybridsn" in note for note in found.notes)
     assert not any("pixels from training" in line for line in found.told)
+    assert any(note.startswith("a spectrum without a place has no neighbours, so ") for note in found.notes)
+    assert not any("the buffer" in note for note in found.notes)
     with pytest.raises(UserError, match="has no neighbours"):
         feedable(found, FAMILIES["mambahsi"].preset("paper"), ())
 
