@@ -28,8 +28,11 @@ def arrays(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
         if isinstance(link, h5py.ExternalLink):
             elsewhere.append(name)
 
-    file.visititems(visit)
-    file.visititems_links(visit_link)
+    try:
+        file.visititems(visit)
+        file.visititems_links(visit_link)
+    except (SystemError, UnicodeDecodeError) as error:  # what h5py makes of a name that is no UTF-8
+        raise UserError(f"the names in {path} must be UTF-8", error, "Export it again") from error
     if elsewhere:
         received = f"{shown(elsewhere[0])}, which is stored in another file"
         raise UserError(f"{path} must hold its arrays itself", received, "Copy the values into one file")
