@@ -180,7 +180,7 @@ class RunConfig(Settings):
             split = split or SplitSpec()
             if "protocol" not in split.model_fields_set:
                 return {**fields, "split": split.model_copy(update={"protocol": scene.protocol})}
-            if (scene.protocol == "spectra") and split.has_places:
+            if scene.protocol == "spectra" and split.has_places:
                 rule = "a table of spectra, which lie nowhere, has `protocol` spectra"
                 raise UserError(rule, split.protocol, "Leave it out.")
         return fields
