@@ -17,8 +17,6 @@ from hsiauto.config import RunConfig, run_config_from
 from hsiauto.errors import UserError
 from hsiauto.estimator.layout import by_coordinates, by_groups
 from hsiauto.estimator.preset import fit_preset
-from hsiauto.families import FAMILIES
-from hsiauto.families.base import ClassicalConfig, PixelConfig
 from hsiauto.models.bundle import load_bundle
 from hsiauto.models.fitted.base import Fitted
 from hsiauto.models.predict import on_fastest_device, predict_scene
@@ -197,12 +195,11 @@ class HSIClassifier(ClassifierMixin, BaseEstimator):
 
     def _of_one_spectrum(self, further: Mapping[str, Any]) -> tuple[str, ...]:
         """The families that read one spectrum. Raises UserError for others that were asked for."""
-        asked = tuple(self.families) if self.families is not None else None
-        found = Space.load(further.get("space", RunConfig.model_fields["space"].default), asked, {}).families
-        kept = tuple(name for name in found if issubclass(FAMILIES[name], PixelConfig | ClassicalConfig))
-        if asked is not None and len(kept) < len(found):
-            others = ", ".join(sorted({*found} - {*kept}))
-            raise UserError("spectra have no neighbours, which these families read", others, "Leave them out.")
+        asked = Space.load(further.get("space", RunConfig.model_fields["space"].default), self.families, {})
+        kept = asked.of_spectra().families
+        if self.families is not None and (others := sorted({*asked.families} - {*kept})):
+            received = ", ".join(others)
+            raise UserError("spectra have no neighbours, which these families read", received, "Leave them out.")
         return kept
 
     def _searched(self, config: RunConfig, folder: Path) -> tuple[Fitted, tuple[int, ...], ModelBands]:
