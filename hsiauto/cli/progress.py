@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -17,11 +16,12 @@ from rich.text import Text
 
 from hsiauto.cli.console import printable
 from hsiauto.cli.notebook import Cell
-from hsiauto.config import Objective
-from hsiauto.search.events import Ended, Event, Proposed, Ranked, Reevaluated, Refit, Reported, Resumed, Started, Warned
+from hsiauto.search.events import Event, Refit, Reported, Warned
 from hsiauto.search.events.transient import Classifying, Downloading, Forecast, OnEvent, RunOpened, Transient
+from hsiauto.search.standing import Standing
 
-_DONE = ("completed", "stopped", "failed", "refused")
+_SHOWN = ("running", "completed", "stopped", "failed", "refused", "interrupted")
+"""States of trials, in the order in which they are counted."""
 _LINE_EVERY_S = 15.0
 """How often a line is printed if the output is no terminal (a log file, CI)."""
 
@@ -36,15 +36,9 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console, self._bars = console, FileBars(console)
         self._opened: RunOpened | None = None
-        self._budget: int | None = None
-        self._objective: Objective = "kappa"
-        self._phase = "refit"
+        self._standing = Standing(phase="refit")
         self._started = time.monotonic()
-        self._family: dict[str, str] = {}
-        self._states: dict[str, str] = {}
         self._latest: dict[str, tuple[int, float | None]] = {}
-        self._best: dict[str, tuple[float, str]] = {}
-        self._jobs: Counter[str] = Counter()
         self._forecast: Forecast | None = None
         self._forecast_at = self._started
         self._last_line = self._started
@@ -87,9 +81,9 @@ class Progress:
 
     def _open(self, opened: RunOpened) -> None:
         self._bars.close()
-        self._opened, self._objective = opened, opened.run_config.objective
+        self._opened, self._standing.objective = opened, opened.run_config.objective
         if opened.searches:
-            self._budget, self._phase = opened.run_config.budget, "search"
+            self._standing.budget, self._standing.phase = opened.run_config.budget, "search"
         for line in opened.told:
             self._console.print(line, markup=False, highlight=False)
         for event in opened.past:
@@ -99,55 +93,33 @@ class Progress:
 
     def _take(self, event: Event) -> None:
         """Take one event of a journal."""
+        if isinstance(event, Refit) and self._forecast:
+            return  # another forecast follows
+        self._standing.tell(event)
         match event:
-            case Resumed():
-                self._phase, self._budget = "search", event.budget
-            case Proposed():
-                self._phase = "search"
-                self._family[event.trial_id] = event.family
-                self._states[event.trial_id] = "proposed"
-            case Started():
-                self._phase = "search"
-                self._states[event.trial_id] = "running"
             case Reported():
-                self._report(event)
-            case Ranked():
-                self._phase = "refit"
-            case Ended():
-                self._states[event.trial_id] = event.state
+                value = event.score(self._standing.objective)
+                self._latest[event.trial_id] = (event.epoch, value if math.isfinite(value) else None)
             case Warned(about="split"):
                 self._console.print(f"warning: {event.text}", markup=False, highlight=False)
-            case Refit() if self._forecast:
-                return  # another forecast follows
-            case Reevaluated() | Refit():
-                self._jobs[event.event] += event.state != "skipped"
-                self._phase = {"reevaluated": "re-evaluation", "refit": "refit"}[event.event]
-
-    def _report(self, event: Reported) -> None:
-        value = event.score(self._objective)
-        self._latest[event.trial_id] = (event.epoch, value if math.isfinite(value) else None)
-        family = self._family.get(event.trial_id, "?")
-        if not math.isfinite(value) or event.decision != "complete":
-            return  # the best is of full trainings
-        if family not in self._best or value > self._best[family][0]:
-            self._best[family] = (value, event.trial_id)
 
     def _expect(self, forecast: Forecast) -> None:
         """Say once, as soon as it can be known, how long all of it will take."""
         known = self._forecast is not None and self._forecast.seconds_left is not None
-        self._phase, self._forecast, self._forecast_at = "study", forecast, time.monotonic()
+        self._standing.phase, self._forecast, self._forecast_at = "study", forecast, time.monotonic()
         if not known and forecast.seconds_left:
             self._console.print(f"{forecast.of} trainings, {_roughly(forecast.seconds_left)} to go")
 
     def _counts(self) -> str:
         if self._forecast is not None:
             return f"{self._forecast.done} of {self._forecast.of} trainings"
-        states = Counter(self._states.values())
-        parts = []
-        if self._budget is not None:
-            parts.append(f"{sum(states[state] for state in _DONE)}/{self._budget} trials")
-            parts += [f"{states[state]} {state}" for state in ("running", *_DONE, "interrupted") if states[state]]
-        parts += [f"{n} {'re-evaluations' if kind == 'reevaluated' else 'refits'}" for kind, n in self._jobs.items()]
+        standing, parts = self._standing, []
+        if standing.budget is not None:
+            states = standing.counts()
+            parts.append(f"{standing.trials}/{standing.budget} trials")
+            parts += [f"{states[state]} {state}" for state in _SHOWN if states[state]]
+        told = {"re-evaluations": standing.reevaluations, "refits": standing.refits}
+        parts += [f"{n} {name}" for name, n in told.items() if n]
         return ", ".join(parts) or "training"
 
     def _clock(self) -> str:
@@ -161,24 +133,23 @@ class Progress:
         return f"{_minutes(now - self._started)} used{to_go}{left}"
 
     def _line(self) -> str:
-        parts = [self._counts()]
-        if self._budget is not None:
-            family, (value, trial) = max(self._best.items(), key=lambda item: item[1], default=("", (0.0, "")))
-            best = f"best {family} {trial} validation {self._objective} {value:.4f}"
-            parts.append(best if family else "nothing complete yet")
-        return f"{self._phase}: {'; '.join([*parts, self._clock()])}"
+        parts, standing = [self._counts()], self._standing
+        if standing.budget is not None:
+            family, best = max(standing.best.items(), key=lambda item: item[1], default=("", None))
+            told = best and f"best {family} {best.trial_id} validation {standing.objective} {best.score:.4f}"
+            parts.append(told or "nothing complete yet")
+        return f"{standing.phase}: {'; '.join([*parts, self._clock()])}"
 
     def _render(self) -> Table:
-        grid = Table.grid(padding=(0, 2))
-        grid.add_row(Text(self._phase, style="bold"), self._counts())
+        grid, standing = Table.grid(padding=(0, 2)), self._standing
+        grid.add_row(Text(standing.phase, style="bold"), self._counts())
         grid.add_row("", self._clock())
-        for family, (value, trial) in sorted(self._best.items(), key=lambda item: -item[1][0]):
-            grid.add_row(family, f"best validation {self._objective} {value:.4f} ({trial})")
-        for trial, state in self._states.items():
-            if state == "running":
-                epoch, latest = self._latest.get(trial, (0, None))
-                so_far = "" if latest is None else f", {self._objective} {latest:.4f} so far"
-                grid.add_row(self._family.get(trial, "?"), f"running: {trial} epoch {epoch}{so_far}")
+        for family, best in sorted(standing.best.items(), key=lambda item: -item[1].score):
+            grid.add_row(family, f"best validation {standing.objective} {best.score:.4f} ({best.trial_id})")
+        for trial in standing.running():
+            epoch, latest = self._latest.get(trial, (0, None))
+            so_far = "" if latest is None else f", {standing.objective} {latest:.4f} so far"
+            grid.add_row(standing.families[trial], f"running: {trial} epoch {epoch}{so_far}")
         return grid
 
 

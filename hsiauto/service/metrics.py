@@ -39,7 +39,7 @@ def text(service: "Service") -> str:
         {row["state"]: row["n"] for row in _count(service, "SELECT state, count(*) AS n FROM run GROUP BY state")}
     )
     going = service.database.rows("SELECT id FROM run WHERE state IN ('running', 'stopping')")
-    trials = sum(service.progress.of(service.runs.path(row["id"]) / "journal.jsonl").trials for row in going)
+    trials = sum(service.progress.of(service.runs.path(row["id"])).trials for row in going)
     roles = Counter(
         {row["role"]: row["n"] for row in _count(service, "SELECT role, count(*) AS n FROM user GROUP BY role")}
     )

@@ -160,8 +160,11 @@ class PredictRequest(_Asked):
 class ProgressOut(_Told):
     trials: int
     budget: int | None
+    reevaluations: int
+    refits: int
+    """Of baselines too."""
     best: dict[str, Any] | None
-    """Family and validation OA."""
+    """Family and validation OA of the best full training."""
     phase: str
     seconds: float
 

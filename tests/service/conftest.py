@@ -32,7 +32,7 @@ def journal_lines(trials: int = 4) -> list[bytes]:
     for number in range(1, trials + 1):
         trial = f"t{number:04d}"
         events += [told.proposed(trial, number=number, family="svm"), told.started(trial)]
-        events += [told.reported(trial, kappa=number / (trials + 1)), told.ended(trial)]
+        events += [told.reported(trial, kappa=number / (trials + 1), decision="complete"), told.ended(trial)]
     return [to_line(event) for event in events]
 
 

@@ -45,7 +45,7 @@ def test_a_run_succeeds_and_says_so(house: House) -> None:
     assert told["config"] == {"budget": 4, "train-fraction": 0.1, "protocol": "random"}
     assert told["command"] == "hsiauto search --dataset demo --protocol random --train-fraction 0.1 --budget 4"
     assert told["progress"] | {"seconds": 0} == {
-        **{"trials": 4, "budget": 4, "phase": "search", "seconds": 0},
+        **{"trials": 4, "budget": 4, "reevaluations": 0, "refits": 0, "phase": "search", "seconds": 0},
         "best": {"family": "svm", "val_oa": 0.8},
     }
     config = house.service.runs.path(run, ".yaml").read_text()

@@ -11,6 +11,7 @@ from hsiauto.service.database import unpacked
 from hsiauto.service.jobs import exit_code
 from hsiauto.service.models import Page, PredictRequest, ResumeRequest, RunChange, RunOut, RunRequest, paged
 from hsiauto.service.names import without
+from hsiauto.service.progress import as_json
 from hsiauto.service.results import artifacts, winner
 from hsiauto.service.runs import ENDED
 from hsiauto.service.users import User
@@ -126,7 +127,7 @@ def run_out(served: Service, row: Mapping[str, Any], user: User) -> RunOut:
             "reason": without(served.config.root, row["reason"]),
             "exit_code": exit_code(served.runs.path(row["id"], ".exit")) if row["state"] in ENDED else None,
             "config": unpacked(row["config"]),
-            "progress": served.progress.of(folder / "journal.jsonl").as_json(),
+            "progress": as_json(served.progress.of(folder)),
             "winner": winner(folder),
             "artifacts": artifacts(folder) if row["state"] not in ("queued", "lost") else [],
         }

@@ -4,8 +4,9 @@ import { badge, facts, percent, seconds, when } from "./screen.js";
 import { sceneName } from "./scene-look.js";
 import { goesOn } from "./states.js";
 
-function bar({ trials, budget, phase, seconds: took }, on) {
-  const text = [`${trials} of ${budget} trials`, on ? phase : null, took ? seconds(took) : null].filter(Boolean).join(", ");
+function bar({ trials, budget, reevaluations, refits, phase, seconds: took }, on) {
+  const trained = [[reevaluations, "re-evaluation"], [refits, "refit"]].map(([n, what]) => n && `${n} ${what}${n === 1 ? "" : "s"}`);
+  const text = [on ? phase : null, `${trials} of ${budget} trials`, ...trained, took ? seconds(took) : null].filter(Boolean).join(", ");
   return h("div", { class: "progress" }, h("progress", { max: budget, value: trials, "aria-label": "Trials" }), h("span", {}, text));
 }
 
