@@ -22,7 +22,7 @@ class Heard:
     def tell(self, block: bytes) -> None:
         fields = dict(line.partition(b": ")[::2] for line in block.splitlines())
         if fields.get(b"event") == b"journal":
-            number = int(fields[b"id"])
+            number = int(fields[b"id"].partition(b"-")[0])
             self.doubled += number != self.last + 1
             self.lines[number] = fields[b"data"]
         self.ended |= fields.get(b"event") == b"state"

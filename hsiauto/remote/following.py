@@ -26,10 +26,10 @@ def follow(service: Service, run_id: str, on_event: OnEvent, on_break: Callable[
     hour, and UserError for a journal of another version.
     """
     reader = _Reader(on_event)
-    waited, wait, told = 0.0, _FIRST_WAIT_S, -1
+    waited, wait, told = 0.0, _FIRST_WAIT_S, (-1, 0)
     while True:
         try:
-            with service.lines(f"runs/{run_id}/events", reader.last) as lines:
+            with service.lines(f"runs/{run_id}/events", "-".join(map(str, reader.last))) as lines:
                 waited, wait = 0.0, _FIRST_WAIT_S  # somebody answers
                 for message in messages(lines):
                     if (ended := reader.take(message)) is not None:
@@ -50,8 +50,8 @@ class _Reader:
     """What has come of a run."""
 
     def __init__(self, on_event: OnEvent) -> None:
-        self.last = 0
-        """The number of the journal's line that came last; 0: none did."""
+        self.last = (0, 0)
+        """Lines that came of the journal, and of the refits."""
         self._on_event = on_event
 
     def take(self, message: Message) -> dict[str, Any] | None:
@@ -59,7 +59,7 @@ class _Reader:
         try:
             if message.event == "state":
                 return dict(json.loads(check_json(message.data, "a run")))
-            if message.event != "journal" or (number := int(message.id)) <= self.last:
+            if message.event not in ("journal", "refits") or (place := _place(message.id)) <= self.last:
                 return None
             event = from_line(message.data)
             told: list[Event | Transient] = [_opening(event), event] if isinstance(event, Opened) else [event]
@@ -68,8 +68,14 @@ class _Reader:
             raise UserError(rule, str(error), "Install the version of the service.") from error
         for one in told:
             self._on_event(one)
-        self.last = number
+        self.last = place
         return None
+
+
+def _place(text: str) -> tuple[int, int]:
+    """The lines that the id of an event counts."""
+    journal, refits = text.split("-")
+    return int(journal), int(refits)
 
 
 def _opening(event: Opened) -> RunOpened:

@@ -74,9 +74,9 @@ class Service(Connection):
                 count(file.tell(), answer.length)
 
     @contextmanager
-    def lines(self, path: str, after: int) -> Iterator[Iterator[bytes]]:
+    def lines(self, path: str, after: str) -> Iterator[Iterator[bytes]]:
         """The lines of a stream of events that come after the event with the id `after`."""
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": str(after)} if after else {})
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": after}
         with self.open("GET", path, headers=headers) as answer:
             yield answer.lines()
 

@@ -1,38 +1,62 @@
-"""Server-sent events of a run: the lines of its journal, each under its number, so that a client may go on anywhere."""
+"""Server-sent events of a run: the lines of its journals, under their numbers, so that a client may go on anywhere.
+
+An event's id is `J-R`: with it a client has J lines of journal.jsonl and R of refits.jsonl.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from hsiauto.runs.folder import JOURNAL, REFITS
 from hsiauto.service.errors import Refused
 
 HEARTBEAT_S = 15.0
 _PERIOD_S = 0.25
 _CHUNK = 2**20
+_FILES = ((b"journal", JOURNAL), (b"refits", REFITS))
+"""(event, file), in the order in which they are told."""
+EVENT_ID = r"^[0-9]{1,10}(-[0-9]{1,10})?$"
+
+
+class _Place(NamedTuple):
+    """Where a client is in the two files."""
+
+    lines: tuple[int, int] = (0, 0)
+    bytes: tuple[int, int] = (0, 0)
+
+    def on(self, file: int, lines: int, n_bytes: int) -> "_Place":
+        """So much further in one of them."""
+        (a, b), (c, d) = self
+        return _Place((a, b + lines), (c, d + n_bytes)) if file else _Place((a + lines, b), (c + n_bytes, d))
 
 
 @dataclass
 class _Watched:
-    """One journal, looked at once for all who follow it."""
+    """One run, looked at once for all who follow it."""
 
+    folder: Path
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     followers: int = 0
     poll: asyncio.Task[None] | None = None
-    read_at: int = -1
+    read_at: _Place | None = None
     events: list[bytes] = field(default_factory=list)
-    read_to: int = 0
+    read_to: _Place = field(default_factory=_Place)
 
-    def read(self, journal: Path, offset: int, number: int) -> tuple[list[bytes], int]:
-        """The events of the whole lines from `offset` on, the first of which is line `number`, and where they end.
+    def read(self, at: _Place) -> tuple[list[bytes], _Place]:
+        """The events of whole lines from `at` on, all of one file, and where they end; none: there are no more yet.
 
         Who follows a run reads at the same place as the others: what was read last is kept for them.
         """
-        if offset != self.read_at or not self.events:
-            lines = _whole_lines(journal, offset)
-            numbered = enumerate(lines.splitlines(keepends=True), start=number)
-            self.events = [b"id: %d\nevent: journal\ndata: %b\n" % one for one in numbered]
-            self.read_at, self.read_to = offset, offset + len(lines)
+        if at != self.read_at or not self.events:
+            self.read_at, self.read_to, self.events = at, at, []
+            for file, (kind, name) in enumerate(_FILES):
+                if lines := _whole_lines(self.folder / name, at.bytes[file]):
+                    for line in lines.splitlines(keepends=True):
+                        self.read_to = self.read_to.on(file, 1, len(line))
+                        self.events.append(b"id: %d-%d\nevent: %b\ndata: %b\n" % (*self.read_to.lines, kind, line))
+                    break
         return self.events, self.read_to
 
 
@@ -54,28 +78,26 @@ class Streams:
             raise Refused(429, f"at most {self._most} clients follow runs", "one more", "Try again later.")
 
     async def follow(
-        self, journal: Path, after: int, ended: Callable[[], str | None], may: Callable[[], bool]
+        self, folder: Path, after: tuple[int, int], ended: Callable[[], str | None], may: Callable[[], bool]
     ) -> AsyncIterator[bytes]:
-        """The stream. after: lines that the client has. ended: the run as JSON once it has ended, else None.
+        """The stream. after: lines of each file that the client has. ended: the run as JSON once it has ended.
 
         may: whether the client may still see the run, asked with each heartbeat.
         """
-        watched = self._watched.setdefault(journal, _Watched())
+        watched = self._watched.setdefault(folder, _Watched(folder))
         watched.followers += 1
         if watched.poll is None:
-            watched.poll = asyncio.create_task(_poll(watched, journal, lambda: ended() is not None))
-        offset, number = 0, 0
+            watched.poll = asyncio.create_task(_poll(watched, lambda: ended() is not None))
         try:
             yield b": follows\n\n"
+            place = await asyncio.to_thread(_place, folder, after)
             while not self.closing:
                 changed, last = watched.changed, ended()  # before the file is read: what it tells is then all
                 while True:
-                    found, offset = watched.read(journal, offset, number + 1)
+                    found, place = watched.read(place)
                     if not found:
                         break
-                    skipped, number = max(0, after - number), number + len(found)
-                    if skipped < len(found):
-                        yield b"".join(found[skipped:])
+                    yield b"".join(found)
                 if last is not None:
                     yield b"event: state\ndata: " + last.encode() + b"\n\n"
                     return
@@ -89,24 +111,37 @@ class Streams:
             watched.followers -= 1
             if not watched.followers and watched.poll is not None:
                 watched.poll.cancel()
-                self._watched.pop(journal, None)
+                self._watched.pop(folder, None)
 
 
-async def _poll(watched: _Watched, journal: Path, ended: Callable[[], bool]) -> None:
-    before: tuple[int, bool] | None = None
+async def _poll(watched: _Watched, ended: Callable[[], bool]) -> None:
+    before: tuple[list[int], bool] | None = None
+    paths = [watched.folder / name for _, name in _FILES]
     while True:
-        now = (journal.stat().st_size if journal.is_file() else 0, ended())
+        now = ([path.stat().st_size if path.is_file() else 0 for path in paths], ended())
         if now != before:
             before, old, watched.changed = now, watched.changed, asyncio.Event()
             old.set()
         await asyncio.sleep(_PERIOD_S)
 
 
-def _whole_lines(journal: Path, offset: int) -> bytes:
+def _place(folder: Path, after: tuple[int, int]) -> _Place:
+    """Behind so many whole lines of each file, or all that there are."""
+    place = _Place()
+    for file, (_, name) in enumerate(_FILES):
+        while (missing := after[file] - place.lines[file]) > 0:
+            lines = _whole_lines(folder / name, place.bytes[file]).splitlines(keepends=True)[:missing]
+            if not lines:
+                break
+            place = place.on(file, len(lines), sum(map(len, lines)))
+    return place
+
+
+def _whole_lines(path: Path, offset: int) -> bytes:
     """The lines from `offset` on that are whole, as many as a chunk holds, at least one; empty: none yet."""
-    if not journal.is_file():
+    if not path.is_file():
         return b""
-    with journal.open("rb") as file:
+    with path.open("rb") as file:
         file.seek(offset)
         found = file.read(_CHUNK)
         if b"\n" not in found:

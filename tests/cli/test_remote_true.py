@@ -49,7 +49,8 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     """(address, token) of a service whose runs write a journal of two trials, and a leaderboard."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     config = fakes.run_config(budget=2).model_dump(mode="json")
-    journal: list[Event] = [told.opened(config=config), told.proposed(), told.ended(), told.ended("t0002")]
+    journal: list[Event] = [told.opened(config=config), told.proposed(), told.ended()]
+    journal += [told.proposed("t0002", number=2), told.ended("t0002")]
     (tmp_path / "journal").write_bytes(b"".join(to_line(event) + b"\n" for event in journal))
     (tmp_path / "job.py").write_text(JOB.format(journal=tmp_path / "journal", board=BOARD))
     settings = ServiceConfig(root=tmp_path / "root", job=(sys.executable, str(tmp_path / "job.py")), min_free_bytes=1)

@@ -26,7 +26,7 @@ END = ("state", "", json.dumps({"id": RUN, "state": "succeeded"}).encode())
 
 
 def lines(first: int, last: int) -> list[tuple[str, str, bytes]]:
-    return [("journal", str(n), to_line(JOURNAL[n - 1])) for n in range(first, last + 1)]
+    return [("journal", f"{n}-0", to_line(JOURNAL[n - 1])) for n in range(first, last + 1)]
 
 
 class Watcher:
@@ -73,9 +73,18 @@ def test_after_a_break_it_goes_on_with_the_event_that_is_next(
     watcher.follow(service)
     assert watcher.heard[1:] == JOURNAL
     after = [asked.headers.get("last-event-id") for asked in fake.of("GET", f"runs/{RUN}/events")]
-    assert after == [None, "2", "3", "3"]
+    assert after == ["0-0", "2-0", "3-0", "3-0"]
     assert watcher.waits == [1, 1, 2]
     assert len(watcher.breaks) == 2
+
+
+def test_refits_are_heard_too_and_each_once(service: Service, fake: FakeService, watcher: Watcher) -> None:
+    refits: list[Event] = [told.refit("a"), told.refit("b")]
+    last = [("refits", f"5-{n}", to_line(event)) for n, event in enumerate(refits, start=1)]
+    fake.on("GET", f"runs/{RUN}/events", stream(*lines(1, 5), last[0]), stream(*last, END))
+    watcher.follow(service)
+    assert watcher.heard[1:] == [*JOURNAL, *refits]
+    assert [asked.headers["last-event-id"] for asked in fake.of("GET", f"runs/{RUN}/events")] == ["0-0", "5-1"]
 
 
 def test_if_nobody_answers_any_more_it_ends(service: Service, fake: FakeService, watcher: Watcher) -> None:
@@ -104,10 +113,11 @@ def test_a_run_that_is_not_there_is_not_waited_for(service: Service, fake: FakeS
 @pytest.mark.parametrize(
     "message",
     [
-        ("journal", "1", b'{"event":"of another version"}'),
-        ("journal", "1", b'{"event":"opened"'),
-        ("journal", "1", b"[]"),
+        ("journal", "1-0", b'{"event":"of another version"}'),
+        ("journal", "1-0", b'{"event":"opened"'),
+        ("journal", "1-0", b"[]"),
         ("journal", "one", b"{}"),
+        ("refits", "1", b"{}"),
         ("state", "", b"[1]"),
         ("state", "", b"ended"),
     ],

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from hsiauto.service import events
 from hsiauto.service.events import Streams
 from tests.service.conftest import House, journal_lines
 
-_EVENT = re.compile(rb"id: (\d+)\nevent: journal\ndata: ([^\n]*)\n\n")
+_FILES = ("journal.jsonl", "refits.jsonl")
+_EVENT = re.compile(rb"id: (\d+)-(\d+)\nevent: (journal|refits)\ndata: ([^\n]*)\n\n")
 
 
 def _heard(stream: bytes) -> list[tuple[int, bytes]]:
-    return [(int(number), line) for number, line in _EVENT.findall(stream)]
+    """(number, line) of each event of the journal."""
+    return [(int(number), line) for number, _, file, line in _EVENT.findall(stream) if file == b"journal"]
 
 
 def test_the_stream_of_a_run_that_ended_is_its_journal(house: House) -> None:
@@ -35,33 +38,36 @@ def test_the_stream_of_a_run_that_ended_is_its_journal(house: House) -> None:
     assert bad.status_code == 422
 
 
-def test_a_client_that_reconnects_hears_each_line_once(tmp_path: Path) -> None:
-    lines = [b'{"event":"x","n":%d}' % n for n in range(60)]
-    heard = asyncio.run(_with_breaks(tmp_path / "journal.jsonl", lines))
-    assert heard == list(enumerate(lines, start=1))
+def test_a_client_that_reconnects_hears_each_line_of_both_files_once(tmp_path: Path) -> None:
+    lines = {name: [b'{"event":"%b","n":%d}' % (name[:1].encode(), n) for n in range(30)] for name in _FILES}
+    heard = asyncio.run(_with_breaks(tmp_path, lines))
+    for file, name in enumerate(_FILES):
+        of_file = [(int(event[file]), event[3]) for event in heard if name.startswith(event[2].decode())]
+        assert of_file == list(enumerate(lines[name], start=1))
 
 
-async def _with_breaks(journal: Path, lines: list[bytes]) -> list[tuple[int, bytes]]:
-    """A writer that tears lines, and a client that leaves after every block."""
+async def _with_breaks(folder: Path, lines: dict[str, list[bytes]]) -> list[tuple[bytes, ...]]:
+    """A writer that tears lines of two files in turns, and a client that leaves after every block."""
     streams, written = Streams(most=2), False
 
     async def write() -> None:
         nonlocal written
-        for line in lines:
-            for part in (line[:5], line[5:], b"\n"):
-                with journal.open("ab") as file:
-                    file.write(part)
-                await asyncio.sleep(0)
+        for one in zip(*lines.values(), strict=True):
+            for name, line in zip(lines, one, strict=True):
+                for part in (line[:5], line[5:], b"\n"):
+                    with (folder / name).open("ab") as file:
+                        file.write(part)
+                    await asyncio.sleep(0)
             await asyncio.sleep(0.002)
         written = True
 
-    writer, heard, last = asyncio.create_task(write()), list[tuple[int, bytes]](), 0
-    while not (written and last == len(lines)):
-        stream = streams.follow(journal, last, lambda: None, lambda: True)
+    writer, heard, last = asyncio.create_task(write()), list[tuple[bytes, ...]](), (0, 0)
+    while not (written and last == tuple(map(len, lines.values()))):
+        stream = streams.follow(folder, last, lambda: None, lambda: True)
         async for block in stream:
-            if found := _heard(block):
+            if found := _EVENT.findall(block):
                 heard += found
-                last = found[-1][0]
+                last = (int(found[-1][0]), int(found[-1][1]))
                 break
             await asyncio.sleep(0)
         await stream.aclose()  # type: ignore[attr-defined]
@@ -70,12 +76,28 @@ async def _with_breaks(journal: Path, lines: list[bytes]) -> list[tuple[int, byt
     return heard
 
 
+def test_refits_come_after_the_journal_and_can_be_taken_up_again(house: House, run_folder: Path) -> None:
+    run = house.run()
+    house.wait(run)
+    folder = house.service.runs.path(run)
+    shutil.copy(run_folder / "refits.jsonl", folder)
+    told = (folder / "refits.jsonl").read_bytes().splitlines()
+    n = len(journal_lines())
+    whole = _EVENT.findall(house.client.get(f"/api/runs/{run}/events", headers=house.as_("ann")).content)
+    assert [event[3] for event in whole] == [*journal_lines(), *told]
+    assert whole[-1][:3] == (b"%d" % n, b"%d" % len(told), b"refits")
+    for last in (f"{n}-2", f"{n - 3}-2"):
+        rest = house.client.get(f"/api/runs/{run}/events", headers={**house.as_("ann"), "Last-Event-ID": last})
+        assert [event[3] for event in _EVENT.findall(rest.content)][-len(told) + 2 :] == told[2:]
+    assert house.client.get(f"/api/runs/{run}", headers=house.as_("ann")).json()["progress"]["refits"] > 0
+
+
 def test_a_stream_beats_and_ends_with_the_right_to_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.02)
     allowed = [True, True, False]
 
     async def follow() -> list[bytes]:
-        stream = Streams(most=1).follow(tmp_path / "none", 0, lambda: None, lambda: allowed.pop(0))
+        stream = Streams(most=1).follow(tmp_path / "none", (0, 0), lambda: None, lambda: allowed.pop(0))
         return [block async for block in stream]
 
     assert asyncio.run(follow()) == [b": follows\n\n", b": heartbeat\n\n", b": heartbeat\n\n"]

@@ -10,6 +10,7 @@ from hsiauto.errors import UserError
 from hsiauto.runs import folder as folders
 from hsiauto.service.access import Served, Viewer
 from hsiauto.service.errors import Refused, not_found
+from hsiauto.service.events import EVENT_ID
 from hsiauto.service.models import Page, paged
 from hsiauto.service.results import PICTURES, Artifact, Part, artifact, leaderboard, report
 from hsiauto.service.routes.runs import run_out
@@ -30,8 +31,8 @@ def _stream(
     run: str,
     served: Served,
     user: Viewer,
-    after: Annotated[int, Query(ge=0, le=10**9, description="Lines that the client has.")] = 0,
-    last: Annotated[int | None, Header(alias="Last-Event-ID", ge=0, le=10**9)] = None,
+    after: Annotated[str, Query(pattern=EVENT_ID, description="Lines of journal.jsonl, or an event's id.")] = "0",
+    last: Annotated[str | None, Header(alias="Last-Event-ID", pattern=EVENT_ID)] = None,
 ) -> AsyncIterator[bytes]:
     """Everything that can be refused is refused here: what comes later would stand below a 200."""
     served.runs.find(run, user)
@@ -45,13 +46,13 @@ def _stream(
         row, now = served.runs.get(run), served.users.named(user.name)
         return row is not None and now is not None and now.sees(row)
 
-    journal = served.runs.path(run) / folders.JOURNAL
-    return served.streams.follow(journal, after if last is None else last, ended, may)
+    journal, _, refits = (after if last is None else last).partition("-")
+    return served.streams.follow(served.runs.path(run), (int(journal), int(refits or 0)), ended, may)
 
 
 @router.get("/{run}/events", response_class=StreamingResponse)
 async def events(stream: Annotated[AsyncIterator[bytes], Depends(_stream)]) -> StreamingResponse:
-    """The run's journal as server-sent events, from its beginning or after line `Last-Event-ID`, until the run ends."""
+    """The run's journal and its refits as server-sent events, from the first or after `Last-Event-ID`, to its end."""
     headers = {"X-Accel-Buffering": "no"}  # a proxy would keep events back
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 

@@ -1,6 +1,6 @@
-/** The journal of a run, line by line as it grows. */
+/** The journal of a run and its refits, line by line as they grow. */
 
-/** heard(event) hears each line after line `after`, done(run) the end, told(sentence) how the connection is. */
+/** heard(event) hears each line that comes after `after`, lines of the journal or the id of an event, done(run) the end, told(sentence) how the connection is. */
 export function follow(id, after, { heard, done, told }) {
   let last = after;
   let source = null;
@@ -12,10 +12,12 @@ export function follow(id, after, { heard, done, told }) {
       told("connection lost: trying again");
       if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000); // refused: the browser tries no more
     };
-    source.addEventListener("journal", (message) => {
-      last = Math.max(last, Number(message.lastEventId) || 0);
-      heard(JSON.parse(message.data));
-    });
+    for (const file of ["journal", "refits"]) {
+      source.addEventListener(file, (message) => {
+        last = message.lastEventId;
+        heard(JSON.parse(message.data));
+      });
+    }
     source.addEventListener("state", (message) => {
       source.close();
       told("");

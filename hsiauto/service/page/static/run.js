@@ -17,6 +17,7 @@ import { Trials } from "./trials.js";
 
 const REFRESH_MS = 5000;
 const DRAW_MS = 1000;
+const AFTER_SEARCH = new Set(["reevaluated", "ranked", "refit"]); // the head counts them
 const id = place.dataset.id;
 const line = sayer();
 const connection = h("span", { class: "help" });
@@ -62,14 +63,17 @@ function live(report) {
   const trials = new Trials(report);
   const draw = () => trialsAlone({ ...report, trials: trials.spent() });
   let due = null;
+  let later = null;
   draw();
   repeat(REFRESH_MS, refresh);
   follow(id, report.line, {
     heard(event) {
       if (trials.add(event)) due ??= setTimeout(() => { due = null; draw(); }, DRAW_MS);
+      else if (AFTER_SEARCH.has(event.event)) later ??= setTimeout(() => { later = null; refresh().catch(() => {}); }, DRAW_MS);
     },
     async done(run) {
       clearTimeout(due);
+      clearTimeout(later);
       stand(run);
       attempt(line, null, ended);
     },
