@@ -194,7 +194,7 @@ def scene_options(given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in OPTIONS:
             raise UserError("a scene has no such option", shown(name), did_you_mean(name, OPTIONS, "See the docs."))
     polygons: dict[str, Any] = (
-        {"labels": "labels.geojson"} if _OF_POLYGONS & options.keys() else {}
+        {"labels": "/labels.geojson"} if _OF_POLYGONS & options.keys() else {}
     )  # the check sees what came
     SceneSource(**polygons, **{OPTIONS[name].field: value for name, value in options.items()})
     return options
