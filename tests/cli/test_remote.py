@@ -31,8 +31,9 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeServic
         fake.on("POST", "runs", told(run_of("queued"), 201))
         fake.on("GET", f"runs/{RUN}", told(run_of("running")))
         config = fakes.run_config(budget=2).model_dump(mode="json")
-        journal: list[Event] = [events.opened(config=config), events.proposed(), events.ended(), events.ended("t0002")]
-        lines = [("journal", str(n), to_line(event)) for n, event in enumerate(journal, start=1)]
+        journal: list[Event] = [events.opened(config=config), events.proposed(), events.ended()]
+        journal += [events.proposed("t0002", number=2), events.ended("t0002")]
+        lines = [("journal", f"{n}-0", to_line(event)) for n, event in enumerate(journal, start=1)]
         fake.on("GET", f"runs/{RUN}/events", stream(*lines, ("state", "", json.dumps(run_of("succeeded")).encode())))
         board = BOARD_FILE.read_bytes()
         fake.on("GET", f"runs/{RUN}/{BOARD}", Told(board, promised=len(board)))
