@@ -1,6 +1,7 @@
 """Hostile images and labels over HTTP: what readers refuse is refused with their sentence, and leaves nothing."""
 
 import re
+import shutil
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -81,7 +82,9 @@ def answered(house: House, files: Mapping[str, Path], options: Mapping[str, str]
 
 def sentence(folder: Path, files: Mapping[str, Path], options: Mapping[str, str]) -> UserError | None:
     """What the reader says of the same files, under the names that the service gives."""
-    paths = {role: path.rename(folder / stored_name(role, path.name)) for role, path in files.items()}
+    kept = folder / "kept"
+    kept.mkdir()
+    paths = {role: shutil.copy(path, kept / stored_name(role, path.name)) for role, path in files.items()}
     settings = {"dataset": str(paths["cube"]), "labels": str(paths["labels"]), **options}
     try:
         open_scene(run_config_from("search", settings).scene)
