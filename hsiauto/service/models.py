@@ -1,15 +1,34 @@
 """What requests and answers hold."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from hsiauto.errors import UserError
+from hsiauto.service.requests import schema_of, settable
+from hsiauto.service.scenes import OPTIONS
 from hsiauto.service.users import Role
 
 Item = TypeVar("Item")
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Options = dict[Annotated[str, Field(max_length=100)], Any]
+PageNumber = Annotated[int, Field(ge=1, le=10**6, description="From 1 on.")]
+PageSize = Annotated[int, Field(ge=1, le=200, description="Items of a page.")]
+
+
+def order_of(columns: Iterable[str]) -> Any:
+    """The parameter of a list that is sorted by one of `columns`, for the document of the API."""
+    pattern = rf"^-?({'|'.join(columns)})$"
+    return Query(description="A minus before it turns the order.", json_schema_extra={"pattern": pattern})
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""JSON has one kind of number: 7.0 is 7."""
 
 
 class _Asked(BaseModel):
@@ -86,7 +105,7 @@ class NewScene(_Asked):
     """A scene that will be uploaded."""
 
     name: Title
-    options: Options = Field(default_factory=dict)
+    options: Options = Field(default_factory=dict, json_schema_extra=schema_of(OPTIONS))
     """Settings of a scene that are no paths, as in run.yaml."""
 
 
@@ -137,7 +156,7 @@ class RunRequest(_Asked):
 
     scene: Annotated[str, Field(max_length=64)]
     name: Title | None = None
-    config: Options = Field(default_factory=dict)
+    config: Options = Field(default_factory=dict, json_schema_extra=schema_of(settable()))
     """Settings, keyed as run.yaml is; `GET /api/settings` lists them."""
 
 
@@ -149,7 +168,7 @@ class RunChange(_Asked):
 class ResumeRequest(_Asked):
     """What a run that goes on takes anew."""
 
-    budget: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    budget: Annotated[Whole, Field(ge=1, le=1_000_000)] | None = None
     time_limit: Annotated[str, Field(min_length=1, max_length=20)] | Annotated[float, Field(gt=0, le=1e9)] | None = None
 
 
@@ -203,9 +222,3 @@ class Estimate(_Told):
 
     rows: list[dict[str, Any]]
     text: str
-
-
-def paged(page: int, page_size: int) -> None:
-    """Raises UserError for a page that no list has."""
-    if not (1 <= page <= 10**6 and 1 <= page_size <= 200):
-        raise UserError("a page is counted from 1 and has 1 to 200 items", f"{page}, {page_size}")

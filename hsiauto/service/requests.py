@@ -22,7 +22,7 @@ _NEVER = ("address", "storage")
 """Settings that name a machine, or a place that is no path."""
 _PROTOCOLS = ("blocks", "random")
 """Split protocols of one scene that take no further file."""
-_BOUNDS = ("ge", "gt", "le", "lt")
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 
 def settable(command: Command = "search") -> dict[str, Declared]:
@@ -94,22 +94,43 @@ def described() -> list[dict[str, Any]]:
 
 
 def _described(name: str, one: Declared) -> dict[str, Any]:
-    models: dict[str, type[BaseModel]] = {"split": SplitSpec, "scene": SceneSource}
-    schema = models.get(one.part, RunConfig).model_json_schema()["properties"][one.field]
+    schema = _schema(name, one)
     schema = {**next((kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"), {}), **schema}
-    choices = {"space": shipped(), "protocol": _PROTOCOLS}.get(name, schema.get("enum", ()))
-    bounds = {name: getattr(part, name) for part in one.info.metadata for name in _BOUNDS if hasattr(part, name)}
     return {
         "field": name,
         "group": one.setting.group,
-        "meaning": " ".join((one.info.description or "").split()),
+        "meaning": _meaning(one),
         "type": schema.get("type", "string"),
         "default": to_jsonable_python(one.info.get_default(call_default_factory=True)),
         "default_words": one.setting.default,
         "metavar": one.setting.metavar,
-        "choices": list(choices),
-        "minimum": schema.get("minimum", schema.get("exclusiveMinimum", bounds.get("ge", bounds.get("gt")))),
-        "maximum": schema.get("maximum", schema.get("exclusiveMaximum", bounds.get("le", bounds.get("lt")))),
+        "choices": list(schema.get("enum", ())),
+        "minimum": schema.get("minimum", schema.get("exclusiveMinimum")),
+        "maximum": schema.get("maximum", schema.get("exclusiveMaximum")),
         "repeated": one.setting.repeated,
         "protocols": list(one.setting.protocols),
     }
+
+
+def schema_of(settings: Mapping[str, Declared]) -> dict[str, Any]:
+    """The JSON schema of an object that holds some of `settings`; what excludes what is not in it."""
+    known = {name: {**_schema(name, one), "description": _meaning(one)} for name, one in settings.items()}
+    return {"properties": known, "additionalProperties": False}
+
+
+def _schema(name: str, one: Declared) -> dict[str, Any]:
+    models: dict[str, type[BaseModel]] = {"split": SplitSpec, "scene": SceneSource}
+    found: dict[str, Any] = models.get(one.part, RunConfig).model_json_schema()["properties"][one.field]
+    choices = {"space": shipped(), "protocol": _PROTOCOLS}.get(name)
+    kinds = [_with_bounds(kind) for kind in found.get("anyOf", ())]
+    own = {key: value for key, value in _with_bounds(found).items() if key not in ("anyOf", "title", "default")}
+    return {**own, **({"anyOf": kinds} if kinds else {}), **({"enum": list(choices)} if choices else {})}
+
+
+def _with_bounds(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a type with a validator of its own pydantic writes the bounds under its own names."""
+    return {_BOUNDS.get(key, key): value for key, value in schema.items()}
+
+
+def _meaning(one: Declared) -> str:
+    return " ".join((one.info.description or "").split())

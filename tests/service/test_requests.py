@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from hsiauto.config import declared
 from hsiauto.errors import UserError
+from hsiauto.service.models import NewScene, ResumeRequest, RunRequest
 from hsiauto.service.requests import checked, command_line, described, search_config, settable
 from hsiauto.service.scenes import OPTIONS
 
@@ -59,3 +61,18 @@ def test_every_setting_is_described() -> None:
     assert found["sampler"]["choices"][0] == "auto"
     assert "unified" in found["space"]["choices"]
     assert all(one["meaning"] and one["group"] for one in found.values())
+
+
+def test_the_document_of_the_api_tells_every_setting_and_its_bounds() -> None:
+    config = RunRequest.model_json_schema()["properties"]["config"]
+    assert (config["properties"].keys(), config["additionalProperties"]) == (settable().keys(), False)
+    budget, protocol = config["properties"]["budget"], config["properties"]["protocol"]
+    assert (budget["type"], budget["minimum"], budget["maximum"]) == ("integer", 1, 1_000_000)
+    assert protocol["enum"] == ["blocks", "random"]
+    assert NewScene.model_json_schema()["properties"]["options"]["properties"].keys() == OPTIONS.keys()
+
+
+def test_a_number_without_a_fraction_is_whole() -> None:
+    assert ResumeRequest.model_validate({"budget": 7.0}).budget == 7
+    with pytest.raises(ValidationError):
+        ResumeRequest.model_validate({"budget": 7.5})

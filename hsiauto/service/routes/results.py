@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import FileResponse, StreamingResponse
 
+from hsiauto import leaderboard as boards
 from hsiauto.errors import UserError
 from hsiauto.runs import folder as folders
 from hsiauto.service.access import Served, Viewer
 from hsiauto.service.errors import Refused, not_found
 from hsiauto.service.events import EVENT_ID
-from hsiauto.service.models import Page, paged
+from hsiauto.service.models import Page, PageNumber, PageSize, order_of
 from hsiauto.service.results import PICTURES, Artifact, Part, artifact, leaderboard, report
 from hsiauto.service.routes.runs import run_out
 from hsiauto.service.runs import ENDED
@@ -62,13 +63,12 @@ def show_leaderboard(
     run: str,
     served: Served,
     user: Viewer,
-    page: int = 1,
-    page_size: int = 50,
-    sort: str = "rank",
+    page: PageNumber = 1,
+    page_size: PageSize = 50,
+    sort: Annotated[str, order_of(column.name for column in boards.COLUMNS)] = "rank",
     kind: Annotated[str | None, Query(max_length=20)] = None,
 ) -> Page[dict[str, Any]]:
     """Rows of the leaderboard, under the names of its columns; none before there is one."""
-    paged(page, page_size)
     folder = served.runs.path(served.runs.find(run, user)["id"])
     try:
         rows, total = leaderboard(folder, sort, kind, page, page_size)

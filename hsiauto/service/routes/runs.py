@@ -9,11 +9,21 @@ from hsiauto.service.access import Runner, Served, Viewer
 from hsiauto.service.core import Service
 from hsiauto.service.database import unpacked
 from hsiauto.service.jobs import exit_code
-from hsiauto.service.models import Page, PredictRequest, ResumeRequest, RunChange, RunOut, RunRequest, paged
+from hsiauto.service.models import (
+    Page,
+    PageNumber,
+    PageSize,
+    PredictRequest,
+    ResumeRequest,
+    RunChange,
+    RunOut,
+    RunRequest,
+    order_of,
+)
 from hsiauto.service.names import without
 from hsiauto.service.progress import as_json
 from hsiauto.service.results import artifacts, winner
-from hsiauto.service.runs import ENDED
+from hsiauto.service.runs import ENDED, SORTED
 from hsiauto.service.users import User
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -28,16 +38,15 @@ Key = Annotated[
 def list_runs(
     served: Served,
     user: Viewer,
-    page: int = 1,
-    page_size: int = 50,
-    sort: str = "-created",
+    page: PageNumber = 1,
+    page_size: PageSize = 50,
+    sort: Annotated[str, order_of(SORTED)] = "-created",
     state: Annotated[str | None, Query(max_length=20)] = None,
     kind: Literal["search", "predict"] | None = None,
     scene: Annotated[str | None, Query(max_length=64)] = None,
     owner: Annotated[str | None, Query(max_length=40)] = None,
 ) -> Page[RunOut]:
     """Runs that the user sees."""
-    paged(page, page_size)
     asked = {"state": state, "kind": kind, "scene": scene, "owner": owner}
     filters = {name: value for name, value in asked.items() if value is not None}
     rows, total = served.runs.list(user, filters, sort, page, page_size)

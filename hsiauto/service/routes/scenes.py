@@ -12,7 +12,7 @@ from hsiauto.service.core import Service
 from hsiauto.service.errors import Refused
 from hsiauto.service.limits import require_disk
 from hsiauto.service.look import look
-from hsiauto.service.models import Digest, NewScene, Page, SceneChange, SceneOut, paged
+from hsiauto.service.models import Digest, NewScene, Page, PageNumber, PageSize, SceneChange, SceneOut
 from hsiauto.service.names import resolve
 from hsiauto.service.scenes import ABOUT, PREVIEW, FileRole, StoredScene, stored_name
 from hsiauto.service.uploads import receive
@@ -29,9 +29,8 @@ _RAW_BODY: dict[str, Any] = {
 
 
 @router.get("")
-def list_scenes(served: Served, user: Viewer, page: int = 1, page_size: int = 50) -> Page[SceneOut]:
+def list_scenes(served: Served, user: Viewer, page: PageNumber = 1, page_size: PageSize = 50) -> Page[SceneOut]:
     """Scenes that the user sees: uploads, newest first, then those of the operator."""
-    paged(page, page_size)
     found = served.scenes.list(user)
     some = found[(page - 1) * page_size :][:page_size]
     items = [scene_out(scene, user) for scene in some]
