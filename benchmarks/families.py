@@ -173,14 +173,15 @@ def _trained(job: Job, data: TrialData) -> JobResult:
         reports.append(trial.step())
     fitted = trial.fitted()
     assert job.predict is not None
-    predicted = fitted.probabilities(data.cube, data.valid, job.predict).argmax(axis=1)
+    p_NK = fitted.probabilities(data.cube, data.valid, job.predict)
     if job.save_to is not None:
         save_model(fitted, job.save_to)
     return JobResult(
         job.key,
         "completed",
         reports=tuple(reports),
-        predicted=predicted,
+        predicted=p_NK.argmax(axis=1),
+        confidence=p_NK.max(axis=1),
         device="cpu",
         started_at=started_at,
         finished_at=now(),

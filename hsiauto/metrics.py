@@ -1,4 +1,5 @@
-"""Scores of one confusion matrix, the interval that its size allows, and the paired difference of two methods."""
+"""Scores of one confusion matrix, the interval that its size allows, what confidences are worth, and the paired
+difference of two methods."""
 
 import math
 from collections.abc import Sequence
@@ -67,6 +68,24 @@ def log_loss(truth: npt.NDArray[np.integer], probabilities_NK: npt.NDArray[np.fl
     """Mean cross-entropy in nats of 0-based classes `truth` (N,); probabilities clipped to float32's resolution."""
     p_N = probabilities_NK[np.arange(len(truth)), truth].astype(np.float64)
     return float(-np.log(np.clip(p_N, np.finfo(np.float32).eps, 1.0)).mean())
+
+
+_CALIBRATION_BINS = 15
+
+
+def calibration_error(right: npt.NDArray[np.bool_], confidence: npt.NDArray[np.floating]) -> float:
+    """Expected calibration error: how far `confidence` (N,) is from the share of `right` (N,), mean over pixels.
+
+    In 15 bins of confidence, as Guo et al. (ICML 2017), but of as many pixels each (Nguyen and O'Connor, EMNLP 2015):
+    bins of equal width are all but empty where a model is never so unsure, and read noise as error (Roelofs et al.,
+    AISTATS 2022). Equal confidences share a bin, so the order of pixels does not matter. NaN without a pixel.
+    """
+    if not len(right):
+        return float("nan")
+    edges = np.quantile(confidence, np.arange(1, _CALIBRATION_BINS) / _CALIBRATION_BINS)
+    gap = right.astype(np.float64) - confidence
+    by_bin = np.bincount(np.searchsorted(edges, confidence, side="right"), weights=gap)
+    return min(1.0, float(np.abs(by_bin).sum() / len(right)))  # a mean of probabilities may pass 1 by rounding
 
 
 class Interval(NamedTuple):

@@ -1,6 +1,7 @@
 """Scores against scikit-learn, and the cases where the formulas have no value."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
-from hsiauto.metrics import Scores, clustered, mcnemar, paired, paired_by_cluster, scores, wilson
+from hsiauto.metrics import Scores, calibration_error, clustered, mcnemar, paired, paired_by_cluster, scores, wilson
 
 
 def of(truth: list[int], predicted: list[int], n_classes: int) -> Scores:
@@ -143,3 +144,27 @@ def test_clusters_of_one_pixel_are_pairs_and_those_of_equal_pixels_count_once() 
     ninefold = paired_by_cluster(np.repeat(difference, 9), np.repeat(np.arange(40), 9))
     assert ninefold == pytest.approx(plain), "nine pixels that are alike tell no more than one"
     assert np.isnan(paired_by_cluster(difference, np.zeros(40, int)).p)
+
+
+def test_the_calibration_error_is_the_gap_of_confidence_and_accuracy() -> None:
+    right = np.array([True, True, True, False])
+    assert calibration_error(right, np.full(4, 0.75)) == 0.0
+    assert calibration_error(right, np.ones(4)) == 0.25
+    assert calibration_error(~right, np.full(4, 0.75)) == 0.5
+    assert math.isnan(calibration_error(right[:0], np.ones(0)))
+    sure, unsure = np.full(30, 0.9), np.full(30, 0.5)  # one too sure, one not sure enough: they do not cancel out
+    found = calibration_error(np.repeat([True, False, True], [21, 9, 30]), np.r_[sure, unsure])
+    assert found == pytest.approx((0.2 + 0.5) / 2)
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.3, 1.0, 20_000)
+    assert calibration_error(rng.uniform(size=20_000) < confidence, confidence) < 0.01
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.2, 0.5, 0.9, 1.0])), min_size=1), st.randoms())
+def test_the_calibration_error_does_not_depend_on_the_order_of_pixels(
+    pixels: list[tuple[bool, float]], shuffler: random.Random
+) -> None:
+    mixed = shuffler.sample(pixels, len(pixels))
+    first, second = (calibration_error(*map(np.array, zip(*some, strict=True))) for some in (pixels, mixed))
+    assert first == pytest.approx(second)
+    assert 0 <= first <= 1

@@ -15,7 +15,7 @@ from hsiauto.leaderboard.summary import Spread, held_out
 from hsiauto.metrics import Interval
 
 _TEXT = ("rank", "family", "cell", "kind", "labels")
-_DROPPED_FIRST = ("pixels/s", "fit s", "parameters", "folds val", "val OA", "kappa", "overlap", "AA")
+_DROPPED_FIRST = ("ECE", "pixels/s", "fit s", "parameters", "folds val", "val OA", "kappa", "overlap", "AA")
 """Columns that a terminal may be too narrow for. The others are always there, and no figure is ever cut."""
 
 
@@ -76,6 +76,8 @@ def _words(
     caption = ["%, mean ± standard deviation over n trainings", *filter(None, [distances])]
     if "95 %" in columns:
         caption.append("95 %: what so many test pixels allow for the OA, were they independent")
+    if "ECE" in columns:
+        caption.append("ECE: how far the probability of the predicted class is from how often it is right")
     if "overlap" in columns:
         caption.append("overlap: test patches that contain a training pixel")
     if "labels" in columns:
@@ -117,6 +119,8 @@ def _columns(lines: list[SummaryRow]) -> dict[str, list[str]]:
         columns["95 %"] = intervals
     columns["AA"] = [_spread(line.test_aa) for line in lines]
     columns["kappa"] = [_spread(line.test_kappa) for line in lines]
+    if any(line.test_ece.n for line in lines):
+        columns["ECE"] = [_spread(line.test_ece) for line in lines]
     columns["overlap"] = [_percent(line.overlap_contains) for line in lines]
     costs = {
         "val OA": [_percent(line.val_oa) for line in lines],

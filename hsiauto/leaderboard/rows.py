@@ -25,8 +25,8 @@ Record = dict[str, Any]
 _VALIDATION = ("val_oa", "val_aa", "val_kappa", "val_loss")
 _COPIED = (
     *("split_seed", "state", "seed", "max_epochs", "epochs", *_VALIDATION, "fit_seconds", "peak_memory_bytes"),
-    *("test_oa", "test_aa", "test_kappa", "split_hash", "labels_train", "labels_val", "pixels_test", "classes_scored"),
-    *("overlap_contains", "overlap_shares", "predict_pixels_per_second", "parameters", "macs"),
+    *("test_oa", "test_aa", "test_kappa", "test_ece", "split_hash", "labels_train", "labels_val", "pixels_test"),
+    *("classes_scored", "overlap_contains", "overlap_shares", "predict_pixels_per_second", "parameters", "macs"),
     *("scene", "test_distance_min", "test_distance_max", "map_distance_median"),
 )
 _WORDS = ("acquisition", "error", "device", "node", "started_at", "finished_at")

@@ -27,7 +27,7 @@ class Column(NamedTuple):
         if self.type == pa.int64():
             return 0, 2**63
         accuracy = self.name.startswith(("overlap_", "map_share_")) or self.name.endswith(
-            ("_oa", "_aa", "_low", "_high", "_mean")
+            ("_oa", "_aa", "_ece", "_low", "_high", "_mean")
         )
         return (-1, 1) if accuracy or self.name.endswith("_kappa") else (0, math.inf)
 
@@ -96,6 +96,12 @@ RESULTS = (
     Column("test_oa_high", _FLOAT, "upper end of the same"),
     Column("test_aa", _FLOAT, "average accuracy over classes on test; refits and baselines only"),
     Column("test_kappa", _FLOAT, "Cohen's kappa on test; refits and baselines only"),
+    Column(
+        "test_ece",
+        _FLOAT,
+        "expected calibration error on test, in 15 bins of as many pixels each: how far the probability of the class "
+        "that is predicted lies from the share of the pixels where it is right; refits and baselines only",
+    ),
     Column("test_per_class", _STRING, "JSON {class name: recall on test}; refits and baselines only"),
     Column("test_pixels_per_class", _STRING, "JSON {class name: test pixels}, of which test_per_class is the share"),
     Column(

@@ -54,6 +54,8 @@ class SummaryRow:
     test_oa: Spread
     test_aa: Spread
     test_kappa: Spread
+    test_ece: Spread
+    """How far its probabilities are from its accuracy: `metrics.calibration_error`."""
     val_oa: float
     """Validation score of the trial; NaN for a config that was no trial, as are the next two."""
     val_aa: float
@@ -132,6 +134,7 @@ def _line(group: Sequence[Row], trial: Row | None) -> SummaryRow:
         test_oa=_spread([row["test_oa"] for row in scored]),
         test_aa=_spread([row["test_aa"] for row in scored]),
         test_kappa=_spread([row["test_kappa"] for row in scored]),
+        test_ece=_spread([row["test_ece"] for row in scored]),
         **{f"val_{name}": value(trial, f"val_{name}") for name in ("oa", "aa", "kappa")},
         val_folds_mean=value(first, "val_folds_mean"),
         val_folds_n=first["val_folds_n"] or 0,

@@ -27,7 +27,7 @@ from hsiauto.split.seal import BinScore, SealedTest, TrialData, class_names, sea
 from hsiauto.split.validation import require_two_classes
 from hsiauto.training.active.learn import Cycle as TrainedCycle
 
-_SCORES = ("test_oa", "test_aa", "test_kappa", "test_per_class", "confused", "right", "by_distance")
+_SCORES = ("test_oa", "test_aa", "test_kappa", "test_ece", "test_per_class", "confused", "right", "by_distance")
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,19 @@ class Target:
             () if self.split.held_out is not None or not self.split.spec.has_places else by_distance(distances, scored)
         )
 
-    def scores(self, key: str, predicted: Pixels, distances: Distances) -> dict[str, Any]:
-        """The test scores of `predicted`, by name. Raises RuntimeError if `key` was scored before.
+    def scores(self, key: str, told: JobResult | TrainedCycle, distances: Distances) -> dict[str, Any]:
+        """The test scores of what a model has `told`, by name. Raises RuntimeError if `key` was scored before.
 
         distances: from what trained the model.
         """
-        scores = self.test.score(key, predicted, distances.test)
+        assert told.predicted is not None
+        scores = self.test.score(key, told.predicted, distances.test, told.confidence)
         per_class = dict(zip(self.class_names, scores.per_class.tolist(), strict=True))
         truth, called = np.nonzero(scores.confusion)
         pixels = scores.confusion[truth, called]
         confused = tuple(zip(truth.tolist(), called.tolist(), pixels.tolist(), strict=True))
         bins = self.by_distance(distances, scores.by_distance)
-        values = (scores.oa, scores.aa, scores.kappa, per_class, confused, packed(scores.right), bins)
+        values = (scores.oa, scores.aa, scores.kappa, scores.ece, per_class, confused, packed(scores.right), bins)
         return dict(zip(_SCORES, values, strict=True))
 
 
@@ -169,7 +170,7 @@ def _results(
         if last is not None and last.test_per_class is not None:
             fields |= {name: getattr(last, name) for name in _SCORES}
         else:
-            fields |= target.scores(key, result.predicted, distances)
+            fields |= target.scores(key, result, distances)
         seconds, n = result.predict_seconds, len(result.predicted)
         fields["predict_pixels_per_second"] = n / seconds if seconds > 0 else None
     return fields
@@ -191,7 +192,7 @@ def _cycles(
             scores = {name: results[name] for name in _SCORES}
         elif cycle.predicted is not None:
             distances = target.distances(labelled(target, result.cycles[: i + 1]))
-            scores = target.scores(f"{key}/cycle-{cycle.number}", cycle.predicted, distances)
+            scores = target.scores(f"{key}/cycle-{cycle.number}", cycle, distances)
             for name in ("test_per_class", "confused", "right"):
                 del scores[name]
         if training.config.kind != "reference":

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
-from hsiauto.metrics import Interval, Scores, clustered, scores
+from hsiauto.metrics import Interval, Scores, calibration_error, clustered, scores
 from hsiauto.scene.model import Part, Scene
 from hsiauto.scene.on_disk import MappedFile, stays_on_disk
 from hsiauto.split.distance import BINS, bin_of
@@ -79,6 +79,8 @@ class SealedScores(Scores):
 
     right: npt.NDArray[np.bool_]
     """(N,) which test pixels were predicted right."""
+    ece: float = float("nan")
+    """`metrics.calibration_error`; NaN if confidences were not given."""
     by_distance: tuple[BinScore, ...] = ()
     """For each of `BINS`; empty if distances were not given."""
 
@@ -113,10 +115,14 @@ class SealedTest:
         return np.bincount(self._labels, minlength=self._n_classes).tolist()
 
     def score(
-        self, key: str, predicted: npt.NDArray[np.integer], distance: npt.NDArray[np.integer] | None = None
+        self,
+        key: str,
+        predicted: npt.NDArray[np.integer],
+        distance: npt.NDArray[np.integer] | None = None,
+        confidence: npt.NDArray[np.floating] | None = None,
     ) -> SealedScores:
         """Scores of `predicted` (N,), 0-based classes at `pixels`, for the refit named `key`; also in each bin of
-        `distance` (N,), that of `pixels` from what trained it.
+        `distance` (N,), that of `pixels` from what trained it. `confidence` (N,): the probability of what is predicted.
 
         Raises RuntimeError when `key` was scored before: a model meets the test labels once.
         """
@@ -125,11 +131,12 @@ class SealedTest:
         result = scores(self._labels, predicted, self._n_classes)
         self._opened.add(key)
         right = predicted == self._labels
+        ece = float("nan") if confidence is None else calibration_error(right, confidence)
         if distance is None:
-            return SealedScores(result.confusion, right)
+            return SealedScores(result.confusion, right, ece)
         bins = bin_of(distance)
         by_distance = tuple(self._bin_score(right, bins == place) for place in range(len(BINS)))
-        return SealedScores(result.confusion, right, by_distance)
+        return SealedScores(result.confusion, right, ece, by_distance)
 
     def _bin_score(self, right: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> BinScore:
         n = int(inside.sum())

@@ -53,7 +53,13 @@ class Pretence:
             assert job.predict is not None
             predicted = np.full(len(job.predict), len(self.jobs) % 3, np.int64)
             yield JobResult(
-                job.key, "completed", "", (Report(5, 0.1, 0.2, 0.5, 0.5, 0.5, 1.0, 2**30),), predicted, 0.5, "cpu", "n"
+                job.key,
+                "completed",
+                reports=(Report(5, 0.1, 0.2, 0.5, 0.5, 0.5, 1.0, 2**30),),
+                predicted=predicted,
+                predict_seconds=0.5,
+                device="cpu",
+                node="n",
             )
 
 

@@ -38,7 +38,13 @@ def said(rows: list[dict[str, Any]], width: int) -> str:
     scored = [
         common
         | costs
-        | {"test_oa": 0.9, "pixels_test": 1_234, "test_aa": 0.8, "test_kappa": 0.5 + 0.1 * row["seed"]}
+        | {
+            "test_oa": 0.9,
+            "pixels_test": 1_234,
+            "test_aa": 0.8,
+            "test_kappa": 0.5 + 0.1 * row["seed"],
+            "test_ece": 0.0678,
+        }
         | row
         for row in rows
     ]
@@ -61,10 +67,10 @@ def test_nothing_is_cut(rows: list[dict[str, Any]], width: int) -> None:
 
 def test_a_narrow_terminal_names_what_it_leaves_out() -> None:
     assert "wider terminal" not in said(SEARCH, 200)
-    for words in ("pixels/s", "1,234,567", "12345.6", "95.00", "mean kappa over further validation folds"):
+    for words in ("pixels/s", "6.78", "1,234,567", "12345.6", "95.00", "mean kappa over further validation folds"):
         assert words in said(SEARCH, 200)
     narrow = said(SEARCH, 80)
-    assert "a wider terminal also shows kappa, folds val, parameters, fit s, pixels/s" in " ".join(narrow.split())
+    assert "a wider terminal also shows kappa, folds val, parameters, fit s, pixels/s, ECE" in " ".join(narrow.split())
     assert "43.21" in narrow, "leakage is left out last"
     assert "1,234,567" not in narrow
 

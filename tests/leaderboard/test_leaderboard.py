@@ -70,6 +70,7 @@ CONTRACT = [
     "test_oa_high",
     "test_aa",
     "test_kappa",
+    "test_ece",
     "test_per_class",
     "test_pixels_per_class",
     "test_oa_by_distance",

@@ -120,6 +120,7 @@ class Pool:
                 "completed",
                 reports=(report,),
                 predicted=predicted,
+                confidence=None if predicted is None else np.full(len(predicted), 0.75, np.float32),
                 probabilities=half,
                 predict_seconds=0.5,
                 device="cpu",

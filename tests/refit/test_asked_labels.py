@@ -81,7 +81,10 @@ def test_cycles_lead_to_the_row(made: tuple[Work, list[Event]]) -> None:
         cycles = [e for e in of(Cycle, events) if e.key == refit.key]
         assert tuple(e.labels for e in cycles) == plan
         assert [e.cycle for e in cycles] == list(range(len(plan)))
-        assert all(getattr(cycles[-1], name) == getattr(refit, name) for name in ("test_oa", "test_aa", "test_kappa"))
+        assert all(
+            getattr(cycles[-1], name) == getattr(refit, name)
+            for name in ("test_oa", "test_aa", "test_kappa", "test_ece")
+        )
         assert all(e.test_oa is not None and 0 <= e.test_oa <= 1 for e in cycles)
         asked = np.concatenate([e.acquired for e in cycles])
         assert not np.intersect1d(asked, done.split.test).size
@@ -140,7 +143,7 @@ def test_a_cycle_meets_the_test_labels_once(made: tuple[Work, list[Event]], tmp_
     assert len(cycles) == len(result.cycles)
     for key in (cycles[0].key, f"{cycles[0].key}/cycle-0"):
         with pytest.raises(RuntimeError, match="scored once"):
-            target.scores(key, np.zeros_like(done.split.test), target.distances(done.split.pool))
+            target.scores(key, result, target.distances(done.split.pool))
     with pytest.raises(RuntimeError, match="scored once"):
         _recorded(done, target, SVM, tmp_path / "second")
 

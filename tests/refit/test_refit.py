@@ -56,6 +56,7 @@ def test_refits(after_search: Work, pool: Pool, tmp_path: Path) -> None:
     ]
     n_test = len(after_search.split.test)
     assert all(e.test_oa == pytest.approx(1 - 3 / n_test) for e in own)
+    assert all(e.test_ece == pytest.approx(abs(0.75 - (1 - 3 / n_test))) for e in own)
     assert set(own[0].test_per_class or ()) == {"a", "b", "c"}
     assert sum((own[0].test_pixels_per_class or {}).values()) == own[0].pixels_test == n_test
     assert own[0].labels_train == len(after_search.split.pool)

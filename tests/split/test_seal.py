@@ -99,6 +99,9 @@ def test_a_key_is_scored_once(scene: Scene, split: Split) -> None:
     with pytest.raises(RuntimeError, match="winner seed 0 has been scored"):
         sealed.score("winner seed 0", predicted)
     assert sealed.score("winner seed 1", predicted).oa == first.oa
+    sure = sealed.score("winner seed 2", predicted, confidence=np.full(len(predicted), 0.9, np.float32))
+    assert np.isnan(first.ece)
+    assert sure.ece == pytest.approx(0.9 - first.oa)
 
 
 def test_scores_by_distance_are_those_of_each_bin(scene: Scene, split: Split) -> None:

@@ -110,6 +110,7 @@ def _line(line: SummaryRow, table: pa.Table, found: Mapping[str, TrialState]) ->
         "test_oa_high": 100 * interval.high,
         "test_aa": 100 * line.test_aa.mean,
         "test_kappa": 100 * line.test_kappa.mean,
+        "test_ece": 100 * line.test_ece.mean,
         "val": 100 * line.val_folds_mean,
         "parameters": line.parameters,
         "macs": trial.macs if trial else None,

@@ -42,6 +42,8 @@ Accuracy = Annotated[Number, AfterValidator(_fraction)]
 """A fraction, or kappa, from -1 to 1; a `Number` that may be NaN or infinite."""
 Amount = Annotated[Number, AfterValidator(_amount)]
 """A `Number` that is not negative."""
+Share = Annotated[Accuracy, AfterValidator(_amount)]
+"""An `Accuracy` that is not negative."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 """An integer that a table can hold."""
 Ordinal = Annotated[int, Field(ge=1, lt=2**63)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from hsiauto.metrics import ROUNDING
-from hsiauto.search.events.line import Accuracy, Amount, Count, Line, Number, Ordinal, Time, TrialId
+from hsiauto.search.events.line import Accuracy, Amount, Count, Line, Number, Ordinal, Share, Time, TrialId
 from hsiauto.search.events.right import Right, unpacked
 from hsiauto.split.distance import BINS
 
@@ -132,6 +132,7 @@ class Cycle(Line):
     test_oa: Accuracy | None = None
     test_aa: Accuracy | None = None
     test_kappa: Accuracy | None = None
+    test_ece: Share | None = None
     test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall; of the last cycle only, and so are the next two."""
     confused: Confused | None = None
@@ -208,6 +209,7 @@ class Refit(Line):
     test_oa: Accuracy | None = None
     test_aa: Accuracy | None = None
     test_kappa: Accuracy | None = None
+    test_ece: Share | None = None
     test_per_class: dict[str, Accuracy] | None = None
     """Class name -> recall."""
     confused: Confused | None = None

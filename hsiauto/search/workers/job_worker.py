@@ -99,18 +99,20 @@ class JobWorker:
                 error = f"{OUT_OF_TIME}: {report.epoch} of {trial.max_epochs} epochs took {clock - started:.0f} s"
                 return JobResult(job.key, "skipped", error, reports=tuple(reports), finished_at=now(), **place)
         fitted = trial.fitted()
-        predicted, seconds, p_NK = None, math.nan, None
+        predicted, confidence, seconds, half_NK = None, None, math.nan, None
         if job.predict is not None:
-            predicted = scored(fitted, data, job.predict).argmax(axis=1)
+            p_NK = scored(fitted, data, job.predict)
+            predicted, confidence = p_NK.argmax(axis=1), p_NK.max(axis=1)
             seconds = seconds_a_pixel(fitted, data) * len(job.predict)
         if job.probabilities_at is not None:
-            p_NK = scored(fitted, data, job.probabilities_at).astype(np.float16)
+            half_NK = scored(fitted, data, job.probabilities_at).astype(np.float16)
         return JobResult(
             job.key,
             "completed",
             reports=tuple(reports),
             predicted=predicted,
-            probabilities=p_NK,
+            confidence=confidence,
+            probabilities=half_NK,
             predict_seconds=seconds,
             finished_at=now(),
             model=None if job.save_to is None else model_files(fitted),

@@ -63,6 +63,8 @@ class JobResult:
     """One for each epoch, the learning curve; if labels are asked for, counted on over all cycles."""
     predicted: npt.NDArray[np.int64] | None = None
     """0-based class at each of `job.predict`."""
+    confidence: npt.NDArray[np.float32] | None = None
+    """Its probability there."""
     predict_seconds: float = float("nan")
     """Seconds for as many pixels as `job.predict` has, at the pace of a map, measured on a block of the scene."""
     device: str = ""

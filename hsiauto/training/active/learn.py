@@ -48,6 +48,8 @@ class Cycle:
     """Its last epoch's; `epoch` and `fit_seconds` count from the start of cycle 0."""
     predicted: npt.NDArray[np.int64] | None
     """0-based class at each of the job's `predict`."""
+    confidence: npt.NDArray[np.float32] | None
+    """Its probability there."""
 
 
 _START, _CHOICE, _TRAINING = range(3)
@@ -131,11 +133,19 @@ class ActiveTrial:
 
     def _end(self, report: Report) -> None:
         model: Fitted = self._trial.fitted()
-        predicted = None if self.predict is None else self._probabilities(model, self.predict).argmax(axis=1)
+        p_NK = None if self.predict is None else self._probabilities(model, self.predict)
         number = len(self.cycles)
-        how = self.labels.name if number else "initial"
         self.cycles.append(
-            Cycle(number, self._oracle.counted, how, self._acquired, self._acquire_seconds, report, predicted)
+            Cycle(
+                number=number,
+                labels=self._oracle.counted,
+                acquisition=self.labels.name if number else "initial",
+                acquired=self._acquired,
+                acquire_seconds=self._acquire_seconds,
+                report=report,
+                predicted=None if p_NK is None else p_NK.argmax(axis=1),
+                confidence=None if p_NK is None else p_NK.max(axis=1),
+            )
         )
         if not self.done:
             clock = time.perf_counter()

@@ -60,6 +60,7 @@ function board({ board, objective }) {
         text: (row) => (row.test_oa_low == null ? "" : `${number(row.test_oa_low, 1)}–${number(row.test_oa_high, 1)}`) },
       column("test_aa", "AA", "mean recall over classes"),
       column("test_kappa", "kappa", "Cohen's kappa, times 100"),
+      column("test_ece", "ECE", "how far the probability of the predicted class is from how often it is right, in points", 1),
       column("val", "validation", `mean ${objective} over the validations that decided, in %`),
       { ...column("parameters", "parameters", "trainable parameters", 0), text: (row) => short(row.parameters) },
       { ...column("fit_seconds", "fit s", "seconds of a training"), text: (row) => short(row.fit_seconds) },
