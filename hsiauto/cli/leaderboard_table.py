@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hsiauto.cli.tables import Column, framed, print_rows, width
-from hsiauto.leaderboard import SummaryRow, distance_statement, summary
+from hsiauto.leaderboard import SummaryRow, classes_statement, distance_statement, summary
 from hsiauto.leaderboard.storage import object_in
 from hsiauto.leaderboard.summary import Spread, held_out
 from hsiauto.metrics import Interval
@@ -51,13 +51,13 @@ def _fitting(lines: list[SummaryRow], table: pa.Table, console: Console) -> Tabl
     """All columns that fit into the terminal; the caption names the others."""
     validated = any(row["kind"] == "refit" and row["labels_val"] for row in table.to_pylist())
     objective: str = table["objective"][0].as_py()
-    distances = distance_statement(table)
+    said = list(filter(None, (distance_statement(table), classes_statement(table))))
     columns = _columns(lines)
     left_out: list[str] = []
     for name in ("", *_DROPPED_FIRST):
         if columns.pop(name, None) is not None:
             left_out.insert(0, name)
-        fitting = framed(console, *_words(lines, columns, left_out, objective, validated, distances))
+        fitting = framed(console, *_words(lines, columns, left_out, objective, validated, said))
         _fill(fitting, lines, columns)
         if width(fitting, console) <= console.width:
             break
@@ -70,10 +70,10 @@ def _words(
     left_out: Sequence[str],
     objective: str,
     validated: bool,
-    distances: str,
+    said: Sequence[str],
 ) -> tuple[str, str]:
-    """Title and caption. `validated`: the validation part was left out of training."""
-    caption = ["%, mean ± standard deviation over n trainings", *filter(None, [distances])]
+    """Title and caption. `validated`: the validation part was left out of training. `said`: of the split."""
+    caption = ["%, mean ± standard deviation over n trainings", *said]
     if "95 %" in columns:
         caption.append("95 %: what so many test pixels allow for the OA, were they independent")
     if "ECE" in columns:

@@ -4,6 +4,7 @@ from hsiauto.leaderboard.rows import Context, rows
 from hsiauto.leaderboard.schema import COLUMNS, SCHEMA_VERSION
 from hsiauto.leaderboard.statements import (
     applicability_statement,
+    classes_statement,
     distance_statement,
     label_statement,
     winner_statement,
@@ -18,6 +19,7 @@ __all__ = [
     "Context",
     "SummaryRow",
     "applicability_statement",
+    "classes_statement",
     "distance_statement",
     "label_statement",
     "read",

@@ -51,7 +51,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
     """
     provenance = _provenance(journal_events)
     states = trials(journal_events)
-    placed = _placed(journal_events)
+    placed, seen = _placed(journal_events)
     ranks = {one.trial_id: rank for rank, one in enumerate(placed, start=1)}
     latest = {event.key: event for event in of(Refit, refit_events)}
     spec = context.split.spec
@@ -80,7 +80,7 @@ def rows(journal_events: Sequence[Event], refit_events: Sequence[Event], context
         row | _further(refits, context, home) | mapped.get(str(row["config_hash"]), {}) if row["rank"] == 1 else row
         for row in refits
     ]
-    on_folds = {rank: _on_folds(one) for rank, one in enumerate(placed, start=1)}
+    on_folds = {rank: _on_folds(one) | {"classes_validated": seen} for rank, one in enumerate(placed, start=1)}
     records = [row | on_folds.get(row["rank"], {}) for row in records]
     metadata = {
         f"hsiauto.{key}": value if isinstance(value, str) else json.dumps(value) for key, value in provenance.items()
@@ -116,10 +116,10 @@ def _without_folders(value: Any) -> Any:
     return f"{prefix}{path.name}" if isinstance(path, Path) and path.is_absolute() else value
 
 
-def _placed(events: Iterable[Event]) -> tuple[Placed, ...]:
-    """The last order: an extended search is ranked anew."""
-    orders = [event.order for event in of(Ranked, events)]
-    return orders[-1] if orders else ()
+def _placed(events: Iterable[Event]) -> tuple[tuple[Placed, ...], int | None]:
+    """The last order, as an extended search is ranked anew, and the classes that its folds could see."""
+    ranked = of(Ranked, events)
+    return (ranked[-1].order, ranked[-1].classes_validated) if ranked else ((), None)
 
 
 def _trial(trial: TrialState, rank: int | None, on_front: bool | None, context: Context, shares: Any) -> Record:
@@ -240,7 +240,8 @@ def _spread(name: str, values: Sequence[float]) -> Record:
 
 
 def _on_folds(placed: Placed) -> Record:
-    return _spread("val_folds", [score for score in placed.on_folds if math.isfinite(score)])
+    told = _spread("val_folds", [score for score in placed.on_folds if math.isfinite(score)])
+    return told | {"val_folds_ece": placed.ece}
 
 
 def _pareto(started: Iterable[TrialState], run_config: RunConfig) -> dict[str, bool]:

@@ -86,6 +86,9 @@ RESULTS = (
     ),
     Column("val_folds_std", _FLOAT, "its standard deviation over these folds"),
     Column("val_folds_n", _INT, "their number"),
+    Column(
+        "val_folds_ece", _FLOAT, "test_ece, but on the pixels of these folds together; null if none told probabilities"
+    ),
     Column("test_oa", _FLOAT, "overall accuracy on the sealed test pixels; refits and baselines only"),
     Column(
         "test_oa_low",
@@ -149,6 +152,12 @@ RESULTS = (
         "whether training saw spectra of unlabelled ground, test pixels among them; never a label",
     ),
     Column("classes_scored", _INT, "classes in both training and test; of protocol scenes all that train"),
+    Column(
+        "classes_validated",
+        _INT,
+        "of these, the classes of which the validation folds that decided hold a pixel: how well a model tells the "
+        "others had no part in the choice; on the rows that have a rank",
+    ),
     Column(
         "further_splits_oa_mean",
         _FLOAT,

@@ -51,6 +51,15 @@ def distance_statement(table: pa.Table) -> str:
     return "" if row is None else statement(*(row[name] for name in places))
 
 
+def classes_statement(table: pa.Table) -> str:
+    """How many classes the choice was blind for; empty if for none, or if nothing was chosen."""
+    winner = next((row for row in table.to_pylist() if row["rank"] == 1 and row["classes_validated"] is not None), None)
+    if winner is None or winner["classes_validated"] >= winner["classes_scored"]:
+        return ""
+    seen = f"{winner['classes_validated']} of the {winner['classes_scored']} classes"
+    return f"the folds that decided hold {seen}: the others had no part in the choice"
+
+
 def label_statement(table: pa.Table, n_pool: int) -> list[str]:
     """Sentences: labels counted, and the winner against its control, random labels. Empty if all were known."""
     rows = [row for row in table.to_pylist() if row["acquisition"] and row["test_oa"] is not None]

@@ -19,7 +19,7 @@ from statistics import fmean
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig, SmoothedConfig
 from hsiauto.families.ensemble import MOST_MEMBERS, EnsembleConfig
-from hsiauto.refit.evidence import FILTERS, Evidence, Filtered
+from hsiauto.refit.evidence import FILTERS, Evidence, Filtered, Folds
 from hsiauto.refit.ranking import beats, rank
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Placed, Ranked, Reevaluated, of
@@ -39,7 +39,7 @@ class _Entry:
     on_folds: Mapping[int, float]
     reason: str
 
-    def placed(self) -> Placed:
+    def placed(self, evidence: Evidence) -> Placed:
         ids = tuple(trial.trial_id for trial, _ in self.models)
         return Placed(
             trial_id=ids[0] if len(ids) == 1 else None,
@@ -49,12 +49,13 @@ class _Entry:
             config_hash=self.config.hash(),
             score=self.score if math.isfinite(self.score) else math.nan,
             on_folds=tuple(self.on_folds.values()),
+            ece=evidence.calibration_error(self.models),
             reason=self.reason,
         )
 
 
-def decide(work: Work, chosen: Sequence[TrialState], evidence: Evidence, notes: Sequence[str]) -> Ranked:
-    """The final order of `chosen`. notes: of the folds."""
+def decide(work: Work, chosen: Sequence[TrialState], evidence: Evidence, folds: Folds) -> Ranked:
+    """The final order of `chosen`."""
     on_folds, failed = _measured(work)
     ranking = rank(chosen, work.run_config.objective, on_folds, failed)
     trials = {trial.trial_id: trial for trial in chosen}
@@ -79,10 +80,11 @@ def decide(work: Work, chosen: Sequence[TrialState], evidence: Evidence, notes: 
         if mean is not None:
             _, words = beats(entries[0].on_folds, mean.on_folds, "it")
             entries.insert(0, replace(mean, reason=f"{mean.reason}; the best of them {words}"))
-    order = tuple(entry.placed() for entry in entries[: work.run_config.top_k])
+    order = tuple(entry.placed(evidence) for entry in entries[: work.run_config.top_k])
     placed = {one.trial_id for one in order}
     unplaced = {trial_id: why for trial_id, why in ranking.reasons.items() if trial_id not in placed}
-    return Ranked(order=order, unplaced=unplaced, notes=(*notes, *filter(None, [lacking])))
+    notes = (*folds.notes, *filter(None, [lacking]))
+    return Ranked(order=order, unplaced=unplaced, classes_validated=folds.classes, notes=notes)
 
 
 def _single(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.families.base import SmoothedConfig
-from hsiauto.metrics import scores
+from hsiauto.metrics import calibration_error, scores
 from hsiauto.models.preprocess import Projection
 from hsiauto.models.smoothing import guide_for, smooth
 from hsiauto.models.surroundings import by_boxes
@@ -51,14 +51,17 @@ class Folds:
     data: dict[int, TrialData]
     notes: tuple[str, ...]
     """What one lacks, or why there are fewer than were asked for."""
+    classes: int
+    """Classes of which a deciding fold holds a pixel; of the search's own validation if there is no further fold."""
 
     @classmethod
     def of(cls, work: Work) -> "Folds":
         asked, names = work.run_config.further_folds, class_names(work.scene, work.split)
-        found = folds(work.split, work.scene.labels, 1 + asked, work.scene.groups)[1:]
+        own, *found = folds(work.split, work.scene.labels, 1 + asked, work.scene.groups)
         data = {n: seal(work.scene, one)[0] for n, one in enumerate(found, start=2)}
+        held = [one.val_labels for one in data.values()] or [seal(work.scene, own)[0].val_labels]
         lacking = (note for n, one in data.items() for note in validation_warnings(one, names, f"validation fold {n}"))
-        return cls(data, (*fewer_folds(len(found), asked), *lacking))
+        return cls(data, (*fewer_folds(len(found), asked), *lacking), len(np.unique(np.concatenate(held))))
 
 
 def allowed(support: int, buffer: int | None) -> list[SmoothedConfig]:
@@ -117,12 +120,29 @@ class Evidence:
     def scores(self, models: Sequence[Filtered]) -> dict[int, float]:
         """Fold -> objective of the mean of `models`; without the folds on which one of them has told nothing."""
         found = {}
-        for fold, data in self._data.items():
+        for fold, p_NK in self._means(models).items():
+            data = self._data[fold]
+            of_fold = scores(data.val_labels, p_NK.argmax(axis=1), data.n_classes)
+            found[fold] = float(getattr(of_fold, self._objective))
+        return found
+
+    def calibration_error(self, models: Sequence[Filtered]) -> float | None:
+        """That of the mean of `models` on the pixels of all folds; None if they have told nothing."""
+        told = self._means(models)
+        if not told:
+            return None
+        right = [p_NK.argmax(axis=1) == self._data[fold].val_labels for fold, p_NK in told.items()]
+        confidence = [p_NK.max(axis=1) for p_NK in told.values()]
+        return calibration_error(np.concatenate(right), np.concatenate(confidence))
+
+    def _means(self, models: Sequence[Filtered]) -> dict[int, npt.NDArray[np.float32]]:
+        """Fold -> mean probabilities (N, n_classes), without the folds on which one of `models` has told nothing."""
+        found = {}
+        for fold in self._data:
             p_MNK = [self._filtered(trial, smoothing, fold) for trial, smoothing in models]
             told = [p_NK for p_NK in p_MNK if p_NK is not None]
             if len(told) == len(models):
-                of_fold = scores(data.val_labels, np.mean(told, axis=0).argmax(axis=1), data.n_classes)
-                found[fold] = float(getattr(of_fold, self._objective))
+                found[fold] = np.mean(told, axis=0)
         return found
 
     def best_filter(self, trial: TrialState) -> tuple[SmoothedConfig, dict[int, float]]:

@@ -34,7 +34,7 @@ def reevaluate(work: Work, folder: Path, deadline: float | None = None) -> Ranke
     if deadline is None:
         chosen = _affordable(work, chosen, folds)
     _train(work, chosen, folds, evidence, deadline)
-    ranked = decide(work, chosen, evidence, folds.notes)
+    ranked = decide(work, chosen, evidence, folds)
     work.record(work.journal, ranked)
     return ranked
 

@@ -20,6 +20,7 @@ from hsiauto.families.cssmamba import MambaHsiConfig
 from hsiauto.leaderboard import (
     COLUMNS,
     Context,
+    classes_statement,
     distance_statement,
     read,
     rows,
@@ -65,6 +66,7 @@ CONTRACT = [
     "val_folds_mean",
     "val_folds_std",
     "val_folds_n",
+    "val_folds_ece",
     "test_oa",
     "test_oa_low",
     "test_oa_high",
@@ -94,6 +96,7 @@ CONTRACT = [
     "overlap_shares",
     "transductive",
     "classes_scored",
+    "classes_validated",
     "further_splits_oa_mean",
     "further_splits_oa_std",
     "further_splits_oa_n",
@@ -254,6 +257,13 @@ def test_further_folds_stand_where_a_rank_does(table: pa.Table) -> None:
     fresh = {"forest": 0.95, "cnn2d": 0.9, "svm": 0.8}
     assert ranked.val_folds_mean.tolist() == pytest.approx([fresh[family] for family in ranked.family])
     assert (ranked.val_folds_n == 3).all()
+    assert ranked.val_folds_ece.isna().all(), "no probabilities were told"
+    assert (ranked.classes_validated == ranked.classes_scored).all()
+    assert classes_statement(table) == ""
+    blind = pa.Table.from_pylist([row | {"classes_scored": 4} for row in table.to_pylist()], table.schema)
+    assert classes_statement(blind) == (
+        "the folds that decided hold 3 of the 4 classes: the others had no part in the choice"
+    )
     assert ranked.val_folds_std.tolist() == pytest.approx([0.0] * len(ranked))
     assert d[d["rank"].isna()].val_folds_mean.isna().all()
     assert summary(table)[0].val_folds_mean == pytest.approx(0.95)

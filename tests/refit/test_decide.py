@@ -77,6 +77,10 @@ def test_the_mean_of_families_that_err_elsewhere_comes_first_and_is_refitted(tmp
     assert (first.trial_id, set(first.members)) == (None, {"t1", "t2"})
     assert config_from(first.config) == EnsembleConfig(members=(SVM, FOREST))
     assert first.on_folds == (1.0, 1.0, 1.0)
+    pixels = np.concatenate([data.val_pixels for data in Folds.of(made).data.values()])
+    sure = np.where(pixels % 3 < 2, (0.9 + 0.14) / 2, 0.9)  # less so if one of the two errs
+    assert first.ece == pytest.approx(1 - sure.mean(), abs=1e-3), "right everywhere"
+    assert order.classes_validated == 3
     assert [one.trial_id for one in order.order[1:]] == ["t1", "t2"]
     with Journal(tmp_path / "refits.jsonl") as refits:
         refit(made, refits, tmp_path)

@@ -90,6 +90,8 @@ class Placed(BaseModel):
     """Its objective, mean over the deciding folds; on the search's own fold if they decide nothing; NaN: neither."""
     on_folds: tuple[Accuracy, ...]
     """On each deciding fold that it was measured on."""
+    ece: Share | None = None
+    """`metrics.calibration_error` on all pixels of these folds; None if it told no probabilities."""
     reason: str
     """Why it stands where it stands."""
 
@@ -102,6 +104,8 @@ class Ranked(Line):
     """Best first."""
     unplaced: dict[TrialId, str]
     """Re-evaluated trial -> why it has no place."""
+    classes_validated: Count | None = None
+    """Classes of which the folds that decided hold a pixel."""
     notes: tuple[str, ...] = ()
     """Folds that could not be drawn, and what those that could lack."""
 
