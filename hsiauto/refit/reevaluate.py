@@ -97,5 +97,13 @@ def _train(work: Work, chosen: Sequence[TrialState], folds: Folds, evidence: Evi
 def _record(work: Work, trial_id: str, fold: int, result: JobResult) -> None:
     copied = ("val_oa", "val_aa", "val_kappa", "fit_seconds")
     measured = {name: getattr(result.report, name) for name in copied} if result.report else {}
-    event = Reevaluated(trial_id=trial_id, fold=fold, state=result.state, error=result.error, **measured)
+    event = Reevaluated(
+        trial_id=trial_id,
+        fold=fold,
+        state=result.state,
+        error=result.error,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
+        **measured,
+    )
     work.record(work.journal, event)

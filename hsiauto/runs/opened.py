@@ -1,5 +1,6 @@
 """An open run: its folder, journals and workers, and what is written whenever a phase has ended."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -210,7 +211,7 @@ def _open(
         past = (*journal.events, *refit_journal.events) if run.searches else ()
         watch.on_event(RunOpened(run_config, run.searches, run.deadlines.end, past, prepared.told))
         if not journal.events:
-            run.work.record(journal, opening(prepared, study))
+            run.work.record(journal, opening(prepared, study, time.monotonic() - watch.began))
             for text in prepared.warnings:
                 run.work.record(journal, Warned(about="split", text=text))
         elif run.searches:
@@ -221,7 +222,7 @@ def _open(
             run.kept.close()
 
 
-def opening(prepared: Prepared, study: dict[str, Any] | None = None) -> Opened:
+def opening(prepared: Prepared, study: dict[str, Any] | None = None, start_seconds: float = 0.0) -> Opened:
     """The first event of a run's journal."""
     scene, split = prepared.scene, prepared.split
     return Opened(
@@ -235,4 +236,5 @@ def opening(prepared: Prepared, study: dict[str, Any] | None = None) -> Opened:
         git_commit=git_commit(),
         notes=tuple(prepared.notes),
         study=study,
+        start_seconds=start_seconds,
     )

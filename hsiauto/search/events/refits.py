@@ -61,6 +61,8 @@ class Reevaluated(Line):
     """Number of the validation fold; the search scores on fold 1."""
     state: JobState
     error: str = ""
+    started_at: Time = ""
+    finished_at: Time = ""
     val_oa: Accuracy | None = None
     """Accuracies are fractions; None unless it trained to the end, and so are the next three."""
     val_aa: Accuracy | None = None

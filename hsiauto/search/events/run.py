@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from hsiauto.search.events.line import SCHEMA_VERSION, Count, Line, Ordinal
+from hsiauto.search.events.line import SCHEMA_VERSION, Amount, Count, Line, Ordinal
 
 
 class Opened(Line):
@@ -32,6 +32,8 @@ class Opened(Line):
     """What `hsiauto study` was asked for; None for other runs."""
     git_commit: str | None = None
     """None outside a git checkout."""
+    start_seconds: Amount = 0.0
+    """From the start of the command, or the call, to this line: imports, scene, split."""
 
     @field_validator("config")
     @classmethod
