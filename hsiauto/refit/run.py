@@ -16,6 +16,7 @@ from hsiauto.refit.pace import Pace
 from hsiauto.refit.plan import Training, baselines, for_run, for_split, with_asked_labels
 from hsiauto.refit.reevaluate import final_order
 from hsiauto.refit.scoring import Target, record
+from hsiauto.refit.shared import trained
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Event, Model, Refit, of
 from hsiauto.search.journal import Journal
@@ -167,7 +168,7 @@ def _perform(
     if not jobs:
         return
     datasets = {_name(seed): target.data for seed, target in targets.items()}
-    for result in work.train(jobs, datasets, deadline, kept_free):
+    for result in trained(work, jobs, datasets, deadline, kept_free):
         if result.key in to_do:
             training = to_do[result.key]
             record(work, refits, training, targets[training.split_seed], result, max_epochs)

@@ -43,6 +43,8 @@ class EnsembleTrial:
         self._members: list[Fitted] = []
         self._reports: list[Report] = []
         """The last one of each member."""
+        self.curves: list[list[Report]] = []
+        """The reports of each member that was begun, as a training of it alone would have them."""
         self._fitted: EnsembleFitted | None = None
 
     @property
@@ -55,6 +57,7 @@ class EnsembleTrial:
         if self._trial is None:
             self._trial = self._next()
         report: Report = self._trial.step()
+        self.curves[-1].append(report)
         if self._trial.done:
             self._members.append(self._trial.fitted())
             self._reports.append(report)
@@ -72,6 +75,7 @@ class EnsembleTrial:
         i = len(self._members)
         start = {"go_on_from": self._go_on_from[i]} if self._go_on_from else {}
         member = self.config.parts[i]
+        self.curves.append([])
         return self._trial_type(member, self.data, max_epochs=self.max_epochs, **self._options, **start)
 
     def _counted_on(self, report: Report, before: list[Report]) -> Report:

@@ -96,38 +96,41 @@ class Pool:
         self.kept_free = kept_free
         for job in jobs:
             assert job.data in datasets
-            self.jobs.append(job)
+            self.jobs += (job, *job.members)
             if self.skip(job) or self.fail(job):
                 yield JobResult(
                     job.key, "skipped" if self.skip(job) else "failed", "no time" if self.skip(job) else "NaN"
                 )
                 continue
-            if job.save_to is not None:
-                job.save_to.mkdir(parents=True)
-                (job.save_to / "config.json").write_text(job.config.hash())
-            validates = len(datasets[job.data].val_pixels) > 0
-            score = self.fresh(job.config, job.seed) if validates else math.nan
-            predicted = None
-            if job.predict is not None:
-                predicted = self.scene.labels.ravel()[job.predict].astype(np.int64) - 1
-                wrong = self.errors(job.config)
-                predicted[:wrong] = (predicted[:wrong] + 1) % 3
-            report = Report(10, 0.1, math.nan, score, score, score, 2.0, 9)
-            told = self.tell(job, datasets[job.data])
-            half = None if told is None else told.astype(np.float16)
-            yield JobResult(
-                job.key,
-                "completed",
-                reports=(report,),
-                predicted=predicted,
-                confidence=None if predicted is None else np.full(len(predicted), 0.75, np.float32),
-                probabilities=half,
-                predict_seconds=0.5,
-                device="cpu",
-                node="n",
-                started_at=AT,
-                finished_at=AT,
-            )
+            yield self._answer(job, datasets[job.data])
+
+    def _answer(self, job: Job, data: TrialData) -> JobResult:
+        if job.save_to is not None:
+            job.save_to.mkdir(parents=True)
+            (job.save_to / "config.json").write_text(job.config.hash())
+        score = self.fresh(job.config, job.seed) if len(data.val_pixels) else math.nan
+        predicted = None
+        if job.predict is not None:
+            predicted = self.scene.labels.ravel()[job.predict].astype(np.int64) - 1
+            wrong = self.errors(job.config)
+            predicted[:wrong] = (predicted[:wrong] + 1) % 3
+        report = Report(10, 0.1, math.nan, score, score, score, 2.0, 9)
+        told = self.tell(job, data)
+        half = None if told is None else told.astype(np.float16)
+        return JobResult(
+            job.key,
+            "completed",
+            reports=(report,),
+            predicted=predicted,
+            confidence=None if predicted is None else np.full(len(predicted), 0.75, np.float32),
+            probabilities=half,
+            predict_seconds=0.5,
+            device="cpu",
+            node="n",
+            started_at=AT,
+            finished_at=AT,
+            members=tuple(self._answer(member, data) for member in job.members),
+        )
 
 
 def work(folder: Path, pool: Pool, **changes: Any) -> Work:

@@ -4,7 +4,7 @@ import math
 import platform
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ import ray
 import torch
 
 from hsiauto.models.bundle import model_files
-from hsiauto.models.fitted.base import scored
+from hsiauto.models.fitted.base import Fitted, scored
 from hsiauto.models.predict import seconds_a_pixel
 from hsiauto.search.events import now
 from hsiauto.search.workers.faults import is_own_fault
@@ -99,26 +99,15 @@ class JobWorker:
                 error = f"{OUT_OF_TIME}: {report.epoch} of {trial.max_epochs} epochs took {clock - started:.0f} s"
                 return JobResult(job.key, "skipped", error, reports=tuple(reports), finished_at=now(), **place)
         fitted = trial.fitted()
-        predicted, confidence, seconds, half_NK = None, None, math.nan, None
-        if job.predict is not None:
-            p_NK = scored(fitted, data, job.predict)
-            predicted, confidence = p_NK.argmax(axis=1), p_NK.max(axis=1)
-            seconds = seconds_a_pixel(fitted, data) * len(job.predict)
-        if job.probabilities_at is not None:
-            half_NK = scored(fitted, data, job.probabilities_at).astype(np.float16)
-        return JobResult(
-            job.key,
-            "completed",
-            reports=tuple(reports),
-            predicted=predicted,
-            confidence=confidence,
-            probabilities=half_NK,
-            predict_seconds=seconds,
-            finished_at=now(),
-            model=None if job.save_to is None else model_files(fitted),
+        whole = replace(
+            _told(job, fitted, data, reports, place),
             cycles=tuple(trial.cycles) if job.labels is not None else (),
-            **place,
         )
+        members = []
+        for member in job.members:
+            i = job.config.parts.index(member.config)
+            members.append(_told(member, fitted.members[i], data, trial.curves[i], {**place, "started_at": now()}))
+        return replace(whole, members=tuple(members))
 
     def _trial(self, job: Job, data: TrialData) -> Any:
         common: dict[str, Any] = {
@@ -131,3 +120,26 @@ class JobWorker:
         if job.labels is None:
             return begun(job.config, data, self._trial_type, **common)
         return ActiveTrial(job.config, data, job.labels, predict=job.predict, trial_type=self._trial_type, **common)
+
+
+def _told(job: Job, fitted: Fitted, data: TrialData, reports: Sequence[Report], place: Mapping[str, Any]) -> JobResult:
+    """What `job` is answered with, once `fitted` is trained."""
+    predicted, confidence, seconds, half_NK = None, None, math.nan, None
+    if job.predict is not None:
+        p_NK = scored(fitted, data, job.predict)
+        predicted, confidence = p_NK.argmax(axis=1), p_NK.max(axis=1)
+        seconds = seconds_a_pixel(fitted, data) * len(job.predict)
+    if job.probabilities_at is not None:
+        half_NK = scored(fitted, data, job.probabilities_at).astype(np.float16)
+    return JobResult(
+        job.key,
+        "completed",
+        reports=tuple(reports),
+        predicted=predicted,
+        confidence=confidence,
+        probabilities=half_NK,
+        predict_seconds=seconds,
+        finished_at=now(),
+        model=None if job.save_to is None else model_files(fitted),
+        **place,
+    )

@@ -36,6 +36,8 @@ class Job:
     """Seconds that it will take on one worker, if known; a job that cannot end before the deadline is not started."""
     labels: ActiveLabels | None = None
     """The training pixels are a pool, whose labels are asked for cycle by cycle; None: all are known."""
+    members: tuple["Job", ...] = ()
+    """Jobs of members of `config`, an ensemble's, on the same data with the same seed: its training answers them."""
     own_worker: bool = False
     """Train in a process of its own, so that what earlier jobs left in memory does not count as this one's peak."""
 
@@ -78,6 +80,8 @@ class JobResult:
     """It failed before its first epoch, with an error that may be its machine's."""
     cycles: tuple[Cycle, ...] = ()
     """The cycles of a completed job with `labels`. The last one's model is the job's."""
+    members: tuple["JobResult", ...] = ()
+    """Of `job.members`, once the job has completed. Their clock is that of their prediction alone."""
     probabilities: npt.NDArray[np.float16] | None = None
     """(N, n_classes) at `job.probabilities_at`, rounded as they are kept: a resume has the same numbers."""
 

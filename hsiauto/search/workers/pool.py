@@ -165,10 +165,7 @@ class _Pool:
             ray.kill(actor)
         else:
             self.idle.append(actor)
-        if job.save_to is not None and result.model is not None:  # the worker may be on another machine
-            save_files(result.model, job.save_to)
-            result = replace(result, model=None)
-        return [result]
+        return [replace(_saved(job, result), members=tuple(map(_saved, job.members, result.members)))]
 
     def _hung(self) -> list[JobResult]:
         """Listen to the workers; end those that have been silent for too long."""
@@ -257,6 +254,14 @@ def _answer(question: Any) -> int:
     except WORKER_LOST:
         return -1
     return epochs
+
+
+def _saved(job: Job, result: JobResult) -> JobResult:
+    """`result`, its model in its place: the worker may be on another machine."""
+    if job.save_to is None or result.model is None:
+        return result
+    save_files(result.model, job.save_to)
+    return replace(result, model=None)
 
 
 def _without_result(job: Job, state: JobState, reason: str) -> JobResult:
