@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import skops.io
 
 from hsiauto.families.base import ClassicalConfig
 from hsiauto.models.bundle.content import AGAIN
@@ -30,6 +29,8 @@ def load_estimator(content: bytes) -> Any:
         require(_PARSED * archive.getinfo("schema.json").file_size, "the description of a model", AGAIN)
         for node in _trees(json.loads(archive.read("schema.json"))):
             _check_construction(archive, node)
+    import skops.io  # half a second of a processor, which other families do not need
+
     return skops.io.loads(content, trusted=list(TRUSTED))
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import safetensors.numpy
 import safetensors.torch
-import skops.io
 
 from hsiauto.errors import UserError
 from hsiauto.files import writing
@@ -80,6 +79,8 @@ def _write_model(fitted: Fitted, folder: Path) -> None:
         (folder / WEIGHTS).write_bytes(safetensors.torch.save(fitted.weights()))
         arrays = {**fitted.projection.arrays(), **guide_arrays(fitted.guide)}
     elif isinstance(fitted, ClassicalFitted):
+        import skops.io  # half a second of a processor, which a search does not need to begin
+
         skops.io.dump(fitted.estimator, folder / MODEL)
         arrays = {**fitted.features.arrays(), **guide_arrays(fitted.guide)}
     elif isinstance(fitted, EnsembleFitted):
