@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hsiauto.families import config_from
-from hsiauto.refit.candidates import candidates
+from hsiauto.refit.candidates import PLACES, candidates, with_a_chance
 from hsiauto.refit.decide import decide
 from hsiauto.refit.evidence import Evidence, Folds
 from hsiauto.refit.work import Work
@@ -33,8 +34,10 @@ def reevaluate(work: Work, folder: Path, deadline: float | None = None) -> Ranke
     chosen = candidates(work.trials, work.run_config.objective)
     if deadline is None:
         chosen = _affordable(work, chosen, folds)
-    _train(work, chosen, folds, evidence, deadline)
-    ranked = decide(work, chosen, evidence, folds)
+    told = with_a_chance(chosen, work.run_config.objective, work.run_config.top_k)
+    _train(work, told, folds, evidence, deadline)
+    said = replace(folds, notes=(*folds.notes, *_left_out(len(chosen) - len(told))))
+    ranked = decide(work, told, evidence, said)
     work.record(work.journal, ranked)
     return ranked
 
@@ -47,6 +50,11 @@ def final_order(events: Sequence[Event]) -> Ranked | None:
         if isinstance(event, Ended):
             return None
     return None
+
+
+def _left_out(n: int) -> list[str]:
+    families = f"the last family with a place (top_k, at least {PLACES})"
+    return [f"{n} configs were too far behind {families} on the search's validation to be re-evaluated"] if n else []
 
 
 def _affordable(work: Work, chosen: Sequence[TrialState], folds: Folds) -> list[TrialState]:

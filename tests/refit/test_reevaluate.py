@@ -12,6 +12,7 @@ import pytest
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.families.svm import SvmConfig
 from hsiauto.refit import candidates, reevaluate
+from hsiauto.refit.candidates import with_a_chance
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Ranked, Reevaluated, of
 from hsiauto.search.journal import read
@@ -33,6 +34,23 @@ def test_of_each_family_the_best_few_and_the_presets_are_candidates_and_what_tra
     again = told.trial({1: 0.2}, "t10", of=SvmConfig(C=6.0), number=10)
     found = candidates({t.trial_id: t for t in (*many, tuned, preset, failed, again)}, "kappa")
     assert [t.trial_id for t in found] == ["t7", "t6", "t8", "t5", "t4", "t3", "t2"], "the faster of two bests first"
+
+
+def test_configs_far_behind_the_last_place_on_the_own_fold_are_not_re_evaluated(tmp_path: Path) -> None:
+    pool = Pool(scene(), fresh=lambda config, seed: 0.8)
+    made = work(tmp_path, pool)
+    searched(made.journal)
+    propose(made.journal, "t7", SvmConfig(C=20.0), 0.551)
+    propose(made.journal, "t8", SvmConfig(C=30.0), 0.549)
+    order = reevaluate(made, tmp_path)
+    assert {job.key.split("/")[1] for job in pool.jobs} >= {"t0", "t7"}, "a preset that was stopped early is tried"
+    assert "t8" not in {job.key.split("/")[1] for job in pool.jobs}, "the third family has 0.85"
+    assert any(note.startswith("1 configs were too far behind") for note in order.notes)
+
+
+def test_with_two_families_all_are_re_evaluated() -> None:
+    chosen = [told.trial({1: 0.9}, "t1", of=SVM), told.trial({1: 0.1}, "t2", of=FOREST)]
+    assert with_a_chance(chosen, "kappa", top_k=1) == chosen
 
 
 def test_every_candidate_trains_on_every_fold_and_each_family_is_placed_once(after_search: Work, pool: Pool) -> None:
