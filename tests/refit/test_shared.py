@@ -57,7 +57,7 @@ def test_members_train_alone_if_their_ensemble_does_not(tmp_path: Path, state: s
     def ensemble(job: Job) -> bool:
         return job.config.kind == "ensemble"
 
-    pool = Pool(scene(), **{"fail" if state == "failed" else "skip": ensemble})
+    pool = Pool(scene(), fail=ensemble) if state == "failed" else Pool(scene(), skip=ensemble)
     done = work(tmp_path, pool)
     results = _results(done, [_job(done, config) for config in (ENSEMBLE, SVM, NET)])
     assert {key: result.state for key, result in results.items()} == {
