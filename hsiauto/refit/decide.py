@@ -7,7 +7,8 @@
    choices follow a few folds too closely: members that raise the score, or selection with replacement (Caruana et al.,
    ICML 2004), do worse on test.
 4. The ensemble, if there is one, takes the first place: the best of many is flattered by the folds that chose it, and a
-   mean is not. Two or three paired differences cannot tell when the best is truly better; to ask them costs regret.
+   mean is not. Two or three paired differences cannot tell when the best is truly better; to ask them costs regret. A
+   best config that is ahead by more than LEAD, more than was seen where this was measured, keeps its place.
 5. The first `top_k` are retrained.
 """
 
@@ -27,6 +28,8 @@ from hsiauto.search.trials import TrialState
 
 MARGIN = 0.1
 """Of the objective: how far behind the best a member of the ensemble may be."""
+LEAD = 0.06
+"""Of the objective: how far behind the best on the deciding folds the ensemble may be, and lead."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ def decide(work: Work, chosen: Sequence[TrialState], evidence: Evidence, folds: 
         mean, lacking = _mean(entries, evidence)
         if mean is not None:
             _, words = beats(entries[0].on_folds, mean.on_folds, "it")
-            entries.insert(0, replace(mean, reason=f"{mean.reason}; the best of them {words}"))
+            leads = mean.score >= entries[0].score - LEAD
+            entries.insert(0 if leads else 1, replace(mean, reason=f"{mean.reason}; the best of them {words}"))
     order = tuple(entry.placed(evidence) for entry in entries[: work.run_config.top_k])
     placed = {one.trial_id for one in order}
     unplaced = {trial_id: why for trial_id, why in ranking.reasons.items() if trial_id not in placed}
