@@ -130,7 +130,7 @@ def resume(
     return follow_to_its_end(there, there.post(f"runs/{remote.run_id(run)}/resume", changes))
 
 
-@app.command(help="Download the files of a run: leaderboard, report, pictures, map, model.")
+@app.command(help="Download a run, for `hsiauto show` and `hsiauto compare`: journal, leaderboard, report, map, model.")
 def download(
     run: RunId,
     names: Annotated[tuple[str, ...], Parameter(help="Only these, e.g. bundle.zip.", negative="")] = (),

@@ -2,6 +2,9 @@
 
 import re
 import secrets
+import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,6 +24,7 @@ _FAILED = 1
 _ID = re.compile(r"[0-9a-f]{16}")
 _FILE = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9]+)+")
 """A name of an artifact, which becomes one of a file here."""
+_BUNDLE, _ONNX = "bundle.zip", "model.onnx"
 BOARD = "leaderboard.parquet"
 
 
@@ -54,20 +58,40 @@ def exit_code(run: dict[str, Any]) -> int:
 def fetch_files(
     service: Service, run: Mapping[str, Any], names: Iterable[str], folder: Path, advance: Advance
 ) -> Iterator[Path]:
-    """Download files of a run, all that it has if none is named, into `folder`; the path of each, once it is there.
+    """Download files of a run into `folder`; the path of each, once it is there.
 
-    Raises UserError for a name that no file of a run has, and for a file that is there already.
+    If none is named, all but the ONNX model, which not every winner has: `folder` is then a run folder, which `hsiauto
+    show` and `hsiauto compare` open, with the bundle unpacked. Raises UserError for a name that no file of a run has,
+    and for a file that is there already.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    there = [*run["artifacts"], *([BOARD] if run.get("winner") else [])]
-    for name in names or there:
+    there, wanted = run["artifacts"], list(names)
+    for name in wanted or [name for name in there if name != _ONNX]:
         path = folder / name
         if not _FILE.fullmatch(name):
             raise UserError("a file of a run has a plain name", shown(name), did_you_mean(name, there))
         if path.exists():
             raise UserError(f"{path} must be new", "a file that is there", "Name another folder with `out`.")
-        where = name if name == BOARD else f"artifacts/{name}"
+        unpacked = None if wanted or name != _BUNDLE else folder / path.stem
         with atomic_path(path) as temporary:
-            service.fetch(f"runs/{run['id']}/{where}", temporary, partial(advance, name))
-        yield path
+            service.fetch(f"runs/{run['id']}/artifacts/{name}", temporary, partial(advance, name))
+        yield path if unpacked is None else _unpacked(path, unpacked)
+
+
+def _unpacked(archive: Path, to: Path) -> Path:
+    """Unpack the archive of a bundle, whose files are all below the folder `to`, and delete it."""
+    rule = f"{archive.name} holds files below {to.name}/"
+    if to.exists():
+        raise UserError(f"{to} must be new", "a folder that is there", "Name another folder with `out`.")
+    try:
+        with zipfile.ZipFile(archive) as content, tempfile.TemporaryDirectory(dir=to.parent) as folder, writing(to):
+            for name in content.namelist():
+                if not re.fullmatch(rf"{to.name}(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", name):
+                    raise UserError(rule, shown(name), "Ask the operator what it is.")
+                content.extract(name, folder)
+            (Path(folder) / to.name).rename(to)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise UserError(rule, f"no whole archive: {error}", "Download it again.") from error
+    archive.unlink()
+    return to

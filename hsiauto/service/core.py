@@ -1,6 +1,6 @@
 """Service: the parts, put together once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from hsiauto.service.database import Database
 from hsiauto.service.events import Streams
 from hsiauto.service.limits import Rate
 from hsiauto.service.metrics import Counts
+from hsiauto.service.names import without_folders
 from hsiauto.service.progress import ProgressOfRuns
 from hsiauto.service.queue import Queue
 from hsiauto.service.runs import Runs
@@ -34,6 +35,8 @@ class Service:
     runs: Runs
     queue: Queue
     streams: Streams
+    without: Callable[[bytes], bytes]
+    """Takes the folders of the service out of what users read."""
     rate: Rate
     progress: ProgressOfRuns
     audit: Audit
@@ -61,7 +64,7 @@ def opened(config: ServiceConfig) -> Iterator[Service]:
             "a folder has one service", f"{config.root}, which another one has", "Stop it first."
         ) from error
     try:
-        runs = Runs(config, database)
+        runs, without = Runs(config, database), without_folders(config.root, config.scenes)
         yield Service(
             config=config,
             database=database,
@@ -69,7 +72,8 @@ def opened(config: ServiceConfig) -> Iterator[Service]:
             scenes=Scenes(config, database),
             runs=runs,
             queue=Queue(config, database, runs),
-            streams=Streams(config.streams),
+            streams=Streams(config.streams, without),
+            without=without,
             rate=Rate(config.requests_per_minute),
             progress=ProgressOfRuns(),
             audit=Audit(config.root / "audit.jsonl"),

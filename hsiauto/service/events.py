@@ -37,6 +37,7 @@ class _Watched:
     """One run, looked at once for all who follow it."""
 
     folder: Path
+    without: Callable[[bytes], bytes]
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     followers: int = 0
     poll: asyncio.Task[None] | None = None
@@ -52,10 +53,11 @@ class _Watched:
         if at != self.read_at or not self.events:
             self.read_at, self.read_to, self.events = at, at, []
             for file, (kind, name) in enumerate(_FILES):
-                if lines := _whole_lines(self.folder / name, at.bytes[file]):
+                if lines := whole_lines(self.folder / name, at.bytes[file]):
                     for line in lines.splitlines(keepends=True):
                         self.read_to = self.read_to.on(file, 1, len(line))
-                        self.events.append(b"id: %d-%d\nevent: %b\ndata: %b\n" % (*self.read_to.lines, kind, line))
+                        told = (*self.read_to.lines, kind, self.without(line))
+                        self.events.append(b"id: %d-%d\nevent: %b\ndata: %b\n" % told)
                     break
         return self.events, self.read_to
 
@@ -63,8 +65,9 @@ class _Watched:
 class Streams:
     """Everybody who follows a run."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self._watched = most, dict[Path, _Watched]()
+    def __init__(self, most: int, without: Callable[[bytes], bytes] = bytes) -> None:
+        """without: takes the folders of the service out of a line."""
+        self._most, self._without, self._watched = most, without, dict[Path, _Watched]()
         self.closing = False
         """Set when the service ends: streams end too."""
 
@@ -84,7 +87,7 @@ class Streams:
 
         may: whether the client may still see the run, asked with each heartbeat.
         """
-        watched = self._watched.setdefault(folder, _Watched(folder))
+        watched = self._watched.setdefault(folder, _Watched(folder, self._without))
         watched.followers += 1
         if watched.poll is None:
             watched.poll = asyncio.create_task(_poll(watched, lambda: ended() is not None))
@@ -130,14 +133,14 @@ def _place(folder: Path, after: tuple[int, int]) -> _Place:
     place = _Place()
     for file, (_, name) in enumerate(_FILES):
         while (missing := after[file] - place.lines[file]) > 0:
-            lines = _whole_lines(folder / name, place.bytes[file]).splitlines(keepends=True)[:missing]
+            lines = whole_lines(folder / name, place.bytes[file]).splitlines(keepends=True)[:missing]
             if not lines:
                 break
             place = place.on(file, len(lines), sum(map(len, lines)))
     return place
 
 
-def _whole_lines(path: Path, offset: int) -> bytes:
+def whole_lines(path: Path, offset: int) -> bytes:
     """The lines from `offset` on that are whole, as many as a chunk holds, at least one; empty: none yet."""
     if not path.is_file():
         return b""

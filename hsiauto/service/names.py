@@ -1,8 +1,11 @@
 """Ids, and the one place where a name becomes a path."""
 
+import os
 import re
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from hsiauto.errors import UserError, shown
@@ -35,4 +38,11 @@ def resolve(root: Path, name: str) -> Path:
 
 def without(root: Path, text: str) -> str:
     """`text` without the folders of the service: users know files by the names that they gave."""
-    return re.sub(rf"{re.escape(str(root))}/(?:scenes|runs)/(?:[0-9a-z_]{{1,64}}/)?", "", text)
+    return without_folders(root, None)(text.encode(errors="surrogateescape")).decode(errors="surrogateescape")
+
+
+def without_folders(root: Path, scenes: Path | None) -> Callable[[bytes], bytes]:
+    """A function that takes them out of text. scenes: a folder of the operator's, of which it takes the place."""
+    folders = [re.escape(os.fsencode(root)) + rb"/(?:scenes|runs)/(?:[0-9a-z_]{1,64}/)?"]
+    folders += [re.escape(os.fsencode(scenes)) + b"/"] if scenes else []
+    return partial(re.compile(b"|".join(folders)).sub, b"")

@@ -4,7 +4,7 @@ import math
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,12 +19,28 @@ from hsiauto.report.page.data import finite
 from hsiauto.runs import folder as folders
 from hsiauto.runs.report import report_data, search_so_far
 from hsiauto.service.command import told
+from hsiauto.service.events import whole_lines
 
 Artifact = Literal[
-    "map.png", "search.png", "distance.png", "report.html", "bundle.zip", "model.onnx", "map.tif", "map.tif.aux.xml"
+    "map.png",
+    "search.png",
+    "distance.png",
+    "report.html",
+    "bundle.zip",
+    "model.onnx",
+    "map.tif",
+    "map.tif.aux.xml",
+    "leaderboard.parquet",
+    "run.yaml",
+    "split.npz",
+    "refits.jsonl",
+    "journal.jsonl",
 ]
+"""In the order in which they are fetched: nothing in a file is newer than the journal."""
 PICTURES = ("map.png", "search.png", "distance.png")
 """Artifacts that a page shows; the others are downloads."""
+TEXTS = (folders.CONFIG, folders.REFITS, folders.JOURNAL)
+"""Artifacts that name files of the service, and that grow."""
 
 
 def artifact(folder: Path, name: Artifact, root: Path) -> Path | None:
@@ -41,6 +57,14 @@ def artifact(folder: Path, name: Artifact, root: Path) -> Path | None:
                 _MADE[name](bundle, Path(place) / name, root)
                 (Path(place) / name).replace(path)
     return path
+
+
+def text_of(path: Path, without: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The whole lines that one of `TEXTS` has now, `without` the folders of the service."""
+    offset, size = 0, path.stat().st_size
+    while offset < size and (lines := whole_lines(path, offset)):
+        yield without(lines)
+        offset += len(lines)
 
 
 def artifacts(folder: Path) -> list[str]:

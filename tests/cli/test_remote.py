@@ -36,7 +36,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeServic
         lines = [("journal", f"{n}-0", to_line(event)) for n, event in enumerate(journal, start=1)]
         fake.on("GET", f"runs/{RUN}/events", stream(*lines, ("state", "", json.dumps(run_of("succeeded")).encode())))
         board = BOARD_FILE.read_bytes()
-        fake.on("GET", f"runs/{RUN}/{BOARD}", Told(board, promised=len(board)))
+        fake.on("GET", f"runs/{RUN}/artifacts/{BOARD}", Told(board, promised=len(board)))
         yield fake
 
 
@@ -140,7 +140,7 @@ def test_a_mistake_is_one_line_and_starts_nothing(
 def test_the_exit_code_and_the_reason_are_the_runs(fake: FakeService, run: Run) -> None:
     lost = run_of("failed", reason="nothing was trained", exit_code=1)
     fake.on("GET", f"runs/{RUN}/events", stream(("state", "", json.dumps(lost).encode())))
-    fake.on("GET", f"runs/{RUN}/{BOARD}", refused(404, "there must be such a file"))
+    fake.on("GET", f"runs/{RUN}/artifacts/{BOARD}", refused(404, "there must be such a file"))
     code, out, _ = run("remote", "follow", RUN)
     assert code == 1
     assert f"run {RUN}: failed: nothing was trained" in out

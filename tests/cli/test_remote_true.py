@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from hsiauto.service.config import ServiceConfig
 from hsiauto.service.core import TOKEN, opened
 from tests import told
 from tests.cli.conftest import Run
+from tests.runs.test_compare import searched
 from tests.scene import fabricate, vectors
 from tests.search import fakes
 
@@ -122,6 +124,36 @@ def test_a_run_on_fields_that_were_drawn_here(
     code, _, error = run("remote", "run", "--dataset", "cube.tif", *labels, "--budget", "2")
     assert code == 0, error
     assert re.search(r"scene [0-9a-f]{16}: cube, .*, 2 classes", error)
+
+
+def test_downloaded_runs_are_run_folders(
+    service: tuple[str, str], run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address, token = service
+    monkeypatch.setattr("sys.stdin", io.StringIO(token))
+    run("remote", "login", address)
+    root = tmp_path / "root"
+    for name, errors in (("a", 9), ("b", 2)):
+        _, out, _ = run("remote", "run", "--dataset", "demo", "--budget", "2")
+        (run_id,) = re.findall(r"hsiauto remote download ([0-9a-f]{16})", out)
+        folder = root / "runs" / run_id
+        shutil.rmtree(folder)
+        searched(folder, errors)
+        (folder / "run.yaml").write_text(f"command: search\ndataset: {root}/scenes/0123456789abcdef/cube.npy\n")
+        (folder / "bundle" / "members").mkdir(parents=True)
+        (folder / "bundle" / "members" / "config.json").write_text("{}")
+        code, _, error = run("remote", "download", run_id, "--out", name)
+        assert code == 0, error
+        assert (Path(name) / "bundle" / "members" / "config.json").read_text() == "{}"
+        assert not (Path(name) / "bundle.zip").exists()
+        assert (Path(name) / "journal.jsonl").read_bytes() == (folder / "journal.jsonl").read_bytes()
+        assert (Path(name) / "run.yaml").read_text() == "command: search\ndataset: cube.npy\n"
+    code, out, error = run("compare", "a", "b")
+    assert code == 0, error
+    assert "a - b: " in out or "b - a: " in out
+    code, out, error = run("show", "a")
+    assert code == 0, error
+    assert "svm" in out
 
 
 def test_a_run_ends_with_the_exit_code_of_its_process(

@@ -1,5 +1,7 @@
 """Runs of a service: started once, ended with the exit code of their process, fetched file by file."""
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +77,9 @@ def test_no_path_is_an_id(text: str) -> None:
 
 
 def test_files_are_fetched_and_none_is_replaced(service: Service, fake: FakeService, tmp_path: Path) -> None:
-    run: dict[str, Any] = {"id": RUN, "artifacts": ["map.png"], "winner": {"family": "svm"}}
+    run: dict[str, Any] = {"id": RUN, "artifacts": ["map.png", "model.onnx", BOARD]}
     fake.on("GET", f"runs/{RUN}/artifacts/map.png", Told(b"map", promised=3))
-    fake.on("GET", f"runs/{RUN}/leaderboard.parquet", Told(b"board", promised=5))
+    fake.on("GET", f"runs/{RUN}/artifacts/leaderboard.parquet", Told(b"board", promised=5))
     folder = tmp_path / "new" / "folder"
     assert list(fetch_files(service, run, (), folder, nothing)) == [folder / "map.png", folder / BOARD]
     assert list(fetch_files(service, run, (BOARD,), tmp_path, nothing)) == [tmp_path / BOARD]
@@ -91,6 +93,23 @@ def test_a_download_that_breaks_off_leaves_no_file(service: Service, fake: FakeS
     with pytest.raises(Unreachable):
         list(fetch_files(service, {"id": RUN, "artifacts": ["map.png"]}, (), tmp_path / "out", nothing))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "names", [["bundle/a", "../b"], ["bundle/../../b"], ["/b"], ["bundle"], ["bundle/.b/c"], ["other/c"], None]
+)
+def test_an_archive_chooses_no_place_either(
+    service: Service, fake: FakeService, tmp_path: Path, names: list[str] | None
+) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names or ():
+            archive.writestr(name, b"content")
+    sent = content.getvalue() if names else b"no archive"
+    fake.on("GET", f"runs/{RUN}/artifacts/bundle.zip", Told(sent, promised=len(sent)))
+    with pytest.raises(UserError, match=r"bundle\.zip holds files below bundle/"):
+        list(fetch_files(service, {"id": RUN, "artifacts": ["bundle.zip"]}, (), tmp_path / "in" / "out", nothing))
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"bundle.zip", "logins.json"}
 
 
 @pytest.mark.parametrize("name", ["../token", "/etc/passwd", ".bashrc", "a/b.png", "Map.png", "map"])

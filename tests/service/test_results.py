@@ -59,7 +59,10 @@ def test_a_winner_and_the_artifacts_are_told(house: House, run: str) -> None:
     told = house.client.get(f"/api/runs/{run}", headers=house.as_("ann")).json()
     assert told["winner"]["family"] == "forest"
     assert 0 < told["winner"]["test_oa"] <= 1
-    assert [name for name in told["artifacts"] if name != "model.onnx"] == ["map.png", "report.html", "bundle.zip"]
+    assert [name for name in told["artifacts"] if name != "model.onnx"] == [
+        *("map.png", "report.html", "bundle.zip"),
+        *("leaderboard.parquet", "run.yaml", "refits.jsonl", "journal.jsonl"),
+    ]
 
 
 def test_artifacts_are_downloads_but_for_pictures(house: House, run: str) -> None:
@@ -70,8 +73,19 @@ def test_artifacts_are_downloads_but_for_pictures(house: House, run: str) -> Non
     archive = zipfile.ZipFile(io.BytesIO(_get(house, run, "artifacts/bundle.zip").content))
     assert archive.namelist() == ["bundle/config.json"], "no link is followed"
     assert _get(house, run, "artifacts/map.tif").status_code == 404
-    for name in ("run.yaml", "journal.jsonl", "%2e%2e%2frun.yaml"):
+    for name in ("lock", "run", "%2e%2e%2frun.yaml"):
         assert _get(house, run, f"artifacts/{name}").status_code in (404, 422)
+
+
+def test_a_journal_that_grows_is_fetched_as_whole_lines_without_folders(house: House, run: str) -> None:
+    root = house.service.config.root
+    journal = house.service.runs.path(run) / "journal.jsonl"
+    before = journal.read_bytes()
+    with journal.open("a") as file:
+        file.write(f'{{"error":"{root}/scenes/00aa/cube.npy and {root}/runs/{run}/x"}}\n{{"torn')
+    found = _get(house, run, "artifacts/journal.jsonl")
+    assert found.content == before + b'{"error":"cube.npy and x"}\n'
+    assert found.headers["content-disposition"] == f'attachment; filename="{run}-journal.jsonl"'
 
 
 def test_what_is_made_of_a_bundle_is_made_once(house: House, run: str, monkeypatch: pytest.MonkeyPatch) -> None:

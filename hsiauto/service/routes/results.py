@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from hsiauto import leaderboard as boards
 from hsiauto.errors import UserError
@@ -13,7 +13,7 @@ from hsiauto.service.access import Served, Viewer
 from hsiauto.service.errors import Refused, not_found
 from hsiauto.service.events import EVENT_ID
 from hsiauto.service.models import Page, PageNumber, PageSize, order_of
-from hsiauto.service.results import PICTURES, Artifact, Part, artifact, leaderboard, report
+from hsiauto.service.results import PICTURES, TEXTS, Artifact, Part, artifact, leaderboard, report, text_of
 from hsiauto.service.routes.runs import run_out
 from hsiauto.service.runs import ENDED
 
@@ -25,6 +25,8 @@ _TYPES = {
     "model.onnx": "application/octet-stream",
     "map.tif": "image/tiff",
     "map.tif.aux.xml": "application/xml",
+    "leaderboard.parquet": "application/vnd.apache.parquet",
+    "split.npz": "application/octet-stream",
 }
 
 
@@ -100,11 +102,14 @@ def show_report(run: str, served: Served, user: Viewer, part: Part | None = None
 
 
 @router.get("/{run}/artifacts/{name}", response_class=FileResponse)
-def download(run: str, name: Artifact, served: Served, user: Viewer) -> FileResponse:
+def download(run: str, name: Artifact, served: Served, user: Viewer) -> Response:
     """A file that the run left; `bundle.zip` and `model.onnx` are made when they are first asked for."""
     found = artifact(served.runs.path(served.runs.find(run, user)["id"]), name, served.config.root)
     if found is None:
         raise not_found("file of this run", name)
+    if name in TEXTS:
+        headers = {"Content-Disposition": f'attachment; filename="{run}-{name}"'}
+        return StreamingResponse(text_of(found, served.without), media_type="text/plain", headers=headers)
     if name in PICTURES:
         return FileResponse(found, media_type="image/png")
     return FileResponse(found, media_type=_TYPES[name], filename=f"{run}-{name}")

@@ -11,11 +11,14 @@ const MEANING = {
   "distance.png": "accuracy against distance as a picture",
   "bundle.zip": "the model, for `hsiauto predict`",
   "model.onnx": "the model for other programs",
+  "leaderboard.parquet": "every row, for pandas",
+  "run.yaml": "what was asked for, for `hsiauto search --config`",
+  "split.npz": "train, validation and test pixels",
+  "refits.jsonl": "what was retrained, with its test scores",
+  "journal.jsonl": "everything that the search did",
 };
 
 export function downloads(run) {
-  const link = (name, address, meaning) => h("li", {}, h("a", { href: address, download: name }, name), " ", coded(meaning));
-  const links = run.artifacts.map((name) => link(name, `/api/runs/${run.id}/artifacts/${name}`, MEANING[name] ?? ""));
-  const board = run.kind === "search" && links.length ? [link("leaderboard.parquet", `/api/runs/${run.id}/leaderboard.parquet`, "every row, for pandas")] : [];
-  return links.length ? h("ul", { class: "downloads" }, links, board) : null;
+  const link = (name) => h("li", {}, h("a", { href: `/api/runs/${run.id}/artifacts/${name}`, download: name }, name), " ", coded(MEANING[name] ?? ""));
+  return run.artifacts.length ? h("ul", { class: "downloads" }, run.artifacts.map(link)) : null;
 }
