@@ -1,17 +1,21 @@
 """What the command line costs before it computes: CPU seconds of commands that only say something.
 
 Each command runs in an interpreter of its own, in turn with an interpreter that imports nothing and, with --against,
-with the command line of another checkout: ratios of one machine at one time. Prints medians and the promise.
+with the command line of another checkout: ratios of one machine at one time. Prints medians and the promise. With
+--search the wall seconds from the command to the first report of a training instead.
 
-    python -m benchmarks.startup [--repeats 5] [--against /path/to/an/older/checkout]
+    python -m benchmarks.startup [--search] [--repeats 5] [--against /path/to/an/older/checkout]
 """
 
 import argparse
 import os
 import resource
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +25,8 @@ PROMISES_S = {"--help": 0.4, "leaderboard": 1.0}
 _CALL = "import sys; from hsiauto.cli import main; sys.argv = ['hsiauto', *sys.argv[1:]]; main()"
 _LOADED = "import atexit, sys; atexit.register(lambda: print(len(sys.modules), file=sys.stderr)); "
 
+_SEARCH = ("search", "--dataset", "demo", "--families", "lda,svm", "--budget", "4", "--max-epochs", "2")
+_POLL_S, _PATIENCE_S = 0.02, 600.0
 
 _COMMANDS: Mapping[str, Sequence[str]] = {
     "--help": ("--help",),
@@ -47,12 +53,53 @@ def cpu_seconds(code: str, arguments: Sequence[str], checkout: Path) -> tuple[fl
     return seconds, int(ended.stderr.split()[-1])
 
 
+def first_report_s(checkout: Path) -> float:
+    """Wall seconds from the command to the first report of a small search on Ray, which is then ended."""
+    with tempfile.TemporaryDirectory() as place:
+        out, began = Path(place) / "run", time.monotonic()
+        search = subprocess.Popen(
+            [sys.executable, "-c", _CALL, *_SEARCH, "--out", str(out)],
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+            cwd=place,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            while '"report"' not in _text(out / "journal.jsonl"):
+                assert search.poll() is None, "the search ended without a report"
+                assert time.monotonic() - began < _PATIENCE_S, "no report"
+                time.sleep(_POLL_S)
+            return time.monotonic() - began
+        finally:
+            search.send_signal(signal.SIGINT)
+            search.wait(_PATIENCE_S)
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def _compare_searches(checkouts: Sequence[Path], repeats: int) -> None:
+    seconds: dict[Path, list[float]] = {checkout: [] for checkout in checkouts}
+    for _ in range(repeats):
+        for checkout in checkouts:
+            seconds[checkout].append(first_report_s(checkout))
+    for checkout, found in seconds.items():
+        ratio = statistics.median(found) / statistics.median(seconds[checkouts[-1]])
+        listed = ", ".join(f"{one:.1f}" for one in found)
+        print(f"{checkout}: first report after {statistics.median(found):.1f} s ({listed}), x {ratio:.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--against", type=Path, help="the root of an older checkout")
+    parser.add_argument("--search", action="store_true", help="time a search up to its first report")
     options = parser.parse_args()
     checkouts = [HERE, *([options.against.resolve()] if options.against else [])]
+    if options.search:
+        _compare_searches(checkouts, options.repeats)
+        return
     older = "   older: CPU s, ratio, modules" * len(checkouts[1:])
     print(f"{'command':<15}{'CPU s':>8}{'of an empty one':>17}{'modules':>9}{older}")
     for name, arguments in _COMMANDS.items():
