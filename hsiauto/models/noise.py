@@ -11,6 +11,8 @@ fraction; whose pixels it is fitted on, a search decides.
 Shapes: N pixels, C bands.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.covariance import ledoit_wolf
@@ -18,24 +20,32 @@ from sklearn.covariance import ledoit_wolf
 from hsiauto.split.model import Pixels
 
 
-def with_neighbours(
-    cube: npt.NDArray[np.generic], pixels: Pixels, valid: npt.NDArray[np.bool_] | None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """(spectra of `pixels` and of their right and lower neighbours, each once; differences between the two), float64.
+def neighbours(
+    grid: tuple[int, int], pixels: Pixels, valid: npt.NDArray[np.bool_] | None
+) -> Iterator[tuple[npt.NDArray[np.bool_], Pixels]]:
+    """To the right, then below: (which of `pixels` have a neighbour there, flat indices of these neighbours).
 
-    Neighbours without data, or beyond the border of `cube` (H, W, C), are left out.
+    Neighbours without data, or beyond the border of the `grid` (H, W), are none.
     """
-    height, width, _ = cube.shape
+    height, width = grid
     rows, columns = np.divmod(pixels, width)
-    own = cube[rows, columns].astype(np.float64)
-    seen, differences = [pixels], []
     for down, right in ((0, 1), (1, 0)):
         inside = (rows + down < height) & (columns + right < width)
         if valid is not None:
             inside[inside] = valid[rows[inside] + down, columns[inside] + right]
-        neighbours = pixels[inside] + down * width + right
-        seen.append(neighbours)
-        differences.append(own[inside] - cube[np.divmod(neighbours, width)].astype(np.float64))
+        yield inside, pixels[inside] + down * width + right
+
+
+def with_neighbours(
+    cube: npt.NDArray[np.generic], pixels: Pixels, valid: npt.NDArray[np.bool_] | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(spectra of `pixels` and of their `neighbours` in `cube` (H, W, C), each once; differences between the two)."""
+    height, width, _ = cube.shape
+    own = cube[np.divmod(pixels, width)].astype(np.float64)
+    seen, differences = [pixels], []
+    for inside, others in neighbours((height, width), pixels, valid):
+        seen.append(others)
+        differences.append(own[inside] - cube[np.divmod(others, width)].astype(np.float64))
     spectra = cube[np.divmod(np.unique(np.concatenate(seen)), width)].astype(np.float64)
     return spectra, np.concatenate(differences)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from hsiauto.errors import UserError
 from hsiauto.families.base import Reduction
-from hsiauto.models import noise
+from hsiauto.models.components import components_of, positive
 from hsiauto.split.model import Pixels
 
 _STRIP_VALUES = 4_000_000
@@ -56,8 +56,7 @@ class Projection:
         Raises UserError if there are more components than min(bands, pixels - 1).
         """
         pixels = pixels[:: max(1, -(-len(pixels) // _MOST_PIXELS))]
-        spectra = _spectra(cube, pixels).astype(np.float64)
-        n_pixels, n_bands = spectra.shape
+        n_pixels, n_bands = len(pixels), cube.shape[2]
         most = min(n_bands, n_pixels - 1)
         if components > max(most, 0):
             raise UserError(
@@ -65,22 +64,17 @@ class Projection:
                 components,
                 "Ask for fewer components, or for 0: all bands, standardised.",
             )
-        differences = np.empty((0, n_bands))
-        if components and reduction == "mnf":
-            spectra, differences = noise.with_neighbours(cube, pixels, valid)
-        mean: npt.NDArray[np.float64] = spectra.mean(axis=0)
-        spectra -= mean
         if components == 0:
-            matrix = np.diag(1.0 / _positive(spectra.std(axis=0), instead=1.0))
+            spectra = _spectra(cube, pixels).astype(np.float64)
+            mean: npt.NDArray[np.float64] = spectra.mean(axis=0)
+            spectra -= mean
+            matrix = np.diag(1.0 / positive(spectra.std(axis=0), instead=1.0))
         else:
-            turned = None
-            if len(differences):
-                scale = _positive(np.sqrt(np.square(differences).mean(axis=0) / 2), instead=1.0)
-                turned = noise.whitening(differences, scale)
-            directions, deviations = _principal(spectra, turned)
-            first = float(_positive(deviations[:1], instead=1.0)[0])
-            scales = _positive(deviations[:components], instead=first) if whiten else np.full(components, first)
-            matrix = directions[:, :components] / scales
+            found = components_of(cube, pixels, reduction, valid)
+            mean, deviations = found.mean, found.deviations
+            first = float(positive(deviations[:1], instead=1.0)[0])
+            scales = positive(deviations[:components], instead=first) if whiten else np.full(components, first)
+            matrix = found.directions[:, :components] / scales
         return cls(mean.astype(np.float32), np.ascontiguousarray(matrix, dtype=np.float32))
 
     @property
@@ -137,25 +131,3 @@ def _spectra(cube: npt.NDArray[np.generic], pixels: Pixels) -> npt.NDArray[np.ge
     rows, columns = np.divmod(pixels, cube.shape[1])
     spectra: npt.NDArray[np.generic] = cube[rows, columns]
     return spectra
-
-
-def _positive(deviations: npt.NDArray[np.float64], instead: float) -> npt.NDArray[np.float64]:
-    """Deviations, with `instead` in place of those that are 0 but for rounding."""
-    floor = 1e-7 * max(float(deviations.max(initial=0.0)), np.finfo(np.float64).tiny)
-    return np.where(deviations > floor, deviations, instead)
-
-
-def _principal(
-    centred: npt.NDArray[np.float64], turned: npt.NDArray[np.float64] | None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Principal directions of `centred`, or of `centred @ turned`, in the bands of `centred`: (C, K) as columns, and
-    standard deviations (K,), largest first, K = min(N, C).
-
-    The SVD of R in X = QR has the singular values and right vectors of X, without the N x C left vectors. Signs: the
-    largest loading of a direction is positive.
-    """
-    triangle = np.linalg.qr(centred if turned is None else centred @ turned, mode="r")
-    _, singular, rows = np.linalg.svd(triangle, full_matrices=False)
-    directions = rows.T if turned is None else turned @ rows.T
-    largest = np.abs(directions).argmax(axis=0)
-    return directions * np.sign(directions[largest, np.arange(directions.shape[1])]), singular / np.sqrt(len(centred))

@@ -1,11 +1,14 @@
 """Projection: what it does to training pixels, and what it must refuse or survive."""
 
+import os
+
 import numpy as np
 import pytest
 from scipy.linalg import eigh
 from sklearn.covariance import ledoit_wolf
 
 from hsiauto.errors import UserError
+from hsiauto.models import components
 from hsiauto.models.preprocess import Projection
 
 RNG = np.random.default_rng(0)
@@ -13,6 +16,12 @@ CUBE = (RNG.normal(size=(9, 8, 3)) @ RNG.normal(size=(3, 6)) * 50 + RNG.normal(s
     np.float32
 )
 PIXELS = np.sort(RNG.choice(72, 40, replace=False))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each projection is computed: two that must be equal may not be one that was kept (`test_components.py`)."""
+    monkeypatch.setattr(components, "_key", lambda *_: os.urandom(8))
 
 
 def at(cube: np.ndarray, pixels: np.ndarray) -> np.ndarray:
