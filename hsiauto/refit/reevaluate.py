@@ -72,7 +72,8 @@ def _affordable(work: Work, chosen: Sequence[TrialState], folds: Folds) -> list[
 
 
 def _train(work: Work, chosen: Sequence[TrialState], folds: Folds, evidence: Evidence, deadline: float | None) -> None:
-    """One candidate after the other, on all folds, so that a deadline leaves few with unequal evidence."""
+    """One candidate after the other, on all folds, so that a deadline leaves few with unequal evidence. Without one the
+    longest trainings come first: then no worker waits for long for the last one."""
     done = {(one.trial_id, one.fold) for one in of(Reevaluated, work.journal.events) if one.state != "skipped"}
     jobs: list[Job] = []
     asked: dict[str, tuple[TrialState, int]] = {}
@@ -95,6 +96,8 @@ def _train(work: Work, chosen: Sequence[TrialState], folds: Folds, evidence: Evi
             asked[job.key] = (trial, fold)
     if not jobs:
         return
+    if deadline is None:
+        jobs.sort(key=lambda job: -math.inf if job.predicted_seconds is None else -job.predicted_seconds)
     for result in work.train(jobs, {f"fold-{fold}": data for fold, data in folds.data.items()}, deadline):
         trial, fold = asked[result.key]
         if result.state == "completed" and result.probabilities is not None:

@@ -58,9 +58,15 @@ def test_every_candidate_trains_on_every_fold_and_each_family_is_placed_once(aft
     assert ids(order) == ["t3", "t1", "t2"], "the first three families; cnn2d beats its own preset, t0"
     seen = Counter(event.trial_id for event in of(Reevaluated, after_search.journal.events))
     assert seen == dict.fromkeys(["t0", "t1", "t2", "t3", "t4", "t5"], 3)
-    assert [job.key.split("/")[1] for job in pool.jobs[:4]] == ["t1", "t1", "t1", "t2"], "one candidate after the other"
+    seconds = [job.predicted_seconds or 0.0 for job in pool.jobs]
+    assert seconds == sorted(seconds, reverse=True), "without a deadline the longest come first"
     assert set(order.unplaced) == {"t0", "t4", "t5"}
     assert read(after_search.journal.path) == after_search.journal.events, "what is written can be read"
+
+
+def test_with_a_deadline_one_candidate_trains_after_the_other(after_search: Work, pool: Pool, tmp_path: Path) -> None:
+    reevaluate(after_search, tmp_path, time.monotonic() + 1000)
+    assert [job.key.split("/")[1] for job in pool.jobs[:4]] == ["t1", "t1", "t1", "t2"]
 
 
 def test_a_family_is_placed_by_the_better_of_config_and_preset(tmp_path: Path) -> None:
