@@ -44,16 +44,25 @@ class Process:
             return None
 
 
-def kill(job: Process, exit_file: Path) -> None:
-    """Kill what is left of a job: the processes of its session that carry its mark.
+def kill(job: Process | None, exit_file: Path) -> None:
+    """Kill what is left of a job: the processes that carry its mark, of its session or of one that lost its leader.
 
-    Both are looked at: numbers of sessions are used again; and the watcher of a job's own Ray, which has a session of
-    its own, is to clean up behind it.
+    Both are looked at: numbers of sessions are used again; and the watcher of a job's own Ray, which leads a session of
+    its own, is to clean up behind it. job: None if the service ended before it could note which process it is.
     """
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):  # it ended meanwhile, or is another user's
-            if os.getsid(process.pid) == job.pid and process.environ().get(_MARK) == str(exit_file):
+            session = os.getsid(process.pid)
+            of_job = (job is not None and session == job.pid) or _is_gone(session)
+            if of_job and process.environ().get(_MARK) == str(exit_file):
                 process.kill()
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 class Jobs:

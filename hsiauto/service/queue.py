@@ -118,8 +118,7 @@ class Queue:
 
     def _settle(self, row: Row, process: Process | None) -> None:
         """Write down what became of a run whose process is gone."""
-        if process:
-            jobs.kill(process, self._runs.path(row["id"], ".exit"))
+        jobs.kill(process, self._runs.path(row["id"], ".exit"))
         code = jobs.exit_code(self._runs.path(row["id"], ".exit"))
         told = without(self._config.root, jobs.last_words(self._runs.path(row["id"], ".log")))
         if code == _DONE:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -203,6 +204,27 @@ def test_only_what_carries_a_jobs_mark_is_killed(tmp_path: Path) -> None:
     finally:
         strange.kill()
         strange.wait()
+
+
+def test_what_a_job_leaves_is_killed_if_nobody_noted_its_process(tmp_path: Path) -> None:
+    exit_file, sleep = tmp_path / "run.exit", "import time; time.sleep(60)"
+    leaves = (
+        f"from subprocess import *; print(Popen({[sys.executable, '-c', sleep]}, stdout=DEVNULL, stderr=DEVNULL).pid)"
+    )
+    marked: dict[str, Any] = {"env": {**os.environ, "HSIAUTO_JOB": str(exit_file)}, "start_new_session": True}
+    left = int(subprocess.run([sys.executable, "-c", leaves], capture_output=True, check=True, **marked).stdout)
+    leader = subprocess.Popen([sys.executable, "-c", sleep], **marked)
+    try:
+        assert psutil.pid_exists(left)
+        jobs.kill(None, exit_file)
+        until = time.monotonic() + 30
+        while psutil.pid_exists(left) and psutil.Process(left).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < until, "a process was left"
+            time.sleep(0.01)
+        assert leader.poll() is None, "Ray's watcher cleans up behind a job"
+    finally:
+        leader.kill()
+        leader.wait()
 
 
 def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
