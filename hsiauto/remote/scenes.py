@@ -21,6 +21,7 @@ _CHECKED_WITHIN_S = 900.0
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _BESIDE = (".msk", ".aux.xml")
 _PLACES = (".tfw", ".wld")
+_OF_SHAPEFILE = ("shx", "dbf", "prj", "cpg")
 
 
 def find_scene(service: Service, name: str) -> dict[str, Any]:
@@ -43,7 +44,12 @@ def find_scene(service: Service, name: str) -> dict[str, Any]:
 def files_of(source: SceneSource) -> dict[str, Path]:
     """{role: file} of a scene that lies here. Raises UserError for one that is made of other files still."""
     found = _with_header(Path(source.dataset), "cube", "header")
-    return found if source.labels is None else found | _with_header(source.labels, "labels", "labels_header")
+    if source.labels is None:
+        return found
+    if source.labels.suffix.lower() == ".shp":
+        beside = {f"labels_{kind}": source.labels.with_suffix(f".{kind}") for kind in _OF_SHAPEFILE}
+        return found | {"labels": source.labels} | {role: file for role, file in beside.items() if file.is_file()}
+    return found | _with_header(source.labels, "labels", "labels_header")
 
 
 def _with_header(file: Path, role: str, role_of_header: str) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from hsiauto.scene.registry.known import known_scenes
 from hsiauto.settings import AbsolutePath, Label, Seed, Setting, Settings, WholeNumbers, absolute, whole_numbers
 
 SIMULATED = "simulated:"
-VECTOR = (".geojson", ".json", ".gpkg", ".shp")
+VECTOR = (".geojson", ".json", ".gpkg", ".shp", ".zip")
 """Suffixes of files of polygons and points."""
 SPECTRA = (".csv", ".parquet", ".sli")
 """Tables of spectra, which have no place."""
@@ -74,7 +74,8 @@ class SceneSource(Settings):
     """Folder in which scenes lie and into which they are downloaded."""
     labels: Annotated[AbsolutePath | None, Setting(_GROUP, _OF_FILES, repeated=True)] = None
     """Label map of a scene that is a file; of several scenes one each, or a folder or pattern, matched by the names of
-    the files; or polygons or points of classes (.geojson, .gpkg, .shp). `hsiauto train` also takes the word active."""
+    the files; or polygons or points of classes (.geojson, .gpkg, .shp, .zip of a shapefile). `hsiauto train` also takes
+    the word active."""
     more: tuple[tuple[_Dataset, AbsolutePath | None], ...] = ()
     """Further scenes of the data set, each with its label map: `dataset` and `labels` given again."""
     label_field: Annotated[str | None, Setting(_GROUP, _OF_FILES)] = None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from hsiauto.config import Declared, declared
 from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.files import atomic_path, read_json
-from hsiauto.scene.source import SceneSource
+from hsiauto.scene.source import VECTOR, SceneSource
 from hsiauto.service.config import ServiceConfig
 from hsiauto.service.database import Database, Row, unpacked
 from hsiauto.service.errors import Refused, not_found
@@ -18,7 +18,8 @@ from hsiauto.service.library import Library
 from hsiauto.service.names import new_id, now, resolve, without
 from hsiauto.service.users import User
 
-FileRole = Literal["cube", "header", "labels", "labels_header"]
+FileRole = Literal["cube", "header", "labels", "labels_header", "labels_shx", "labels_dbf", "labels_prj", "labels_cpg"]
+"""The last four are files of a shapefile beside its .shp, the labels."""
 
 
 def is_path(one: Declared) -> bool:
@@ -202,7 +203,8 @@ def scene_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
 _ENVI_DATA = (".img", ".dat", ".bil", ".bip", ".bsq", ".raw", ".bin", ".cube")
 _SUFFIXES: dict[str, tuple[str, ...]] = {"cube": (".mat", ".npy", ".npz", ".tif", ".tiff", *_ENVI_DATA, "")}
-_SUFFIXES |= {"labels": (*_SUFFIXES["cube"], ".geojson", ".gpkg"), "header": (".hdr",), "labels_header": (".hdr",)}
+_SUFFIXES |= {"labels": (*_SUFFIXES["cube"], *VECTOR), "header": (".hdr",), "labels_header": (".hdr",)}
+_SUFFIXES |= {f"labels_{kind}": (f".{kind}",) for kind in ("shx", "dbf", "prj", "cpg")}
 
 
 def stored_name(role: str, filename: str) -> str:
@@ -214,4 +216,4 @@ def stored_name(role: str, filename: str) -> str:
     if suffix not in _SUFFIXES[role]:
         known = ", ".join(known for known in _SUFFIXES[role] if known)
         raise UserError(f"the {role} of a scene is a file of a known type", shown(filename), f"Known: {known}.")
-    return role.removesuffix("_header").replace("header", "cube") + suffix
+    return role.partition("_")[0].replace("header", "cube") + suffix

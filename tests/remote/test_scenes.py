@@ -117,3 +117,15 @@ def test_an_upload_that_is_interrupted_leaves_nothing(service: Service, fake: Fa
 
 def test_a_scene_that_was_not_read_has_no_size() -> None:
     assert size_of(json.loads('{"height": null, "width": null, "bands": null}')) is None
+
+
+def test_a_shapefile_is_sent_with_what_belongs_to_it(tmp_path: Path) -> None:
+    for name in ("cube.npy", "fields.shp", "fields.shx", "fields.dbf", "fields.prj", "fields.qix", "zipped.zip"):
+        (tmp_path / name).write_bytes(b"content")
+    given = {"dataset": str(tmp_path / "cube.npy"), "label_field": "crop"}
+    found = files_of(SceneSource(labels=tmp_path / "fields.shp", **given))
+    assert {role: file.name for role, file in found.items()} == {
+        **{"cube": "cube.npy", "labels": "fields.shp"},
+        **{f"labels_{kind}": f"fields.{kind}" for kind in ("shx", "dbf", "prj")},
+    }
+    assert files_of(SceneSource(labels=tmp_path / "zipped.zip", **given)).keys() == {"cube", "labels"}

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rasterio.warp import transform_geom
 from hsiauto.errors import UserError
 from hsiauto.scene import Scene, open_scene
 from hsiauto.scene.source import SceneSource
+from tests.hostile.bombs import zip_of_zeros
 from tests.scene import fabricate as f
 from tests.scene import vectors as v
 
@@ -33,11 +35,13 @@ def drawn(tmp_path: Path, *features: Any, **settings: Any) -> Scene:
     return opened(tmp_path, v.geojson(tmp_path / "fields.geojson", features), **settings)
 
 
-@pytest.mark.parametrize("suffix", [".geojson", ".gpkg", ".shp"])
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg", ".shp", ".zip"])
 def test_classes_have_the_names_of_the_field_and_polygons_are_groups(tmp_path: Path, suffix: str) -> None:
     fields = v.geojson(tmp_path / "fields.geojson", [OATS, CORN])
     if suffix != ".geojson":
-        fields = v.with_gdal(fields.with_suffix(suffix), fields)
+        fields = v.with_gdal(fields.with_suffix(".shp" if suffix == ".zip" else suffix), fields)
+    if suffix == ".zip":
+        fields = v.zipped(fields)
     scene = opened(tmp_path, fields)
     np.testing.assert_array_equal(scene.labels, EXPECTED)
     assert (scene.class_names, scene.label_values) == (("corn", "oats"), (1, 2))
@@ -234,6 +238,52 @@ def test_vector_files_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     fields.write_text(fields.read_text()[:-9])
     with pytest.raises(UserError, match="strict JSON"):
         opened(tmp_path, fields)
+
+
+BOX = {".shp": b"s", ".shx": b"x", ".dbf": b"d", ".prj": b"p"}
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"a.shp": b"", "b.shp": b""}, "one shapefile"),
+        ({"a.dbf": b""}, "one shapefile"),
+        ({}, "received nothing"),
+        ({f"maps/a{suffix}": text for suffix, text in BOX.items()}, "without their folder"),
+        ({f"../a{suffix}": text for suffix, text in BOX.items()}, "one shapefile"),
+        ({f"/tmp/a{suffix}": text for suffix, text in BOX.items()}, "one shapefile"),
+        ({"a.shp": b"", "b.zip": b""}, "one shapefile"),
+        ({"a.shp": b"", "a.SHX": b"", "a.shx": b""}, "one shapefile"),
+        ({"a.shp": b"", "a.py": b""}, "one shapefile"),
+        ({".shp": b""}, "one shapefile"),
+        ({f"a{suffix}": text for suffix, text in BOX.items()}, "bad.zip/a.shp must be what its name says"),
+        ({"a.shp": b"", **{f"a{n}.prj": b"" for n in range(60)}}, "and 56 more"),
+    ],
+)
+def test_a_zip_holds_one_shapefile_and_no_place_on_this_machine(
+    tmp_path: Path, members: dict[str, bytes], words: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(UserError) as error:
+        opened(tmp_path, tmp_path / "bad.zip")
+    assert words in str(error.value)
+    assert "hsiauto-labels-" not in str(error.value)
+
+
+def test_a_zip_that_is_none_or_is_a_bomb_is_refused(tmp_path: Path) -> None:
+    bad, field = tmp_path / "bad.zip", v.geojson(tmp_path / "a.geojson", [CORN])
+    cut = v.zipped(v.with_gdal(tmp_path / "a.shp", field)).read_bytes()[:900]
+    bomb = zip_of_zeros("a.shp", b"", 2**31)
+    for content, words in ((b"PK", "whole"), (cut, "whole"), (bomb, "at most 1.1 GB; received 2.1 GB")):
+        bad.write_bytes(content)
+        with pytest.raises(UserError, match=words):
+            opened(tmp_path, bad)
+    fields = v.with_gdal(tmp_path / "b.shp", v.geojson(tmp_path / "b.geojson", [v.box(90, 90, 95, 95, crop="a")]))
+    with pytest.raises(UserError, match="lie on the cube") as error:
+        opened(tmp_path, v.zipped(fields))
+    assert "hsiauto-labels-" not in str(error.value), "also what is found out later"
 
 
 def test_without_pyogrio_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

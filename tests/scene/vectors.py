@@ -1,6 +1,7 @@
 """Vector files of rectangles and points, given in columns and rows of `fabricate`'s grid."""
 
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,4 +43,15 @@ def with_gdal(path: Path, source: Path, *, crs: str | None = "EPSG:32616", layer
     driver = {".gpkg": "GPKG", ".shp": "ESRI Shapefile"}[path.suffix]
     how = {"geometry_type": meta["geometry_type"], "crs": crs, "driver": driver, "layer": layer}
     pyogrio.raw.write(path, geometry, values, meta["fields"], append=path.exists(), **how)
+    return path
+
+
+def zipped(shape: Path) -> Path:
+    """The files of a shapefile as an archive, with what the archiver of macOS adds."""
+    path = shape.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(shape.parent.glob(f"{shape.stem}.*")):
+            if file.suffix not in (".zip", ".geojson"):
+                archive.write(file, file.name)
+                archive.writestr(f"__MACOSX/._{file.name}", b"")
     return path

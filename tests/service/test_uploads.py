@@ -143,8 +143,15 @@ def test_labels_may_be_polygons(house: House, tmp_path: Path) -> None:
     fields = vectors.geojson(
         tmp_path / "fields.geojson", [vectors.box(0, 0, 3, 4, crop="rye"), vectors.box(3, 0, 5, 4, crop="oats")]
     )
-    scene = upload(house, {"cube": cube, "labels": fields}, **{"label-field": "crop"})
-    found = check(house, scene).json()
-    assert {one["name"] for one in found["classes"]} == {"rye", "oats"}
+    shape = vectors.with_gdal(tmp_path / "fields.shp", fields)
+    beside = {f"labels_{kind}": shape.with_suffix(f".{kind}") for kind in ("shx", "dbf", "prj")}
+    for files in ({"labels": fields}, {"labels": shape, **beside}, {"labels": vectors.zipped(shape)}):
+        scene = upload(house, {"cube": cube, **files}, **{"label-field": "crop"})
+        found = check(house, scene).json()
+        assert {one["name"] for one in found["classes"]} == {"rye", "oats"}
+    alone = upload(house, {"cube": cube, "labels": shape}, **{"label-field": "crop"})
+    said = check(house, alone)
+    assert (said.status_code, said.json()["error"]["rule"]) == (422, "labels.shx must be a file that can be read")
+    assert list(house.service.scenes.folder(alone).iterdir()) == []
     bare = upload(house, {"cube": cube, "labels": cube}, **{"label-field": "crop"})
     assert check(house, bare).status_code == 422

@@ -1,4 +1,4 @@
-"""Polygons and points with a field: GeoJSON, and through GDAL (pyogrio) GeoPackage and shapefile.
+"""Polygons and points with a field: GeoJSON, and through GDAL (pyogrio) GeoPackage and shapefile, zipped or not.
 
 GeoJSON is RFC 7946, whose places are degrees (WGS 84), or its older form with `crs`, which QGIS writes.
 """
@@ -9,7 +9,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from hsiauto.errors import UserError, shown
 from hsiauto.files import check_json, read_json, regular_file
 from hsiauto.scene.readers.stored import unreadable
+from hsiauto.scene.readers.zipped import shapefile
 
 _SIGNATURES = {".gpkg": (68, (b"GPKG", b"GP10", b"GP11")), ".shp": (0, (b"\x00\x00\x27\x0a",))}
 """Where a file of each type has which bytes: GDAL is handed no other format, some of which name other files."""
@@ -58,6 +59,10 @@ def read(path: Path, layer: str | None, fields: Sequence[str]) -> Layer:
     that it does not have, nulls in a field, no feature, other geometries or two kinds of them, and no CRS.
     """
     regular_file(path)
+    if path.suffix.lower() == ".zip":
+        with shapefile(path) as unpacked:
+            found = read(unpacked, layer, fields)
+        return replace(found, name=found.name.replace(str(unpacked.parent), str(path)))
     read_features = _through_gdal if path.suffix.lower() in _SIGNATURES else _geojson
     name, crs, found = read_features(path, layer, fields)
     if not found:

@@ -3,12 +3,14 @@
 import json
 import sqlite3
 import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyogrio
 
+from tests.hostile.bombs import zip_of_zeros
 from tests.hostile.case import EITHER, Case, Make
 from tests.hostile.commands import estimated, file, several
 from tests.hostile.kinds.geotiff_cases import tif
@@ -49,6 +51,14 @@ def _packed(name: str, change: Any = None) -> Make:
             change(folder / name)
 
     return make
+
+
+def _zip(path: Path, place: str = "") -> Path:
+    packed = path.with_suffix(".zip")
+    with zipfile.ZipFile(packed, "w") as archive:
+        for suffix in (".shp", ".shx", ".dbf", ".prj"):
+            archive.write(path.with_suffix(suffix), f"{place}fields{suffix}")
+    return packed
 
 
 def _without(suffix: str) -> Any:
@@ -132,6 +142,9 @@ def cases() -> Iterator[Case]:
 def _through_gdal(scene: Make, given: tuple[str, ...]) -> Iterator[Case]:
     for name, made in {"fields.gpkg": _packed("fields.gpkg"), "fields.shp": _packed("fields.shp")}.items():
         yield estimated(f"legal: {name}", several(scene, made), *given, "--labels", name, codes=(0,))
+    yield estimated(
+        "legal: fields.zip", several(scene, _packed("fields.shp", _zip)), *given, "--labels", "fields.zip", codes=(0,)
+    )
     away = "UPDATE gpkg_geometry_columns SET table_name = 'none'"
     looped = "DROP TABLE fields; CREATE VIEW fields AS SELECT * FROM fields"
     vrt = '<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>/etc/passwd</SrcDataSource></OGRVRTLayer>'
@@ -151,5 +164,8 @@ def _through_gdal(scene: Make, given: tuple[str, ...]) -> Iterator[Case]:
         "a shapefile without fields": ("fields.shp", _packed("fields.shp", _without(".dbf"))),
         "a shapefile without a CRS": ("fields.shp", _packed("fields.shp", _without(".prj"))),
         "a shapefile of a signature alone": ("fields.shp", file("fields.shp", struct.pack(">i", 9994))),
+        "half an archive": ("fields.zip", _packed("fields.shp", lambda path: _cut(_zip(path)))),
+        "an archive that unpacks to 20 GB": ("fields.zip", file("fields.zip", zip_of_zeros("a.shp", b"", 20 << 30))),
+        "an archive of places elsewhere": ("fields.zip", _packed("fields.shp", lambda path: _zip(path, "../"))),
     }.items():
         yield estimated(name, several(scene, made), *given, "--labels", path)

@@ -6,10 +6,11 @@ import { look, searchable } from "./scene-look.js";
 import { config } from "./command.js";
 import { settingsForm } from "./settings-form.js";
 
+const OF_SHAPEFILE = { ".shp": "labels", ".shx": "labels_shx", ".dbf": "labels_dbf", ".prj": "labels_prj", ".cpg": "labels_cpg" };
 const ROLES = [
   ["cube", "Cube", true, "The image: ENVI binary, GeoTIFF, MATLAB or NumPy."],
   ["header", "Header", false, "The .hdr of an ENVI image."],
-  ["labels", "Labels", false, "A label map of the same size, or polygons (GeoJSON, GeoPackage). Not needed to predict on the scene."],
+  ["labels", "Labels", false, "A label map of the same size, or polygons: GeoJSON, GeoPackage, a shapefile (.shp, .shx, .dbf and .prj together, or zipped). Not needed to predict on the scene."],
   ["labels_header", "Labels' header", false, "The .hdr of labels that are ENVI."],
 ];
 
@@ -17,11 +18,11 @@ const ROLES = [
 export function upload(settings, done) {
   const name = h("input", { id: "scene-name", type: "text", required: true, maxlength: "100", autocomplete: "off" });
   const files = ROLES.map(([role, title, required, help]) => {
-    const input = h("input", { id: `file-${role}`, type: "file", required, "aria-describedby": `file-${role}-help` });
+    const input = h("input", { id: `file-${role}`, type: "file", required, multiple: role === "labels", "aria-describedby": `file-${role}-help` });
     const bar = h("progress", { max: "1", value: "0", hidden: true, "aria-label": `${title} sent` });
     const size = h("span", { class: "help" });
     input.addEventListener("change", () => {
-      size.textContent = input.files[0] ? bytes(input.files[0].size) : "";
+      size.textContent = input.files[0] ? bytes([...input.files].reduce((sum, file) => sum + file.size, 0)) : "";
       if (role === "cube" && !name.value && input.files[0]) name.value = input.files[0].name.replace(/\.[^.]+$/, "");
     });
     const row = h("div", { class: "field" }, h("label", { for: input.id }, title), input, size, bar, h("p", { class: "help", id: `file-${role}-help` }, help));
@@ -38,12 +39,14 @@ export function upload(settings, done) {
 
   async function bring(scene) {
     for (const { role, title, input, bar } of files) {
-      const [file] = input.files;
-      if (!file) continue;
-      status.textContent = `Sending ${title.toLowerCase()}, ${bytes(file.size)}.`;
-      bar.hidden = false;
-      running = put(`/scenes/${scene.id}/files/${role}?filename=${encodeURIComponent(file.name)}`, file, (share) => { bar.value = share; });
-      await running;
+      for (const file of input.files) {
+        const of = input.files.length > 1 ? OF_SHAPEFILE[file.name.toLowerCase().match(/\.[^.]*$/)?.[0]] : role;
+        if (!of) throw new Error(`Several files of labels are those of one shapefile; received ${file.name}.`);
+        status.textContent = `Sending ${title.toLowerCase()}, ${bytes(file.size)}.`;
+        bar.hidden = false;
+        running = put(`/scenes/${scene.id}/files/${of}?filename=${encodeURIComponent(file.name)}`, file, (share) => { bar.value = share; });
+        await running;
+      }
     }
     running = null;
     status.textContent = "Checking: the reader looks at every pixel.";
