@@ -142,11 +142,17 @@ def test_what_users_did_is_noted(house: House) -> None:
     run = house.run("ann")
     house.wait(run)
     house.client.patch(f"/api/runs/{run}", headers=house.as_("ann"), json={"shared": True})
+    house.client.patch(f"/api/runs/{run}", headers=house.as_("bob"), json={"name": "theirs"})
+    for _ in range(2):
+        house.client.patch(f"/api/runs/{run}", headers=house.as_("ann"), json={"name": "mine"})
     house.client.delete(f"/api/runs/{run}", headers=house.as_("bob"))
     house.client.delete(f"/api/runs/{run}", headers=house.as_("admin"))
     lines = (house.service.config.root / "audit.jsonl").read_text().splitlines()
     noted = [(line["user"], line["action"], line["about"]) for line in map(json.loads, lines)]
-    assert noted == [("ann", "search asked for", run), ("ann", "run shared", run), ("admin", "run deleted", run)]
+    assert noted == [
+        *(("ann", action, run) for action in ("search asked for", "run shared", "run named")),
+        ("admin", "run deleted", run),
+    ]
 
 
 def test_metrics_count_runs_by_state(house: House) -> None:

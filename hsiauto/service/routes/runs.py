@@ -71,7 +71,10 @@ def show_run(run: str, served: Served, user: Viewer) -> RunOut:
 def change_run(run: str, change: RunChange, served: Served, user: Viewer) -> RunOut:
     """Name a run, share it with every user, or no longer."""
     row = served.runs.find(run, user, to_change=True)
-    fields: dict[str, Any] = {} if change.name is None else {"name": change.name}
+    fields: dict[str, Any] = {}
+    if change.name is not None and change.name != row["name"]:
+        fields["name"] = change.name
+        served.audit.note(user.name, "run named", run, name=change.name)
     if change.shared is not None:
         fields["shared"] = int(change.shared)
         served.audit.note(user.name, "run shared" if change.shared else "run no longer shared", run)

@@ -1,4 +1,4 @@
-/** What one may do with a run: stop it, go on with more, map another scene, share it, delete it. */
+/** What one may do with a run: name it, stop it, go on with more, map another scene, share it, delete it. */
 import { h } from "./report/dom.js";
 import { api } from "./api.js";
 import { attempt, button, mayChange, runs, sayer } from "./screen.js";
@@ -19,6 +19,17 @@ function resume(run, line) {
     const body = { ...(trials.value ? { budget: Number(trials.value) } : {}), ...(time.value.trim() ? { time_limit: time.value.trim() } : {}) };
     if (await attempt(line, go, () => api(`/runs/${run.id}/resume`, { method: "POST", body }))) location.reload();
   } }, budget, limit, go);
+}
+
+function naming(run, line, changed) {
+  const name = field("run-name", "name", { required: true, maxlength: "200", value: run.name });
+  const go = h("button", {}, "Rename");
+  return h("form", { class: "inline", "aria-label": "Rename", onsubmit: async (event) => {
+    event.preventDefault();
+    const body = { name: name.querySelector("input").value.trim() };
+    const next = await attempt(line, go, () => api(`/runs/${run.id}`, { method: "PATCH", body }));
+    if (next) changed(next);
+  } }, name, go);
 }
 
 function predict(run, line) {
@@ -58,6 +69,7 @@ export function actions(run, changed) {
       own && (run.state === "queued" || run.state === "running") ? button("Stop", post("stop"), "danger") : null,
       own ? share : null,
       own && !on ? remove : null),
+    own ? naming(run, line, changed) : null,
     own && !on && run.kind === "search" ? resume(run, line) : null,
     runs && run.winner && !on ? predict(run, line) : null,
     line);
