@@ -1,12 +1,16 @@
-"""Limits: requests a minute, free disk, bytes of scenes."""
+"""Limits: requests a minute, free disk, a cluster that is there."""
 
+import os
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from hsiauto.service.errors import Refused
+
+_CONNECT_S = 2.0
 
 
 class Rate:
@@ -32,6 +36,20 @@ def disk_left(root: Path, floor: int) -> str:
     """Why nothing may start or be uploaded; empty: the disk has room."""
     free = shutil.disk_usage(root).free
     return "" if free >= floor else f"{free / 1e9:,.1f} GB free, below the {floor / 1e9:,.1f} GB that are kept"
+
+
+def cluster_left(address: str | None) -> str:
+    """Why no search may start: nothing listens at HOST:PORT of the Ray cluster. Empty: it does, or `auto` finds one."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS")
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdecimal():
+        return ""
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        return f"no Ray cluster answers at {address}: {error}"
+    return ""
 
 
 def require_disk(root: Path, floor: int) -> None:

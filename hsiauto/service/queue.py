@@ -12,7 +12,7 @@ from hsiauto.service import jobs
 from hsiauto.service.config import ServiceConfig
 from hsiauto.service.database import Database, Row, unpacked
 from hsiauto.service.jobs import Jobs, Process
-from hsiauto.service.limits import disk_left
+from hsiauto.service.limits import cluster_left, disk_left
 from hsiauto.service.names import now, without
 from hsiauto.service.runs import Runs
 
@@ -78,7 +78,11 @@ class Queue:
             if why := disk_left(self._config.root, self._config.min_free_bytes):
                 self._database.run("UPDATE run SET reason = ? WHERE state = 'queued'", (f"waits: {why}",))
                 return
-            for row in waiting[:room]:
+            if away := cluster_left(self._config.address):
+                asked = "UPDATE run SET reason = ? WHERE state = 'queued' AND kind = 'search'"
+                self._database.run(asked, (f"waits: {away}",))
+            able = [row for row in waiting if not away or row["kind"] != "search"]
+            for row in able[:room]:
                 self._start(row)
 
     def _in(self, *states: str) -> list[Row]:

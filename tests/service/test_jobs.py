@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -292,3 +293,26 @@ def test_a_deleted_run_leaves_nothing(house: House) -> None:
     house.wait(run)
     assert house.client.delete(f"/api/runs/{run}", headers=house.as_("ann")).status_code == 204
     assert list((house.service.config.root / "runs").iterdir()) == []
+
+
+def test_searches_join_the_cluster_and_wait_while_it_is_away(started: Callable[..., House]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        address = f"127.0.0.1:{cluster.getsockname()[1]}"
+        house = started(code=3, address=address)
+        run = house.run()
+        row = house.wait(run)
+        assert (row["state"], row["reason"].partition(";")[0]) == ("failed", "Ray was lost, twice")
+        told = house.service.runs.path(run, ".log").read_text().splitlines()
+        assert [line.split()[0] for line in told] == ["search", "search"]
+        assert all(line.endswith(f"--address {address}") for line in told)
+        assert "--resume" in told[1]
+    waits = house.run()
+    until = time.monotonic() + 30
+    while not (row := house.service.runs.get(waits) or {})["reason"]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert row["state"] == "queued"
+    assert row["reason"].startswith(f"waits: no Ray cluster answers at {address}: ")
+    house.service.database.update("run", waits, kind="predict")
+    house.wait(waits)
+    assert "--address" not in house.service.runs.path(waits, ".log").read_text(), "a prediction needs no cluster"
