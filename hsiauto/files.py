@@ -181,7 +181,8 @@ def check_json(content: bytes, name: str) -> bytes:
         raise UserError(f"{name} must have at most {_LARGEST_JSON:,} bytes", "more", "Fix the path.")
     try:
         value = json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_no_number)
-        why = f"more than {_DEEPEST} levels" if _depth(value) > _DEEPEST else ""
+        may_be_deep = content.count(b"{") + content.count(b"[") > _DEEPEST
+        why = f"more than {_DEEPEST} levels" if may_be_deep and _depth(value) > _DEEPEST else ""
     except RecursionError:
         why = f"more than {_DEEPEST} levels"
     except ValueError as error:  # of JSON, of UTF-8, of a number of too many digits
@@ -192,9 +193,10 @@ def check_json(content: bytes, name: str) -> bytes:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if twice := _twice(key for key, _ in pairs):
-        raise ValueError(twice)
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(_twice(key for key, _ in pairs))
+    return found
 
 
 def _twice(keys: Iterable[str]) -> str:

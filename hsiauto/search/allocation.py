@@ -20,7 +20,7 @@ from typing import Final
 
 from hsiauto.search.learning_curves import Completed
 from hsiauto.search.score_interval import score_intervals
-from hsiauto.search.trials import TrialState
+from hsiauto.search.trials import TrialState, recent
 
 FEWEST_TRIALS, MOST_TRIALS = 2, 8
 """Minimum trials of a family: together half of the budget, within these. A budget that cannot give each family the
@@ -61,7 +61,7 @@ def plan(families: Sequence[str], cost: Mapping[str, float], budget: int) -> Pla
 
 def next_family(
     plan: Plan,
-    trials: Mapping[str, TrialState],
+    trials: Mapping[str, Sequence[TrialState]],
     objective: str,
     completed: Completed,
     closed: Collection[str] = (),
@@ -71,21 +71,19 @@ def next_family(
 
     LATER only while a trial is under way.
 
-    completed: the completed ones of `trials`. `closed` families have nothing left to propose, or nothing that fits the
-    time left. affordable: how many more trials like these the time left would buy.
+    trials: by family. completed: the completed ones of them. `closed` families have nothing left to propose, or nothing
+    that fits the time left. affordable: how many more trials like these the time left would buy.
     """
-    if len(trials) >= plan.budget:
+    left = plan.budget - sum(map(len, trials.values()))
+    if left <= 0:
         return None
-    members: dict[str, list[TrialState]] = {family: [] for family in plan.families}
-    for trial in trials.values():
-        if trial.family in members:
-            members[trial.family].append(trial)
+    members = {family: trials.get(family, ()) for family in plan.families}
     candidates = [family for family in plan.families if family not in closed]
     below_minimum = [family for family in candidates if len(members[family]) < plan.minimum_trials]
     if below_minimum or not candidates:
         return min(below_minimum, key=lambda family: (len(members[family]), plan.families.index(family)), default=None)
-    left = plan.budget - len(trials)
-    seen = score_intervals(members, objective, {f: min(left, affordable(own)) for f, own in members.items()}, completed)
+    further = {family: min(left, affordable(recent(own))) for family, own in members.items()}
+    seen = score_intervals(members, objective, further, completed)
     # `closed` families stand in the comparison: a family that runs out must not lift a worse one over the line.
     reached = max(one.lower for one in seen.values())
     inside = [family for family in candidates if seen[family].upper >= reached] or candidates

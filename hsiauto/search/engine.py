@@ -6,7 +6,7 @@ the clock). So a resume is an Engine made on the same journal, and a simulation 
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,7 +73,8 @@ class Engine:
         self._ledger = Ledger(journal, on_event)
         self._time_limit = TimeLimit.start(deadline, workers, run_config.max_epochs, clock)
         self._gpu_hours = GpuHours(run_config.max_gpu_hours)
-        self._completed = Completed(run_config.objective, self.trials.values())
+        ended = (self.trials[event.trial_id] for event in of(Ended, journal.events) if event.state == "completed")
+        self._completed = Completed(run_config.objective, ended)
         self._judge = Judge(run_config, self._completed, self._time_limit, self._gpu_hours)
         self.finished = False
         """Nothing new to start; set by `next`."""
@@ -108,6 +109,10 @@ class Engine:
     def trials(self) -> dict[str, TrialState]:
         """By id, in the order of their proposals."""
         return self._ledger.trials
+
+    def of_family(self, family: str) -> Sequence[TrialState]:
+        """The trials of a family, in the order of their proposals."""
+        return self._ledger.of_family[family]
 
     def next(self) -> Training | None:
         """A trial to start now; None when there is none. While it `waits` there may be one later."""
@@ -212,7 +217,7 @@ class Engine:
 
     def best(self, family: str, k: int) -> list[str]:
         """Ids of the k completed trials of `family` with the best objective, best first."""
-        done = [t for t in self.trials.values() if t.family == family and t.state == "completed"]
+        done = [t for t in self.of_family(family) if t.state == "completed"]
         return [t.trial_id for t in sorted(done, key=lambda t: (-t.score(self._run_config.objective), t.number))[:k]]
 
     def _journalled(self, proposal: Proposal) -> Training:
@@ -255,7 +260,7 @@ class Engine:
         longest_s = self._time_limit.trial_s(others_wait)
         if self._gpus:
             longest_s = min(longest_s, self._gpu_hours.left_s(self.trials.values()) / self._gpus)
-        return Screen(self._run_config, self._cost, longest_s, self._speed, self.trials.values())
+        return Screen(self._run_config, self._cost, longest_s, self._speed, self._ledger.recent)
 
     def _others_wait(self) -> bool:
         """Whether the time of a trial could go to another one."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from statistics import fmean, median
 
-from hsiauto.search.trials import TrialState
+from hsiauto.search.trials import RECENT, TrialState
 
 Curve = Mapping[int, float]
 """Epoch -> score."""
@@ -31,7 +31,7 @@ class Completed:
                 self.add(trial)
 
     def add(self, trial: TrialState) -> None:
-        """Add a trial that completed. One without a finite score is left out."""
+        """Add a trial that completed, in their order. One without a finite score is left out."""
         whole = curve(trial, self._objective)
         if not whole:
             return
@@ -77,10 +77,10 @@ class Completed:
         return f"would end at {end:.3f} by its family's curves, which reached {reached:.3f}"
 
     def _ratio(self, family: str, epoch: int) -> float | None:
-        """Score at the end over score after `epoch`, in the median over the family's completed curves."""
+        """Score at the end over score after `epoch`, in the median over the family's last completed curves."""
         known = self._ratios.setdefault(family, {})
         if epoch not in known:
-            wholes = [whole for whole in self.curves.get(family, ()) if whole.get(epoch, 0.0) > 0]
+            wholes = [whole for whole in self.curves.get(family, [])[-RECENT:] if whole.get(epoch, 0.0) > 0]
             known[epoch] = median(whole[max(whole)] / whole[epoch] for whole in wholes) if wholes else None
         return known[epoch]
 

@@ -33,6 +33,11 @@ class FollowedStudy:
         self._attributes: dict[str, Any] = {}
         """System attributes of the study, as the journal has them."""
 
+    @property
+    def first(self) -> str:
+        """Trial id of the journal of the first trial that it follows; empty: none yet."""
+        return next(iter(self._numbers), "")
+
     def follow(self, past: Sequence[TrialState], frozen: Callable[[TrialState], FrozenTrial]) -> None:
         """Bring the study to where the journal stands. past: the trials of earlier calls, and later ones after them.
 

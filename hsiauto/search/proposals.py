@@ -53,7 +53,7 @@ class Proposals:
     def next(self) -> Proposal | Later | None:
         """The next config to run; None when the budget is spent or nothing may start."""
         while len(self._ledger.trials) < self._run_config.budget:
-            closed = self._closed | self._time_limit.too_slow(self._ledger.trials.values())
+            closed = self._closed | self._time_limit.too_slow(self._ledger.recent)
             turn = self._turn(closed)
             if turn is None or isinstance(turn, Later):
                 return turn
@@ -69,7 +69,7 @@ class Proposals:
             plan = replace(plan, minimum_trials=min(plan.minimum_trials, allocation.FEWEST_TRIALS))
         return allocation.next_family(
             plan,
-            self._ledger.trials,
+            self._ledger.of_family,
             self._run_config.objective,
             self._completed,
             closed,
@@ -77,12 +77,12 @@ class Proposals:
         )
 
     def _proposal(self, family: str) -> Proposal | None:
-        past, screen = [trial for trial in self._ledger.trials.values() if trial.family == family], self._screen()
+        past, screen = self._ledger.of_family[family], self._screen()
         if not past:
             preset, out = self._preset(family, screen)
             if preset is not None or out:
                 return preset
-        taken = {trial.config_hash for trial in past}
+        taken = self._ledger.taken[family]
         for warm in self._warm:
             if warm.config.family == family and warm.config.hash() not in taken and screen.allows(warm.config):
                 return warm
@@ -102,7 +102,7 @@ class Proposals:
                 late.append(why)
             return not why
 
-        proposal = self._sampling.propose(family, past, {trial.config_hash for trial in past}, allowed)
+        proposal = self._sampling.propose(family, past, self._ledger.taken[family], allowed)
         if proposal is None and not capped and not late:
             self._ledger.warn("exhausted", f"{family}: every config that the sampler draws has run", [family])
         elif proposal is None and (capped or not past):  # near a deadline every family comes to this in time

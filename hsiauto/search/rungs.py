@@ -4,10 +4,10 @@ One ladder for all families would keep the fast learners and stop the ones that 
 AsyncHyperBandScheduler does with one bracket (tests compare the two), but needs no cluster.
 """
 
+import bisect
 import math
 from collections import defaultdict
-
-import numpy as np
+from collections.abc import Sequence
 
 from hsiauto.config import SchedulerName
 
@@ -25,8 +25,10 @@ class Rungs:
         """latest: a share of the epochs after which there is no rung; 1 = as Ray has them."""
         self._on = scheduler == "asha" and grace_epochs < max_epochs
         self._max_epochs, self._grace, self._reduction = max_epochs, grace_epochs, reduction
-        self._shown: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
-        """(family, rung) -> score of each trial that was compared there."""
+        self._shown: dict[tuple[str, int], set[str]] = defaultdict(set)
+        """(family, rung) -> trials that were compared there."""
+        self._scores: dict[tuple[str, int], list[float]] = defaultdict(list)
+        """(family, rung) -> their scores, in order."""
         self.epochs: tuple[int, ...] = ()
         """Epochs after which trials are compared."""
         if self._on:
@@ -49,9 +51,11 @@ class Rungs:
         for rung in reversed(self.epochs):
             shown = self._shown[family, rung]
             if rung <= epoch and trial_id not in shown:
-                others = list(shown.values())
-                shown[trial_id] = score
-                return not others or score >= float(np.percentile(others, (1 - 1 / self._reduction) * 100))
+                shown.add(trial_id)
+                others = self._scores[family, rung]
+                goes_on = not others or score >= _percentile(others, (1 - 1 / self._reduction) * 100)
+                bisect.insort(others, score)
+                return goes_on
         return True
 
     def judges(self, epoch: int) -> bool:
@@ -61,3 +65,11 @@ class Rungs:
     def rung(self, epoch: int, previous: int) -> int | None:
         """The rung that a trial reaches at `epoch` coming from `previous`, if any."""
         return max((e for e in self.epochs if previous < e <= epoch), default=None)
+
+
+def _percentile(ordered: Sequence[float], percent: float) -> float:
+    """As `numpy.percentile` has it, of scores that are in order."""
+    place = percent / 100 * (len(ordered) - 1)
+    below = math.floor(place)
+    low, high, part = ordered[below], ordered[min(below + 1, len(ordered) - 1)], place - below
+    return high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part

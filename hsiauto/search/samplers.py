@@ -27,7 +27,7 @@ from hsiauto.families.base import FamilyConfig
 from hsiauto.search.events import Origin
 from hsiauto.search.learning_curves import curve
 from hsiauto.search.optuna_study import Directions, FollowedStudy, quiet_optuna
-from hsiauto.search.trials import TrialState
+from hsiauto.search.trials import TrialState, recent
 
 STARTUP_TRIALS = 1 + 3
 """The preset and three random ones. With Optuna's ten TPE would hardly begin at usual budgets."""
@@ -101,13 +101,15 @@ class Sampling:
         `taken` holds the config hashes that have run.
         """
         asks = sum(trial.origin == "sampler" for trial in past)
+        if self.sampler not in ("cmaes", "qmc"):  # what these leave in the journal goes on through all trials
+            past = recent(past)
         chosen = self._chosen(family, past)
         with quiet_optuna(), threadpool_limits(1) if chosen == "gp" else nullcontext():  # its matrices are small
             if chosen == "gp":  # its predicted ends move with each completion
                 study = FollowedStudy(self.directions(family))
                 study.follow(past, self._predicted)
             else:
-                study = self._studies.setdefault(family, FollowedStudy(self.directions(family)))
+                study = self._following(family, past)
                 study.follow(past, self.frozen)
             for attempt in range(TRIES + RANDOM_TRIES):
                 trial = study.ask(_sampler(_at(attempt, chosen), self.seed, family, (asks, attempt)))
@@ -118,6 +120,13 @@ class Sampling:
                     self._distributions[config.hash()] = trial.distributions
                     return Proposal(config, "sampler", state)
         return None
+
+    def _following(self, family: str, past: Sequence[TrialState]) -> FollowedStudy:
+        """The study of the family that follows the trials from the first of `past` on."""
+        first = past[0].trial_id if past else ""
+        if family not in self._studies or self._studies[family].first not in ("", first):
+            self._studies[family] = FollowedStudy(self.directions(family))
+        return self._studies[family]
 
     def _asked(self, trial: TrialState) -> dict[str, BaseDistribution]:
         if trial.config_hash not in self._distributions:

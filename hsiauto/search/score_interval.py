@@ -2,7 +2,7 @@
 
 | symbol | meaning |
 |---|---|
-| v_i | score of trial i at full fidelity: observed, or extrapolated along the family's completed curves |
+| v_i | score of a recent trial i at full fidelity: observed, or extrapolated along the family's completed curves |
 | b | the best observed v_i |
 | s | standard deviation of the v_i, towards the other families' while there are few (PRIOR); its bound at CONFIDENCE |
 | n, m | trials so far, and how many more the rest of the budget would buy this family |
@@ -19,12 +19,12 @@ the family is tried (z flattens), as the budget runs out (m shrinks), and if the
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import pvariance
 
+import numpy as np
 from scipy.special import chdtri, ndtri
 
 from hsiauto.search.learning_curves import Completed
-from hsiauto.search.trials import TrialState
+from hsiauto.search.trials import TrialState, recent
 
 PRIOR = 3
 """Weight, in trials, of the spread over all families in the spread of one: four alike by chance prove nothing."""
@@ -53,7 +53,7 @@ def score_intervals(
 
     trials: those of each family. further: how many more of its trials the rest of the budget would buy.
     """
-    values = {family: _at_full_fidelity(own, objective, completed) for family, own in trials.items()}
+    values = {family: _at_full_fidelity(recent(own), objective, completed) for family, own in trials.items()}
     pooled = _pooled_variance(values.values())
     found: dict[str, ScoreInterval] = {}
     for family, own in trials.items():
@@ -62,7 +62,7 @@ def score_intervals(
             found[family] = ScoreInterval(-math.inf, math.inf if under_way else -math.inf)
             continue
         v, n, best = values[family], len(own), completed.best[family]
-        spread = widest(math.sqrt((len(v) * pvariance(v) + PRIOR * pooled) / (len(v) + PRIOR)), len(v) + PRIOR)
+        spread = widest(math.sqrt((len(v) * float(np.var(v)) + PRIOR * pooled) / (len(v) + PRIOR)), len(v) + PRIOR)
         gain = spread * (expected_maximum(n + further[family]) - expected_maximum(n))
         found[family] = ScoreInterval(best - completed.noise, best + completed.noise + gain)
     return found
@@ -92,4 +92,4 @@ def _pooled_variance(values: Iterable[Sequence[float]]) -> float:
     """The variance within families."""
     groups = [v for v in values if v]
     total = sum(len(v) for v in groups)
-    return sum(len(v) * pvariance(v) for v in groups) / total if total else 0.0
+    return sum(len(v) * float(np.var(v)) for v in groups) / total if total else 0.0

@@ -1,7 +1,7 @@
 """What the events of a journal say of each trial."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
@@ -11,6 +11,11 @@ from hsiauto.search.events import Decision, Ended, EndState, Event, Origin, Prop
 
 FINAL = frozenset({"completed", "stopped", "failed", "refused"})
 """States from which a trial does not go on. An interrupted one does."""
+
+
+RECENT, _STEP = 500, 250
+"""Trials of a family from which the search learns what a family does. More say little more, and a decision that asks
+all of them takes longer and longer; dropped by the step, so that who follows them need not begin anew each time."""
 
 
 @dataclass
@@ -101,6 +106,11 @@ class TrialState:
         if len(self.reports) == 1:
             return first.fit_seconds / first.epoch / (1 if first.decision == "complete" else 2)
         return median((b.fit_seconds - a.fit_seconds) / (b.epoch - a.epoch) for a, b in pairwise(self.reports))
+
+
+def recent(trials: Sequence[TrialState]) -> Sequence[TrialState]:
+    """The later ones of a family's trials: RECENT or somewhat more of them, by their place alone."""
+    return trials[max(0, len(trials) - RECENT) // _STEP * _STEP :]
 
 
 def trials(events: Iterable[Event]) -> dict[str, TrialState]:

@@ -27,7 +27,10 @@ def _add(states: dict[str, TrialState], family: str, state: str, value: float | 
 
 
 def next_family(plan: Plan, states: dict[str, TrialState], objective: str, **given: Any) -> str | Later | None:
-    return next_family_given(plan, states, objective, Completed(objective, states.values()), **given)
+    by_family: dict[str, list[TrialState]] = {}
+    for trial in states.values():
+        by_family.setdefault(trial.family, []).append(trial)
+    return next_family_given(plan, by_family, objective, Completed(objective, states.values()), **given)
 
 
 def _sequence(budget: int, states: tuple[str, ...] = ("completed",)) -> list[str]:

@@ -2,12 +2,13 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from hsiauto.search.rungs import Rungs
+from hsiauto.search.rungs import Rungs, _percentile
 
 
 def test_the_rungs_are_those_of_the_scheduler() -> None:
@@ -91,3 +92,9 @@ def test_it_decides_as_rays_scheduler_does(
         if epochs[number] < max_epochs:
             said = ray.on_trial_result(None, trial, {"epoch": epochs[number], "score": score})
             assert rungs.goes_on("f", trial.trial_id, epochs[number], score) == (said != TrialScheduler.STOP)
+
+
+@given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.7]) | st.floats(0, 1), min_size=1), st.integers(2, 5))
+def test_the_bar_is_numpys_percentile_to_the_last_bit(scores: list[float], reduction: int) -> None:
+    percent = (1 - 1 / reduction) * 100
+    assert _percentile(sorted(scores), percent) == np.percentile(scores, percent)

@@ -8,6 +8,7 @@ import optuna
 import pytest
 
 from hsiauto.errors import UserError
+from hsiauto.search import trials as states
 from hsiauto.search.events import Warned, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.samplers import GP_FROM, Sampling, seed_for
@@ -55,9 +56,14 @@ def test_a_proposal_is_a_function_of_the_journal_and_the_seed(tmp_path: Path, sa
         assert other.config != first.config
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "qmc"])
-def test_a_study_that_followed_the_journal_proposes_what_one_made_from_it_does(tmp_path: Path, sampler: Any) -> None:
-    """With two trials at a time, failures, stops, and a space so small that draws are refused."""
+@pytest.mark.parametrize(("sampler", "remembered"), [("tpe", 500), ("tpe", 6), ("random", 6), ("cmaes", 6), ("qmc", 6)])
+def test_a_study_that_followed_the_journal_proposes_what_one_made_from_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: Any, remembered: int
+) -> None:
+    """With two trials at a time, failures, stops, and a space so small that draws are refused; and if only the later
+    trials are followed."""
+    monkeypatch.setattr(states, "RECENT", remembered)
+    monkeypatch.setattr(states, "_STEP", remembered // 2)
     space = fakes.FakeSpace(("quick",), modes=("train", "nan"), x_step=1 / 16)
     study = fakes.run_config(budget=20, sampler=sampler, seed=3)
     following, refused = _sampling(sampler=sampler, space=space, seed=3), 0

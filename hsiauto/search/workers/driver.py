@@ -188,8 +188,8 @@ class _Weights:
             return
         family = self._engine.trials[trial_id].family
         spared = self._dropped.union(self._engine.best(family, self._run_config.top_k))
-        for trial in self._engine.trials.values():
-            if trial.family == family and trial.ended and not trial.by_limit and trial.trial_id not in spared:
+        for trial in self._engine.of_family(family):
+            if trial.ended and not trial.by_limit and trial.trial_id not in spared:
                 self._dropped.add(trial.trial_id)
                 for attempt in range(1, trial.attempt + 1):
                     self._storage.drop(trial.trial_id, attempt)

@@ -124,6 +124,8 @@ def test_checkpoints_of_trials_that_may_go_on_stay(tmp_path: Path) -> None:
     }
     for trial_id in found:
         storage.write(checkpoint_name(trial_id, 1), b"weights")
-    engine: Any = SimpleNamespace(trials=found, best=lambda family, k: [])
+    engine: Any = SimpleNamespace(
+        trials=found, of_family=lambda family: list(found.values()), best=lambda family, k: []
+    )
     _Weights(storage, fakes.run_config(), engine).tidy("t2")
     assert [storage.exists(checkpoint_name(trial_id, 1)) for trial_id in found] == [True, False, True]
