@@ -122,7 +122,7 @@ def test_a_scene_that_was_not_read_has_no_size() -> None:
 def test_a_shapefile_is_sent_with_what_belongs_to_it(tmp_path: Path) -> None:
     for name in ("cube.npy", "fields.shp", "fields.shx", "fields.dbf", "fields.prj", "fields.qix", "zipped.zip"):
         (tmp_path / name).write_bytes(b"content")
-    given = {"dataset": str(tmp_path / "cube.npy"), "label_field": "crop"}
+    given: dict[str, Any] = {"dataset": str(tmp_path / "cube.npy"), "label_field": "crop"}
     found = files_of(SceneSource(labels=tmp_path / "fields.shp", **given))
     assert {role: file.name for role, file in found.items()} == {
         **{"cube": "cube.npy", "labels": "fields.shp"},

@@ -61,8 +61,8 @@ def read(path: Path, layer: str | None, fields: Sequence[str]) -> Layer:
     regular_file(path)
     if path.suffix.lower() == ".zip":
         with shapefile(path) as unpacked:
-            found = read(unpacked, layer, fields)
-        return replace(found, name=found.name.replace(str(unpacked.parent), str(path)))
+            inside = read(unpacked, layer, fields)
+        return replace(inside, name=inside.name.replace(str(unpacked.parent), str(path)))
     read_features = _through_gdal if path.suffix.lower() in _SIGNATURES else _geojson
     name, crs, found = read_features(path, layer, fields)
     if not found:
