@@ -1,6 +1,7 @@
 """report.html of a run folder."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hsiauto import leaderboard as boards
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 from hsiauto.files import atomic_path
-from hsiauto.report.page import SceneMap, Source, page, page_data, search_data
+from hsiauto.report.page import SceneMap, Source, data_in, page, page_data, search_data
 from hsiauto.runs import folder as folders
 from hsiauto.search.events import Event, Opened, of
 from hsiauto.search.journal import read
@@ -25,8 +26,21 @@ def report(folder: Path, out: Path | None = None) -> Path:
 
 
 def report_data(folder: Path) -> dict[str, Any]:
-    """What stands in the report of the run in `folder`, as JSON has it. Raises UserError as `report`."""
+    """What stands in the report of the run in `folder`, as JSON has it: read of its page, if that is up to date.
+
+    Raises UserError as `report`.
+    """
+    path = folder / folders.REPORT
+    if path.is_file() and all(path.stat().st_mtime_ns >= changed for changed in changes(folder)):
+        with suppress(UserError):  # somebody's own, or larger than is read at once
+            return data_in(path.read_text(encoding="utf-8", errors="replace"), str(path))
     return page_data(_read(folder))
+
+
+def changes(folder: Path) -> tuple[int, ...]:
+    """When each of the files that a report is made of was changed, in nanoseconds; 0: it is not there."""
+    files = [folder / name for name in (folders.JOURNAL, folders.REFITS, folders.LEADERBOARD, folders.MAP_DATA)]
+    return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files)
 
 
 def search_so_far(folder: Path) -> dict[str, Any]:

@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from hsiauto import leaderboard as boards
 from hsiauto.errors import UserError, did_you_mean, shown
+from hsiauto.report.page import as_json
 from hsiauto.report.page.data import finite
 from hsiauto.runs import folder as folders
-from hsiauto.runs.report import report_data, search_so_far
+from hsiauto.runs.report import changes, report_data, search_so_far
 from hsiauto.service.command import told
 from hsiauto.service.events import whole_lines
 
@@ -145,15 +146,29 @@ Part = Literal["search", "found", "map"]
 """Of a report: trials as they go on; all but the map; the map alone, which is megabytes."""
 
 
-def report(folder: Path, part: Part | None) -> dict[str, Any]:
-    """What report.html holds, as far as the run went; one answer for all who ask before the run goes on."""
-    if part == "search":
-        return search_so_far(folder)
-    files = [folder / name for name in (folders.JOURNAL, folders.REFITS, folders.LEADERBOARD, folders.MAP_DATA)]
-    whole = _report(folder, tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files))
-    return whole if part is None else {name: whole[name] for name in whole if (name == "map") == (part == "map")}
+def report(folder: Path, part: Part | None, without: Callable[[bytes], bytes]) -> bytes:
+    """What report.html holds, as far as the run went, as JSON `without` the folders of the service.
+
+    Made once for all who ask before the run goes on.
+    """
+    with _one_reports:
+        if part == "search":
+            return _search(folder, (folder / folders.JOURNAL).stat().st_size)
+        found, drawn = _report(folder, changes(folder), without)
+    return found[:-1] + b"," + drawn[1:] if part is None else drawn if part == "map" else found
+
+
+_one_reports = threading.Lock()
 
 
 @lru_cache(maxsize=8)
-def _report(folder: Path, changed_ns: tuple[int, ...]) -> dict[str, Any]:
-    return report_data(folder)
+def _search(folder: Path, size: int) -> bytes:
+    return as_json(search_so_far(folder)).encode()
+
+
+@lru_cache(maxsize=8)
+def _report(folder: Path, changed_ns: tuple[int, ...], without: Callable[[bytes], bytes]) -> tuple[bytes, bytes]:
+    """All but the map, and the map."""
+    whole = report_data(folder)
+    drawn, found = {"map": whole.pop("map")}, whole
+    return without(as_json(found).encode()), without(as_json(drawn).encode())

@@ -51,6 +51,7 @@ def page_data(source: Source) -> Json:
     opened = next(iter(of(Opened, source.journal)))
     found = trials(source.journal)
     lines = summary(source.table)
+    configs = dict(zip(*(source.table[name].to_pylist() for name in ("config_hash", "config")), strict=True))
     data = {
         "name": source.folder.resolve().name,
         "scene": opened.scene,
@@ -61,7 +62,7 @@ def page_data(source: Source) -> Json:
             "notes": list(opened.notes),
             "advice": advice(source.table, list(found.values()), source.run_config.objective, source.folder),
         },
-        "board": [_line(line, source.table, found) for line in lines],
+        "board": [_line(line, configs, found) for line in lines],
         "trials": _trials(list(found.values()), source.run_config.objective),
         "rungs": _rungs(source.run_config),
         "importance": importance(list(found.values()), source.run_config.objective),
@@ -94,7 +95,7 @@ def search_data(journal: Sequence[Event], run_config: RunConfig) -> Json:
     }
 
 
-def _line(line: SummaryRow, table: pa.Table, found: Mapping[str, TrialState]) -> Json:
+def _line(line: SummaryRow, configs: Mapping[str, str], found: Mapping[str, TrialState]) -> Json:
     """A row of the leaderboard: one config over its seeds. Accuracies are in %."""
     interval = line.test_oa_interval
     trial = found.get(line.trial_id or "")
@@ -119,13 +120,8 @@ def _line(line: SummaryRow, table: pa.Table, found: Mapping[str, TrialState]) ->
         "support": line.support,
         "overlap": 100 * line.overlap_contains,
         "note": line.note,
-        "config": _config(line.config_hash, table),
+        "config": object_in(configs[line.config_hash], "config"),
     }
-
-
-def _config(config_hash: str, table: pa.Table) -> Json:
-    hashes, configs = table["config_hash"].to_pylist(), table["config"].to_pylist()
-    return object_in(configs[hashes.index(config_hash)], "config")
 
 
 def _trials(found: Sequence[TrialState], objective: str) -> list[Json]:

@@ -9,10 +9,12 @@ import html
 import json
 from importlib.resources import files
 
+from hsiauto.files import check_json
 from hsiauto.report.page.data import Json, as_json
 
 MODULES = ("dom", "table", "plots", "map", "tradeoffs", "labels", "report")
 _STATIC = files("hsiauto.report.page") / "static"
+_BEFORE, _AFTER = '<script type="application/json" id="data">', "</script>"
 
 
 def page(data: Json) -> str:
@@ -32,13 +34,20 @@ def page(data: Json) -> str:
 </head>
 <body>
 <main id="report"><noscript><p>This page draws itself with JavaScript: switch it on.</p></noscript></main>
-<script type="application/json" id="data">{as_json(data)}</script>
+{_BEFORE}{as_json(data)}{_AFTER}
 <script>{_text("vendor/uPlot.iife.min.js")}</script>
 <script type="module">import {{ render }} from "hsiauto/report.js";
 render(document.getElementById("report"), JSON.parse(document.getElementById("data").textContent));</script>
 </body>
 </html>
 """
+
+
+def data_in(content: str, name: str) -> Json:
+    """What the `page` of this content was made of. Raises UserError for another file, and for a very large one."""
+    inside = content.partition(_BEFORE)[2].partition(_AFTER)[0]
+    data: Json = json.loads(check_json(inside.encode(), name))
+    return data
 
 
 def _text(name: str) -> str:

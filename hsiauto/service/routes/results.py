@@ -88,15 +88,15 @@ def download_leaderboard(run: str, served: Served, user: Viewer) -> FileResponse
     return FileResponse(path, media_type="application/vnd.apache.parquet", filename=f"{run}-{folders.LEADERBOARD}")
 
 
-@router.get("/{run}/report")
-def show_report(run: str, served: Served, user: Viewer, part: Part | None = None) -> dict[str, Any]:
+@router.get("/{run}/report", responses={200: {"model": dict[str, Any]}})
+def show_report(run: str, served: Served, user: Viewer, part: Part | None = None) -> Response:
     """What report.html holds, as far as the run went. 409 before there is a leaderboard, of `search` a journal."""
     folder = served.runs.path(served.runs.find(run, user)["id"])
     needed = folder / (folders.JOURNAL if part == "search" else folders.LEADERBOARD)
     if not (needed.is_file() and needed.stat().st_size):
         raise Refused(409, f"a report needs {needed.name}", "none yet", "Wait until the search is so far.")
     try:
-        return report(folder, part)
+        return Response(report(folder, part, served.without), media_type="application/json")
     except UserError as error:
         raise served.scenes.without_paths(error) from error
 

@@ -1,8 +1,10 @@
 """The hyperparameter that makes the score is the one that is called important."""
 
 import numpy as np
+import pytest
 
-from hsiauto.report.page.importance import FEWEST, importance
+from hsiauto.report.page import importance as page
+from hsiauto.report.page.importance import FEWEST, MOST, importance
 from hsiauto.search.trials import TrialState
 from tests.report.page.made import completed
 
@@ -22,6 +24,16 @@ def test_it_names_what_decides() -> None:
     assert next(iter(shares)) == "C"
     assert shares["C"] > 0.8
     assert set(shares) == {"C", "gamma", "features"}
+
+
+def test_of_many_trials_an_even_part_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "_shares", lambda trials, objective: {"last": trials[-1].number, "n": len(trials)})
+    for n, last, looked_at in (
+        (MOST, MOST - 1, MOST),
+        (MOST + 1, MOST, MOST // 2 + 1),
+        (10 * MOST, 10 * MOST - 10, MOST),
+    ):
+        assert importance(_trials(n), "kappa")["svm"] == {"last": last, "n": looked_at}
 
 
 def test_few_trials_say_nothing() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from hsiauto import leaderboard as boards
 from hsiauto.leaderboard import summary
-from hsiauto.report.page import SceneMap, Source, page, page_data, search_data
+from hsiauto.report.page import SceneMap, Source, data_in, page, page_data, search_data
 from hsiauto.report.page.data import as_json
 from hsiauto.search.events import Opened, Refit, from_line
 from tests.leaderboard.test_leaderboard import finished
@@ -57,7 +57,9 @@ def _source(folder: Path, opened: Opened | None = None, scene_map: SceneMap | No
 
 def _stored(html: str) -> Any:
     (block,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
-    return json.loads(block)
+    data = json.loads(block)
+    assert data_in(html, "a page") == data
+    return data
 
 
 def test_the_page_holds_the_leaderboard_and_every_trial(tmp_path: Path) -> None:

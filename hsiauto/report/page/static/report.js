@@ -147,7 +147,7 @@ export function mattered({ importance, trials, objective }, colours) {
   const choose = (family) => slices.replaceChildren(...Object.keys(importance[family]).slice(0, 6).map((name) => slice(trials, family, name, objective, colours.get(family))).filter(Boolean));
   choose(names[0]);
   return [
-    h("p", {}, "Share of the variance of a family's scores that each hyperparameter explains (fANOVA), among completed trials."),
+    h("p", {}, "Share of the variance of a family's scores that each hyperparameter explains (fANOVA), among completed trials, of many an even part."),
     h("div", { class: "grid" }, names.map((family) => bars({ title: family, rows: Object.entries(importance[family]).slice(0, 8).map(([label, share]) => ({ label, value: 100 * share })) }))),
     h("label", {}, "Scores by hyperparameter of ", h("select", { onchange: (event) => choose(event.target.value) }, names.map((name) => h("option", {}, name)))),
     slices,
