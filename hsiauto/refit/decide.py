@@ -7,8 +7,9 @@
    choices follow a few folds too closely: members that raise the score, or selection with replacement (Caruana et al.,
    ICML 2004), do worse on test.
 4. The ensemble, if there is one, takes the first place: the best of many is flattered by the folds that chose it, and a
-   mean is not. Two or three paired differences cannot tell when the best is truly better; to ask them costs regret. A
-   best config that is ahead by more than LEAD, more than was seen where this was measured, keeps its place.
+   mean is not. Two or three paired differences cannot tell when the best is truly better; to ask them costs regret. It
+   stands by its score where that says nothing about it: without the best as a member, or behind it by more than LEAD.
+   A config that no deciding fold has measured, for want of time, is not first either unless it is ahead by as much.
 5. The first `top_k` are retrained.
 """
 
@@ -29,7 +30,8 @@ from hsiauto.search.trials import TrialState
 MARGIN = 0.1
 """Of the objective: how far behind the best a member of the ensemble may be."""
 LEAD = 0.06
-"""Of the objective: how far behind the best on the deciding folds the ensemble may be, and lead."""
+"""Of the objective: how far behind the best on the deciding folds the ensemble may be, and lead; the most that was seen
+where this was measured."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,15 @@ def decide(work: Work, chosen: Sequence[TrialState], evidence: Evidence, folds: 
         )
         for trial in heads.values()
     ]
-    entries.sort(key=lambda entry: -entry.score)
+    entries = _measured_first(entries)
     lacking = ""
     if work.run_config.ensemble and entries:
         mean, lacking = _mean(entries, evidence)
         if mean is not None:
             _, words = beats(entries[0].on_folds, mean.on_folds, "it")
-            leads = mean.score >= entries[0].score - LEAD
-            entries.insert(0 if leads else 1, replace(mean, reason=f"{mean.reason}; the best of them {words}"))
+            leads = entries[0].models[0] in mean.models and mean.score >= entries[0].score - LEAD
+            place = 0 if leads else sum(entry.score > mean.score for entry in entries)
+            entries.insert(place, replace(mean, reason=f"{mean.reason}; the best of all {words}"))
     order = tuple(entry.placed(evidence) for entry in entries[: work.run_config.top_k])
     placed = {one.trial_id for one in order}
     unplaced = {trial_id: why for trial_id, why in ranking.reasons.items() if trial_id not in placed}
@@ -108,9 +111,20 @@ def _single(
     return _Entry(((trial, smoothing),), _with(config, smoothing), score + gain, smoothed, words)
 
 
+def _measured_first(entries: Sequence[_Entry]) -> list[_Entry]:
+    """Best first, but for one that no deciding fold has measured: the search's own fold flatters the best of many."""
+    order = sorted(entries, key=lambda entry: -entry.score)
+    measured = next((entry for entry in order if entry.on_folds), None)
+    if measured is not None and measured.score >= order[0].score - LEAD:
+        order.remove(measured)
+        order.insert(0, measured)
+    return order
+
+
 def _mean(entries: Sequence[_Entry], evidence: Evidence) -> tuple[_Entry | None, str]:
     """The ensemble, or why there is none. entries: of each family one, best first."""
-    near = [entry for entry in entries if entry.score >= entries[0].score - MARGIN]
+    best = max(entry.score for entry in entries)
+    near = [entry for entry in entries if entry.score >= best - MARGIN]
     told = [entry for entry in near if len(evidence.scores(entry.models)) == len(evidence.folds) > 0][:MOST_MEMBERS]
     if len(told) < 2:
         return (

@@ -8,8 +8,10 @@ import pytest
 
 from hsiauto.families import config_from
 from hsiauto.families.base import FamilyConfig
+from hsiauto.families.cnn1d import Cnn1dConfig
 from hsiauto.families.ensemble import EnsembleConfig
 from hsiauto.refit import evidence, reevaluate, refit
+from hsiauto.refit.decide import LEAD
 from hsiauto.refit.evidence import Evidence, Folds, allowed
 from hsiauto.refit.work import Work
 from hsiauto.search.events import Ranked, Refit, of
@@ -20,6 +22,7 @@ from tests.refit.fabricated import FOREST, SVM, Pool, propose, scene, work
 
 Errs = Callable[[FamilyConfig, np.ndarray], np.ndarray]
 """(config, flat pixels) -> where the model is wrong."""
+NET = Cnn1dConfig(components=3, batch_size=8)
 UNSMOOTHED = {"svm.smoothing": "none", "forest.smoothing": "none"}
 
 
@@ -89,7 +92,7 @@ def test_the_mean_of_families_that_err_elsewhere_comes_first_and_is_refitted(tmp
     assert read(made.journal.path)[-1] == order
 
 
-@pytest.mark.parametrize(("every", "order"), [(30, [None, "t1", "t2"]), (5, ["t1", None, "t2"])])
+@pytest.mark.parametrize(("every", "order"), [(30, [None, "t1", "t2"]), (5, ["t1", "t2", None])])
 def test_the_mean_leads_unless_the_best_config_is_ahead_by_far(
     tmp_path: Path, every: int, order: list[str | None]
 ) -> None:
@@ -100,7 +103,35 @@ def test_the_mean_leads_unless_the_best_config_is_ahead_by_far(
     assert [one.trial_id for one in found.order] == order
     at = {one.trial_id: one for one in found.order}
     assert at[None].score < at["t1"].score
-    assert "the best of them +" in at[None].reason
+    assert "the best of all +" in at[None].reason
+
+
+@pytest.mark.parametrize(("on_search_fold", "first"), [(0.83, "t2"), (0.95, "t1")])
+def test_what_no_fold_has_measured_is_first_only_if_it_is_ahead_by_far(
+    tmp_path: Path, on_search_fold: float, first: str
+) -> None:
+    pool = telling(in_turns)
+    pool.skip = lambda job: job.config == SVM
+    made = work(tmp_path, pool, pins=UNSMOOTHED)
+    propose(made.journal, "t1", SVM, on_search_fold)
+    propose(made.journal, "t2", FOREST, 0.8)
+    order = reevaluate(made, tmp_path).order
+    assert order[0].trial_id == first
+    assert "predicted" in {one.trial_id: one.reason for one in order}["t1"]
+
+
+def test_a_mean_without_the_best_stands_by_its_score(tmp_path: Path) -> None:
+    pool = telling(lambda config, pixels: pixels % 20 == 0)
+    tell = pool.tell
+    pool.tell = lambda job, data: None if job.config == NET else tell(job, data)
+    pool.fresh = lambda config, seed: 0.99 if config == NET else 0.93
+    made = work(tmp_path, pool, pins=UNSMOOTHED)
+    for trial_id, config, score in (("t1", SVM, 0.9), ("t2", FOREST, 0.8), ("t3", NET, 0.95)):
+        propose(made.journal, trial_id, config, score)
+    first, mean, *_ = reevaluate(made, tmp_path).order
+    assert first.trial_id == "t3"
+    assert set(mean.members) == {"t1", "t2"}
+    assert first.score - LEAD < mean.score < first.score
 
 
 def test_no_ensemble_if_it_is_off_or_a_family_has_told_nothing(tmp_path: Path) -> None:
