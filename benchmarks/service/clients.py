@@ -53,8 +53,10 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         yield (await reader.readexactly(size + 2))[:-2]
 
 
-async def page(port: int, run: str, headers: Mapping[str, str], pages: int, until: float, took: list[float]) -> None:
-    """Ask for one page after another, four a second, until `until`; seconds of each are added to `took`."""
+async def page(
+    port: int, run: str, headers: Mapping[str, str], pages: int, until: float, pause_s: float, took: list[float]
+) -> None:
+    """Ask for one page after another until `until`, with a pause behind each; seconds of each are added to `took`."""
     number = 0
     while time.monotonic() < until:
         number = number % pages + 1
@@ -68,4 +70,4 @@ async def page(port: int, run: str, headers: Mapping[str, str], pages: int, unti
         writer.close()
         assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
         took.append(time.monotonic() - began)
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(pause_s)

@@ -1,4 +1,4 @@
-"""A service in a process of its own, forked from one that has imported everything, and files that it starts from."""
+"""A service in a process of its own, and files that it starts from."""
 
 import json
 import multiprocessing
@@ -7,10 +7,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import pyarrow as pa
@@ -22,6 +23,12 @@ from hsiauto.service.config import ServiceConfig
 from hsiauto.service.run import serve
 
 PATIENCE_S = 60.0
+LINES = 400
+"""Of the journal of a run."""
+
+_SERVICES = multiprocessing.get_context("forkserver")
+"""Forks from a process that has imported everything and, unlike this one, has no threads, whose locks a fork keeps."""
+_SERVICES.set_forkserver_preload(["benchmarks.service.house"])
 
 
 def write_journal(path: Path, lines: int) -> list[bytes]:
@@ -71,6 +78,13 @@ class Served:
     process: BaseProcess | None = None
     port: int = field(default_factory=lambda: _free_port())
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     def start(self) -> None:
         """Start it and wait until it answers."""
         job = (
@@ -82,7 +96,7 @@ class Served:
             str(self.per_second),
         )
         config = ServiceConfig(root=self.root, job=job, min_free_bytes=1, requests_per_minute=1_000_000)
-        self.process = multiprocessing.get_context("fork").Process(target=_serve, args=(config, self.port), daemon=True)
+        self.process = _SERVICES.Process(target=_serve, args=(config, self.port), daemon=True)
         self.process.start()
         until = time.monotonic() + PATIENCE_S
         while not self._answers():
@@ -104,12 +118,13 @@ class Served:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {(self.root / 'token').read_text().strip()}"}
 
-    def ask(self, path: str, body: bytes | None = None) -> Any:
-        """The JSON of an answer."""
+    def ask(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
+        """The JSON of an answer; None: it has no content."""
         headers = {**self.headers, "Content-Type": "application/json"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers, method=method)
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-            return json.loads(check_json(answer.read(), path))
+            content = answer.read()
+        return json.loads(check_json(content, path)) if content else None
 
     def new_run(self) -> str:
         return str(self.ask("/api/runs", b'{"scene": "demo"}')["id"])
@@ -121,6 +136,15 @@ class Served:
             if mark in (process.info["cmdline"] or ()):
                 return process.pid
         return None
+
+    def processes(self) -> list[int]:
+        """All that jobs have started, directly or not."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):  # it ended meanwhile, or is another user's
+                if process.environ().get("HSIAUTO_JOB", "").startswith(str(self.root)):
+                    found.append(process.pid)
+        return found
 
     def _answers(self) -> bool:
         try:
