@@ -113,8 +113,11 @@ def _described(name: str, one: Declared) -> dict[str, Any]:
 
 
 def schema_of(settings: Mapping[str, Declared]) -> dict[str, Any]:
-    """The JSON schema of an object that holds some of `settings`; what excludes what is not in it."""
-    known = {name: {**_schema(name, one), "description": _meaning(one)} for name, one in settings.items()}
+    """The JSON schema of an object that holds some of `settings`, null for none; what excludes what is not in it."""
+    nothing = {"type": "null"}
+    known = {
+        name: {"anyOf": [_schema(name, one), nothing], "description": _meaning(one)} for name, one in settings.items()
+    }
     return {"properties": known, "additionalProperties": False}
 
 
@@ -123,7 +126,11 @@ def _schema(name: str, one: Declared) -> dict[str, Any]:
     found: dict[str, Any] = models.get(one.part, RunConfig).model_json_schema()["properties"][one.field]
     choices = {"space": shipped(), "protocol": _PROTOCOLS}.get(name)
     kinds = [_with_bounds(kind) for kind in found.get("anyOf", ())]
-    own = {key: value for key, value in _with_bounds(found).items() if key not in ("anyOf", "title", "default")}
+    own = {
+        key: value
+        for key, value in _with_bounds(found).items()
+        if key not in ("anyOf", "title", "default", "description")
+    }
     return {**own, **({"anyOf": kinds} if kinds else {}), **({"enum": list(choices)} if choices else {})}
 
 
