@@ -14,7 +14,13 @@ _LINE_S = 0.03
 
 
 def main(folder: str, exit_file: str, *arguments: str) -> None:
-    source, out = Path(folder), Path(arguments[arguments.index("--out") + 1])
+    if "--out" in arguments:  # else it goes on, or predicts: nothing is left to do
+        _play(Path(folder), Path(arguments[arguments.index("--out") + 1]))
+    with atomic_path(Path(exit_file)) as temporary:
+        temporary.write_text("0")
+
+
+def _play(source: Path, out: Path) -> None:
     out.mkdir()
     shutil.copy(source / "run.yaml", out)  # before the journal: with both it is a run
     with (out / "journal.jsonl").open("wb", buffering=0) as journal:
@@ -22,8 +28,6 @@ def main(folder: str, exit_file: str, *arguments: str) -> None:
             journal.write(line)
             time.sleep(_LINE_S)
     shutil.copytree(source, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("trials", "lock", "journal.jsonl"))
-    with atomic_path(Path(exit_file)) as temporary:
-        temporary.write_text("0")
 
 
 if __name__ == "__main__":
