@@ -62,7 +62,7 @@ def score_intervals(
             found[family] = ScoreInterval(-math.inf, math.inf if under_way else -math.inf)
             continue
         v, n, best = values[family], len(own), completed.best[family]
-        spread = widest(math.sqrt((len(v) * float(np.var(v)) + PRIOR * pooled) / (len(v) + PRIOR)), len(v) + PRIOR)
+        spread = widest(math.sqrt((_squares(v) + PRIOR * pooled) / (len(v) + PRIOR)), len(v) + PRIOR)
         gain = spread * (expected_maximum(n + further[family]) - expected_maximum(n))
         found[family] = ScoreInterval(best - completed.noise, best + completed.noise + gain)
     return found
@@ -92,4 +92,9 @@ def _pooled_variance(values: Iterable[Sequence[float]]) -> float:
     """The variance within families."""
     groups = [v for v in values if v]
     total = sum(len(v) for v in groups)
-    return sum(len(v) * float(np.var(v)) for v in groups) / total if total else 0.0
+    return sum(map(_squares, groups)) / total if total else 0.0
+
+
+def _squares(values: Sequence[float]) -> float:
+    """The sum of squared distances from the mean. 0 without values: a family's recent trials may all have failed."""
+    return len(values) * float(np.var(values)) if values else 0.0

@@ -109,8 +109,12 @@ class TrialState:
 
 
 def recent(trials: Sequence[TrialState]) -> Sequence[TrialState]:
-    """The later ones of a family's trials: RECENT or somewhat more of them, by their place alone."""
-    return trials[max(0, len(trials) - RECENT) // _STEP * _STEP :]
+    """The later ones of a family's trials: RECENT or somewhat more that have ended, and those that run among them."""
+    first, n_ended = len(trials), 0
+    while first and n_ended < RECENT:
+        first -= 1
+        n_ended += trials[first].ended
+    return trials[first // _STEP * _STEP :]
 
 
 def trials(events: Iterable[Event]) -> dict[str, TrialState]:
