@@ -1,4 +1,4 @@
-"""The driver with 100, 1,000 and 10,000 trials: memory, seconds a decision, and seconds to resume.
+"""The driver with 100 to 100,000 trials: memory, seconds a decision, and seconds to resume.
 
     python -m benchmarks.scale [SIZE [WORKERS]]
 
@@ -25,7 +25,7 @@ from hsiauto.search.engine import Engine
 from hsiauto.search.journal import Journal
 from hsiauto.search.mirror import Mirror
 
-SIZES = (100, 1_000, 10_000)
+SIZES = (100, 1_000, 10_000, 100_000)
 DECISIONS = 20
 PROMISE_S = 60.0
 NOISE = 1.5
