@@ -32,7 +32,7 @@ _COMMANDS: Mapping[str, Sequence[str]] = {
     "--help": ("--help",),
     "search --help": ("search", "--help"),
     "datasets": ("datasets",),
-    "leaderboard": ("leaderboard", str(HERE / "results" / "indian_pines_8bit_blocks.parquet")),
+    "leaderboard": ("leaderboard", str(HERE / "results" / "indian_pines_blocks.parquet")),
 }
 
 

@@ -12,7 +12,7 @@ import rasterio
 
 from tests.cli.test_startup import COMMANDS
 
-BOARD = Path(__file__).parents[2] / "results" / "indian_pines_8bit_blocks.parquet"
+BOARD = Path(__file__).parents[2] / "results" / "indian_pines_blocks.parquet"
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 _FAKE = """

@@ -17,7 +17,7 @@ from tests.remote.fake import RUN, TOKEN, FakeService, Told, refused, serving, s
 from tests.search import fakes
 
 SCENE = {"id": "salinas", "name": "salinas", "owner": "", "state": "ready", "height": 5, "width": 6, "bands": 7}
-BOARD_FILE = Path(__file__).parents[2] / "results" / "indian_pines_8bit_blocks.parquet"
+BOARD_FILE = Path(__file__).parents[2] / "results" / "indian_pines_blocks.parquet"
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.runs.test_compare import searched
 from tests.scene import fabricate, vectors
 from tests.search import fakes
 
-BOARD = Path(__file__).parents[2] / "results" / "indian_pines_8bit_blocks.parquet"
+BOARD = Path(__file__).parents[2] / "results" / "indian_pines_blocks.parquet"
 JOB = """
 import shutil, sys, time
 from pathlib import Path

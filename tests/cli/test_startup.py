@@ -45,7 +45,7 @@ def test_datasets_is_light() -> None:
 
 
 def test_leaderboard_is_light() -> None:
-    board = Path(__file__).parents[2] / "results" / "indian_pines_8bit_blocks.parquet"
+    board = Path(__file__).parents[2] / "results" / "indian_pines_blocks.parquet"
     for more in ((), ("--all",), ("--json",)):
         assert loaded("leaderboard", str(board), *more) == []
 
