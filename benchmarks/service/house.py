@@ -84,6 +84,8 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        for pid in self.processes():  # of a job that it had not settled yet
+            psutil.Process(pid).kill()
 
     def start(self) -> None:
         """Start it and wait until it answers."""
