@@ -81,6 +81,8 @@ def ensembles(e: Evidence, n: int = PER_FAMILY) -> Iterator[tuple[str, Models]]:
     yield "within 0.1, if its mean is higher", close if gain.mean() > 0 else alone
     yield "within 0.1, if better beyond the noise", close if gain.mean() > error else alone
     yield "within 0.1, unless worse beyond the noise", close if gain.mean() >= -error else alone
+    for lead in (0.03, 0.05, 0.06):
+        yield f"within 0.1, unless worse by more than {lead}", close if gain.mean() >= -lead else alone
 
 
 FILTER_RULES = ("none", "majority", "widest guided", "best mean", "best mean, if beyond the noise")
