@@ -15,7 +15,8 @@ from hsiauto.search.journal import read
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
-MEASURED = ("at", "pid", "started_at", "finished_at", "fit_seconds", "peak_memory_bytes", "predict_pixels_per_second")
+MEASURED: tuple[str, ...] = ("at", "pid", "started_at", "finished_at", "fit_seconds", "start_seconds")
+MEASURED += ("peak_memory_bytes", "predict_pixels_per_second")
 SMALL = {"tokens": 8, "width": 8, "depth": 1, "heads": 2}
 
 
@@ -36,7 +37,8 @@ def timeless(value: Any) -> Any:
 
 def journals(run: str) -> list[Any]:
     files = (Path(run) / folders.JOURNAL, Path(run) / folders.REFITS)
-    return [timeless(event.model_dump()) for file in files for event in read(file)]
+    events = [timeless(event.model_dump()) for file in files for event in read(file)]
+    return sorted(events, key=repr)  # re-evaluations come in the order of their costs
 
 
 def again(command: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_what_does_not_fit_is_refused_with_the_reason(tiny_scene: Scene, spectra
         ("two classes", preset(), (cube, np.minimum(labels, 1))),
         ("of one family", preset(families=None), (x, y)),
         ("of one family", preset(families=("lda", "svm")), (x, y)),
-        ("which these families read", preset(families=("cnn2d",)), (x, y)),
+        ("no neighbours", preset(families=("cnn2d",)), (x, y)),
         ("what nothing else says", preset(settings={"budget": 3}), (x, y)),
         ("no setting", preset(settings={"wonders": 3}), (x, y)),
         ("new or empty", preset(folder=tmp_path.parent), (x, y)),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from hsiauto.search.events import Event, Opened, from_line, to_line
-from hsiauto.search.events.line import Accuracy, Amount, Count, Number, Ordinal, Time, TrialId
+from hsiauto.search.events.line import Accuracy, Amount, Count, Number, Ordinal, Share, Time, TrialId
 from hsiauto.search.events.refits import ByDistance, Confused
 from hsiauto.search.events.right import Right
 from tests import told
@@ -29,6 +29,7 @@ _config = st.dictionaries(st.text(), _json, max_size=3)
 _DRAWN: dict[Any, st.SearchStrategy[Any]] = {
     Any: _json,
     Accuracy: st.sampled_from((math.nan, math.inf, -math.inf)) | st.floats(-1, 1),
+    Share: st.floats(0, 1),
     Amount: st.sampled_from((math.nan, math.inf)) | st.floats(0),
     Count: st.integers(0, 2**63 - 1),
     Ordinal: st.integers(1, 2**63 - 1),
