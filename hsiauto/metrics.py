@@ -105,7 +105,7 @@ def wilson(share: float, n: float) -> Interval:
     z2_n = float(ndtri(0.975)) ** 2 / n
     half_width = math.sqrt(z2_n * (share * (1 - share) + z2_n / 4))
     low, high = ((share + z2_n / 2 + side * half_width) / (1 + z2_n) for side in (-1, 1))
-    return Interval(max(0.0, low), min(1.0, high))  # rounding passes 0 and 1
+    return Interval(max(0.0, min(low, share)), min(1.0, max(high, share)))  # rounding passes them
 
 
 def clustered(right: npt.NDArray[np.bool_], cluster: npt.NDArray[np.integer]) -> Interval:

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
@@ -66,6 +66,14 @@ def test_wilson_is_scipys(counts: tuple[int, int]) -> None:
     low, high = wilson(right / n, n)
     assert (low, high) == (pytest.approx(expected.low, abs=1e-12), pytest.approx(expected.high, abs=1e-12))
     assert 0 <= low < high <= 1
+
+
+@given(st.sampled_from([0.0, 1.0]) | st.floats(0, 1), st.floats(0.5, 1e6))
+@example(1.0, 9.999999999999998)
+def test_wilson_holds_the_share(share: float, n: float) -> None:
+    """Of a few pixels that are all right it had ended a rounding below 1, and no figure could be drawn."""
+    low, high = wilson(share, n)
+    assert 0 <= low <= share <= high <= 1
 
 
 def test_seven_pixels_allow_nearly_anything() -> None:
