@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -48,6 +48,10 @@ class Settings(BaseModel):
         if unknown := [name for name in fields if name not in known]:
             rule = f"`{unknown[0]}` is no field of {type(self).__name__}"
             raise UserError(rule, None, did_you_mean(unknown[0], known, f"Its fields: {', '.join(known)}."))
+        for name, value in fields.items():
+            if isinstance(value, bool) and bool not in (kind := known[name].annotation, *get_args(kind)):
+                rule = f"`{setting_name(type(self), name)}` is no matter of yes and no"  # which counts as 1 and 0
+                raise UserError(rule, value, "Give its value; YAML reads yes, no, on and off as true and false.")
         try:
             super().__init__(**fields)
         except ValidationError as invalid:

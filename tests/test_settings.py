@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import Field
 
-from hsiauto.config import RunConfig
+from hsiauto.config import RunConfig, run_config_from
 from hsiauto.errors import UserError
 from hsiauto.scene.source import SceneSource
 from hsiauto.settings import (
@@ -193,3 +193,14 @@ def test_an_unknown_field_is_named_with_the_nearest() -> None:
         RunConfig(scene=SceneSource(), buget=3)  # type: ignore[call-arg]
     with pytest.raises(UserError, match="greater than or equal to 1; received 0"):
         RunConfig(scene=SceneSource(), budget=0)
+
+
+@pytest.mark.parametrize("setting", ["budget", "seed", "time-limit", "simulator-seed", "split-seed", "labels"])
+def test_yes_is_no_number(setting: str) -> None:
+    """It counted as 1: `budget: yes` searched one trial."""
+    with pytest.raises(UserError, match=rf"`{setting.replace('-', '_')}` is no matter of yes and no; received True"):
+        run_config_from("search", {setting: True})
+
+
+def test_a_switch_is_one() -> None:
+    assert run_config_from("search", {"ensemble": False}).ensemble is False

@@ -33,6 +33,8 @@ Key = Annotated[
     Header(alias="Idempotency-Key", min_length=1, max_length=200, description="Sent again, it finds the first run."),
 ]
 
+_FOUND_AGAIN: dict[int | str, dict[str, Any]] = {200: {"model": RunOut, "description": "The key was seen before."}}
+
 
 @router.get("")
 def list_runs(
@@ -53,7 +55,7 @@ def list_runs(
     return Page(items=[run_out(served, row, user) for row in rows], total=total, page=page, page_size=page_size)
 
 
-@router.post("", status_code=201, responses={200: {"model": RunOut, "description": "The key was seen before."}})
+@router.post("", status_code=201, responses=_FOUND_AGAIN)
 def create_run(asked: RunRequest, response: Response, served: Served, user: Runner, key: Key = None) -> RunOut:
     """A search, which waits for its turn."""
     scene = served.scenes.labelled(asked.scene, user)
@@ -108,7 +110,7 @@ def resume_run(run: str, asked: ResumeRequest, served: Served, user: Runner) -> 
     return run_out(served, row, user)
 
 
-@router.post("/{run}/predict", status_code=201)
+@router.post("/{run}/predict", status_code=201, responses=_FOUND_AGAIN)
 def predict(
     run: str, asked: PredictRequest, response: Response, served: Served, user: Runner, key: Key = None
 ) -> RunOut:
