@@ -123,7 +123,7 @@ def schema_of(settings: Mapping[str, Declared]) -> dict[str, Any]:
 
 def _schema(name: str, one: Declared) -> dict[str, Any]:
     models: dict[str, type[BaseModel]] = {"split": SplitSpec, "scene": SceneSource}
-    found: dict[str, Any] = models.get(one.part, RunConfig).model_json_schema()["properties"][one.field]
+    found: dict[str, Any] = _properties(models.get(one.part, RunConfig))[one.field]
     choices = {"space": shipped(), "protocol": _PROTOCOLS}.get(name)
     kinds = [_with_bounds(kind) for kind in found.get("anyOf", ())]
     own = {
@@ -132,6 +132,13 @@ def _schema(name: str, one: Declared) -> dict[str, Any]:
         if key not in ("anyOf", "title", "default", "description")
     }
     return {**own, **({"anyOf": kinds} if kinds else {}), **({"enum": list(choices)} if choices else {})}
+
+
+@cache
+def _properties(model: type[BaseModel]) -> dict[str, Any]:
+    """The schemas of a model's fields, which are not to be written to."""
+    found: dict[str, Any] = model.model_json_schema()["properties"]
+    return found
 
 
 def _with_bounds(schema: Mapping[str, Any]) -> dict[str, Any]:
