@@ -20,8 +20,8 @@ from benchmarks.service.load import ROWS, board
 
 LINES_PER_SECOND = 2.0
 """Of the journal of a search: the demo's writes 1.6."""
-_WINDOW_S, _PAUSE_S = 10.0, 1.0
-"""Seconds that are compared, and between two pages of one reader."""
+_WINDOW_S, _PAUSE_S = 10.0, 5.0
+"""Seconds that are compared, and between two pages of one reader, who looks at 50 rows meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def slowdown(served: Served, clients: int, pagers: int, turns: int) -> str:
     told = ", ".join(f"{value:.1%}" for value in slower)
     return (
         f"work on {cores} cores is slowed by {statistics.median(slower):.1%} (median of {told}) by {clients} followers "
-        f"and {pagers} readers who turn a page a second; cores that the service took: "
+        f"and {pagers} readers who turn a page every {_PAUSE_S:.0f} s; cores that the service took: "
         f"{statistics.mean(one.service for one in watched):.3f} with them, "
         f"{statistics.mean(one.service for one in quiet):.3f} without; the clients themselves: "
         f"{statistics.mean(one.clients for one in watched):.3f}; load average {os.getloadavg()[0]:.1f}"

@@ -37,8 +37,9 @@ def estimate(
 ) -> None:
     """Parameters, multiply-adds, memory and seconds of configs on this machine, before anything is searched.
 
-    Of each family: its preset, and the smallest and the largest config of the space. Some seconds for each of them;
-    what was timed, and what follows from it, is said. Nothing is written.
+    First every family's preset, then the smallest and the largest config of its space, each with the CPUs that a trial
+    of a search has. Some seconds for each of them; what was timed, and what follows from it, is said. Nothing is
+    written.
     """
     if preset is not None and family is None:
         raise UserError("`preset` is of one family", preset, f"hsiauto estimate FAMILY --preset {preset}")
@@ -60,22 +61,25 @@ def _estimate(
 
     console, waiting = output(), errors()
     machine = Machine.here()
-    Resources.of(run_config, machine)
+    resources = Resources.of(run_config, machine)
     with download_bars(waiting) as progress:
         prepared = prepare(run_config, progress)
-    device, cpus = "cuda" if torch.cuda.is_available() else "cpu", run_config.cpus_per_trial or machine.cpus
-    torch.set_num_threads(cpus)
-    chosen = [(name, config) for name in prepared.space.families for config in _configs(prepared, name, preset, pins)]
+    device, threads = resources.device, resources.threads
+    torch.set_num_threads(threads)
+    families = prepared.space.families
+    chosen = [(name, config) for name in families for config in _configs(prepared, name, preset, pins)]
+    chosen.sort(key=lambda one: one[1][0] != "preset")
     rows: list[tuple[str, Estimate]] = []
     for name, (label, config) in chosen:
         with waiting.status(f"{name}, {label}: {len(rows) + 1} of {len(chosen)}"):
-            cost = measure(config, prepared.data, max_epochs=run_config.max_epochs, device=device, n_threads=cpus)
+            cost = measure(config, prepared.data, max_epochs=run_config.max_epochs, device=device, n_threads=threads)
         rows.append((label, cost))
         if as_json:
             print_json(_fields(label, cost))
     if as_json:
         return
-    where = f"{run_config.scene.dataset}, {device}" + ("" if device == "cuda" else f", {cpus} threads")
+    rows.sort(key=lambda row: families.index(row[1].config.family))
+    where = f"{run_config.scene.dataset}, {device}" + ("" if device == "cuda" else f", {threads} threads")
     table = _table(rows, run_config.max_epochs, where, wide=True, console=console)
     if wide := width(table, console) <= console.width:
         console.print(table)

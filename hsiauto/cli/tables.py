@@ -46,6 +46,7 @@ def print_json(fields: Mapping[str, Any]) -> None:
     """Print one JSON object on one line; what JSON has no number for is null."""
     finite = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in fields.items()}
     sys.stdout.write(json.dumps(finite, default=str) + "\n")
+    sys.stdout.flush()  # who reads a pipe has each line when it is there
 
 
 def framed(console: Console, title: str | None = None, caption: str | None = None) -> Table:

@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from hsiauto.errors import UserError
@@ -13,12 +16,41 @@ _LONGEST_S = 600
 
 def told(arguments: Sequence[str], root: Path) -> bytes:
     """What `hsiauto` with `arguments` prints. Raises UserError with its sentence, without folders of the service."""
-    command = [sys.executable, "-m", "hsiauto", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_LONGEST_S, check=False)
+        done = subprocess.run(_command(arguments), capture_output=True, timeout=_LONGEST_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise UserError("an answer is there in time", f"none in {_LONGEST_S} s", "Ask for less.") from error
     if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no word"]
-        raise UserError(without(root, lines[-1].removeprefix("error: ")))
+        raise _refusal(root, done.stderr)
     return done.stdout
+
+
+def lines(arguments: Sequence[str], root: Path, until: float) -> Generator[bytes, None, None]:
+    """What it prints, line by line, until it ends, nobody asks for another one, or time.monotonic() is `until`.
+
+    Raises UserError with its sentence, without folders of the service.
+    """
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(_command(arguments), stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
+        late = threading.Timer(max(0.0, until - time.monotonic()), process.kill)
+        late.start()
+        try:
+            assert process.stdout is not None
+            yield from (line for line in process.stdout if line.endswith(b"\n"))
+            if process.wait() and time.monotonic() < until:
+                errors.seek(0)
+                raise _refusal(root, errors.read())
+        finally:
+            late.cancel()
+            process.kill()
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "hsiauto", *arguments]
+
+
+def _refusal(root: Path, errors: bytes) -> UserError:
+    said = errors.decode(errors="replace").strip().splitlines() or ["no word"]
+    return UserError(without(root, said[-1].removeprefix("error: ")))

@@ -4,6 +4,7 @@ An event's id is `J-R`: with it a client has J lines of journal.jsonl and R of r
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from hsiauto.service.errors import Refused
 
 HEARTBEAT_S = 15.0
 _PERIOD_S = 0.25
+_WOKEN_PER_SECOND = 500
+"""Followers; more of them are told of a line later, so that the search beside them goes on."""
 _CHUNK = 2**20
 _FILES = ((b"journal", JOURNAL), (b"refits", REFITS))
 """(event, file), in the order in which they are told."""
@@ -39,6 +42,9 @@ class _Watched:
     folder: Path
     without: Callable[[bytes], bytes]
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    beats: int = 0
+    """Heartbeats so far."""
+    has_ended: bool = False
     followers: int = 0
     poll: asyncio.Task[None] | None = None
     read_at: _Place | None = None
@@ -85,7 +91,7 @@ class Streams:
     ) -> AsyncIterator[bytes]:
         """The stream. after: lines of each file that the client has. ended: the run as JSON once it has ended.
 
-        may: whether the client may still see the run, asked with each heartbeat.
+        may: whether the client may still see the run, asked with each heartbeat, whatever else is told.
         """
         watched = self._watched.setdefault(folder, _Watched(folder, self._without))
         watched.followers += 1
@@ -93,22 +99,22 @@ class Streams:
             watched.poll = asyncio.create_task(_poll(watched, lambda: ended() is not None))
         try:
             yield b": follows\n\n"
-            place = await asyncio.to_thread(_place, folder, after)
+            place, beats = await asyncio.to_thread(_place, folder, after), watched.beats
             while not self.closing:
-                changed, last = watched.changed, ended()  # before the file is read: what it tells is then all
-                while True:
-                    found, place = watched.read(place)
-                    if not found:
-                        break
+                changed = watched.changed
+                last = ended() if watched.has_ended else None  # before the file is read: what it tells is then all
+                found, place = watched.read(place)
+                if found:
                     yield b"".join(found)
-                if last is not None:
+                elif last is not None:
                     yield b"event: state\ndata: " + last.encode() + b"\n\n"
                     return
-                try:
-                    await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
-                except TimeoutError:
+                else:
+                    await changed.wait()
+                if watched.beats != beats:
                     if not may():
                         return
+                    beats = watched.beats
                     yield b": heartbeat\n\n"
         finally:
             watched.followers -= 1
@@ -118,14 +124,17 @@ class Streams:
 
 
 async def _poll(watched: _Watched, ended: Callable[[], bool]) -> None:
-    before: tuple[list[int], bool] | None = None
-    paths = [watched.folder / name for _, name in _FILES]
+    """Wake those who follow when there is more, and for heartbeats."""
+    before: tuple[list[int], bool, int] | None = None
+    paths, began = [watched.folder / name for _, name in _FILES], time.monotonic()
     while True:
-        now = ([path.stat().st_size if path.is_file() else 0 for path in paths], ended())
+        sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
+        now = (sizes, ended(), int((time.monotonic() - began) / HEARTBEAT_S))
         if now != before:
-            before, old, watched.changed = now, watched.changed, asyncio.Event()
+            before, (_, watched.has_ended, watched.beats) = now, now
+            old, watched.changed = watched.changed, asyncio.Event()
             old.set()
-        await asyncio.sleep(_PERIOD_S)
+        await asyncio.sleep(max(_PERIOD_S, watched.followers / _WOKEN_PER_SECOND))
 
 
 def _place(folder: Path, after: tuple[int, int]) -> _Place:

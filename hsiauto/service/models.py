@@ -218,7 +218,9 @@ class RunOut(_Told):
 
 
 class Estimate(_Told):
-    """What configs cost on the service's machine."""
+    """What presets cost on the service's machine."""
 
     rows: list[dict[str, Any]]
     text: str
+    complete: bool
+    """Whether all were measured in time."""

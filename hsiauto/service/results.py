@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from hsiauto import leaderboard as boards
 from hsiauto.errors import UserError, did_you_mean, shown
 from hsiauto.report.page import as_json
-from hsiauto.report.page.data import finite
 from hsiauto.runs import folder as folders
 from hsiauto.runs.report import changes, report_data, search_so_far
 from hsiauto.service.command import told
@@ -130,7 +129,7 @@ def leaderboard(folder: Path, sort: str, kind: str | None, page: int, size: int)
         table = table.filter(pc.equal(table["kind"], kind))
     order = "descending" if sort.startswith("-") else "ascending"
     some = table.take(pc.sort_indices(table, [(column, order)])[(page - 1) * size :][:size])
-    return [finite(row) for row in some.to_pylist()], table.num_rows
+    return some.to_pylist(), table.num_rows
 
 
 _one_reads = threading.Lock()
@@ -139,7 +138,12 @@ _one_reads = threading.Lock()
 
 @lru_cache(maxsize=8)
 def _table(path: Path, changed_ns: int) -> pa.Table:
-    return boards.read(path)
+    """With null for every number that is not finite: JSON has none of them."""
+    table = boards.read(path)
+    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if pa.types.is_floating(column.type):
+            table = table.set_column(place, name, pc.if_else(pc.is_finite(column), column, None))
+    return table
 
 
 Part = Literal["search", "found", "map"]

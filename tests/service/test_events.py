@@ -103,6 +103,21 @@ def test_a_stream_beats_and_ends_with_the_right_to_see(tmp_path: Path, monkeypat
     assert asyncio.run(follow()) == [b": follows\n\n", b": heartbeat\n\n", b": heartbeat\n\n"]
 
 
+def test_who_may_no_longer_see_a_run_hears_no_more_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much there is to tell: the right is not asked for in pauses alone."""
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(events, "_PERIOD_S", 0.002)
+
+    async def follow() -> None:
+        stream = Streams(most=1).follow(tmp_path, (0, 0), lambda: None, lambda: False)
+        async for _ in stream:
+            with (tmp_path / "journal.jsonl").open("ab") as file:
+                file.write(b"{}\n")
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(follow(), 10))
+
+
 def test_so_many_follow(started: Callable[..., House], monkeypatch: pytest.MonkeyPatch) -> None:
     house = started(streams=1)
     run = house.run()

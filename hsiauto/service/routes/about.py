@@ -60,5 +60,5 @@ def settings(user: Viewer) -> list[SettingOut]:
 
 @router.post("/api/estimate")
 def tell_costs(asked: RunRequest, user: Runner, served: Served) -> Estimate:
-    """What configs of this request would cost on this machine; some seconds for each family."""
+    """What each family's preset would cost on this machine, of as many as a minute suffices for."""
     return estimate(served.config.root, served.scenes.labelled(asked.scene, user), asked.config)

@@ -64,9 +64,10 @@ async function screen() {
     return answer;
   }
   const estimate = button("Estimate", async () => {
-    costs.replaceChildren(h("p", {}, "Measuring: some seconds for each family."));
+    costs.replaceChildren(h("p", {}, "Measuring: a minute at most."));
     const told = await ask(estimate, () => api("/estimate", { method: "POST", body: request() }));
-    costs.replaceChildren(...(told ? [costTable(told.rows)] : []));
+    const late = told && !told.complete ? [h("p", {}, told.text.split("\n").at(-1))] : [];
+    costs.replaceChildren(...(told ? [costTable(told.rows), ...late] : []));
   });
   const start = button("Start the run", async () => {
     const run = await ask(start, () => api("/runs", { method: "POST", body: request(), headers: { "Idempotency-Key": key } }));
