@@ -7,12 +7,18 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import threadpool_limits
 
+_limit: int | None = None
+"""Threads of BLAS and OpenMP, once they have been set here."""
+
 
 def use_threads(n: int) -> None:
     """torch, BLAS and OpenMP use `n` threads each, here and in processes that this one starts: whatever they read from
     the environment when they were imported."""
+    global _limit
     torch.set_num_threads(n)
-    threadpool_limits(n)
+    if n != _limit:  # it looks through all that the process has loaded; what is loaded later reads the environment
+        threadpool_limits(n)
+        _limit = n
     os.environ["OMP_NUM_THREADS"] = str(n)
 
 

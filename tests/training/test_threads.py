@@ -6,6 +6,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
+from hsiauto.training import threads
 from hsiauto.training.threads import flushed_denormals, use_threads
 from hsiauto.training.trainer import Trainer
 from hsiauto.training.trial import Trial
@@ -29,6 +30,17 @@ def test_all_libraries_use_as_many_threads_as_were_asked_for(n: int) -> None:
     info = threadpool_info()
     assert {pool["num_threads"] for pool in info if pool["user_api"] == "openmp"} == {n}
     assert {pool["num_threads"] for pool in info if pool["user_api"] == "blas"} == {n}
+
+
+def test_the_libraries_of_the_process_are_looked_through_when_the_number_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits: list[int] = []
+    monkeypatch.setattr(threads, "threadpool_limits", limits.append)
+    monkeypatch.setattr(threads, "_limit", None)
+    for n in (1, 1, 2, 2, 1):
+        use_threads(n)
+    assert limits == [1, 2, 1]
 
 
 def test_a_trial_uses_its_threads_and_divides_them_among_its_devices() -> None:

@@ -67,8 +67,6 @@ class TrialWorker(tune.Trainable):
     def setup(self, config: dict[str, Any], setting: Setting | None = None) -> None:
         assert setting is not None
         self._setting = setting
-        gc.collect()
-        gc.freeze()  # the imports stay: later collections need not walk them
         self._assign(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -103,6 +101,7 @@ class TrialWorker(tune.Trainable):
             self._log.close()
             self._setting.storage.end(self._job["trial_id"], self._job["attempt"], self._log.folder)
         gc.collect()
+        gc.freeze()  # what stays, most of it imported by the first trial: later collections need not walk it
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
 

@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -79,6 +80,20 @@ def test_a_trial_that_memory_ends_fails_with_its_peak_and_leaves_the_worker_whol
     assert failed["error"] == "out of memory with 8 samples at once, at 5.00 GiB"
     assert made.reset_config({"trial_id": "t0002", "attempt": 1, "epochs_known": 0, "config": {"family": "late"}})
     assert [made.step()["message"] for _ in range(2)] == ["here", "started"]
+
+
+@pytest.mark.usefixtures("thawed")
+def test_a_trial_is_gone_before_the_next_one_and_what_stays_is_not_walked_again(tmp_path: Path) -> None:
+    made = worker(tmp_path)
+    for number in (2, 3):
+        assert [made.step()["message"] for _ in range(2)] == ["here", "started"]
+        trial = made._trial
+        vars(trial)["itself"], gone = trial, weakref.ref(trial)  # a cycle, as a trainer is one
+        del trial
+        frozen = gc.get_freeze_count()
+        made.reset_config({"trial_id": f"t000{number}", "attempt": 1, "epochs_known": 0, "config": {"family": "late"}})
+        assert gone() is None
+        assert gc.get_freeze_count() > frozen
 
 
 @pytest.mark.usefixtures("thawed")
