@@ -1,13 +1,14 @@
 """The costs of a config before it trains: counted on torch's meta device, which has shapes and no memory."""
 
 import weakref
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from hsiauto.families.base import FamilyConfig, PatchConfig, PixelConfig, TileConfig, TorchConfig
 
@@ -44,9 +45,12 @@ def _networks(config: FamilyConfig) -> list[TorchConfig]:
 def _macs(config: TorchConfig, n_bands: int, n_classes: int) -> int:
     module, n_channels = _on_meta(config, n_bands, n_classes).eval().requires_grad_(False), _channels(config, n_bands)
     shape, n_pixels = _input_shape(config, n_channels)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with _Products() as products, torch.no_grad():
+        for part in module.modules():
+            if isinstance(part, nn.LSTM | nn.GRU) and not part.proj_size:
+                part.forward = partial(products.recurrence, part)  # type: ignore[method-assign]
         module(torch.empty(shape, device="meta"))
-    return int(counter.get_total_flops()) // 2 // n_pixels
+    return products.flops // 2 // n_pixels
 
 
 def training_bytes(config: FamilyConfig, n_bands: int, n_classes: int, n_samples: int | None = None) -> int | None:
@@ -83,6 +87,37 @@ def _peak_of_a_step(module: nn.Module, x: torch.Tensor, y: torch.Tensor) -> int:
     with _LiveStorages() as plain:
         criterion(module(x), y).backward()
     return plain.peak_bytes
+
+
+_BATCH_NORM = torch.ops.aten._native_batch_norm_legit_no_training.default
+
+
+class _Products(TorchDispatchMode):
+    """Adds up matrix products, convolutions and attention by torch's formulas, two for each multiply-add. torch's own
+    `FlopCounterMode` follows modules and takes every other operator apart as well: a search asks for each config.
+    Recurrences, which are thousands of operators on the meta device, are counted without them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is _BATCH_NORM:  # for which the meta device has Python that runs for milliseconds
+            return torch.empty_like(args[0]), *(args[0].new_empty(0) for _ in range(2))
+        out = func(*args, **(kwargs or {}))
+        if func._overloadpacket in flop_registry:
+            self.flops += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
+        return out
+
+    def recurrence(self, part: nn.LSTM | nn.GRU, x: torch.Tensor, state: Any = None) -> Any:
+        """What `part` gives for a batch of sequences: its matrices act once on each of their elements."""
+        B, T, _ = x.shape if part.batch_first else x.transpose(0, 1).shape
+        weights = [weight for name, weight in part.named_parameters() if name.startswith("weight")]
+        self.flops += 2 * B * T * sum(weight.numel() for weight in weights)
+        n_directions = 2 if part.bidirectional else 1
+        out = x.new_empty(*x.shape[:2], n_directions * part.hidden_size)
+        last = x.new_empty(n_directions * part.num_layers, B, part.hidden_size)
+        return out, (last, last) if isinstance(part, nn.LSTM) else last
 
 
 class _LiveStorages(TorchDispatchMode):

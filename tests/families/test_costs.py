@@ -1,13 +1,14 @@
-"""Predicted memory against what the CPU's allocator saw."""
+"""Predicted memory against what the CPU's allocator saw, multiply-adds against torch's own counter."""
 
 import pytest
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
 
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import PatchConfig, TorchConfig
-from hsiauto.families.costs import training_bytes
+from hsiauto.families.costs import macs, training_bytes
 
 BANDS, CLASSES, SAMPLES = 40, 5, 8
 NETWORKS = [name for name, c in FAMILIES.items() if issubclass(c, TorchConfig) and c.input in ("pixel", "patch")]
@@ -41,6 +42,20 @@ def test_predicted_memory_is_near_what_the_allocator_gave(family: str) -> None:
     predicted = training_bytes(config, BANDS, CLASSES, SAMPLES)
     assert predicted is not None
     assert 0.4 < predicted / allocated_bytes(config) < 2.5
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_multiply_adds_are_those_that_torch_counts(family: str) -> None:
+    """Which takes operators apart, time step by time step."""
+    config = FAMILIES[family].preset("small" if "small" in FAMILIES[family].presets else "paper").bounded(BANDS, 1000)
+    assert isinstance(config, TorchConfig)
+    channels = config.components or BANDS
+    with torch.device("meta"):
+        module = config.build(channels, CLASSES).eval().requires_grad_(False)
+        x = torch.empty(1, channels, *((config.patch, config.patch) if isinstance(config, PatchConfig) else ()))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(x)
+    assert macs(config, BANDS, CLASSES) == counter.get_total_flops() // 2 > 0
 
 
 def test_a_batch_of_one_has_its_memory() -> None:
