@@ -21,9 +21,11 @@ RAY_SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",  # its tables come even at verbose=0
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the journal is the truth, not Tune's snapshots
+    "OMP_WAIT_POLICY": "PASSIVE",  # else a thread spins while it waits for one whose core another process has
 }
-"""Read when Ray starts its processes and when Tune begins a run; what the user has set stands."""
-_PREFIXES = ("RAY_", "TUNE_", "PYTHONBREAKPOINT", "TORCHINDUCTOR_")
+"""Read when Ray starts its processes, when Tune begins a run, and when a worker imports torch; what the user has set
+stands."""
+_PREFIXES = ("RAY_", "TUNE_", "PYTHONBREAKPOINT", "TORCHINDUCTOR_", "OMP_WAIT_POLICY")
 """Variables that Ray sets, and torch when it first counts multiply-adds."""
 _LOGGERS = ("ray", "ray.tune", "ray.data", "ray.train")
 _ACTION_BYTES = 512
