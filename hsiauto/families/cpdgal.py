@@ -249,7 +249,8 @@ class Cpdgal(VisionTransformer):
         tokens_BND = clean_BND if self.refinement is None else self.refinement(clean_BND)
         mask_BN = None if self.mask is None else self.mask(tokens_BND, self.layers[0])
         if mask_BN is not None:
-            tokens_BND = torch.lerp(tokens_BND, self.mask_token_D.to(tokens_BND.dtype), mask_BN[..., None])
+            mask_BN1, dtype = mask_BN[..., None], tokens_BND.dtype  # of another precision under autocast
+            tokens_BND = torch.lerp(tokens_BND, self.mask_token_D.to(dtype), mask_BN1.to(dtype))
         return self.encode(tokens_BND), mask_BN
 
 

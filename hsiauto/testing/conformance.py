@@ -87,6 +87,23 @@ class Conformance(EveryHyperparameter):
         step(warm(module, x, y).train(), config, x, y).backward()
         assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
 
+    def test_a_step_in_bf16_is_nearly_that_in_float32(self, family: Family) -> None:
+        """Autocast, as on a GPU: no operator meets two precisions that it does not mix."""
+        config = cheapest(family)
+        module, x = module_and_input(config)
+        y = labels_like(config, x)
+        warm(module, x, y)
+        with torch.no_grad():
+            logits = module(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                rough = module(x).float()
+            loss = step(module.train(), config, x, y)
+        loss.backward()
+        assert (rough - logits).abs().max() < 0.1 * logits.abs().max()
+        assert loss.isfinite()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+
     def test_costs_are_known_without_training(self, family: Family, preset: str) -> None:
         config = preset_config(family, preset)
         module, _ = module_and_input(config)
