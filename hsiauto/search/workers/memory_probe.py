@@ -4,52 +4,19 @@ It does so in a process of its own, which leaves nothing on the GPU. If none can
 that runs already, the prediction of `hsiauto.training.estimate` is used instead.
 """
 
-import itertools
 import logging
 import multiprocessing
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from typing import Protocol
-
-import torch
 
 from hsiauto.config import RunConfig
 from hsiauto.families.base import FamilyConfig, TorchConfig
-from hsiauto.search.workers.resources import GpuMemory, Machine, Resources
+from hsiauto.search.workers.resources import Machine, Resources
 from hsiauto.split.seal import TrialData
 from hsiauto.training.estimate import predicted_bytes
-from hsiauto.training.memory import ran_out_of_memory
-from hsiauto.training.trainer import Trainer
+from hsiauto.training.gpu_memory import CONTEXT_BYTES, Cuda, GpuMemory, probe
 
-CONTEXT_BYTES = 768 << 20
-"""Memory of CUDA and its libraries in each process, which torch does not count."""
-STEPS = 3
-_NO_END = 1 << 20
 _log = logging.getLogger(__name__)
-
-
-class Gpu(Protocol):
-    """The device that the probe measures."""
-
-    device: str
-
-    def free_bytes(self) -> int: ...
-
-    def peak_bytes(self) -> int:
-        """The most memory that this process has held."""
-        ...
-
-
-class Cuda:
-    """The first GPU that this process sees."""
-
-    device = "cuda"
-
-    def free_bytes(self) -> int:
-        return int(torch.cuda.mem_get_info(self.device)[0])
-
-    def peak_bytes(self) -> int:
-        return int(torch.cuda.max_memory_reserved(self.device))
 
 
 def resources_for(
@@ -77,20 +44,6 @@ def gpu_memory(
     except Exception as error:  # noqa: BLE001 - of any family; its trials will say it again, one by one
         _log.warning("%s could not be tried on the GPU (%s); its memory is predicted", largest.family, error)
         return predicted
-
-
-def probe(config: TorchConfig, data: TrialData, gpu: Gpu) -> GpuMemory:
-    """Train `config` for some steps on `gpu`. One that does not fit needs all that is free."""
-    free = gpu.free_bytes()
-    try:
-        trainer = Trainer(config, data, seed=0, max_epochs=_NO_END, device=gpu.device)
-        for loss in itertools.islice(trainer.steps(), STEPS):
-            loss.item()
-    except (RuntimeError, MemoryError) as error:
-        if not ran_out_of_memory(error):
-            raise
-        return GpuMemory(free, free)
-    return GpuMemory(free, gpu.peak_bytes() + CONTEXT_BYTES)
 
 
 def _in_own_process(config: TorchConfig, data: TrialData) -> GpuMemory:

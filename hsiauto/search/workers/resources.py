@@ -3,16 +3,18 @@
 import math
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
 from hsiauto.config import RunConfig
 from hsiauto.errors import UserError
 
+if TYPE_CHECKING:  # without the families, whose import takes a second
+    from hsiauto.training.gpu_memory import GpuMemory
+
 GPU_BYTES_PER_TRIAL = 8 * 2**30
 """Assumed if it was not measured: the families are small."""
-MEMORY_MARGIN = 1.5
-"""Times what the largest preset takes: samplers draw larger configs, and allocators waste some."""
 MOST_PER_GPU = 4
 """Kernels of different processes take turns."""
 MOST_PER_CPU = 16
@@ -49,19 +51,6 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class GpuMemory:
-    """Memory of one GPU, and how much of it a trial needs."""
-
-    free_bytes: int
-    trial_bytes: int
-
-    @property
-    def trials(self) -> int:
-        """How many trials fit beside each other; at least one, which may then run out of memory and say so."""
-        return max(1, math.floor(self.free_bytes / (self.trial_bytes * MEMORY_MARGIN)))
-
-
-@dataclass(frozen=True)
 class Resources:
     """What one run uses."""
 
@@ -90,7 +79,7 @@ class Resources:
         return {"cpu": self.cpus_per_trial, "gpu": self.gpus_per_trial}
 
     @classmethod
-    def of(cls, run_config: RunConfig, machine: Machine, memory: GpuMemory | None = None) -> "Resources":
+    def of(cls, run_config: RunConfig, machine: Machine, memory: "GpuMemory | None" = None) -> "Resources":
         """A GPU is shared by up to MOST_PER_GPU trials, as far as its `memory` suffices, and the CPUs are divided among
         the trials. What the run config sets stands, within what a Ray that runs already has.
 
@@ -130,7 +119,7 @@ def _places(cpus: int, gpus: float, machine: Machine) -> int:
     return sum(min(there // cpus, math.floor(n_gpus * per_gpu)) for there, n_gpus in machine.nodes)
 
 
-def _trials_per_gpu(machine: Machine, memory: GpuMemory | None) -> int:
+def _trials_per_gpu(machine: Machine, memory: "GpuMemory | None") -> int:
     fitting = max(1, min(machine.gpu_bytes) // GPU_BYTES_PER_TRIAL) if memory is None else memory.trials
     per_gpu = min(MOST_PER_GPU, fitting)
     # No smaller shares than there are CPUs for: what no trial uses, the others can.

@@ -8,9 +8,10 @@ import torch
 from hsiauto.families.base import FamilyConfig, TorchConfig
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.search.workers import memory_probe
-from hsiauto.search.workers.memory_probe import CONTEXT_BYTES, gpu_memory, probe
-from hsiauto.search.workers.resources import GpuMemory, Machine
+from hsiauto.search.workers.memory_probe import gpu_memory
+from hsiauto.search.workers.resources import Machine
 from hsiauto.split.seal import TrialData
+from hsiauto.training.gpu_memory import CONTEXT_BYTES, GpuMemory, probe
 from tests.search import fakes
 from tests.small_scene import CLASSICAL
 from tests.training.test_out_of_memory import GreedyConfig

@@ -1,7 +1,8 @@
 import pytest
 
 from hsiauto.errors import UserError
-from hsiauto.search.workers.resources import GpuMemory, Machine, Resources
+from hsiauto.search.workers.resources import Machine, Resources
+from hsiauto.training.gpu_memory import GpuMemory
 from tests.search import fakes
 
 GIB = 2**30
