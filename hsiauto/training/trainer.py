@@ -15,7 +15,7 @@ Decisions that a config leaves open:
 import copy
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,9 @@ from hsiauto.training.randomness import Randomness
 from hsiauto.training.ranks import ALONE, Ranks
 from hsiauto.training.schedule import learning_rate_factor
 from hsiauto.training.threads import flushed_denormals
+
+Loss = Callable[[torch.Tensor, torch.Tensor, Criterion], torch.Tensor]
+"""(x, y, criterion) -> a scalar."""
 
 DIVERGED_AT = 10.0
 """An epoch's mean training loss above this many times max(ln n_classes, the first epoch's loss) is divergence."""
@@ -114,8 +117,11 @@ class Trainer:
         self._starts_warm = weights is not None
         self.module = channels_last(module.to(self.device))
         self._criterion = _criterion(config, self._train.labels, data.n_classes)
-        self._loss = getattr(self.module, "training_loss", None) or self._cross_entropy
-        self._optimizer = _optimizer(config, self.module)
+        self.loss: Loss = getattr(self.module, "training_loss", None) or _cross_entropy(self.module)
+        """What a step minimises."""
+        self.optimizer = _optimizer(config, self.module)
+        self.mixed_precision = self.device.type == "cuda"
+        """Whether the module runs under bf16 autocast."""
 
     def run(self, until_epoch: int) -> Iterator[Epoch]:
         """Train up to and including `until_epoch` (at most max_epochs), one Epoch at a time."""
@@ -125,6 +131,9 @@ class Trainer:
     def fitted(self) -> TorchFitted:
         """The model as it stands: a copy."""
         module = copy.deepcopy(self.module)
+        for part in module.modules():
+            if isinstance(part, nn.RNNBase):
+                part.flatten_parameters()  # those of a copy lie apart: cuDNN would gather them at every call
         n_bands, n_classes = self.data.cube.shape[2], self.data.n_classes
         return TorchFitted(self.config, self.projection, module, n_bands, n_classes, self._guide)
 
@@ -136,7 +145,7 @@ class Trainer:
                 "step": self._step,
                 "first_loss": self._first_loss,
                 "module": dict(self.module.state_dict()),
-                "optimizer": self._optimizer.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
                 "random": self._random.state(),
             }
         )
@@ -150,10 +159,10 @@ class Trainer:
         if epoch not in range(self.max_epochs + 1) or step != epoch * self.steps_per_epoch:
             raise ValueError(f"epoch {epoch} and step {step} of {self.max_epochs} x {self.steps_per_epoch}")
         self.module.load_state_dict(state["module"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self._random.load(state["random"])
         for parameter in self.module.parameters():
-            moments = self._optimizer.state[parameter].values()
+            moments = self.optimizer.state[parameter].values()
             if any(moment.dim() and moment.shape != parameter.shape for moment in moments):
                 raise ValueError("weights and optimizer disagree")
             if not torch.isfinite(parameter).all():
@@ -202,16 +211,25 @@ class Trainer:
         """The training steps of one epoch, each step's loss as it is done (of several ranks: this one's part of it).
         `run` takes them all; a timing takes a few, of a trainer that it then throws away."""
         self.module.train()
-        for x, y in self._batches.epoch(self._train, self.config.batch_size, self._random.generator):
-            factor = learning_rate_factor(self.config.schedule, self._step, self._n_steps)
-            for group in self._optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * factor
-            self._optimizer.zero_grad()
-            loss = self._backward(x, y)
-            self._ranks.sum_gradients(self.module)
-            self._optimizer.step()
-            self._step += 1
-            yield loss
+        for x, y in self.batches():
+            yield self.step(x, y)
+
+    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """(x, y) of the training steps of one epoch: the next order, augmented anew."""
+        return self._batches.epoch(self._train, self.config.batch_size, self._random.generator)
+
+    def step(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Train on one batch, in the mode that the module is in; its loss before the step (of several ranks: this
+        one's part of it)."""
+        factor = learning_rate_factor(self.config.schedule, self._step, self._n_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * factor
+        self.optimizer.zero_grad()
+        loss = self._backward(x, y)
+        self._ranks.sum_gradients(self.module)
+        self.optimizer.step()
+        self._step += 1
+        return loss
 
     def _backward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Add up the gradients of this rank's portions of a batch; their part of its loss."""
@@ -220,8 +238,8 @@ class Trainer:
             self.most_samples = max(self.most_samples, len(portion.x))
             if len(portion.x) == 1 and not isinstance(self.config, TileConfig):
                 _freeze_batch_norm(self.module)
-            with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-                loss = portion.share * self._loss(portion.x, portion.y, portion.criterion)
+            with torch.autocast("cuda", torch.bfloat16, enabled=self.mixed_precision):
+                loss = portion.share * self.loss(portion.x, portion.y, portion.criterion)
             loss.backward()
             total += loss.detach()
         return total
@@ -250,9 +268,6 @@ class Trainer:
         if loss > limit:
             raise Diverged(f"the training loss rose to {loss:.4g} {at}, beyond {limit:.4g}")
 
-    def _cross_entropy(self, x: torch.Tensor, y: torch.Tensor, criterion: Criterion) -> torch.Tensor:
-        return criterion(self.module(x), y)
-
     @torch.no_grad()
     def _validate(self) -> tuple[float, Scores | None]:
         if len(self._val.pixels) == 0:
@@ -276,8 +291,17 @@ class Trainer:
         return probabilities
 
     def _logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.mixed_precision):
             return self._batches.logits(self.module, pixels)
+
+
+def _cross_entropy(module: nn.Module) -> Loss:
+    """No method of the trainer, which would then keep itself, and what it holds on a device, alive."""
+
+    def loss(x: torch.Tensor, y: torch.Tensor, criterion: Criterion) -> torch.Tensor:
+        return criterion(module(x), y)
+
+    return loss
 
 
 def _criterion(config: TorchConfig, labels: torch.Tensor, n_classes: int) -> nn.CrossEntropyLoss:

@@ -1,5 +1,7 @@
 """Trainer: exact resume, determinism, and the corners where trainings break."""
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -9,12 +11,14 @@ import torch
 from torch import nn
 
 from hsiauto.families.base import Criterion, PixelConfig, TileConfig, TorchConfig
+from hsiauto.families.claresnet import ClaresnetConfig
 from hsiauto.families.cnn2d import Cnn2dConfig
 from hsiauto.families.cssmamba import MambaHsiConfig
 from hsiauto.families.spectral_memory import SpectralMemoryConfig
 from hsiauto.metrics import log_loss
 from hsiauto.models.fitted.base import scored
 from hsiauto.split.seal import TrialData
+from hsiauto.testing.small import cheapest
 from hsiauto.training.trainer import Diverged, Epoch, Trainer
 from tests.small_scene import labels, small_data
 
@@ -289,3 +293,26 @@ def test_a_nan_in_the_data_is_divergence_in_words() -> None:
     cube.reshape(-1, 10)[DATA.val_pixels[0]] = np.inf
     with pytest.raises(Diverged, match="validation loss"):
         trained(BoundaryConfig(), replace(DATA, cube=cube))
+
+
+def test_weights_of_a_copied_recurrence_lie_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuDNN would gather them at every call; on a CPU flattening does nothing, and is counted."""
+    flattened: list[nn.RNNBase] = []
+    trainer = Trainer(cheapest(ClaresnetConfig, n_bands=10), DATA, seed=0, max_epochs=1)
+    monkeypatch.setattr(nn.RNNBase, "flatten_parameters", lambda part: flattened.append(part))
+    recurrences = [part for part in trainer.fitted().module.modules() if isinstance(part, nn.RNNBase)]
+    assert recurrences
+    assert recurrences == flattened
+
+
+def test_a_trainer_that_is_done_leaves_at_once() -> None:
+    """It holds memory of a device, which the next trial wants: no cycle of references waits for the collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        trainer = trained(CNN, epochs=1)[0]
+        gone = weakref.ref(trainer), weakref.ref(trainer.module)
+        del trainer
+        assert [one() for one in gone] == [None, None]
+    finally:
+        gc.enable()
