@@ -23,8 +23,8 @@ _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, 
 
 _ESTIMATE = """Parameters, multiply-adds, memory and seconds of configs on this machine, before anything is searched.
 
-Of each family: its preset, and the smallest and the largest config of the space. Some seconds for each of them; what \
-was timed, and what follows from it, is said. Nothing is written."""
+First every family's preset, then the smallest and the largest config of its space, each with the CPUs that a trial of \
+a search has. Some seconds for each of them; what was timed, and what follows from it, is said. Nothing is written."""
 _COMMANDS = {
     "search": (
         "run:search",

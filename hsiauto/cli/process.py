@@ -35,6 +35,7 @@ def main() -> None:
     _began = _started_at()
     for name in _OF_A_NOTEBOOK:
         os.environ.pop(name, None)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as of workers, and read when torch is imported
     try:
         getpass.getuser()
     except (KeyError, OSError):  # in a container; torch would ask, too
