@@ -116,9 +116,17 @@ def schema_of(settings: Mapping[str, Declared]) -> dict[str, Any]:
     """The JSON schema of an object that holds some of `settings`, null for none; what excludes what is not in it."""
     nothing = {"type": "null"}
     known = {
-        name: {"anyOf": [_schema(name, one), nothing], "description": _meaning(one)} for name, one in settings.items()
+        name: {"anyOf": [*_kinds(_schema(name, one)), nothing], "description": _meaning(one)}
+        for name, one in settings.items()
     }
     return {"properties": known, "additionalProperties": False}
+
+
+def _kinds(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is taken for it: a list, as in a file, also as a text with commas, and one of numbers as its only one."""
+    lists = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") == "array"]
+    numbers = [kind["items"] for kind in lists if kind["items"].get("type") == "integer"]
+    return [schema, *({"type": "string"} for _ in lists), *numbers]
 
 
 def _schema(name: str, one: Declared) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hsiauto.config import declared
+from hsiauto.config import declared, run_config_from
 from hsiauto.errors import UserError
 from hsiauto.service.models import NewScene, ResumeRequest, RunRequest
-from hsiauto.service.requests import checked, command_line, described, search_config, settable
+from hsiauto.service.requests import checked, command_line, described, schema_of, search_config, settable
 from hsiauto.service.scenes import OPTIONS
 
 
@@ -70,6 +70,17 @@ def test_the_document_of_the_api_tells_every_setting_and_its_bounds() -> None:
     assert (budget["type"], budget["minimum"], budget["maximum"]) == ("integer", 1, 1_000_000)
     assert protocol["enum"] == ["blocks", "random"]
     assert NewScene.model_json_schema()["properties"]["options"]["properties"].keys() == OPTIONS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "same"), [("ignore-labels", [[7], "7", 7]), ("drop-bands", [[7], "7", 7]), ("families", [["svm"], "svm"])]
+)
+def test_a_list_may_be_a_text_or_a_number_and_the_document_says_so(name: str, same: list[Any]) -> None:
+    kinds = schema_of({**settable(), **OPTIONS})["properties"][name]["anyOf"]
+    told = {kind.get("type", "array") for kind in kinds} - {"null"}
+    assert told == {{list: "array", str: "string", int: "integer"}[type(value)] for value in same}
+    configs = [run_config_from("search", {"dataset": "demo", name: value}) for value in same]
+    assert configs == configs[:1] * len(same)
 
 
 def test_a_number_without_a_fraction_is_whole() -> None:
