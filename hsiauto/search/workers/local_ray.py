@@ -11,7 +11,7 @@ from ray._private import worker
 from hsiauto.errors import RayLost
 from hsiauto.search.workers.environment import quiet_ray
 from hsiauto.search.workers.ray_folder import ray_folder
-from hsiauto.search.workers.ray_init import first_line, init_local_ray, own_token
+from hsiauto.search.workers.ray_init import first_line, init_local_ray, own_token, plain_environment
 from hsiauto.search.workers.resources import Machine, Resources
 
 MIN_OBJECT_STORE_BYTES = 256 * 2**20
@@ -72,6 +72,7 @@ def start_ray(machine: Machine, resources: Resources, data_bytes: int = 0) -> No
                 try:
                     folder = leave.enter_context(ray_folder())
                     leave.enter_context(own_token())
+                    leave.enter_context(plain_environment())
                     leave.callback(_shut_down)
                     init_local_ray(
                         num_cpus=max(machine.cpus, round(needed + 0.5)),  # more trials than cores: as asked

@@ -6,15 +6,27 @@ Ray has no public switch for these; what a later Ray no longer has is left alone
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import ray
-from ray._private import node, ray_constants, worker
+from ray import _raylet
+from ray._private import node, ray_constants, services, worker
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+from ray.tune.execution import class_cache
 
+from hsiauto.search.workers import stand_in
 from hsiauto.search.workers.environment import kept_environment, kept_signals
+
+_PORTS = [
+    getattr(_raylet, f"{of}_PORT_NAME", None)
+    for of in ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")
+]
+"""What the agents of a node tell its raylet."""
+_OFFERS_NONE = -1
+"""The port of a service that an agent does not offer, as that of a Ray without its dashboard's packages tells it."""
 
 
 def join_ray(address: str) -> None:
@@ -25,14 +37,16 @@ def join_ray(address: str) -> None:
 
 def init_local_ray(**settings: Any) -> None:
     """Start a Ray that listens to this machine alone, without the processes that only a cluster or a dashboard needs:
-    the autoscaler's monitor, the log monitor (`log_to_driver`) and the API server (the dashboard, usage statistics).
+    the autoscaler's monitor, the log monitor (`log_to_driver`), the API server (the dashboard, usage statistics), and
+    the node's agents (metrics, runtime environments). Its workers have this process's environment and no other.
     """
     needless = {"start_monitor": _nothing, "start_log_monitor": _nothing, "start_api_server": _nothing}
     with (
         kept_signals(),
         _replaced(ray_constants, ENABLE_RAY_CLUSTER=False),  # as on macOS: its address is 127.0.0.1
         _replaced(node.Node, **needless),
-        _replaced(worker, listen_error_messages=_nothing),
+        _without_agents(),
+        _replaced(worker, listen_error_messages=_nothing, _maybe_modify_runtime_env=_nothing),  # as `uv run` would ask
     ):
         ray.init(
             address="local",  # unset, Ray would join a cluster that somebody else runs on this machine, and then refuse
@@ -41,6 +55,28 @@ def init_local_ray(**settings: Any) -> None:
             logging_level=logging.CRITICAL,
             **settings,
         )
+
+
+def _without_agents() -> AbstractContextManager[None]:
+    """Within, a node starts no agents: two processes that import for seconds before the node is there."""
+    if sys.platform == "win32" or None in _PORTS or not hasattr(class_cache, "ENV_VARS_TO_PROPAGATE"):
+        return nullcontext()  # of this Ray it is not known how it would do without
+    start = node.Node.start_raylet
+
+    def start_raylet(self: Any, *arguments: Any, **settings: Any) -> None:
+        for port in _PORTS:
+            _raylet.persist_port(self._session_dir, self._node_id, port, _OFFERS_NONE)  # type: ignore[attr-defined]
+        command = [sys.executable, "-I", "-S", stand_in.__file__]
+        with _replaced(services, _build_python_executable_command_memory_profileable=lambda *_, **__: command):
+            start(self, *arguments, **settings)
+
+    return _replaced(node.Node, start_raylet=start_raylet)
+
+
+def plain_environment() -> AbstractContextManager[None]:
+    """Within, Tune asks for no environment of its trials' own: there is no agent to make one, and with one none of the
+    workers would do that Ray starts ahead."""
+    return _replaced(class_cache, DEFAULT_ENV_VARS={}, ENV_VARS_TO_PROPAGATE=frozenset())
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 import ray
 
 from hsiauto.errors import RayLost
-from hsiauto.search.workers import local_ray, ray_init
+from hsiauto.search.workers import local_ray, ray_init, stand_in
 from hsiauto.search.workers.environment import RAY_SETTINGS, kept_environment
 from hsiauto.search.workers.local_ray import ray_for_a_run, start_ray
 from hsiauto.search.workers.resources import Machine, Resources
@@ -184,6 +184,13 @@ class TestAnotherUser:
         lines = [" ".join(process.cmdline()) for process in psutil.Process().children()]
         assert any("gcs_server" in line for line in lines)
         assert not [line for line in lines if "monitor.py" in line or "dashboard.py" in line]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="agents run")
+    def test_in_place_of_a_nodes_agents_stand_processes_that_imported_nothing(self) -> None:
+        """A raylet ends with its agents, which took seconds to start."""
+        processes = psutil.Process().children(recursive=True)
+        assert not [process for process in processes if "Agent" in process.name() or "agent" in process.name()]
+        assert len([process for process in processes if stand_in.__file__ in process.cmdline()]) == 2
 
 
 def _as_nobody(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
