@@ -86,9 +86,9 @@ def test_what_a_reader_of_results_needs_takes_no_torch() -> None:
     assert told == "False\n"
 
 
-OWN_PARSERS = {"files.py", "models/bundle/estimator.py", "search/journal.py"}
+OWN_PARSERS = {"files.py", "models/bundle/estimator.py", "search/journal.py", "search/fork_server.py"}
 """files.py is the one place; the second reads the scheme of a skops file, whose depth is that of its model; the third
-asks whether a line was torn, after `check_json` refused it."""
+asks whether a line was torn, after `check_json` refused it; the last hears processes of its own run, and no file."""
 
 
 def test_yaml_and_json_are_read_in_one_place() -> None:

@@ -1,5 +1,7 @@
 """Commands that compute: search, train, refit, predict. What they compute with is imported when they run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -25,6 +27,7 @@ from hsiauto.cli.signals import received
 from hsiauto.config import run_config_from
 from hsiauto.errors import UserError
 from hsiauto.scene.source import SceneSource
+from hsiauto.search.fork_server import imports_ahead
 from hsiauto.settings import names
 
 if TYPE_CHECKING:
@@ -38,11 +41,11 @@ def search(given: Given, *, out: Out = None, resume: Resume = None, config: Conf
     """Search the best classifier for a scene, retrain it over several seeds, export it, write the leaderboard."""
     if resume is not None:
         changes = given.changes_of_resume("search")
-        with watching() as progress:
+        with training(given) as progress:
             result = runs.resume(resume, **changes, on_event=progress, stop=received, began=began())
     else:
         run_config = run_config_from("search", given.settings)
-        with watching() as progress:
+        with training(given) as progress:
             result = runs.search(run_config, out, on_event=progress, stop=received, began=began())
     return end_run(result, f"hsiauto search --resume {result.folder}")
 
@@ -69,7 +72,7 @@ def train(
     from hsiauto.cli.family_config import family_config
 
     chosen, explicit = family_config(family, preset, set_ or [])
-    with watching() as progress:
+    with training(given) as progress:
         result = runs.train(run_config, chosen, out, explicit=explicit, on_event=progress, stop=received)
     return end_run(result)
 
@@ -89,7 +92,7 @@ def refit(
 ) -> int:
     """Repeat the refit on a split: ranked configs, the best classical one, baselines, references."""
     address = given.settings.get("address")
-    with watching() as progress:
+    with training(given) as progress:
         result = runs.refit(
             folder, split_seed=split_seed, seeds=seeds, top=top, address=address, on_event=progress, stop=received
         )
@@ -140,6 +143,13 @@ def predict(
         say(f"  {one.value:>3}  {one.name}  {one.share:.1%}", console)
     for line in (*(f"note: {note}" for note in drawn.notes), *(f"warning: {text}" for text in drawn.warnings)):
         say(line, console)
+
+
+@contextmanager
+def training(given: Given) -> Iterator["Progress"]:
+    """The live progress of a run that trains; what its workers on this machine import is imported meanwhile."""
+    with imports_ahead(here="address" not in given.settings), watching() as progress:
+        yield progress
 
 
 def watching() -> "Progress":

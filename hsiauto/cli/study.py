@@ -8,7 +8,7 @@ from hsiauto.cli.console import output
 from hsiauto.cli.ending import end, study_messages
 from hsiauto.cli.options import GROUPS, Config, Given, Json, Out, Resume, Set, SomeRuns, with_settings
 from hsiauto.cli.process import began
-from hsiauto.cli.run import watching
+from hsiauto.cli.run import training
 from hsiauto.cli.signals import received
 from hsiauto.cli.tables import Column, print_rows
 from hsiauto.config import run_config_from
@@ -55,7 +55,7 @@ def study(
         from hsiauto import ablation
 
         chosen = None if cells is None else _cells(cells)
-        with watching() as progress:
+        with training(given) as progress:
             result = ablation.resume(
                 resume, seeds=seeds, cells=chosen, **changes, on_event=progress, stop=received, began=began()
             )
@@ -79,7 +79,7 @@ def study(
         splits=splits,
         cells=_cells(cells or []),
     )
-    with watching() as progress:
+    with training(given) as progress:
         result = ablation.run(asked, run_config, out, on_event=progress, stop=received, began=began())
     return _end(result)
 

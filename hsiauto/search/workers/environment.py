@@ -16,6 +16,7 @@ RAY_SETTINGS = {
     "RAY_raylet_start_wait_time_s": "120",  # a busy machine starts slowly
     "RAY_gcs_server_port_wait_time_s": "120",
     "RAY_agent_register_timeout_ms": "120000",
+    "RAY_worker_register_timeout_seconds": "120",
     "RAY_memory_monitor_refresh_ms": "0",  # its error ends a Tune run; the kernel ends a worker alone
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # its tables come even at verbose=0

@@ -9,9 +9,10 @@ import ray
 from ray._private import worker
 
 from hsiauto.errors import RayLost
+from hsiauto.search.fork_server import forked_workers
 from hsiauto.search.workers.environment import quiet_ray
 from hsiauto.search.workers.ray_folder import ray_folder
-from hsiauto.search.workers.ray_init import first_line, init_local_ray, own_token, plain_environment
+from hsiauto.search.workers.ray_init import RAY_WORKER, first_line, init_local_ray, own_token, plain_environment
 from hsiauto.search.workers.resources import Machine, Resources
 
 MIN_OBJECT_STORE_BYTES = 256 * 2**20
@@ -71,6 +72,7 @@ def start_ray(machine: Machine, resources: Resources, data_bytes: int = 0) -> No
             with ExitStack() as leave:
                 try:
                     folder = leave.enter_context(ray_folder())
+                    leave.enter_context(forked_workers(folder.parent, RAY_WORKER, gpus=bool(machine.gpu_bytes)))
                     leave.enter_context(own_token())
                     leave.enter_context(plain_environment())
                     leave.callback(_shut_down)

@@ -9,6 +9,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -17,9 +18,13 @@ from ray._private import node, ray_constants, services, worker
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 from ray.tune.execution import class_cache
 
+from hsiauto.search.fork_server import PLACE
 from hsiauto.search.workers import stand_in
 from hsiauto.search.workers.environment import kept_environment, kept_signals
 
+RAY_WORKER = str(Path(ray.__file__).parent / "_private" / "workers" / "default_worker.py")
+"""The script that Ray runs as a worker."""
+_FORKED_WORKER = str(Path(__file__).with_name("forked_worker.py"))
 _PORTS = [
     getattr(_raylet, f"{of}_PORT_NAME", None)
     for of in ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")
@@ -46,6 +51,7 @@ def init_local_ray(**settings: Any) -> None:
         _replaced(ray_constants, ENABLE_RAY_CLUSTER=False),  # as on macOS: its address is 127.0.0.1
         _replaced(node.Node, **needless),
         _without_agents(),
+        _with_forks(),
         _replaced(worker, listen_error_messages=_nothing, _maybe_modify_runtime_env=_nothing),  # as `uv run` would ask
     ):
         ray.init(
@@ -69,6 +75,18 @@ def _without_agents() -> AbstractContextManager[None]:
         command = [sys.executable, "-I", "-S", stand_in.__file__]
         with _replaced(services, _build_python_executable_command_memory_profileable=lambda *_, **__: command):
             start(self, *arguments, **settings)
+
+    return _replaced(node.Node, start_raylet=start_raylet)
+
+
+def _with_forks() -> AbstractContextManager[None]:
+    """Within both this and `forked_workers` a node's workers are forks."""
+    start = node.Node.start_raylet
+
+    def start_raylet(self: Any, *arguments: Any, **settings: Any) -> None:
+        if PLACE in os.environ:
+            self._ray_params.worker_path = _FORKED_WORKER
+        start(self, *arguments, **settings)
 
     return _replaced(node.Node, start_raylet=start_raylet)
 
