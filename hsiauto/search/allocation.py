@@ -1,6 +1,7 @@
 """Which family gets the next trial: an explicit rule over what the journal says. See docs/allocation.md.
 
-1. Each family's preset, cheapest predicted cost first.
+1. Each family's preset, cheapest predicted cost first. The dearest one opens a search that has no limit and several
+   workers: begun last, it would be trained while they wait.
 2. Minimum trials for each family, fewest first: no family is judged on its preset alone, unless the budget cannot give
    each a second trial. When half of a time limit is over, FEWEST_TRIALS.
 3. The rest by successive elimination on interval estimates of what a refit would reach (`score_interval.py`). A family
@@ -66,13 +67,16 @@ def next_family(
     completed: Completed,
     closed: Collection[str] = (),
     affordable: Callable[[Sequence[TrialState]], float] = lambda _: math.inf,
+    *,
+    dearest_opens: bool = False,
 ) -> str | Later | None:
     """The family of the next trial; None when the budget is spent or no family is open.
 
     LATER only while a trial is under way.
 
     trials: by family. completed: the completed ones of them. `closed` families have nothing left to propose, or nothing
-    that fits the time left. affordable: how many more trials like these the time left would buy.
+    that fits the time left. affordable: how many more trials like these the time left would buy. dearest_opens: whether
+    the first trial is the dearest family's.
     """
     left = plan.budget - sum(map(len, trials.values()))
     if left <= 0:
@@ -80,6 +84,8 @@ def next_family(
     members = {family: trials.get(family, ()) for family in plan.families}
     candidates = [family for family in plan.families if family not in closed]
     below_minimum = [family for family in candidates if len(members[family]) < plan.minimum_trials]
+    if dearest_opens and candidates and not any(members.values()):
+        return candidates[-1]
     if below_minimum or not candidates:
         return min(below_minimum, key=lambda family: (len(members[family]), plan.families.index(family)), default=None)
     further = {family: min(left, affordable(recent(own))) for family, own in members.items()}

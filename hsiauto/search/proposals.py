@@ -74,7 +74,13 @@ class Proposals:
             self._completed,
             closed,
             self._time_limit.affordable,
+            dearest_opens=self._has_no_limit and self._time_limit.workers > 1,
         )
+
+    @property
+    def _has_no_limit(self) -> bool:
+        """Whether the budget alone ends the search: under a limit the cheap presets tell whether a dear one fits."""
+        return self._time_limit.deadline is None and self._run_config.max_gpu_hours is None
 
     def _proposal(self, family: str) -> Proposal | None:
         past, screen = self._ledger.of_family[family], self._screen()

@@ -46,6 +46,15 @@ def test_presets_come_first_and_cheapest_first() -> None:
     assert _sequence(40)[:4] == ["svm", "cnn", "vit", "mamba"]
 
 
+def test_the_dearest_preset_may_open_the_search() -> None:
+    done: dict[str, TrialState] = {}
+    divided = plan(FAMILIES, COST, 40)
+    assert next_family(divided, done, "kappa", dearest_opens=True, closed=["mamba"]) == "vit"
+    for family in ("mamba", "svm", "cnn", "vit"):
+        assert next_family(divided, done, "kappa", dearest_opens=True) == family
+        _add(done, family, "running", None)
+
+
 @pytest.mark.parametrize("budget", [8, 16, 40, 200])
 def test_each_family_has_its_minimum_and_the_better_ones_get_the_rest(budget: int) -> None:
     order = _sequence(budget)
