@@ -49,14 +49,23 @@ class Settings(BaseModel):
             rule = f"`{unknown[0]}` is no field of {type(self).__name__}"
             raise UserError(rule, None, did_you_mean(unknown[0], known, f"Its fields: {', '.join(known)}."))
         for name, value in fields.items():
-            if isinstance(value, bool) and bool not in (kind := known[name].annotation, *get_args(kind)):
-                rule = f"`{setting_name(type(self), name)}` is no matter of yes and no"  # which counts as 1 and 0
-                raise UserError(rule, value, "Give its value; YAML reads yes, no, on and off as true and false.")
+            _require_switch_or_value(setting_name(type(self), name), known[name].annotation, value)
         try:
             super().__init__(**fields)
         except ValidationError as invalid:
             names = {field: setting_name(type(self), field) for field in known}
             raise refusal(invalid, names=names) from invalid
+
+
+def _require_switch_or_value(name: str, kind: Any, value: Any) -> None:
+    """Raise UserError for yes and no where neither is meant, and the other way round: pydantic takes them for 1 and 0."""
+    is_switch = bool in (kind, *get_args(kind))
+    given = value if isinstance(value, list | tuple) else (value,)
+    if not is_switch and (said := [one for one in given if isinstance(one, bool)]):
+        remedy = "Give its value; YAML reads yes, no, on and off as true and false."
+        raise UserError(f"`{name}` is no matter of yes and no", said[0], remedy)
+    if is_switch and isinstance(value, int | float) and not isinstance(value, bool):
+        raise UserError(f"`{name}` is yes or no", value, "Write true or false.")
 
 
 @cache

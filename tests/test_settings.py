@@ -202,5 +202,14 @@ def test_yes_is_no_number(setting: str) -> None:
         run_config_from("search", {setting: True})
 
 
-def test_a_switch_is_one() -> None:
+@pytest.mark.parametrize("setting", ["ignore-labels", "drop-bands", "objective"])
+def test_yes_is_nothing_in_a_list(setting: str) -> None:
+    with pytest.raises(UserError, match="is no matter of yes and no; received False"):
+        run_config_from("search", {setting: [False]})
+
+
+def test_a_switch_is_yes_or_no() -> None:
     assert run_config_from("search", {"ensemble": False}).ensemble is False
+    for number in (0, 1, 1.0):
+        with pytest.raises(UserError, match=f"`ensemble` is yes or no; received {number}"):
+            run_config_from("search", {"ensemble": number})
