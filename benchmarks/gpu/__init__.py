@@ -28,9 +28,10 @@ by family/preset or by the way in which trials run; what a cell holds:
 * conformance: float32 without TF32 on the device against the CPU, the same weights and batch, dropout off: the largest
   difference of logits over the largest logit, and relative differences of the loss before and after a step;
   `first_step`: by how much that step changed the loss; `conforms`: all three differences are below 1e-3.
-* steps: the mean of many, with their batches; an epoch with its validation; memory that torch allocated (on a CPU: that
-  was resident); kernels' time, overlaps once, over the time of as many steps without the profiler. `host_step_seconds`:
-  bf16, if batches are gathered on the CPU and sent one by one; else everything is on the device.
+* steps: the mean of many, with their batches, in float32 as torch has it (convolutions in TF32); an epoch with its
+  validation; memory that torch allocated (on a CPU: that was resident); kernels' time, overlaps once, over the time
+  of as many steps without the profiler. `host_step_seconds`: bf16, if batches are gathered on the CPU and sent one by
+  one; else everything is on the device.
 * trials: of one family, 50 epochs each, validation left out. `alone`: one process, one trial. `streams-N`: N in one
   process, a step of each in turn on a stream of its own. `processes-N`: a process each, as trials run. `stacked-N`: N
   models in one stream of kernels, `stacked-N-graph` as a CUDA graph. `memory`: what hsiauto's probe finds, and how many
