@@ -28,7 +28,6 @@ from torch import nn
 from benchmarks.batches import noise_scene
 from hsiauto.families import FAMILIES
 from hsiauto.families.base import TorchConfig
-from hsiauto.models.batches import Labelled
 from hsiauto.models.memory import kept_memory
 from hsiauto.training.threads import flushed_denormals
 from hsiauto.training.trainer import Trainer
@@ -62,14 +61,14 @@ def in_place(trainer: Trainer) -> None:
 
 
 def compiled(trainer: Trainer) -> None:
-    trainer._loss = torch.compile(trainer._loss)
+    trainer.loss = torch.compile(trainer.loss)
 
 
 def optimizer(**how: Any) -> Change:
     def change(trainer: Trainer) -> None:
-        one, config = trainer._optimizer, trainer.config
+        one, config = trainer.optimizer, trainer.config
         rates: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-        trainer._optimizer = type(one)(trainer.module.parameters(), **rates, **how)
+        trainer.optimizer = type(one)(trainer.module.parameters(), **rates, **how)
 
     return change
 
@@ -129,10 +128,8 @@ class Running:
 
     def batching(self) -> float:
         """CPU seconds to gather the batch of a step."""
-        trainer, data = self.trainer, self.trainer.data
-        labelled = Labelled.on(trainer.device, data.train_pixels, data.train_labels)
         began = time.process_time()
-        n = sum(1 for _ in trainer._batches.epoch(labelled, trainer.config.batch_size, torch.Generator()))
+        n = sum(1 for _ in self.trainer.batches())
         return (time.process_time() - began) / n
 
 
