@@ -78,6 +78,8 @@ def _watch(forbidden: Path) -> None:
     """Write to a file what a command that only reads must not do, and refuse it."""
     import ray
 
+    from hsiauto.search import fork_server
+
     report = os.open(forbidden, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def refuse(what: str) -> Callable[..., Any]:
@@ -91,7 +93,9 @@ def _watch(forbidden: Path) -> None:
     socket.socket.connect = refuse("the network was used")  # type: ignore[method-assign]
     start, not_ours = subprocess.Popen.__init__, refuse("a process was started")
 
-    def start_git(*arguments: Any, **how: Any) -> None:
-        (start if arguments[1][0] == "git" else not_ours)(*arguments, **how)
+    def start_ours(*arguments: Any, **how: Any) -> None:
+        """git, and what imports ahead while a command finds out whether there is anything to run."""
+        ours = arguments[1][0] == "git" or fork_server.__file__ in arguments[1]
+        (start if ours else not_ours)(*arguments, **how)
 
-    subprocess.Popen.__init__ = start_git  # type: ignore[method-assign]
+    subprocess.Popen.__init__ = start_ours  # type: ignore[method-assign]

@@ -30,6 +30,8 @@ sys.stdin.read()
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(fork_server, "PRELOADED", ("colorsys",))
+    for name in (fork_server.PLACE, fork_server.WORKER):  # of a Ray that other tests share
+        monkeypatch.delenv(name, raising=False)
     path = tmp_path / "worker.py"
     path.write_text(WORKER)
     return path
@@ -84,11 +86,11 @@ def test_a_worker_ends_with_whoever_asked(script: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_fork_server_it_is_the_worker_itself(script: Path, tmp_path: Path) -> None:
+    others = set(psutil.Process().children())
     with forked_workers(tmp_path, str(script)):
-        for child in psutil.Process().children():
-            if fork_server.__file__ in child.cmdline():
-                child.send_signal(signal.SIGKILL)
-                child.wait()
+        for server in set(psutil.Process().children()) - others:
+            server.kill()
+            server.wait()
         worker = Asked(tmp_path)
         assert (worker.is_fork, worker.pid) == (False, worker.process.pid)
         worker.end()
