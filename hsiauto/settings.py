@@ -58,7 +58,7 @@ class Settings(BaseModel):
 
 
 def _require_switch_or_value(name: str, kind: Any, value: Any) -> None:
-    """Raise UserError for yes and no where neither is meant, and the other way round: pydantic takes one for the other."""
+    """Raise UserError for yes or no where a value is meant, and the other way round: pydantic takes 1 for yes."""
     is_switch = bool in (kind, *get_args(kind))
     given = value if isinstance(value, list | tuple) else (value,)
     if not is_switch and (said := [one for one in given if isinstance(one, bool)]):
