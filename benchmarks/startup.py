@@ -25,7 +25,7 @@ PROMISES_S = {"--help": 0.4, "leaderboard": 1.0}
 _CALL = "import sys; from hsiauto.cli import main; sys.argv = ['hsiauto', *sys.argv[1:]]; main()"
 _LOADED = "import atexit, sys; atexit.register(lambda: print(len(sys.modules), file=sys.stderr)); "
 
-_SEARCH = ("search", "--dataset", "demo", "--families", "lda,svm", "--budget", "4", "--max-epochs", "2")
+_SEARCH = ("search", "--dataset", "demo", "--families", "forest,svm", "--budget", "4", "--max-epochs", "2")
 _POLL_S, _PATIENCE_S = 0.02, 600.0
 
 _COMMANDS: Mapping[str, Sequence[str]] = {
@@ -56,9 +56,10 @@ def cpu_seconds(code: str, arguments: Sequence[str], checkout: Path) -> tuple[fl
 def first_report_s(checkout: Path) -> float:
     """Wall seconds from the command to the first report of a small search on Ray, which is then ended."""
     with tempfile.TemporaryDirectory() as place:
+        space = checkout / "search_spaces" / "unified.yaml"  # an editable install would find that of its own checkout
         out, began = Path(place) / "run", time.monotonic()
         search = subprocess.Popen(
-            [sys.executable, "-c", _CALL, *_SEARCH, "--out", str(out)],
+            [sys.executable, "-c", _CALL, *_SEARCH, "--space", str(space), "--out", str(out)],
             env={**os.environ, "PYTHONPATH": str(checkout)},
             cwd=place,
             stdout=subprocess.DEVNULL,
