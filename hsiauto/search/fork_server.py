@@ -1,10 +1,9 @@
 """A process that imports once what every worker needs, and then forks a worker whenever Ray starts one.
 
 Ray would start each worker as a Python of its own, which imports torch, scikit-learn and the families for seconds of a
-processor, in every phase of a run anew. Instead it starts
-`workers/forked_worker.py`, which asks this process for a fork. Run
-as a script, this file is that process. It imports no Ray, and forks only while it has one thread: whatever forks must
-not leave locks of other threads behind.
+processor, in every phase of a run anew. Instead it starts `workers/forked_worker.py`, which asks this process for a
+fork. Run as a script, this file is that process. It imports no Ray, and forks only while it has one thread: whatever
+forks must not leave locks of other threads behind.
 """
 
 import gc
