@@ -150,7 +150,7 @@ class TestAnotherUser:
             for place in process.net_connections("inet")
             if place.status == psutil.CONN_LISTEN
         ]
-        assert len(listening) > 4
+        assert len(listening) > 3, "gcs, raylet twice, driver; workers as they come"
         assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}
 
     def test_cannot_enter_its_folder(self) -> None:
