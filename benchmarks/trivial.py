@@ -101,6 +101,7 @@ class SlowTrial:
     """`hsiauto.training.trial.Trial` that sleeps. Its checkpoint holds the epoch."""
 
     epoch_seconds = 0.15
+    note = ""
 
     def __init__(
         self,
