@@ -15,7 +15,7 @@ from hsiauto.scene.simulator.simulate import simulate
 from hsiauto.split.make import make_split
 from hsiauto.split.model import SplitSpec
 from hsiauto.split.seal import TrialData, seal
-from hsiauto.training.trainer import Trainer
+from hsiauto.training.trainer import ENDLESS, Trainer
 
 PIXELS = (46, 1428, 830, 237, 483, 730, 28, 478, 20, 972, 2455, 593, 205, 1265, 386, 93)
 """Labelled pixels of each class of Indian Pines."""
@@ -24,8 +24,6 @@ QUICK = {"components": 8, "patch": 7, "width": 8}
 """Makes it cheap."""
 PRELOADED = ["benchmarks.gpu.plan"]
 """What the processes of this benchmark are forked with: imported once, and no GPU touched."""
-ENDLESS = 1 << 20
-"""Epochs of a trainer that is thrown away."""
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 Figures = dict[str, Any]

@@ -26,12 +26,10 @@ from hsiauto.models.features import Features
 from hsiauto.models.fitted.classical import fit_classical
 from hsiauto.split.seal import TrialData
 from hsiauto.training.memory import Peak
-from hsiauto.training.trainer import Trainer
+from hsiauto.training.trainer import ENDLESS, Trainer
 
 LIMIT_S = 5.0
 """Roughly the time that the measurements of one config take."""
-_EVERY_EPOCH = 1 << 20
-"""The epochs of a trainer that is thrown away: its schedule never ends."""
 _MOST_STEPS = 9
 _SMALL_BATCH, _FEW_PIXELS = 8, 16
 _GROWTH = 8
@@ -112,12 +110,12 @@ def predicted_bytes(config: TorchConfig, data: TrialData) -> int:
 def _epoch_seconds(config: TorchConfig, data: TrialData, device: torch.device, limit_s: float) -> tuple[float, str]:
     """Seconds of an epoch, and what was timed. Small batches come first: they tell if whole ones can be afforded."""
     small = config.model_copy(update={"batch_size": min(config.batch_size, _SMALL_BATCH)})
-    trainer = Trainer(small, data, seed=0, max_epochs=_EVERY_EPOCH, device=device)
+    trainer = Trainer(small, data, seed=0, max_epochs=ENDLESS, device=device)
     seconds, n_steps = _step_seconds(trainer, most=1, limit_s=limit_s)
     timed = small
     if seconds * config.batch_size / small.batch_size < limit_s / 4:
         timed = config
-        trainer = Trainer(config, data, seed=0, max_epochs=_EVERY_EPOCH, device=device)
+        trainer = Trainer(config, data, seed=0, max_epochs=ENDLESS, device=device)
         seconds, n_steps = _step_seconds(trainer, most=_MOST_STEPS, limit_s=limit_s / 2)
     basis = f"{n_steps} of {trainer.steps_per_epoch} steps" if n_steps < trainer.steps_per_epoch else f"{n_steps} steps"
     if timed.batch_size < config.batch_size:

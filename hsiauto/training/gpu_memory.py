@@ -10,14 +10,13 @@ import torch
 from hsiauto.families.base import TorchConfig
 from hsiauto.split.seal import TrialData
 from hsiauto.training.memory import ran_out_of_memory
-from hsiauto.training.trainer import Trainer
+from hsiauto.training.trainer import ENDLESS, Trainer
 
 MEMORY_MARGIN = 1.5
 """Times what the largest preset takes: samplers draw larger configs, and allocators waste some."""
 CONTEXT_BYTES = 768 << 20
 """Memory of CUDA and its libraries in each process, which torch does not count."""
 STEPS = 3
-_NO_END = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def probe(config: TorchConfig, data: TrialData, gpu: Gpu) -> GpuMemory:
     """Train `config` for some steps on `gpu`. One that does not fit needs all that is free."""
     free = gpu.free_bytes()
     try:
-        trainer = Trainer(config, data, seed=0, max_epochs=_NO_END, device=gpu.device)
+        trainer = Trainer(config, data, seed=0, max_epochs=ENDLESS, device=gpu.device)
         for loss in itertools.islice(trainer.steps(), STEPS):
             loss.item()
     except (RuntimeError, MemoryError) as error:

@@ -42,6 +42,8 @@ from hsiauto.training.threads import flushed_denormals
 Loss = Callable[[torch.Tensor, torch.Tensor, Criterion], torch.Tensor]
 """(x, y, criterion) -> a scalar."""
 
+ENDLESS = 1 << 20
+"""The epochs of a trainer that is thrown away: its schedule never ends."""
 DIVERGED_AT = 10.0
 """An epoch's mean training loss above this many times max(ln n_classes, the first epoch's loss) is divergence."""
 
