@@ -63,6 +63,21 @@ class RayDefault(Joint):
         return True
 
 
+class RayDefaultWithPresets(RayDefault):
+    """The same, told of the presets beforehand as ours is: the first of each family, then the second ones.
+
+    Optuna's `enqueue_trial`, Ray's `points_to_evaluate`.
+    """
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        super().__init__(problem, seed)
+        by_family = [problem.presets(family) for family in problem.families]
+        for config in filter(None, itertools.chain(*itertools.zip_longest(*by_family))):
+            family = config["family"]
+            own = {f"{family}/{name}": value for name, value in config.items() if name != "family"}
+            self._study.enqueue_trial({"family": family, **own})
+
+
 class OptunaHyperband(Joint):
     """Joint TPE with Optuna's own Hyperband pruner."""
 

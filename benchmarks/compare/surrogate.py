@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.compare.ours import Ours
 from benchmarks.compare.problem import Problem, Surrogate
 from benchmarks.compare.record import Record, draw, store
-from benchmarks.compare.rivals import OneEpoch, OptunaHyperband, RandomSearch, RayDefault
+from benchmarks.compare.rivals import OneEpoch, OptunaHyperband, RandomSearch, RayDefault, RayDefaultWithPresets
 from benchmarks.compare.virtual_time import Clock, Method, simulate
 
 WORKERS = 4
@@ -26,6 +26,8 @@ METHODS = (
     "random, no stopping",
     "one epoch, then top k",
 )
+RIVAL_WITH_PRESETS = "joint TPE + one ASHA, presets first"
+"""Not among METHODS: a surrogate problem knows no presets."""
 
 
 def method(name: str, problem: Problem, clock: Clock, budget_s: float, seed: int) -> Method:
@@ -38,6 +40,8 @@ def method(name: str, problem: Problem, clock: Clock, budget_s: float, seed: int
             return Ours(problem, clock, WORKERS, budget_s, seed, joint=True, sampler="tpe")
         case "joint TPE + one ASHA":
             return RayDefault(problem, seed)
+        case str() if name == RIVAL_WITH_PRESETS:
+            return RayDefaultWithPresets(problem, seed)
         case "joint TPE + Hyperband":
             return OptunaHyperband(problem, seed)
         case "random, no stopping":

@@ -15,7 +15,7 @@ from benchmarks.compare import curves, curves_figure
 from benchmarks.compare.problem import Config
 from benchmarks.compare.record import store
 from benchmarks.compare.recorded import RECORDED, Hyperparameter, Recorded
-from benchmarks.compare.surrogate import METHODS, method
+from benchmarks.compare.surrogate import METHODS, RIVAL_WITH_PRESETS, method
 from benchmarks.compare.virtual_time import Clock, Run, simulate
 from benchmarks.curves.table import CurveTable, Row
 from hsiauto.families.base import FamilyConfig
@@ -181,7 +181,7 @@ def test_an_axis_is_drawn_only_where_it_acts() -> None:
     assert outcome.epochs > 3
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [*METHODS, RIVAL_WITH_PRESETS])
 def test_every_method_runs_without_test_scores(judge: Recorded, name: str) -> None:
     clock = Clock()
     chosen = method(name, judge.for_method(), clock, 40.0, 0)
@@ -202,6 +202,31 @@ def test_ours_starts_with_the_presets_where_they_are_known(judge: Recorded) -> N
     assert first is not None
     assert first.config == judge.presets("svm")[0]
     assert judge.for_method(presets=False).presets("svm") == ()
+
+
+def test_the_rival_with_presets_runs_those_of_all_families_first_and_then_draws() -> None:
+    rows = [
+        row
+        for name, config in {
+            "cnn1d/paper": Cnn1dConfig(),
+            "cnn1d/1": Cnn1dConfig(learning_rate=0.01),
+            "svm/multiscale": SvmConfig(features="multiscale"),
+            "svm/paper": SvmConfig(),
+            "svm/1": SvmConfig(C=10.0),
+        }.items()
+        for row in rows_of(name, config, 0.5, 0.5, range(MAX_EPOCHS, MAX_EPOCHS + 1))
+    ]
+    problem = Recorded.of(rows, MAX_EPOCHS)
+    chosen = method(RIVAL_WITH_PRESETS, problem.for_method(), Clock(), 100.0, 0)
+    begun = []
+    for _ in range(len(rows)):
+        run = chosen.next()
+        assert run is not None
+        problem.begin(run.config)
+        begun.append(run.config[RECORDED])
+        assert not chosen.report(run, MAX_EPOCHS, 0.5)
+    assert begun[:3] == ["cnn1d/paper", "svm/paper", "svm/multiscale"]
+    assert set(begun) == set(problem.curves)
 
 
 def test_a_replay_says_what_was_missed(path: Path, tmp_path: Path) -> None:
