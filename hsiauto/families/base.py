@@ -120,6 +120,10 @@ class FamilyConfig(BaseModel):
         seen = [name for name in SEES_UNLABELLED if getattr(self, name, None) == "scene"]
         return self.model_copy(update=dict.fromkeys(seen, "training")) if seen else self
 
+    def unsmoothed(self) -> Self:
+        """The config without its filter over space: configs that differ in it alone are one training."""
+        return self if "smoothing" not in type(self).model_fields else self.model_copy(update={"smoothing": "none"})
+
     @property
     def support(self) -> int:
         """Radius in pixels of the input that one prediction reads (Chebyshev), with what smoothing adds."""

@@ -1,12 +1,12 @@
 """What full trainings take on the workers of a run, from what its journals have timed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import median
-from typing import Self
+from typing import Any, Self
 
-from hsiauto.families import FAMILIES, costs
+from hsiauto.families import FAMILIES, config_from, costs
 from hsiauto.families.base import FamilyConfig
 from hsiauto.search.events import Refit
 from hsiauto.search.trials import TrialState
@@ -33,7 +33,8 @@ class Timed:
     """A training that was timed, whole or in part."""
 
     family: str
-    config_hash: str
+    training: str
+    """Hash of the config that was trained, which has no filter over space yet."""
     is_network: bool
     seconds_a_work: float
 
@@ -84,7 +85,7 @@ class Pace:
 
     def _alike(self, config: FamilyConfig, *, is_network: bool) -> Sequence[Timed]:
         family = [one for one in self.timed if one.family == config.family]
-        same = [one for one in family if one.config_hash == config.hash()]
+        same = [one for one in family if one.training == config.unsmoothed().hash()]
         return same or family or [one for one in self.timed if one.is_network and is_network]
 
     def _measured(self, config: FamilyConfig, macs: int | None) -> list[Timed]:
@@ -92,15 +93,21 @@ class Pace:
         if seconds is None:
             return []
         work = self.extent.work(config.family, macs, self.measured_on)
-        self.timed.append(Timed(config.family, config.hash(), macs is not None, seconds / self.max_epochs / work))
+        self.timed.append(
+            Timed(config.family, config.unsmoothed().hash(), macs is not None, seconds / self.max_epochs / work)
+        )
         return self.timed[-1:]
+
+
+def _training(config: Mapping[str, Any]) -> str:
+    return config_from(config).unsmoothed().hash()
 
 
 def _of_trials(extent: Extent, trials: Iterable[TrialState], n_train: int) -> Iterator[Timed]:
     for trial in trials:
         if trial.reports:
             work = extent.work(trial.family, trial.macs, n_train)
-            yield Timed(trial.family, trial.config_hash, trial.macs is not None, trial.seconds_per_epoch / work)
+            yield Timed(trial.family, _training(trial.config), trial.macs is not None, trial.seconds_per_epoch / work)
 
 
 def _of_refits(extent: Extent, refits: Iterable[Refit]) -> Iterator[Timed]:
@@ -109,4 +116,4 @@ def _of_refits(extent: Extent, refits: Iterable[Refit]) -> Iterator[Timed]:
             continue
         if event.epochs and event.fit_seconds is not None and event.labels_train and event.acquisition is None:
             work = extent.work(event.family, event.macs, event.labels_train) * event.epochs
-            yield Timed(event.family, event.config_hash, event.macs is not None, event.fit_seconds / work)
+            yield Timed(event.family, _training(event.config), event.macs is not None, event.fit_seconds / work)

@@ -19,7 +19,19 @@ from hsiauto.search.events import Refit, of
 from hsiauto.search.journal import Journal
 from hsiauto.search.workers.jobs import Job
 from tests import told
-from tests.refit.fabricated import FOREST_PRESET, MEMORY, N_BANDS, N_CLASSES, PRESET, SVM, Pool, propose, scene, work
+from tests.refit.fabricated import (
+    FOREST_PRESET,
+    MEMORY,
+    N_BANDS,
+    N_CLASSES,
+    PRESET,
+    SVM,
+    TUNED,
+    Pool,
+    propose,
+    scene,
+    work,
+)
 
 SECONDS = {"cnn2d": 350.0, "spectral_memory": 60.0, "svm": 0.2, "forest": 0.4}
 
@@ -102,7 +114,7 @@ def test_a_resume_knows_what_its_refits_took(tmp_path: Path, pool: Pool) -> None
         cut_short = {"state": "skipped", "epochs": 4, "fit_seconds": 140.0, "labels_train": len(made.split.pool)}
         macs = costs.macs(PRESET, N_BANDS, N_CLASSES)
         key = f"split-0/cnn2d-{PRESET.hash()}/seed-0"
-        event = told.refit(key, family="cnn2d", config_hash=PRESET.hash(), macs=macs, max_epochs=10, **cut_short)
+        event = told.refit(key, family="cnn2d", config=PRESET.active(), macs=macs, max_epochs=10, **cut_short)
         refits.append(event)
         assert made.pace(refits.events).seconds(PRESET, len(made.split.pool)) == pytest.approx(350.0)
     clock = Clock(345.0)
@@ -131,24 +143,45 @@ def test_a_pace_is_that_of_the_config_else_of_its_family_else_of_the_networks() 
     extent = Extent(n_pixels=144, n_bands=N_BANDS, n_classes=N_CLASSES)
     macs = costs.macs(PRESET, N_BANDS, N_CLASSES)
     assert macs is not None
-    slow = told.trial({10: 0.9}, family="cnn2d", config_hash="other", macs=macs // 2)
+    slow = told.trial({10: 0.9}, family="cnn2d", config=TUNED.active(), macs=macs // 2)
     pace = Pace.of(extent, 10, [slow], n_train=30)
-    own = told.trial({10: 0.9}, family="cnn2d", config_hash=PRESET.hash(), macs=macs)
+    own = told.trial({10: 0.9}, family="cnn2d", config=PRESET.active(), macs=macs)
     both = Pace.of(extent, 10, [slow, own], n_train=30)
     epoch = own.seconds_per_epoch
     assert both.seconds(PRESET, 30) == pytest.approx(10 * epoch)
     assert both.seconds(PRESET, 60) == pytest.approx(20 * epoch)
     assert pace.seconds(PRESET, 30) == pytest.approx(20 * epoch, rel=0.01), "twice the multiply-adds"
-    assert Pace.of(extent, 10, [told.trial({10: 0.9}, family="svm", macs=None)], 30).seconds(PRESET, 30) is None
+    assert (
+        Pace.of(extent, 10, [told.trial({10: 0.9}, family="svm", config=SVM.active(), macs=None)], 30).seconds(
+            PRESET, 30
+        )
+        is None
+    )
     memory = costs.macs(MEMORY, N_BANDS, N_CLASSES)
     assert memory is not None
     assert pace.seconds(MEMORY, 30) == pytest.approx(20 * epoch * memory / macs, rel=0.01)
 
 
+def test_a_filter_over_space_does_not_change_what_a_training_takes() -> None:
+    """Trials are trained without one, and a small network of the family is slower for its multiply-adds by far."""
+    extent = Extent(n_pixels=144, n_bands=N_BANDS, n_classes=N_CLASSES)
+    macs = costs.macs(PRESET, N_BANDS, N_CLASSES)
+    assert macs is not None
+    small = told.trial({10: 0.9}, family="cnn2d", config=TUNED.active(), macs=macs // 50)
+    own = told.trial({10: 0.9}, family="cnn2d", config=PRESET.active(), macs=macs)
+    filtered = type(PRESET)(**{**PRESET.active(), "smoothing": "majority", "smoothing_radius": 3})
+    pace = Pace.of(extent, 10, [small, own], n_train=30)
+    assert pace.seconds(filtered, 30) == pytest.approx(10 * own.seconds_per_epoch)
+    refit = told.refit(
+        "key", family="cnn2d", config=filtered.active(), macs=macs, labels_train=30, epochs=10, fit_seconds=7.0
+    )
+    assert Pace.of(extent, 10, [small], 30, [refit]).seconds(PRESET, 30) == pytest.approx(7.0)
+
+
 def test_an_ensemble_takes_what_its_members_take_and_tells_nothing_of_others() -> None:
     extent = Extent(n_pixels=144, n_bands=N_BANDS, n_classes=N_CLASSES)
-    svm = told.trial({10: 0.9}, family="svm", config_hash=SVM.hash(), macs=None)
-    net = told.trial({10: 0.9}, family="cnn2d", config_hash=PRESET.hash(), macs=costs.macs(PRESET, N_BANDS, N_CLASSES))
+    svm = told.trial({10: 0.9}, family="svm", config=SVM.active(), macs=None)
+    net = told.trial({10: 0.9}, family="cnn2d", config=PRESET.active(), macs=costs.macs(PRESET, N_BANDS, N_CLASSES))
     both = EnsembleConfig(members=(SVM, SVM, PRESET))
     refit = told.refit("key", family="ensemble", macs=7, labels_train=30, epochs=10, fit_seconds=1e6)
     pace = Pace.of(extent, 10, [svm, net], n_train=30, refits=[refit])

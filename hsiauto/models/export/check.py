@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hsiauto.errors import UserError
-from hsiauto.families.base import SmoothedConfig
 from hsiauto.models.bundle import Bundle
 from hsiauto.models.export.windows import Window
 from hsiauto.models.fitted import EnsembleFitted, Fitted
@@ -49,8 +48,7 @@ def unsmoothed(
         answers = [unsmoothed(member, cube, valid, pixels) for member in fitted.members]
         return np.average(answers, axis=0, weights=counts).astype(np.float32)
     plain = copy.copy(fitted)
-    assert isinstance(fitted.config, SmoothedConfig), "a reference is never exported"
-    object.__setattr__(plain, "config", fitted.config.model_copy(update={"smoothing": "none"}))
+    object.__setattr__(plain, "config", fitted.config.unsmoothed())
     return plain.probabilities(cube, valid, pixels)
 
 
