@@ -4,6 +4,7 @@ One affine map a class, fitted in a fraction of a second. It has no window unles
 of its accuracy far from the training pixels than what leans on neighbourhoods.
 """
 
+import warnings
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -42,11 +43,14 @@ class LdaConfig(ClassicalConfig):
     def fit(self, x: npt.NDArray[np.float32], y: npt.NDArray[np.int64], seed: int, n_jobs: int) -> Estimator:
         """(N, F) features and 0-based labels -> LinearDiscriminantAnalysis. Neither `seed` nor `n_jobs` matters."""
         n_classes = len(np.unique(y))
-        fitted: Estimator = LinearDiscriminantAnalysis(
+        discriminant = LinearDiscriminantAnalysis(
             solver="lsqr",
             shrinkage="auto" if self.shrinkage == "ledoit_wolf" else self.shrinkage_share,
             priors=None if self.class_weighting == "none" else np.full(n_classes, 1 / n_classes),
-        ).fit(x.astype(np.float64), y)
+        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Only one sample available")  # it adds nothing to the covariance
+            fitted: Estimator = discriminant.fit(x.astype(np.float64), y)
         return fitted
 
     def probabilities(self, estimator: Any, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """The classical families: every hyperparameter matters, probabilities agree with scikit-learn."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -157,3 +158,16 @@ def test_a_forest_is_the_same_for_every_number_of_jobs_but_not_for_every_seed(tr
 def test_a_scene_with_few_bands_bounds_active_components_and_leaves_inactive_ones() -> None:
     assert SvmConfig().bounded(n_bands=5, n_pixels=100) == SvmConfig()
     assert SvmConfig.preset("multiscale").bounded(n_bands=5, n_pixels=100).components == 5
+
+
+@pytest.mark.parametrize("family", [SvmConfig, ForestConfig, LdaConfig, LogisticConfig, BoostingConfig])
+def test_a_class_of_one_pixel_is_fitted_without_a_word_on_the_console(family: type[ClassicalConfig]) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(41, 5)).astype(np.float32), np.array([0] * 20 + [1] * 20 + [2])
+    x[y == 2] += 9
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimator = family().fit(x, y, seed=0, n_jobs=1)
+    p_NK = family().probabilities(estimator, x)
+    assert np.isfinite(p_NK).all()
+    assert p_NK.shape == (41, 3)
