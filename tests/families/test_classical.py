@@ -165,9 +165,10 @@ def test_a_class_of_one_pixel_is_fitted_without_a_word_on_the_console(family: ty
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(41, 5)).astype(np.float32), np.array([0] * 20 + [1] * 20 + [2])
     x[y == 2] += 9
+    config = family.preset("paper")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        estimator = family().fit(x, y, seed=0, n_jobs=1)
-    p_NK = family().probabilities(estimator, x)
+        estimator = config.fit(x, y, seed=0, n_jobs=1)
+    p_NK = config.probabilities(estimator, x)
     assert np.isfinite(p_NK).all()
     assert p_NK.shape == (41, 3)
