@@ -30,7 +30,7 @@ class Ranking:
     order: tuple[str, ...]
     """Trial ids, best first."""
     reasons: dict[str, str]
-    """Trial id -> why it stands where it stands."""
+    """Trial id -> why it stands where it stands, in their order, then what has no score."""
     scores: dict[str, float]
     """Trial id -> the score that decides; NaN, or none after a failure, if there is no such."""
 
@@ -64,11 +64,15 @@ def rank(
             if not better and ordered.index(tuned) < ordered.index(preset):
                 ordered.remove(tuned)
                 ordered.insert(ordered.index(preset) + 1, tuned)
-    last = [c for c in candidates if c.trial_id in failed]
+    last = sorted(
+        (c for c in candidates if c.trial_id in failed),
+        key=lambda c: (-on_search[c.trial_id] if math.isfinite(on_search[c.trial_id]) else math.inf, c.number),
+    )
+    unscored = sorted((c for c in standing if c not in ordered), key=lambda c: c.number)
     reasons |= {c.trial_id: f"failed on a deciding fold: {failed[c.trial_id]}" for c in last}
-    reasons |= {c.trial_id: "no score at full fidelity: not ranked" for c in standing if c not in ordered}
-    last.sort(key=lambda c: -on_search[c.trial_id] if math.isfinite(on_search[c.trial_id]) else math.inf)
-    return Ranking(tuple(c.trial_id for c in (*ordered, *last)), reasons, scores)
+    reasons |= {c.trial_id: "no score at full fidelity: not ranked" for c in unscored}
+    in_order = {c.trial_id: reasons[c.trial_id] for c in (*ordered, *last, *unscored)}
+    return Ranking(tuple(c.trial_id for c in (*ordered, *last)), in_order, scores)
 
 
 def beats(ours: Mapping[int, float], theirs: Mapping[int, float], name: str) -> tuple[bool, str]:

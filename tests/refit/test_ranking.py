@@ -1,5 +1,6 @@
 """The order: deciding folds decide, fairly where some are missing, and a preset yields only to more than noise."""
 
+import itertools
 import math
 
 import pytest
@@ -51,6 +52,18 @@ def test_a_failure_stands_last_and_says_why() -> None:
     order = rank([SVM_, FOREST_], {"svm": {1: 0.9}, "forest": {1: 0.2, 2: 0.2}}, {"svm": "NaN"})
     assert order.order == ("forest", "svm")
     assert "NaN" in order.reasons["svm"]
+
+
+def test_nothing_depends_on_the_order_in_which_candidates_come() -> None:
+    """It is that of what their folds took, which is never the same twice."""
+    given = [SVM_, FOREST_, candidate("a", PRESET, 0.5, number=2), candidate("b", TUNED, 0.5, number=3)]
+    given += [candidate(name, TUNED, math.nan, number=number) for name, number in (("c", 4), ("d", 5))]
+    on_folds, failed = {"svm": {1: 0.5}, "forest": {1: 0.6}}, {"a": "NaN", "b": "NaN"}
+    first = rank(given, on_folds, failed)
+    assert first.order == tuple(first.reasons)[:4] == ("forest", "svm", "a", "b")
+    for order in itertools.permutations(given):
+        again = rank(list(order), on_folds, failed)
+        assert (again.order, list(again.reasons.items())) == (first.order, list(first.reasons.items()))
 
 
 @pytest.mark.parametrize(
