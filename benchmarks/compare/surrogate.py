@@ -40,7 +40,7 @@ def method(name: str, problem: Problem, clock: Clock, budget_s: float, seed: int
             return Ours(problem, clock, WORKERS, budget_s, seed, joint=True, sampler="tpe")
         case "joint TPE + one ASHA":
             return RayDefault(problem, seed)
-        case str() if name == RIVAL_WITH_PRESETS:
+        case _ if name == RIVAL_WITH_PRESETS:
             return RayDefaultWithPresets(problem, seed)
         case "joint TPE + Hyperband":
             return OptunaHyperband(problem, seed)

@@ -49,7 +49,7 @@ class LdaConfig(ClassicalConfig):
             priors=None if self.class_weighting == "none" else np.full(n_classes, 1 / n_classes),
         )
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Only one sample available")  # it adds nothing to the covariance
+            warnings.filterwarnings("ignore", "Only one sample available")  # of a class: it has no covariance
             fitted: Estimator = discriminant.fit(x.astype(np.float64), y)
         return fitted
 
