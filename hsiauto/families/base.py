@@ -122,7 +122,7 @@ class FamilyConfig(BaseModel):
 
     def unsmoothed(self) -> Self:
         """The config without its filter over space: configs that differ in it alone are one training."""
-        return self if "smoothing" not in type(self).model_fields else self.model_copy(update={"smoothing": "none"})
+        return self
 
     @property
     def support(self) -> int:
@@ -190,6 +190,9 @@ class SmoothedConfig(FamilyConfig):
         le=16,
         when={"smoothing": ("majority", "guided")},
     )
+
+    def unsmoothed(self) -> Self:
+        return self.model_copy(update={"smoothing": "none"})
 
     @property
     def smoothing_reach(self) -> int:

@@ -85,7 +85,8 @@ class Pace:
 
     def _alike(self, config: FamilyConfig, *, is_network: bool) -> Sequence[Timed]:
         family = [one for one in self.timed if one.family == config.family]
-        same = [one for one in family if one.training == config.unsmoothed().hash()]
+        training = config.unsmoothed().hash()
+        same = [one for one in family if one.training == training]
         return same or family or [one for one in self.timed if one.is_network and is_network]
 
     def _measured(self, config: FamilyConfig, macs: int | None) -> list[Timed]:
