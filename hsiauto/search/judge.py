@@ -33,12 +33,13 @@ class Judge:
         # A trial that may not rank must not stop others: the rungs do not see it.
         slow = self.why_too_slow(report)
         rung = None if slow else self._rungs.rung(report.epoch, trial.epochs)
+        tells = self._completed.tells(trial.family, report.epoch)
         goes_on = math.isfinite(score) if slow else self.show(trial.family, report)
-        goes_on |= math.isfinite(score) and self._time_limit.is_last_chance(now)
+        goes_on |= math.isfinite(score) and (not tells or self._time_limit.is_last_chance(now))
         complete = report.epoch >= self._run_config.max_epochs
         limit = "" if complete or slow else self.why_over_limit(now, trials, others_wait)
         why = "" if complete else slow or limit
-        if goes_on and not why and self._rungs.judges(report.epoch):
+        if goes_on and tells and not why and self._rungs.judges(report.epoch):
             why = self._completed.why_cannot_win(trial.family, curve(now, self._run_config.objective))
         decision: Decision = "stop" if not goes_on or why else "complete" if complete else "continue"
         judged = report.model_copy(update={"decision": decision, "rung": rung, "reason": why if goes_on else ""})

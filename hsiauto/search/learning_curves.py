@@ -1,16 +1,21 @@
-"""The completed learning curves of a search: how high families came, how noisy a score is, where a trial will end.
+"""The completed learning curves of a search: how high families came, when and how noisily, where a trial will end.
 
 Grows with every completion; each question is answered from what it holds, not from the journal.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping
 from statistics import fmean, median
+from typing import Final
 
 from hsiauto.search.trials import RECENT, TrialState
 
 Curve = Mapping[int, float]
 """Epoch -> score."""
+
+OFF_THE_GROUND: Final = 1 / 4
+"""Share of its end that a curve must have reached before scores order trials: see docs/allocation.md."""
 
 
 class Completed:
@@ -21,6 +26,8 @@ class Completed:
         self.curves: dict[str, list[Curve]] = {}
         self.best: dict[str, float] = {}
         """The best score at full fidelity of each family that has one."""
+        self._risen: dict[str, deque[int]] = {}
+        """The epochs after which the family's last completed trials were off the ground."""
         self._squares, self._n_squares = 0.0, 0
         self._ratios: dict[str, dict[int, float | None]] = {}
         """By family and epoch; kept until the family's next completion."""
@@ -39,6 +46,10 @@ class Completed:
         self._ratios.pop(trial.family, None)
         self._ends.pop(trial.family, None)
         self.best[trial.family] = max(self.best.get(trial.family, -math.inf), whole[max(whole)])
+        kappas = curve(trial, "kappa")  # whatever is searched for: kappa alone is 0 by chance
+        if kappas and (end := kappas[max(kappas)]) > 0:
+            first = min(epoch for epoch, kappa in kappas.items() if kappa >= OFF_THE_GROUND * end)
+            self._risen.setdefault(trial.family, deque(maxlen=RECENT)).append(first)
         late = list(whole.values())[len(whole) // 2 :]
         self._squares += sum((late[i] - 2 * late[i + 1] + late[i + 2]) ** 2 / 6 for i in range(len(late) - 2))
         self._n_squares += max(0, len(late) - 2)
@@ -51,6 +62,13 @@ class Completed:
         three scores in its later half.
         """
         return math.sqrt(self._squares / self._n_squares) if self._n_squares else 0.0
+
+    def tells(self, family: str, epoch: int) -> bool:
+        """Whether scores after `epoch` order trials of `family`: the half of those that completed were off the ground.
+
+        Earlier ones are those of a guess, also of trials that end far ahead. True of a family without a curve.
+        """
+        return family not in self._risen or epoch >= median(self._risen[family])
 
     def end(self, family: str, curve: Curve) -> float | None:
         """Where a trial with `curve` so far ends if it goes on in proportion to its family's completed curves.

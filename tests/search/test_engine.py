@@ -404,6 +404,15 @@ def test_a_trial_that_a_rung_stopped_as_well_does_not_go_on(tmp_path: Path) -> N
     assert (found.state, found.error, found.by_limit) == ("stopped", "", False)
 
 
+def test_a_trial_is_not_stopped_while_its_familys_curves_are_still_on_the_ground(tmp_path: Path) -> None:
+    """`late` has a quarter of its end after 6 of 9 epochs: at the first rung, after one, all its scores are alike."""
+    found = trials(_search(tmp_path / "journal", budget=24, max_epochs=9, grace_epochs=1)).values()
+    late, quick = ({trial.epochs for trial in found if trial.family == family} for family in ("late", "quick"))
+    assert min(late) >= 6
+    assert min(quick) == 1
+    assert late != {9}
+
+
 def test_skipped_families_are_named_once(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     for _ in range(2):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hsiauto.search.learning_curves import Completed
-from hsiauto.search.trials import TrialState
+from hsiauto.search.trials import TrialState, trials
 from tests import told
 
 
@@ -69,6 +69,30 @@ def test_a_fluke_of_one_score_does_not_end_a_trial_and_a_hopeless_one_ends_early
     hopeless = [_ended_at(curves, rising("a", 0.7, 6.0, 0.01, seed)) for seed in range(100, 200)]
     assert np.mean([epoch == 60 for epoch in alike]) > 0.9
     assert np.median(hopeless) < 20
+
+
+def test_scores_order_trials_once_half_of_the_familys_curves_are_off_the_ground() -> None:
+    """A network that guesses at first: 0 by kappa, whatever it will be."""
+    late, early = trial("a", {1: 0.0, 2: -0.1, 3: 0.09, 4: 0.2, 5: 0.4}), trial("a", {1: 0.2, 2: 0.1, 5: 0.3})
+    assert [completed(late).tells("a", epoch) for epoch in range(1, 6)] == [False] * 3 + [True] * 2
+    assert completed(late).tells("b", 1)  # no curve of its own: rungs alone decide
+    assert completed(early).tells("a", 1)
+    assert [completed(late, early, early).tells("a", epoch) for epoch in (1, 2)] == [True, True]
+    assert [completed(late, early, late).tells("a", epoch) for epoch in (3, 4)] == [False, True]
+
+
+def test_a_training_that_learned_nothing_says_nothing_of_when_others_do() -> None:
+    dead = trial("a", {1: -0.1, 2: 0.0, 3: 0.0})
+    assert completed(dead).tells("a", 1)
+    assert not completed(dead, trial("a", {1: 0.0, 2: 0.3, 3: 0.4})).tells("a", 1)
+
+
+def test_off_the_ground_is_by_kappa_whatever_is_searched_for() -> None:
+    """Half of the pixels right may be the share of one class."""
+    reports = told.reported(epoch=1, kappa=0.0, val_oa=0.5), told.reported(epoch=2, kappa=0.6, val_oa=0.7)
+    [one] = trials([told.proposed(), told.started(), *reports, told.ended()]).values()
+    curves = Completed("oa", [one])
+    assert [curves.tells(one.family, epoch) for epoch in (1, 2)] == [False, True]
 
 
 def test_the_end_is_read_off_the_later_half_of_the_scores() -> None:
