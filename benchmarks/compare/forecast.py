@@ -1,18 +1,23 @@
 """`python -m benchmarks.compare.forecast TABLE`: early stopping by predicted ends, on recorded curves of networks.
 
 First, the error of the prediction (`Completed.end`): root mean square, after so many epochs and with so many completed
-curves of the family; beside it that of the plainest one, the mean end of those curves. Then the rule that stops trials
+curves of the family. Beside it those of the plainest one, the mean end of those curves; of one that adds what they
+gained from there on, where ours goes on in proportion; and with `--learned-on` of a regression (gradient boosting on
+all three and on what the curve has shown) fitted to the curves of another table. Then the rule that stops trials
 (`Completed.why_cannot_win` alone, judging from epoch `--from` on): the configs of a family in a random order, the share
 of their epochs that were trained, and how far the best that was completed stays below the family's best; beside it what
-as much work gives without a rule, on a share of the configs. Both are within families, as in a search.
+as much work gives without a rule, on a share of the configs. All are within families, as in a search.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from benchmarks.compare.recorded import Recorded
 from hsiauto.config import RunConfig
@@ -35,13 +40,45 @@ def curves(problem: Recorded) -> dict[str, list[Curve]]:
     return {family: own for family, own in found.items() if len(own) >= FEWEST}
 
 
-def errors(own: Sequence[Curve], known: int, epochs: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Of the prediction and of the mean end, for one curve by `known` others."""
+@dataclass(frozen=True)
+class Question:
+    """Where does a curve of which the first epochs are known end, when some others of its family are known whole?"""
+
+    proportion: float
+    """As `Completed.end` has it; the mean end of the others where it does not say."""
+    mean_end: float
+    """Of the others."""
+    gain: float
+    """What the later half of `shown` leads to if each of its scores gains as those of the others did."""
+    shown: Curve
+    end: float
+    """The answer."""
+
+    @property
+    def features(self) -> list[float]:
+        scores = list(self.shown.values())
+        shown = len(scores), scores[-1], max(scores), fmean(scores[len(scores) // 2 :])
+        return [self.proportion, self.mean_end, self.gain, *shown]
+
+
+def question(own: Sequence[Curve], known: int, epochs: int, rng: np.random.Generator) -> Question:
+    """One curve, with `known` others."""
     *before, one = (own[i] for i in rng.permutation(len(own))[: known + 1])
-    ends, last = [curve[max(curve)] for curve in before], one[max(one)]
-    predicted = _completed(before).end("family", _first(one, epochs))
-    middle = float(np.mean(ends))
-    return (middle if predicted is None else predicted) - last, middle - last
+    mean_end, shown = fmean(_ends(before)), _first(one, epochs)
+    late = sorted(shown)[len(shown) // 2 :]
+    gain = fmean(shown[e] + median(other[max(other)] - other[e] for other in before) for e in late)
+    predicted = _completed(before).end("family", shown)
+    return Question(mean_end if predicted is None else predicted, mean_end, gain, shown, one[max(one)])
+
+
+def learned(problem: Recorded, repeats: int, rng: np.random.Generator) -> HistGradientBoostingRegressor:
+    """A regression on questions about the curves of `problem`."""
+    of_families, epochs = curves(problem).values(), _epochs(problem)
+    asked = [
+        question(own, known, n, rng) for own in of_families for n in epochs for known in KNOWN for _ in range(repeats)
+    ]
+    model = HistGradientBoostingRegressor(max_leaf_nodes=15, learning_rate=0.05, random_state=0)
+    return model.fit([one.features for one in asked], [one.end for one in asked])
 
 
 def stopping(own: Sequence[Curve], first: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -76,6 +113,11 @@ def _trial(curve: Curve) -> TrialState:
     return trials([proposed, *reports, ended])["t"]
 
 
+def _epochs(problem: Recorded) -> list[int]:
+    """After how many of them is asked."""
+    return sorted({1, 2, 4, 7, problem.max_epochs // 2, 3 * problem.max_epochs // 4})
+
+
 def _first(curve: Curve, epochs: int) -> Curve:
     return {epoch: curve[epoch] for epoch in sorted(curve)[:epochs]}
 
@@ -89,16 +131,23 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--repeats", type=int, default=40, help="random orders of each family's configs")
     parser.add_argument("--from", dest="first", type=int, default=RunConfig.model_fields["grace_epochs"].default)
+    parser.add_argument("--learned-on", type=Path, help="another table, whose curves a regression learns from")
     given = parser.parse_args()
     problem, rng = Recorded.load(given.table), np.random.default_rng(0)
     families = curves(problem)
     print(f"{sum(map(len, families.values()))} curves of {len(families)} families, {problem.max_epochs} epochs; kappa")
-    print("error of the predicted end / of the mean end, by completed curves:", *KNOWN)
-    for epochs in sorted({1, 2, 4, 7, problem.max_epochs // 2, 3 * problem.max_epochs // 4}):
+    model = given.learned_on and learned(Recorded.load(given.learned_on), given.repeats, np.random.default_rng(1))
+    beside = " / of the regression" if model else ""
+    print(f"error of the predicted end / of the mean end / of the gain{beside}, by completed curves:", *KNOWN)
+    for epochs in _epochs(problem):
         row = []
         for known in KNOWN:
-            pairs = [errors(own, known, epochs, rng) for own in families.values() for _ in range(given.repeats)]
-            row.append(" / ".join(f"{np.sqrt(np.mean(np.square(kind))):.3f}" for kind in zip(*pairs, strict=True)))
+            asked = [question(own, known, epochs, rng) for own in families.values() for _ in range(given.repeats)]
+            said = [[getattr(one, name) for one in asked] for name in ("proportion", "mean_end", "gain")]
+            if model:
+                said.append(model.predict([one.features for one in asked]))
+            errors = np.array(said) - [one.end for one in asked]
+            row.append(" / ".join(f"{error:.3f}" for error in np.sqrt(np.mean(errors**2, axis=1))))
         print(f"  after {epochs:2d} epochs  ", "   ".join(row))
     found = [stopping(own, given.first, rng) for own in families.values() for _ in range(given.repeats)]
     work, loss = np.mean(found, axis=0)
