@@ -35,6 +35,7 @@ from hsiauto.search.workers.local_ray import ray_for_a_run, start_ray
 from hsiauto.search.workers.memory_probe import resources_for
 from hsiauto.search.workers.nodes import Nodes
 from hsiauto.search.workers.placement import able
+from hsiauto.search.workers.placement_groups import removed_when_left
 from hsiauto.search.workers.pulse import Pulse
 from hsiauto.search.workers.resources import Machine
 from hsiauto.search.workers.storage import Storage, open_storage
@@ -45,6 +46,7 @@ from hsiauto.training.trial import Trial
 
 
 @ray_for_a_run()
+@removed_when_left()
 def run_search(
     folder: Path,
     run_config: RunConfig,
