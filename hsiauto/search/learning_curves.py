@@ -64,7 +64,7 @@ class Completed:
         return math.sqrt(self._squares / self._n_squares) if self._n_squares else 0.0
 
     def tells(self, family: str, epoch: int) -> bool:
-        """Whether scores after `epoch` order trials of `family`: the half of those that completed were off the ground.
+        """Whether scores after `epoch` order trials of `family`: half of those that completed were off the ground.
 
         Earlier ones are those of a guess, also of trials that end far ahead. True of a family without a curve.
         """

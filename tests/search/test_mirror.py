@@ -7,6 +7,7 @@ import optuna
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 
 from hsiauto.search.events import Warned, of
 from hsiauto.search.journal import Journal
@@ -42,7 +43,8 @@ def test_trials_have_the_journals_names_times_and_errors(tmp_path: Path, metrics
         for shown_at, at in ((trial.datetime_start, origin.started_at), (trial.datetime_complete, origin.finished_at)):
             assert shown_at is not None
             assert shown_at.astimezone(UTC) == datetime.fromisoformat(at)
-    assert "ValueError: no such layer" in [trial.user_attrs.get("error") for _, trial in shown]
+    failed = [trial for _, trial in shown if trial.state is TrialState.FAIL]
+    assert [trial.user_attrs["error"] for trial in failed] == ["ValueError: no such layer"]
     assert {tuple(study.metric_names or ()) for study in studies.values()} == {metrics}
 
 

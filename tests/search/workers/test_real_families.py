@@ -1,5 +1,7 @@
 """Early stopping on real learning curves."""
 
+import math
+
 import pytest
 
 from hsiauto.families import config_from, costs
@@ -45,12 +47,12 @@ def test_each_deep_family_with_four_trials_has_a_stop_and_a_completion(events: l
 
 
 @pytest.mark.parametrize("family", DEEP)
-@pytest.mark.parametrize("others", [0.0, -1.0, 1.0])
+@pytest.mark.parametrize("others", [0.0, -1.0, 1.0, math.nan])
 def test_a_replay_decides_alike_whatever_the_other_family_scores(
     events: list[Event], family: str, others: float
 ) -> None:
-    """Rungs and what a family has completed decide; the scores of the other family are moved by `others`, which leaves
-    the noise of a score as it is: that is of all families.
+    """Rungs and what a family has completed decide; the scores of the other family are moved by `others`. NaN is
+    shown to rungs alone: the noise of a score is that of all families, and a trial with NaN never completes.
     """
     rungs = Rungs(CONFIG.scheduler, CONFIG.max_epochs, CONFIG.grace_epochs, CONFIG.reduction)
     completed, states, mine = Completed("kappa"), dict[str, TrialState](), 0
@@ -59,7 +61,8 @@ def test_a_replay_decides_alike_whatever_the_other_family_scores(
             trial = states[event.trial_id]
             own, epoch = trial.family == family, event.epoch
             score = event.val_kappa + (0.0 if own else others)
-            event = event.model_copy(update={"val_kappa": score})
+            if not math.isnan(score):
+                event = event.model_copy(update={"val_kappa": score})
             tells = completed.tells(trial.family, epoch)
             goes_on = rungs.goes_on(trial.family, trial.trial_id, epoch, score) or not tells
             if goes_on and tells and rungs.judges(epoch):
