@@ -5,8 +5,8 @@
 The engine alone, without Ray, on trials that train nothing: each size in a process of its own. A journal of that many
 trials is resumed, then DECISIONS more trials are proposed and reported to their end, while WORKERS - 1 others, handed
 out before, are at work. Promised: memory grows linearly or slower, a decision with the longest journal takes at most
-twice what it takes with the one before, and that journal is resumed within PROMISE_S. Seconds are of CPU time, which a
-busy machine changes little. One SIZE is printed as JSON.
+twice what it takes with the one before, and each journal is resumed within MOST_TIMES what reading its lines as JSON
+takes. Seconds are of CPU time, which a busy machine changes little. One SIZE is printed as JSON.
 """
 
 import json
@@ -27,7 +27,8 @@ from hsiauto.search.mirror import Mirror
 
 SIZES = (100, 1_000, 10_000, 100_000)
 DECISIONS = 20
-PROMISE_S = 60.0
+MOST_TIMES = 35.0
+"""13 to 25 were seen. A promise in seconds would be of one machine: two took 39 and 67 for the longest journal."""
 NOISE = 1.5
 """Of a ratio: what may be above linear by measurement alone."""
 
@@ -94,7 +95,13 @@ def measure(n: int, folder: Path, workers: int = 1) -> dict[str, float]:
                     break
             seconds.append(time.process_time() - asked)
     used, decision_s = psutil.Process().memory_info().rss - before, sorted(seconds[1:])[len(seconds) // 2]
-    return {"resume_s": resumed, "decision_s": decision_s, "bytes": float(used), "journal_bytes": path.stat().st_size}
+    clock = time.process_time()
+    with path.open() as file:
+        for line in file:
+            json.loads(line)
+    read = time.process_time() - clock
+    found = {"resume_s": resumed, "read_s": read, "decision_s": decision_s}
+    return found | {"bytes": float(used), "journal_bytes": path.stat().st_size}
 
 
 def main() -> None:
@@ -103,7 +110,7 @@ def main() -> None:
             print(json.dumps(measure(int(sys.argv[1]), Path(folder), *map(int, sys.argv[2:]))))
         return
     found: dict[int, dict[str, float]] = {}
-    print(f"{'trials':>8} {'resume':>9} {'decision':>11} {'memory':>10} {'journal':>10}")
+    print(f"{'trials':>8} {'resume':>9} {'/ reading':>10} {'decision':>11} {'memory':>10} {'journal':>10}")
     for n in SIZES:
         answer = subprocess.run(
             [sys.executable, "-m", "benchmarks.scale", str(n)], stdout=subprocess.PIPE, check=True, text=True
@@ -111,17 +118,18 @@ def main() -> None:
         found[n] = json.loads(answer.stdout)
         one = found[n]
         print(
-            f"{n:8d} {one['resume_s']:7.2f} s {1e3 * one['decision_s']:8.1f} ms {one['bytes'] / 2**20:6.0f} MiB",
+            f"{n:8d} {one['resume_s']:7.2f} s {one['resume_s'] / one['read_s']:10.1f}",
+            f"{1e3 * one['decision_s']:8.1f} ms {one['bytes'] / 2**20:6.0f} MiB",
             end=" ",
         )
         print(f"{one['journal_bytes'] / 2**20:6.0f} MiB")
-    kept = found[SIZES[-1]]["resume_s"] <= PROMISE_S
+    kept = all(one["resume_s"] <= MOST_TIMES * one["read_s"] for one in found.values())
     for small, large in pairwise(SIZES):
         kept &= found[large]["bytes"] <= NOISE * found[small]["bytes"] * large / small
     kept &= found[SIZES[-1]]["decision_s"] <= 2 * found[SIZES[-2]]["decision_s"]
     print(
-        f"memory linear or better, a decision with {SIZES[-1]} trials at most twice that with {SIZES[-2]}, and these "
-        f"resumed within {PROMISE_S:.0f} s: {'kept' if kept else 'NOT kept'}"
+        f"memory linear or better, a decision with {SIZES[-1]} trials at most twice that with {SIZES[-2]}, and each "
+        f"resumed within {MOST_TIMES:.0f} times its reading: {'kept' if kept else 'NOT kept'}"
     )
     sys.exit(not kept)
 
