@@ -5,7 +5,7 @@
 The engine alone, without Ray, on trials that train nothing: each size in a process of its own. A journal of that many
 trials is resumed, then DECISIONS more trials are proposed and reported to their end, while WORKERS - 1 others, handed
 out before, are at work. Promised: memory grows linearly or slower, a decision with the longest journal takes at most
-twice what it takes with the one before, and each journal is resumed within MOST_TIMES what reading its lines as JSON
+twice what it takes with the one before, and that journal is resumed within MOST_TIMES what reading its lines as JSON
 takes. Seconds are of CPU time, which a busy machine changes little. One SIZE is printed as JSON.
 """
 
@@ -27,8 +27,8 @@ from hsiauto.search.mirror import Mirror
 
 SIZES = (100, 1_000, 10_000, 100_000)
 DECISIONS = 20
-MOST_TIMES = 35.0
-"""13 to 25 were seen. A promise in seconds would be of one machine: two took 39 and 67 for the longest journal."""
+MOST_TIMES = 26.0
+"""Of 14 and 17 seen. What a minute was on the machine that took 39 s; another one took 67."""
 NOISE = 1.5
 """Of a ratio: what may be above linear by measurement alone."""
 
@@ -123,13 +123,13 @@ def main() -> None:
             end=" ",
         )
         print(f"{one['journal_bytes'] / 2**20:6.0f} MiB")
-    kept = all(one["resume_s"] <= MOST_TIMES * one["read_s"] for one in found.values())
+    kept = found[SIZES[-1]]["resume_s"] <= MOST_TIMES * found[SIZES[-1]]["read_s"]
     for small, large in pairwise(SIZES):
         kept &= found[large]["bytes"] <= NOISE * found[small]["bytes"] * large / small
     kept &= found[SIZES[-1]]["decision_s"] <= 2 * found[SIZES[-2]]["decision_s"]
     print(
-        f"memory linear or better, a decision with {SIZES[-1]} trials at most twice that with {SIZES[-2]}, and each "
-        f"resumed within {MOST_TIMES:.0f} times its reading: {'kept' if kept else 'NOT kept'}"
+        f"memory linear or better, a decision with {SIZES[-1]} trials at most twice that with {SIZES[-2]}, and these "
+        f"resumed within {MOST_TIMES:.0f} times their reading: {'kept' if kept else 'NOT kept'}"
     )
     sys.exit(not kept)
 
