@@ -181,6 +181,12 @@ class Engine:
             self._end(self.trials[trial_id], "interrupted", error, attempt, worker_died=True)
             self._waiting.append(self.trials[trial_id])
 
+    def put_back(self, trial_id: str, attempt: int) -> None:
+        """The trial has not begun where it was handed out, and is not to: it waits to be handed out again."""
+        if self.is_at_work(trial_id, attempt):
+            del self._at_work[trial_id]
+            self._waiting.append(self.trials[trial_id])
+
     def set_aside(self, trial_id: str, attempt: int, error: str) -> None:
         """The trial cannot go on here and now; it does at a resume."""
         if self.is_at_work(trial_id, attempt):

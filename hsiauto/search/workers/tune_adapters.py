@@ -101,8 +101,10 @@ class EngineScheduler(_NotRestored, FIFOScheduler):
         self._silence.heard(trial)
         match result["message"]:
             case "here":
-                self._nodes.began(trial_id, result["node_id"])
-                return str(TrialScheduler.CONTINUE)
+                if result["node_id"] not in self._nodes.avoided(trial_id):
+                    self._nodes.began(trial_id, result["node_id"])
+                    return str(TrialScheduler.CONTINUE)
+                self._engine.put_back(trial_id, attempt)  # the node went bad on its way there
             case "started":
                 self._start(trial_id, attempt, result)
                 return str(TrialScheduler.CONTINUE)

@@ -205,15 +205,19 @@ class _Played:
             self.engine, self.nodes, lambda _: False, lambda _: None, Silence(None), Pulse(None, {})
         )
 
-    def begin(self, node: str) -> _TuneTrial:
+    def add(self) -> _TuneTrial:
         trial = _TuneTrial(self._searcher.suggest(""))
         self._scheduler.on_trial_add(None, trial)
-        self.tell(trial, message="here", node_id=node)
         return trial
 
-    def tell(self, trial: _TuneTrial, **message: Any) -> None:
+    def begin(self, node: str) -> _TuneTrial:
+        trial = self.add()
+        assert self.tell(trial, message="here", node_id=node) == "CONTINUE"
+        return trial
+
+    def tell(self, trial: _TuneTrial, **message: Any) -> str:
         place = {"node": "host", "device": "cpu", "pid": 1, "note": ""}
-        self._scheduler.on_trial_result(None, trial, place | message)
+        return self._scheduler.on_trial_result(None, trial, place | message)
 
     def fail(self, trial: _TuneTrial, *, is_own: bool = False) -> None:
         self.tell(trial, message="failed", error="no space", is_own=is_own, peak_memory_bytes=None)
@@ -235,6 +239,21 @@ def test_tune_is_told_to_stay_off_a_bad_node(tmp_path: Path) -> None:
         [warning] = of(Warned, journal.events)
         assert "host-a gets no more trainings" in warning.text
         assert [trial.state for trial in trials(journal.events).values()] == ["interrupted"] * IN_A_ROW
+
+
+def test_what_was_on_its_way_to_a_node_that_went_bad_does_not_begin_there(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal") as journal:
+        played = _Played(journal, "a", "b")
+        failed = [played.begin("a") for _ in range(IN_A_ROW)]
+        on_its_way = played.add()
+        for trial in failed:
+            played.fail(trial)
+        assert played.tell(on_its_way, message="here", node_id="a") == "STOP"
+        assert played.nodes.bad == {"a"}
+        *_, again = [played.begin("b") for _ in range(IN_A_ROW + 1)]
+        assert again.config == on_its_way.config  # the same attempt: it has not begun
+        assert again.placement_group_factory._kwargs == {"bundle_label_selector": [{"ray.io/node-id": "!in(a)"}]}
+        assert played.add().config["trial_id"] == "t0005"
 
 
 def test_a_worker_that_dies_at_once_counts_and_one_of_an_earlier_attempt_does_not(
